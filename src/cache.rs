@@ -1,0 +1,180 @@
+//! The session cache of one SSL_CTX: what the man pages promise.
+//!
+//! ```text
+//!   capi ─► SessionCache ─► store::Memory<Session>      who is cached, in what order they leave
+//!                │
+//!                ├────────► handle::callbacks           whom the application wants told
+//!                └────────► handle::{Context, Session}  marks, counts, libssl's own table
+//! ```
+//! The store returns what leaves it; here it is marked, told of and freed, while no lock of ours is held. So
+//! callbacks may call any function of the cache, and a session's last free may run any code.
+
+#![forbid(unsafe_code)]
+
+mod contents;
+pub mod embedded;
+mod flush;
+mod handshake;
+mod lookup;
+mod mode;
+pub mod residence;
+mod statistics;
+
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+pub use flush::Flush;
+pub use mode::{Mode, Role};
+
+use crate::handle::callbacks::Callbacks;
+use crate::handle::{Connection, Context, Hooks, Session};
+use crate::store::{Expiry, Held, Key, Memory};
+use crate::types::Attachment;
+use statistics::Counters;
+
+/// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
+pub const DEFAULT_SIZE: usize = 1024 * 20;
+
+/// One context's session cache.
+pub struct SessionCache {
+    context: Context<'static>,
+    mode: AtomicU32,
+    size: AtomicUsize,
+    /// What the application asked to be called.
+    pub callbacks: Callbacks,
+    counters: Counters,
+    store: Memory<Session>,
+    /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
+    leaving: AtomicUsize,
+    /// The time up to which an automatic flush still has sessions to remove; 0 for none.
+    flush_up_to: AtomicI64,
+    /// Known to `residence` since its first session.
+    listed: AtomicBool,
+    /// The context will tell when it goes.
+    watching: AtomicBool,
+    /// Sessions have been put into libssl's own table.
+    lends: AtomicBool,
+    this: Weak<SessionCache>,
+}
+
+/// Attaches a cache to a context that was just made. A context that has one already keeps it: on Debian
+/// SSL_CTX_new calls SSL_CTX_new_ex, and both are ours.
+pub fn attach(context: Context, hooks: &Hooks) {
+    if context.attached().is_some() {
+        return;
+    }
+    let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), this.clone()));
+    if context.attach(Arc::clone(&cache) as Arc<dyn Attachment>, hooks) {
+        cache.set_mode(Mode::DEFAULT.bits());
+    }
+}
+
+/// The cache of a context; None for one that we did not see being made.
+pub fn of_context<'a>(context: Context<'a>) -> Option<&'a SessionCache> {
+    as_cache(context.attached()?)
+}
+
+/// The cache that serves a connection: that of the context it was created with.
+pub fn of_connection<'a>(connection: Connection<'a>) -> Option<&'a SessionCache> {
+    as_cache(connection.attached()?)
+}
+
+fn as_cache(attached: &Arc<dyn Attachment>) -> Option<&SessionCache> {
+    let attached: &dyn Any = &**attached;
+    attached.downcast_ref()
+}
+
+impl SessionCache {
+    fn new(context: Context<'static>, this: Weak<SessionCache>) -> SessionCache {
+        SessionCache {
+            context,
+            mode: AtomicU32::new(Mode::DEFAULT.bits()),
+            size: AtomicUsize::new(DEFAULT_SIZE),
+            callbacks: Callbacks::NONE,
+            counters: Counters::default(),
+            store: Memory::new(),
+            leaving: AtomicUsize::new(0),
+            flush_up_to: AtomicI64::new(0),
+            listed: AtomicBool::new(false),
+            watching: AtomicBool::new(false),
+            lends: AtomicBool::new(false),
+            this,
+        }
+    }
+
+    /// The mode as the application set it (contract M1).
+    pub fn mode(&self) -> Mode {
+        Mode::new(self.mode.load(Ordering::Relaxed))
+    }
+
+    /// Sets the mode, any bits; returns the one before. What is cached stays, also with SSL_SESS_CACHE_OFF.
+    ///
+    /// libssl itself gets the roles, by which it decides whether to tell us, and nothing else: what it is not to do,
+    /// because we do it, is fixed.
+    pub fn set_mode(&self, bits: u32) -> Mode {
+        let before = self.mode.swap(bits, Ordering::Relaxed);
+        self.context.set_own_mode(Mode::new(bits).for_libssl().bits());
+        Mode::new(before)
+    }
+
+    /// How many sessions may be cached, as set by the application; 0 for any number.
+    pub fn size(&self) -> usize {
+        self.size.load(Ordering::Relaxed)
+    }
+
+    /// Sets how many sessions may be cached; returns the number before. A smaller one acts at the next insertion.
+    pub fn set_size(&self, size: usize) -> usize {
+        self.size.swap(size, Ordering::Relaxed)
+    }
+
+    /// How many sessions are cached.
+    pub fn number(&self) -> usize {
+        self.store.len() + self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Whether a session of that version and id is cached.
+    pub fn contains(&self, version: i32, id: &[u8]) -> bool {
+        self.store.contains(&Key::new(version, id))
+    }
+
+    fn key_of(session: &Session) -> Key {
+        Key::new(session.version(), session.id())
+    }
+
+    fn expiry_of(session: &Session) -> Expiry {
+        Expiry::new(session.time(), session.timeout())
+    }
+
+    /// Locks the whole store until the guard goes: around a fork.
+    pub fn hold(&self) -> Held<'_> {
+        self.store.hold()
+    }
+
+    /// The context is going, and the application's data at it still stands: every session leaves, and is told of.
+    pub fn context_is_going(&self) {
+        self.watching.store(false, Ordering::Relaxed);
+        self.flush(Flush::Everything);
+    }
+
+    /// Before anything is called out: nothing of ours may be locked.
+    fn assert_unlocked() {
+        debug_assert_eq!(crate::store::locks_held(), 0, "called out under a lock");
+    }
+}
+
+impl Drop for SessionCache {
+    /// The context is gone, and nobody asked to be told of its sessions.
+    fn drop(&mut self) {
+        residence::forget(self);
+        loop {
+            let left = self.store.take_soonest(flush::BATCH);
+            if left.is_empty() {
+                return;
+            }
+            for session in left {
+                session.mark_not_resumable();
+            }
+        }
+    }
+}

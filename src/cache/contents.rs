@@ -1,0 +1,106 @@
+//! Adding and removing: SSL_CTX_add_session(3), and eviction (semantics 4.1).
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use super::{Mode, SessionCache, residence};
+use crate::handle::Session;
+use crate::store::{Evicted, Key, Outcome};
+use crate::types::RemoveSessionCallback;
+
+impl SessionCache {
+    /// Adds a session, taking a reference (contract A1-A3). True if it is new here or takes the place of another
+    /// object of the same version and id, which leaves silently; false if that very object was here, which is then
+    /// re-sorted by its expiry.
+    ///
+    /// The mode does not matter, but for UPDATE_TIME: then the session's time becomes `now`.
+    pub fn add(&self, session: &Session, now: i64) -> bool {
+        if self.mode().has(Mode::UPDATE_TIME) {
+            residence::set_time(session, now);
+        }
+        let inserted =
+            self.store.insert(&Self::key_of(session), session.clone(), Self::expiry_of(session), self.size());
+        self.list();
+        self.watch();
+        let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
+        Self::assert_unlocked();
+        drop(inserted.outcome);
+        self.evict(inserted.evicted);
+        is_new
+    }
+
+    /// Sessions that leave because the cache is full: each is marked, told of, freed and counted, in OpenSSL's order.
+    fn evict(&self, evicted: Evicted<Session>) {
+        self.leaving.fetch_add(evicted.len(), Ordering::Relaxed);
+        for session in evicted {
+            self.leave(&session);
+            drop(session);
+            self.counters.cache_full.increment();
+        }
+    }
+
+    /// Marks a session that has left the store and tells the application.
+    pub(super) fn leave(&self, session: &Session) {
+        Self::assert_unlocked();
+        self.leaving.fetch_sub(1, Ordering::Relaxed);
+        session.mark_not_resumable();
+        self.callbacks.remove_session(self.context, session);
+    }
+
+    /// Removes whatever session stands here under the version and id of `session`, marks `session`, and tells the
+    /// application of `session`, also when nothing was here (contract A5, A6; semantics 4.1). Whether something was.
+    pub fn remove(&self, session: &Session) -> bool {
+        if session.id().is_empty() {
+            return false;
+        }
+        let resident = self.store.take(&Self::key_of(session));
+        Self::assert_unlocked();
+        if self.lends.load(Ordering::Relaxed) {
+            // libssl's own table may have it: its removal marks, and calls our hook, which tells the application.
+            return self.context.remove_lent(session) || resident.is_some();
+        }
+        session.mark_not_resumable();
+        self.callbacks.remove_session(self.context, session);
+        resident.is_some()
+    }
+
+    /// libssl removed a session by itself, and has marked it: takes it out here and tells the application.
+    pub fn removed_by_libssl(&self, session: &Session) {
+        if self.context.is_watch(session) {
+            return;
+        }
+        let resident = self.store.take(&Self::key_of(session));
+        Self::assert_unlocked();
+        self.callbacks.remove_session(self.context, session);
+        drop(resident);
+    }
+
+    /// Puts a session that is cached under `from` under `to` and at its expiry of now, if it is cached here.
+    pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) {
+        let placed = self.store.place(from, to, session, Self::expiry_of(session));
+        Self::assert_unlocked();
+        drop(placed);
+    }
+
+    /// From its first session on, a cache hears of sessions that change.
+    fn list(&self) {
+        if !self.listed.swap(true, Ordering::AcqRel) {
+            residence::remember(&self.this);
+        }
+    }
+
+    /// SSL_CTX_sess_set_remove_cb
+    pub fn set_remove_callback(&self, callback: Option<RemoveSessionCallback>) {
+        self.callbacks.remove.set(callback);
+        self.watch();
+    }
+
+    /// Once a callback wants to be told of sessions that leave, the context must tell when it goes.
+    pub(super) fn watch(&self) {
+        let wanted = self.callbacks.remove.get().is_some() && !self.store.is_empty();
+        if wanted && !self.watching.swap(true, Ordering::AcqRel) && !self.context.watch() {
+            self.watching.store(false, Ordering::Relaxed);
+        }
+    }
+}

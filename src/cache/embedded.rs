@@ -1,0 +1,88 @@
+//! The two moments of a handshake at which a TLS stack that embeds us calls the cache. Beside libssl they come by
+//! its callbacks instead, and libssl does the rest itself.
+
+#![forbid(unsafe_code)]
+
+use super::{Role, SessionCache};
+use crate::handle::{Connection, DEFAULT_TIMEOUT, Session, Statistic};
+
+impl SessionCache {
+    /// A client offers `id`: finds the session, judges whether the connection may resume it, and if so makes it the
+    /// connection's (semantics 4.3).
+    pub fn offered(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> bool {
+        connection.set_version(version);
+        self.started(connection);
+        let session = self.find(connection, id, now).filter(|session| self.fits(connection, session, now));
+        let resumed = session.is_some();
+        if resumed {
+            self.context.count(Statistic::Hits);
+        }
+        connection.negotiate(session, resumed);
+        resumed
+    }
+
+    /// A session of another version or another session id context is not used, and stays; one that is over is removed
+    /// and counted.
+    fn fits(&self, connection: Connection, session: &Session, now: i64) -> bool {
+        if session.version() != connection.version() || session.id_context() != connection.id_context() {
+            return false;
+        }
+        let over = Self::expiry_of(session).is_over(now);
+        if over {
+            self.context.count(Statistic::Timeouts);
+            self.remove(session);
+        }
+        !over
+    }
+
+    /// The handshake has finished with `session`: the one that was found or offered, or another one, which is new
+    /// (semantics 4.4, 4.5).
+    pub fn finished(&self, connection: Connection, session: &Session, now: i64) {
+        let role = Role::of(connection.is_server());
+        self.started(connection);
+        let offered = connection.session();
+        let resumed = offered.as_ref() == Some(session);
+        match role {
+            Role::Client if resumed => self.context.count(Statistic::Hits),
+            Role::Client if offered.is_some_and(|offered| !offered.id().is_empty()) => {
+                self.context.count(Statistic::Misses);
+            }
+            _ => {}
+        }
+        connection.set_version(session.version());
+        connection.negotiate(Some(session.clone()), resumed);
+        connection.open();
+        if !resumed {
+            self.made(connection, role, session);
+        }
+        self.update(connection, role, session, resumed, now);
+        self.context.count(role.good());
+    }
+
+    /// A new session belongs to the connection's session id context, and a server's lives as long as the context says.
+    fn made(&self, connection: Connection, role: Role, session: &Session) {
+        session.set_id_context(connection.id_context());
+        if role == Role::Server {
+            let timeout = self.context.timeout();
+            session.set_timeout(if timeout == 0 { DEFAULT_TIMEOUT } else { timeout });
+        }
+    }
+
+    /// What libssl decides before it calls us.
+    fn update(&self, connection: Connection, role: Role, session: &Session, resumed: bool, now: i64) {
+        if session.id().is_empty() || !session.is_resumable() {
+            return;
+        }
+        if self.mode().caches(role) && !resumed {
+            self.negotiated(connection, session, now);
+        } else {
+            self.flush_automatically(role, now);
+        }
+    }
+
+    fn started(&self, connection: Connection) {
+        if connection.start() {
+            self.context.count(Role::of(connection.is_server()).started());
+        }
+    }
+}

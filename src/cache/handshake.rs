@@ -1,0 +1,27 @@
+//! What a finished handshake adds (semantics 4.4).
+
+#![forbid(unsafe_code)]
+
+use super::{Mode, Role, SessionCache};
+use crate::handle::{Connection, Session};
+
+impl SessionCache {
+    /// A handshake of a role whose sessions are cached made a session that can be. It is stored unless
+    /// NO_INTERNAL_STORE, then the application is told, then the automatic flush has its turn.
+    pub fn negotiated(&self, connection: Connection, session: &Session, now: i64) {
+        if !self.mode().has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection) {
+            self.add(session, now);
+        }
+        Self::assert_unlocked();
+        self.callbacks.new_session(connection, session);
+        self.flush_automatically(Role::of(connection.is_server()), now);
+    }
+
+    /// A TLS 1.3 server's stateless ticket carries the session itself and is never looked up. It is stored, as in
+    /// OpenSSL, only for an application that wants to hear of its end.
+    fn is_worth_storing(&self, connection: Connection) -> bool {
+        !connection.is_tls13_server()
+            || connection.has_stateful_tickets()
+            || self.callbacks.remove.get().is_some()
+    }
+}

@@ -1,0 +1,74 @@
+//! A server's search for the session that a client offers (semantics 4.3).
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use super::{Mode, Role, SessionCache};
+use crate::handle::{Connection, Session};
+use crate::store::Key;
+
+impl SessionCache {
+    /// What libssl asks of a server's cache. libssl does not tell us when a resumption finishes, so the automatic
+    /// flush has its turn here.
+    pub fn look_up(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
+        let found = self.find(connection, id, now);
+        self.flush_automatically(Role::Server, now);
+        found
+    }
+
+    /// The session of that id and of the connection's version: from here, unless NO_INTERNAL_LOOKUP, else from the
+    /// application's callback. The caller gets a reference. Whether the session fits the connection and is still
+    /// good is for the handshake to judge.
+    pub(super) fn find(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
+        let once = connection.takes_sessions_once();
+        let key = Key::new(connection.version(), id);
+        self.search(&key, once).or_else(|| self.ask_application(connection, id, once, now))
+    }
+
+    fn search(&self, key: &Key, once: bool) -> Option<Session> {
+        if self.mode().has(Mode::NO_INTERNAL_LOOKUP) {
+            return None;
+        }
+        let found = if once { self.store.take(key) } else { self.store.get(key) };
+        match found {
+            None => {
+                self.counters.misses.increment();
+                None
+            }
+            Some(session) if once => self.lend(session),
+            found => found,
+        }
+    }
+
+    /// The external cache. What it gives is copied in unless NO_INTERNAL_STORE; a session that has been marked counts
+    /// as not given, and is not counted either.
+    fn ask_application(&self, connection: Connection, id: &[u8], once: bool, now: i64) -> Option<Session> {
+        Self::assert_unlocked();
+        let session = self.callbacks.get_session(connection, id)?;
+        if !session.is_resumable() && !session.id().is_empty() {
+            return None;
+        }
+        self.counters.callback_hits.increment();
+        if self.mode().has(Mode::NO_INTERNAL_STORE) {
+            return Some(session);
+        }
+        self.add(&session, now);
+        if once {
+            // Stored, it may be used: but only by who takes it out again. OpenSSL, too, resumes it once.
+            return self.store.take(&Self::key_of(&session)).and_then(|session| self.lend(session));
+        }
+        Some(session)
+    }
+
+    /// Hands a session that was taken out for single use to libssl's own table, where libssl's removal finds it
+    /// and so learns that it may resume it.
+    fn lend(&self, session: Session) -> Option<Session> {
+        Self::assert_unlocked();
+        if !session.is_resumable() {
+            return None;
+        }
+        self.lends.store(true, Ordering::Relaxed);
+        self.context.lend(&session).then_some(session)
+    }
+}

@@ -1,0 +1,82 @@
+//! Sessions that change while they are cached.
+//!
+//! A cached session's place depends on its version and id, and on its time and timeout. Setting one of them moves it
+//! to its new place in every cache that holds it. Where it stands is known by what it was stored under: the key of
+//! its id before the change, for libssl changes no id of a cached session by itself.
+//!
+//! Which caches hold a session is not noted at the session: ex_data there would cost more than the whole rest of an
+//! entry (two allocations of 48 bytes). Instead the caches that have ever held one are listed here. They are
+//! few, a look into each costs one hash, and these setters are rare.
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::SessionCache;
+use crate::handle::Session;
+
+static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
+
+/// How many caches are listed, readable without the lock: most programs' setters meet none.
+static LISTED: AtomicUsize = AtomicUsize::new(0);
+
+/// The list, locked. Taken before any store's lock, if both are taken.
+pub struct Listed(MutexGuard<'static, Vec<Weak<SessionCache>>>);
+
+/// Locks the list.
+pub fn lock() -> Listed {
+    Listed(CACHES.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Listed {
+    /// The caches that are listed. Keep them for longer than the lock: the last reference to one takes it again.
+    pub fn caches(&self) -> Vec<Arc<SessionCache>> {
+        self.0.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn changed(&self) {
+        LISTED.store(self.0.len(), Ordering::Release);
+    }
+}
+
+/// Lists a cache with its first session.
+pub(super) fn remember(cache: &Weak<SessionCache>) {
+    let mut list = lock();
+    list.0.push(Weak::clone(cache));
+    list.changed();
+}
+
+/// A cache is going.
+pub(super) fn forget(cache: &SessionCache) {
+    if cache.listed.load(Ordering::Acquire) {
+        let mut list = lock();
+        list.0.retain(|listed| !Weak::ptr_eq(listed, &cache.this));
+        list.changed();
+    }
+}
+
+/// Makes a change to a session, then moves it in every cache that holds it, if the change succeeded.
+pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
+    if LISTED.load(Ordering::Acquire) == 0 {
+        return change();
+    }
+    let from = SessionCache::key_of(session);
+    let changed = change();
+    if changed {
+        let to = SessionCache::key_of(session);
+        let listed = lock().caches();
+        for cache in &listed {
+            cache.place(&from, &to, session);
+        }
+    }
+    changed
+}
+
+/// SSL_SESSION_set_time(3).
+pub fn set_time(session: &Session, time: i64) {
+    change(session, || {
+        session.set_time(time);
+        true
+    });
+}

@@ -1,0 +1,110 @@
+//! The exported functions, a file per man page, named as the page; and the callbacks by which libssl, our own objects
+//! and the C library come back to us.
+//!
+//! Each does three things: check what C passed, make one call, convert the answer. No rule lives here.
+//!
+//! **Arguments.** Where a safety comment says "C caller" it means: every pointer is NULL or a live object of its type,
+//! made by the libssl in the process or, alone, by us; and a pointer with a length is readable over it. NULL gets the
+//! function's failure value, also where OpenSSL would crash.
+//!
+//! **Symbol versions.** Under each function stands its node. OPENSSL_3.0.0 (and later ones, where the function came later):
+//! programs that are preloaded reach us. SSLSESSION_0: they reach libssl, and only programs linked with us reach us.
+
+#![allow(non_snake_case, reason = "OpenSSL's names")]
+#![allow(clippy::missing_safety_doc, reason = "said once, above")]
+
+/// Binds a function that stands in this file to its symbol version node.
+macro_rules! symver {
+    ($name:ident, $node:literal) => {
+        #[cfg(not(miri))]
+        core::arch::global_asm!(concat!(".symver ", stringify!($name), ",", stringify!($name), "@@", $node));
+    };
+}
+
+pub mod bio_get_ex_new_index;
+mod fork;
+mod hooks;
+pub mod ssl_ctx_add_session;
+pub mod ssl_ctx_ctrl;
+pub mod ssl_ctx_flush_sessions;
+pub mod ssl_ctx_free;
+pub mod ssl_ctx_new;
+pub mod ssl_ctx_sess_number;
+pub mod ssl_ctx_sess_set_cache_size;
+pub mod ssl_ctx_sess_set_get_cb;
+pub mod ssl_ctx_sessions;
+pub mod ssl_ctx_set_generate_session_id;
+pub mod ssl_ctx_set_session_cache_mode;
+pub mod ssl_ctx_set_session_id_context;
+pub mod ssl_ctx_set_timeout;
+pub mod ssl_free;
+pub mod ssl_get_session;
+pub mod ssl_get_ssl_ctx;
+pub mod ssl_new;
+pub mod ssl_session_free;
+pub mod ssl_session_get0_id_context;
+pub mod ssl_session_get_protocol_version;
+pub mod ssl_session_get_time;
+pub mod ssl_session_is_resumable;
+pub mod ssl_session_reused;
+pub mod ssl_session_set1_id;
+pub mod ssl_set_connect_state;
+pub mod ssl_set_session;
+pub mod ssl_set_shutdown;
+pub mod ssl_shutdown;
+pub mod sslsession_lookup;
+
+use std::ffi::{c_uchar, c_uint};
+
+use crate::cache::{self, SessionCache};
+use crate::guard::guard;
+use crate::handle::{Connection, Context};
+use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX};
+
+/// Runs `on_cache` with the cache of `ctx`; `otherwise` for a context whose cache is libssl's own, because we did not
+/// see it being made; `failure` for NULL and after a fault of ours.
+///
+/// # Safety
+/// `ctx` must be NULL or a live context.
+unsafe fn with_cache<T: Copy>(
+    ctx: *const SSL_CTX,
+    failure: T,
+    on_cache: impl FnOnce(&SessionCache) -> T,
+    otherwise: impl FnOnce() -> T,
+) -> T {
+    guard(failure, || {
+        // SAFETY: by the caller's promise.
+        let Some(context) = (unsafe { Context::borrow(ctx) }) else { return failure };
+        match cache::of_context(context) {
+            Some(cache) => on_cache(cache),
+            None => otherwise(),
+        }
+    })
+}
+
+/// Borrows a connection for one call.
+///
+/// # Safety
+/// `ssl` must be NULL or a live connection, and live for `'a`.
+unsafe fn connection<'a>(ssl: *const SSL) -> Option<Connection<'a>> {
+    // SAFETY: by the caller's promise.
+    unsafe { Connection::borrow(ssl) }
+}
+
+/// A session id from C: None if it is longer than 32 bytes, or NULL with a length.
+///
+/// # Safety
+/// `id` must be NULL or readable over `length` bytes for `'a`.
+unsafe fn session_id<'a>(id: *const c_uchar, length: usize) -> Option<&'a [u8]> {
+    match length {
+        0 => Some(&[]),
+        _ if id.is_null() || length > MAX_ID_LENGTH => None,
+        // SAFETY: by the caller's promise.
+        _ => Some(unsafe { std::slice::from_raw_parts(id, length) }),
+    }
+}
+
+/// Whether `bytes` can be read: a NULL pointer with a length cannot.
+fn is_readable(bytes: *const c_uchar, length: c_uint) -> bool {
+    !bytes.is_null() || length == 0
+}

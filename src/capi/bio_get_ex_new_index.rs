@@ -1,0 +1,145 @@
+//! BIO_get_ex_new_index(3): the application's data at sessions, contexts and connections.
+//!
+//! In OpenSSL the `_get_ex_new_index` functions are macros over CRYPTO_get_ex_new_index; here they are functions as well.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
+
+/// SSL_SESSION_get_ex_new_index gives out an index under which a session can carry a pointer of the application's.
+///
+/// The callbacks, each of which may be NULL, run for every session when it is made, copied and freed, with `argl`
+/// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_SESSION_get_ex_new_index(
+    argl: c_long,
+    argp: *mut c_void,
+    new_func: Option<
+        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
+    dup_func: Option<
+        unsafe extern "C" fn(*mut CRYPTO_EX_DATA, *const CRYPTO_EX_DATA, *mut *mut c_void, c_int, c_long, *mut c_void) -> c_int,
+    >,
+    free_func: Option<
+        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
+) -> c_int {
+    // SAFETY: C caller.
+    guard(-1, || unsafe { raw::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+}
+symver!(SSL_SESSION_get_ex_new_index, "SSLSESSION_0");
+
+/// SSL_SESSION_set_ex_data sets the pointer that a session carries under an index. Returns 1; 0 on failure and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int, data: *mut c_void) -> c_int {
+    if s.is_null() {
+        return 0;
+    }
+    // SAFETY: C caller.
+    guard(0, || unsafe { raw::SSL_SESSION_set_ex_data(s, idx, data) })
+}
+symver!(SSL_SESSION_set_ex_data, "SSLSESSION_0");
+
+/// SSL_SESSION_get_ex_data returns that pointer; NULL if none was set, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_SESSION_get_ex_data(s: *const SSL_SESSION, idx: c_int) -> *mut c_void {
+    if s.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_get_ex_data(s, idx) })
+}
+symver!(SSL_SESSION_get_ex_data, "SSLSESSION_0");
+
+/// SSL_CTX_get_ex_new_index gives out an index under which a context can carry a pointer of the application's.
+///
+/// The callbacks, each of which may be NULL, run for every context when it is made, copied and freed, with `argl`
+/// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_get_ex_new_index(
+    argl: c_long,
+    argp: *mut c_void,
+    new_func: Option<
+        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
+    dup_func: Option<
+        unsafe extern "C" fn(*mut CRYPTO_EX_DATA, *const CRYPTO_EX_DATA, *mut *mut c_void, c_int, c_long, *mut c_void) -> c_int,
+    >,
+    free_func: Option<
+        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
+) -> c_int {
+    // SAFETY: C caller.
+    guard(-1, || unsafe { raw::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+}
+symver!(SSL_CTX_get_ex_new_index, "SSLSESSION_0");
+
+/// SSL_CTX_set_ex_data sets the pointer that a context carries under an index. Returns 1; 0 on failure and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_set_ex_data(s: *mut SSL_CTX, idx: c_int, data: *mut c_void) -> c_int {
+    if s.is_null() {
+        return 0;
+    }
+    // SAFETY: C caller.
+    guard(0, || unsafe { raw::SSL_CTX_set_ex_data(s, idx, data) })
+}
+symver!(SSL_CTX_set_ex_data, "SSLSESSION_0");
+
+/// SSL_CTX_get_ex_data returns that pointer; NULL if none was set, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_get_ex_data(s: *const SSL_CTX, idx: c_int) -> *mut c_void {
+    if s.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_CTX_get_ex_data(s, idx) })
+}
+symver!(SSL_CTX_get_ex_data, "SSLSESSION_0");
+
+/// SSL_get_ex_new_index gives out an index under which a connection can carry a pointer of the application's.
+///
+/// The callbacks, each of which may be NULL, run for every connection when it is made, copied and freed, with `argl`
+/// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_get_ex_new_index(
+    argl: c_long,
+    argp: *mut c_void,
+    new_func: Option<
+        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
+    dup_func: Option<
+        unsafe extern "C" fn(*mut CRYPTO_EX_DATA, *const CRYPTO_EX_DATA, *mut *mut c_void, c_int, c_long, *mut c_void) -> c_int,
+    >,
+    free_func: Option<
+        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
+) -> c_int {
+    // SAFETY: C caller.
+    guard(-1, || unsafe { raw::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+}
+symver!(SSL_get_ex_new_index, "SSLSESSION_0");
+
+/// SSL_set_ex_data sets the pointer that a connection carries under an index. Returns 1; 0 on failure and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_set_ex_data(s: *mut SSL, idx: c_int, data: *mut c_void) -> c_int {
+    if s.is_null() {
+        return 0;
+    }
+    // SAFETY: C caller.
+    guard(0, || unsafe { raw::SSL_set_ex_data(s, idx, data) })
+}
+symver!(SSL_set_ex_data, "SSLSESSION_0");
+
+/// SSL_get_ex_data returns that pointer; NULL if none was set, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_get_ex_data(s: *const SSL, idx: c_int) -> *mut c_void {
+    if s.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_get_ex_data(s, idx) })
+}
+symver!(SSL_get_ex_data, "SSLSESSION_0");

@@ -1,0 +1,75 @@
+//! What libssl calls: our callbacks, in the place of the application's, which are kept and called by the cache. And
+//! what the owner of the objects, libssl or `native`, tells of their ends.
+
+use std::ffi::{c_int, c_uchar};
+use std::ptr;
+
+use super::{connection, session_id};
+use crate::cache::{self, SessionCache};
+use crate::clock;
+use crate::guard::guard;
+use crate::handle::{Context, Hooks, Session};
+use crate::types::{Attachment, SSL, SSL_CTX, SSL_SESSION};
+
+/// For every context that is attached to.
+pub static HOOKS: Hooks = Hooks { new: new_session, get: get_session, remove: remove_session };
+
+/// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
+/// application has references of its own.
+unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
+    guard(0, || {
+        // SAFETY: libssl passes live objects.
+        let (Some(connection), Some(session)) = (unsafe { (connection(ssl), Session::borrow(session)) }) else {
+            return 0;
+        };
+        if let Some(cache) = cache::of_connection(connection) {
+            cache.negotiated(connection, &session, clock::now());
+        }
+        0
+    })
+}
+
+/// A client offers a session id. The reference returned is libssl's: `copy` = 0.
+unsafe extern "C" fn get_session(
+    ssl: *mut SSL,
+    id: *const c_uchar,
+    length: c_int,
+    copy: *mut c_int,
+) -> *mut SSL_SESSION {
+    guard(ptr::null_mut(), || {
+        // SAFETY: libssl passes a place for its answer.
+        unsafe { *copy = 0 };
+        // SAFETY: libssl passes a live connection and `length` bytes.
+        let (connection, id) = unsafe { (connection(ssl), session_id(id, usize::try_from(length).unwrap_or(usize::MAX))) };
+        let (Some(connection), Some(id)) = (connection, id) else { return ptr::null_mut() };
+        cache::of_connection(connection)
+            .and_then(|cache| cache.look_up(connection, id, clock::now()))
+            .map_or(ptr::null_mut(), Session::into_raw)
+    })
+}
+
+/// libssl removed a session.
+unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
+    guard((), || {
+        // SAFETY: libssl passes live objects.
+        let (Some(context), Some(session)) = (unsafe { (Context::borrow(ctx), Session::borrow(session)) }) else {
+            return;
+        };
+        if let Some(cache) = cache::of_context(context) {
+            cache.removed_by_libssl(&session);
+        }
+    });
+}
+
+impl Attachment for SessionCache {
+    fn context_is_going(&self) {
+        SessionCache::context_is_going(self);
+    }
+
+    fn session_is_bad(&self, session: *mut SSL_SESSION) {
+        // SAFETY: the connection that tells holds the session.
+        if let Some(session) = unsafe { Session::borrow(session) } {
+            self.remove(&session);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! SSL_CTX_add_session(3), with the synonyms of OpenSSL 0.9.7a.
+
+use std::ffi::c_int;
+
+use super::with_cache;
+use crate::cache::SessionCache;
+use crate::clock;
+use crate::handle::{Session, raw};
+use crate::types::{SSL_CTX, SSL_SESSION};
+
+/// SSL_CTX_add_session puts the session `c` into the session cache of `ctx`.
+///
+/// Returns 1 if it was added. The cache then has one reference of its own; the caller keeps its own. Another session
+/// with the same id (and protocol version) is taken for the same session: it leaves silently, its reference is given
+/// back, and `c` takes its place. If the cache is full, the sessions that expire soonest leave first.
+///
+/// Returns 0 if `c` itself was there: it is put where its time and timeout now say, and no reference is kept.
+/// Returns 0 for NULL. The session cache mode does not matter.
+///
+/// A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
+/// See SSL_CTX_add_session(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    // SAFETY: C caller.
+    let Some(session) = (unsafe { Session::borrow(c) }) else { return 0 };
+    let add = |cache: &SessionCache| c_int::from(cache.add(&session, clock::now()));
+    // SAFETY: C caller.
+    unsafe { with_cache(ctx, 0, add, || raw::SSL_CTX_add_session(ctx, c)) }
+}
+symver!(SSL_CTX_add_session, "OPENSSL_3.0.0");
+
+/// SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    // SAFETY: C caller.
+    unsafe { SSL_CTX_add_session(ctx, c) }
+}
+symver!(SSL_add_session, "OPENSSL_3.0.0");
+
+/// SSL_CTX_remove_session removes the session `c` from the session cache of `ctx` and marks `c` as not resumable.
+///
+/// Returns 1 if a session with the id (and protocol version) of `c` was there, `c` itself or another; its reference
+/// is given back. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c`
+/// in both cases, while no lock is held. Returns 0, and nothing happens, for NULL and for a session without an id.
+///
+/// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    // SAFETY: C caller.
+    let Some(session) = (unsafe { Session::borrow(c) }) else { return 0 };
+    let remove = |cache: &SessionCache| c_int::from(cache.remove(&session));
+    // SAFETY: C caller.
+    unsafe { with_cache(ctx, 0, remove, || raw::SSL_CTX_remove_session(ctx, c)) }
+}
+symver!(SSL_CTX_remove_session, "OPENSSL_3.0.0");
+
+/// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    // SAFETY: C caller.
+    unsafe { SSL_CTX_remove_session(ctx, c) }
+}
+symver!(SSL_remove_session, "OPENSSL_3.0.0");

@@ -1,0 +1,116 @@
+//! SSL_CTX_sess_number(3): the counters. In OpenSSL they are macros over SSL_CTX_ctrl; here they are functions as well.
+//!
+//! Each is an int that wraps, is never reset, and is read without a lock.
+
+use std::ffi::c_long;
+
+use super::ssl_ctx_ctrl::control;
+use crate::types::SSL_CTX;
+
+/// SSL_CTX_sess_number returns how many sessions are in the cache of `ctx`.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_number(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 20, 0) }
+}
+symver!(SSL_CTX_sess_number, "SSLSESSION_0");
+
+/// SSL_CTX_sess_connect returns how many handshakes were started in client mode.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_connect(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 21, 0) }
+}
+symver!(SSL_CTX_sess_connect, "SSLSESSION_0");
+
+/// SSL_CTX_sess_connect_good returns how many handshakes were finished in client mode.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_connect_good(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 22, 0) }
+}
+symver!(SSL_CTX_sess_connect_good, "SSLSESSION_0");
+
+/// SSL_CTX_sess_connect_renegotiate returns how many renegotiations were started in client mode.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_connect_renegotiate(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 23, 0) }
+}
+symver!(SSL_CTX_sess_connect_renegotiate, "SSLSESSION_0");
+
+/// SSL_CTX_sess_accept returns how many handshakes were started in server mode.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_accept(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 24, 0) }
+}
+symver!(SSL_CTX_sess_accept, "SSLSESSION_0");
+
+/// SSL_CTX_sess_accept_good returns how many handshakes were finished in server mode.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_accept_good(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 25, 0) }
+}
+symver!(SSL_CTX_sess_accept_good, "SSLSESSION_0");
+
+/// SSL_CTX_sess_accept_renegotiate returns how many renegotiations were started in server mode.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_accept_renegotiate(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 26, 0) }
+}
+symver!(SSL_CTX_sess_accept_renegotiate, "SSLSESSION_0");
+
+/// SSL_CTX_sess_hits returns how many sessions were resumed: by clients, and by servers from a cache or a ticket.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_hits(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 27, 0) }
+}
+symver!(SSL_CTX_sess_hits, "SSLSESSION_0");
+
+/// SSL_CTX_sess_cb_hits returns how many sessions the get_session callback gave, also those refused afterwards.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 28, 0) }
+}
+symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
+
+/// SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 29, 0) }
+}
+symver!(SSL_CTX_sess_misses, "SSLSESSION_0");
+
+/// SSL_CTX_sess_timeouts returns how many sessions were proposed by clients, found, and had expired.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_timeouts(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 30, 0) }
+}
+symver!(SSL_CTX_sess_timeouts, "SSLSESSION_0");
+
+/// SSL_CTX_sess_cache_full returns how many sessions left because the cache was full.
+/// 0 for NULL. See SSL_CTX_sess_number(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_sess_cache_full(ctx: *mut SSL_CTX) -> c_long {
+    // SAFETY: C caller.
+    unsafe { control(ctx, 31, 0) }
+}
+symver!(SSL_CTX_sess_cache_full, "SSLSESSION_0");

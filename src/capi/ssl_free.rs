@@ -1,0 +1,19 @@
+//! SSL_free(3).
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::SSL;
+
+/// SSL_free gives a reference to `ssl` back. NULL does nothing.
+///
+/// With the last one its session is given back too; if that is still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN
+/// set), it is bad and is removed from the session cache. See SSL_free(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_free(ssl: *mut SSL) {
+    if ssl.is_null() {
+        return;
+    }
+    // SAFETY: C caller.
+    guard((), || unsafe { raw::SSL_free(ssl) });
+}
+symver!(SSL_free, "SSLSESSION_0");

@@ -1,0 +1,41 @@
+//! SSL_get_session(3).
+
+use std::ptr;
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::{SSL, SSL_SESSION};
+
+/// SSL_get_session returns the session of `ssl`, borrowed: it can go when `ssl` does. NULL if there is none, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION {
+    if ssl.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_get_session(ssl) })
+}
+symver!(SSL_get_session, "SSLSESSION_0");
+
+/// SSL_get0_session is SSL_get_session; in OpenSSL it is a macro.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_get0_session(ssl: *const SSL) -> *mut SSL_SESSION {
+    if ssl.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_get_session(ssl) })
+}
+symver!(SSL_get0_session, "SSLSESSION_0");
+
+/// SSL_get1_session returns the session of `ssl` with a reference for the caller, who gives it back with SSL_SESSION_free.
+/// NULL if there is none, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION {
+    if ssl.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_get1_session(ssl) })
+}
+symver!(SSL_get1_session, "SSLSESSION_0");

@@ -1,0 +1,32 @@
+//! SSL_new(3).
+
+use std::ffi::c_int;
+use std::ptr;
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::{SSL, SSL_CTX};
+
+/// SSL_new makes a connection of `ctx`, to which it takes a reference. The session cache of `ctx` serves it to its end.
+///
+/// Returns the connection with one reference, for SSL_free; NULL on failure and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
+    if ctx.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_new(ctx) })
+}
+symver!(SSL_new, "SSLSESSION_0");
+
+/// SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_up_ref(ssl: *mut SSL) -> c_int {
+    if ssl.is_null() {
+        return 0;
+    }
+    // SAFETY: C caller.
+    guard(0, || unsafe { raw::SSL_up_ref(ssl) })
+}
+symver!(SSL_up_ref, "SSLSESSION_0");

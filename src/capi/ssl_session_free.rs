@@ -1,0 +1,51 @@
+//! SSL_SESSION_free(3).
+
+use std::ffi::c_int;
+use std::ptr;
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::SSL_SESSION;
+
+/// SSL_SESSION_new makes an empty session: without an id, of no protocol version, made now, good for 304 seconds.
+///
+/// Returns it with one reference, for SSL_SESSION_free; NULL on failure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_SESSION_new() -> *mut SSL_SESSION {
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_new() })
+}
+symver!(SSL_SESSION_new, "SSLSESSION_0");
+
+/// SSL_SESSION_dup copies a session; the copy is in no cache. A mark of being not resumable is copied too.
+///
+/// Returns the copy with one reference; NULL on failure and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_SESSION_dup(src: *const SSL_SESSION) -> *mut SSL_SESSION {
+    if src.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: C caller.
+    guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_dup(src) })
+}
+symver!(SSL_SESSION_dup, "SSLSESSION_0");
+
+/// SSL_SESSION_up_ref takes a reference to `ses`. Returns 1; 0 for NULL. Safe from several threads.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_SESSION_up_ref(ses: *mut SSL_SESSION) -> c_int {
+    if ses.is_null() {
+        return 0;
+    }
+    // SAFETY: C caller.
+    guard(0, || unsafe { raw::SSL_SESSION_up_ref(ses) })
+}
+symver!(SSL_SESSION_up_ref, "SSLSESSION_0");
+
+/// SSL_SESSION_free gives a reference to `ses` back; with the last one the session is freed. NULL does nothing. Safe from
+/// several threads. See SSL_SESSION_free(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_SESSION_free(ses: *mut SSL_SESSION) {
+    // SAFETY: C caller.
+    guard((), || unsafe { raw::SSL_SESSION_free(ses) });
+}
+symver!(SSL_SESSION_free, "SSLSESSION_0");

@@ -1,0 +1,40 @@
+//! SSL_set_connect_state(3).
+
+use std::ffi::c_int;
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::SSL;
+
+/// SSL_set_connect_state makes `ssl` a client. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_set_connect_state(ssl: *mut SSL) {
+    if ssl.is_null() {
+        return;
+    }
+    // SAFETY: C caller.
+    guard((), || unsafe { raw::SSL_set_connect_state(ssl) });
+}
+symver!(SSL_set_connect_state, "SSLSESSION_0");
+
+/// SSL_set_accept_state makes `ssl` a server. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_set_accept_state(ssl: *mut SSL) {
+    if ssl.is_null() {
+        return;
+    }
+    // SAFETY: C caller.
+    guard((), || unsafe { raw::SSL_set_accept_state(ssl) });
+}
+symver!(SSL_set_accept_state, "SSLSESSION_0");
+
+/// SSL_is_server returns 1 if `ssl` is a server, 0 if it is a client, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_is_server(ssl: *const SSL) -> c_int {
+    if ssl.is_null() {
+        return 0;
+    }
+    // SAFETY: C caller.
+    guard(0, || unsafe { raw::SSL_is_server(ssl) })
+}
+symver!(SSL_is_server, "SSLSESSION_0");

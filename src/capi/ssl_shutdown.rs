@@ -1,0 +1,22 @@
+//! SSL_shutdown(3).
+
+use std::ffi::c_int;
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::SSL;
+
+/// SSL_shutdown shuts `ssl` down, so that its session stays good: sends close_notify, or alone notes that the embedding
+/// stack has sent it.
+///
+/// Returns 1 if the peer's close_notify has come too, 0 if not yet, a negative number on failure: before the handshake
+/// has finished, and for NULL (-1). See SSL_shutdown(3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_shutdown(ssl: *mut SSL) -> c_int {
+    if ssl.is_null() {
+        return -1;
+    }
+    // SAFETY: C caller.
+    guard(-1, || unsafe { raw::SSL_shutdown(ssl) })
+}
+symver!(SSL_shutdown, "SSLSESSION_0");

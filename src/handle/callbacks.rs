@@ -1,0 +1,87 @@
+//! The application's session callbacks: where they are kept, and the only place that calls them.
+
+use std::ffi::c_int;
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use super::{Connection, Context, Session};
+use crate::types::*;
+
+/// A function pointer or none, set and read without a lock as in OpenSSL.
+pub struct Callback<F> {
+    function: AtomicPtr<()>,
+    of_type: PhantomData<F>,
+}
+
+impl<F: Copy> Callback<F> {
+    const NONE: Callback<F> = Callback { function: AtomicPtr::new(ptr::null_mut()), of_type: PhantomData };
+
+    /// Sets the callback.
+    pub fn set(&self, callback: Option<F>) {
+        const { assert!(size_of::<Option<F>>() == size_of::<*mut ()>()) };
+        // SAFETY: F is a function pointer (`Callbacks` makes no other), so the option is one nullable pointer.
+        let function = unsafe { mem::transmute_copy::<Option<F>, *mut ()>(&callback) };
+        self.function.store(function, Ordering::Release);
+    }
+
+    /// The callback as it was set.
+    pub fn get(&self) -> Option<F> {
+        let function = self.function.load(Ordering::Acquire);
+        // SAFETY: `set` stored an Option<F>, or it is NULL.
+        unsafe { mem::transmute_copy::<*mut (), Option<F>>(&function) }
+    }
+}
+
+/// The three callbacks of one context.
+pub struct Callbacks {
+    /// SSL_CTX_sess_set_new_cb
+    pub new: Callback<NewSessionCallback>,
+    /// SSL_CTX_sess_set_get_cb
+    pub get: Callback<GetSessionCallback>,
+    /// SSL_CTX_sess_set_remove_cb
+    pub remove: Callback<RemoveSessionCallback>,
+}
+
+impl Callbacks {
+    /// None set.
+    pub const NONE: Callbacks = Callbacks { new: Callback::NONE, get: Callback::NONE, remove: Callback::NONE };
+
+    /// Tells the application of a new session.
+    ///
+    /// SSL_CTX_sess_set_get_cb(3): if the callback returns 1, the session's reference count has been incremented for
+    /// it, and it gives that reference back; if it returns 0, the reference is not kept.
+    pub fn new_session(&self, connection: Connection, session: &Session) {
+        let Some(callback) = self.new.get() else { return };
+        let reference = session.clone();
+        // SAFETY: live objects, and a callback of this type that the application registered.
+        if unsafe { callback(connection.as_ptr(), reference.as_ptr()) } != 0 {
+            mem::forget(reference);
+        }
+    }
+
+    /// Asks the application for the session of that id.
+    ///
+    /// SSL_CTX_sess_set_get_cb(3): with `copy` left at 1 the reference count is incremented for us; a callback that
+    /// sets it to 0 hands over its own reference.
+    pub fn get_session(&self, connection: Connection, id: &[u8]) -> Option<Session> {
+        let callback = self.get.get()?;
+        let mut copy: c_int = 1;
+        // SAFETY: a live connection, a slice of at most 32 bytes, and a place for the answer; what comes back is
+        // NULL or a live session.
+        unsafe {
+            let session = callback(connection.as_ptr(), id.as_ptr(), id.len() as c_int, &mut copy);
+            if copy == 0 { Session::adopt(session) } else { Session::up_ref(session) }
+        }
+    }
+
+    /// Tells the application that a session left. It borrows the session: SSL_CTX_sess_set_get_cb(3), "the session
+    /// will be freed".
+    pub fn remove_session(&self, context: Context, session: &Session) {
+        if let Some(callback) = self.remove.get() {
+            // SAFETY: live objects, and a callback of this type that the application registered.
+            unsafe { callback(context.as_ptr(), session.as_ptr()) };
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! SSL: a connection, borrowed from the C caller.
+
+use std::ffi::c_int;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::{Context, Session, raw};
+use crate::types::*;
+use crate::{libssl, native};
+
+/// SSL_OP_NO_TICKET: no stateless tickets.
+const OP_NO_TICKET: u64 = 1 << 14;
+/// SSL_OP_NO_ANTI_REPLAY: early data may be replayed.
+const OP_NO_ANTI_REPLAY: u64 = 1 << 24;
+
+/// A connection of the C caller, good for the time of its call.
+#[derive(Clone, Copy)]
+pub struct Connection<'a>(NonNull<SSL>, PhantomData<&'a SSL>);
+
+impl<'a> Connection<'a> {
+    /// Borrows the caller's connection; None for NULL.
+    ///
+    /// # Safety
+    /// `ssl` must be NULL or a live connection, and live for `'a`.
+    pub unsafe fn borrow(ssl: *const SSL) -> Option<Connection<'a>> {
+        NonNull::new(ssl.cast_mut()).map(|ssl| Connection(ssl, PhantomData))
+    }
+
+    /// The object's address.
+    pub fn as_ptr(self) -> *mut SSL {
+        self.0.as_ptr()
+    }
+
+    /// The context it uses now.
+    pub fn context(self) -> Option<Context<'a>> {
+        // SAFETY: a live connection holds a live context.
+        unsafe { Context::borrow(raw::SSL_get_SSL_CTX(self.as_ptr())) }
+    }
+
+    /// What is attached to the context it was created with, whose cache serves it.
+    pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
+        // SAFETY: a live connection.
+        match libssl::in_process() {
+            Some(libssl) => unsafe { libssl::attachment::of_connection(&libssl.functions, self.as_ptr()) },
+            None => unsafe { native::attached(raw::SSL_get_SSL_CTX(self.as_ptr())) },
+        }
+    }
+
+    /// Whether it is a server's.
+    pub fn is_server(self) -> bool {
+        // SAFETY: a live connection.
+        unsafe { raw::SSL_is_server(self.as_ptr()) != 0 }
+    }
+
+    /// The protocol version as it stands now.
+    pub fn version(self) -> c_int {
+        // SAFETY: a live connection.
+        unsafe { raw::SSL_version(self.as_ptr()) }
+    }
+
+    /// A server of TLS 1.3: its sessions are tickets.
+    pub fn is_tls13_server(self) -> bool {
+        self.version() == TLS1_3_VERSION && self.is_server()
+    }
+
+    /// Whether a TLS 1.3 ticket may be used once only: early data, protected against replay (semantics 4.6).
+    pub fn takes_sessions_once(self) -> bool {
+        self.is_tls13_server() && self.protects_early_data()
+    }
+
+    /// Whether this server's TLS 1.3 tickets are ids that are looked up, and not the session itself.
+    pub fn has_stateful_tickets(self) -> bool {
+        self.options() & OP_NO_TICKET != 0 || self.protects_early_data()
+    }
+
+    fn protects_early_data(self) -> bool {
+        // SAFETY: a live connection.
+        let max_early_data = unsafe { raw::SSL_get_max_early_data(self.as_ptr()) };
+        max_early_data > 0 && self.options() & OP_NO_ANTI_REPLAY == 0
+    }
+
+    fn options(self) -> u64 {
+        // SAFETY: a live connection.
+        unsafe { raw::SSL_get_options(self.as_ptr()) }
+    }
+
+    /// The session it has now, borrowed.
+    pub fn session(self) -> Option<Session> {
+        // SAFETY: a live connection; the reference is taken for us.
+        unsafe { Session::adopt(raw::SSL_get1_session(self.as_ptr())) }
+    }
+}
+
+/// What a TLS stack that embeds us tells of its handshakes; for our own connections only.
+impl Connection<'_> {
+    /// The session id context.
+    pub fn id_context(&self) -> &[u8] {
+        // SAFETY: a live connection of our own.
+        unsafe { native::id_context(self.as_ptr()) }
+    }
+
+    /// Notes the version that the handshake negotiates.
+    pub fn set_version(&self, version: c_int) {
+        // SAFETY: a live connection of our own.
+        unsafe { native::set_version(self.as_ptr(), version) };
+    }
+
+    /// Notes that a handshake starts; whether it was not noted yet.
+    pub fn start(&self) -> bool {
+        // SAFETY: a live connection of our own.
+        unsafe { native::start(self.as_ptr()) }
+    }
+
+    /// Gives the connection its session, None for none, and says whether it is resumed.
+    pub fn negotiate(&self, session: Option<Session>, reused: bool) {
+        let session = session.map_or(std::ptr::null_mut(), Session::into_raw);
+        // SAFETY: a live connection of our own, and a reference to give away.
+        unsafe { native::negotiate(self.as_ptr(), session, reused) };
+    }
+
+    /// Notes that the handshake has finished.
+    pub fn open(&self) {
+        // SAFETY: a live connection of our own.
+        unsafe { native::open(self.as_ptr()) };
+    }
+}

@@ -1,0 +1,150 @@
+//! SSL_CTX: a context, borrowed from the C caller.
+
+use std::ffi::{c_int, c_long};
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use super::{Session, Statistic, raw};
+use crate::types::*;
+use crate::{libssl, native};
+
+const CTRL_SET_CACHE_SIZE: c_int = 42;
+const CTRL_SET_CACHE_MODE: c_int = 44;
+
+/// The callbacks of ours that libssl calls.
+pub struct Hooks {
+    /// In the place of the application's new_session callback.
+    pub new: NewSessionCallback,
+    /// In the place of the application's get_session callback.
+    pub get: GetSessionCallback,
+    /// In the place of the application's remove_session callback.
+    pub remove: RemoveSessionCallback,
+}
+
+/// A context of the C caller, good for the time of its call.
+#[derive(Clone, Copy)]
+pub struct Context<'a>(NonNull<SSL_CTX>, PhantomData<&'a SSL_CTX>);
+
+// SAFETY: contexts are shared between threads by design; only such functions are called through this.
+unsafe impl Send for Context<'_> {}
+// SAFETY: as for Send.
+unsafe impl Sync for Context<'_> {}
+
+impl<'a> Context<'a> {
+    /// Borrows the caller's context; None for NULL.
+    ///
+    /// # Safety
+    /// `ctx` must be NULL or a live context, and live for `'a`.
+    pub unsafe fn borrow(ctx: *const SSL_CTX) -> Option<Context<'a>> {
+        NonNull::new(ctx.cast_mut()).map(|ctx| Context(ctx, PhantomData))
+    }
+
+    /// The object's address.
+    pub fn as_ptr(self) -> *mut SSL_CTX {
+        self.0.as_ptr()
+    }
+
+    /// The same context without a bound on its life, for what is attached to it and goes with it.
+    pub fn for_attachment(self) -> Context<'static> {
+        Context(self.0, PhantomData)
+    }
+
+    /// Attaches `state` to a context just made; false if one is attached already, or the libssl is none we know.
+    pub fn attach(self, state: Arc<dyn Attachment>, hooks: &Hooks) -> bool {
+        let Some(libssl) = libssl::in_process() else {
+            // SAFETY: a live context of our own.
+            return unsafe { native::attach(self.as_ptr(), state) };
+        };
+        // SAFETY: a live context of this libssl, which no other thread has seen yet.
+        if !libssl.attachable || !unsafe { libssl::attachment::attach(&libssl.functions, self.as_ptr(), state) } {
+            return false;
+        }
+        // SAFETY: a live context and callbacks of OpenSSL's types.
+        unsafe {
+            (libssl.functions.SSL_CTX_sess_set_new_cb)(self.as_ptr(), Some(hooks.new));
+            (libssl.functions.SSL_CTX_sess_set_get_cb)(self.as_ptr(), Some(hooks.get));
+            (libssl.functions.SSL_CTX_sess_set_remove_cb)(self.as_ptr(), Some(hooks.remove));
+        }
+        self.control(CTRL_SET_CACHE_SIZE, 0);
+        true
+    }
+
+    /// What is attached to it.
+    pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
+        // SAFETY: a live context.
+        match libssl::in_process() {
+            Some(libssl) => unsafe { libssl::attachment::of_context(&libssl.functions, self.as_ptr()) },
+            None => unsafe { native::attached(self.as_ptr()) },
+        }
+    }
+
+    /// Sets the mode that libssl itself works by.
+    pub fn set_own_mode(self, mode: u32) {
+        self.control(CTRL_SET_CACHE_MODE, c_long::from(mode));
+    }
+
+    /// What libssl, or alone our handshake, has counted.
+    pub fn statistic(self, statistic: Statistic) -> c_long {
+        self.control(statistic as c_int, 0)
+    }
+
+    fn control(self, command: c_int, larg: c_long) -> c_long {
+        // SAFETY: a live context; none of the commands takes a pointer.
+        unsafe { raw::SSL_CTX_ctrl(self.as_ptr(), command, larg, ptr::null_mut()) }
+    }
+
+    /// The timeout that its new sessions get, in seconds; 0 for the method's default.
+    pub fn timeout(self) -> i64 {
+        // SAFETY: a live context.
+        unsafe { raw::SSL_CTX_get_timeout(self.as_ptr()) }
+    }
+}
+
+/// libssl's own table of sessions, which holds only what we put there.
+impl Context<'_> {
+    /// Lends a session to the table, from which libssl's own removal takes it; false alone, or if it is there.
+    pub fn lend(self, session: &Session) -> bool {
+        libssl::in_process().is_some_and(|libssl| {
+            // SAFETY: live objects of this libssl.
+            unsafe { libssl::lending::lend(&libssl.functions, self.as_ptr(), session.as_ptr()) }
+        })
+    }
+
+    /// Removes a session from the table, marks it and runs our remove hook, as libssl does itself; whether it was there.
+    pub fn remove_lent(self, session: &Session) -> bool {
+        // SAFETY: live objects.
+        unsafe { raw::SSL_CTX_remove_session(self.as_ptr(), session.as_ptr()) == 1 }
+    }
+
+    /// Empties the table of what is over at `time`, 0 for of everything.
+    pub fn flush_lent(self, time: i64) {
+        // SAFETY: a live context.
+        unsafe { raw::SSL_CTX_flush_sessions(self.as_ptr(), time) };
+    }
+
+    /// Asks to be told when the context goes: true if it will be. Our own contexts always tell.
+    pub fn watch(self) -> bool {
+        libssl::in_process().is_none_or(|libssl| {
+            // SAFETY: a live context of this libssl.
+            unsafe { libssl::farewell::watch(&libssl.functions, self.as_ptr()) }
+        })
+    }
+
+    /// Whether a session that left the table is only there to tell when the context goes.
+    pub fn is_watch(self, session: &Session) -> bool {
+        libssl::in_process().is_some_and(|libssl| {
+            // SAFETY: a live session of this libssl.
+            unsafe { libssl::farewell::is_sentinel(&libssl.functions, session.as_ptr()) }
+        })
+    }
+}
+
+/// What is counted when a TLS stack embeds us; for our own contexts only.
+impl Context<'_> {
+    /// Counts one event.
+    pub fn count(self, statistic: Statistic) {
+        // SAFETY: a live context of our own.
+        unsafe { native::count(self.as_ptr(), statistic) };
+    }
+}

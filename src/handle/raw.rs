@@ -1,0 +1,149 @@
+//! The C functions by name, passed on to whoever owns the objects.
+
+#![allow(non_snake_case, reason = "OpenSSL's names")]
+#![allow(clippy::missing_safety_doc, reason = "each takes what the C function of its name takes")]
+#![allow(clippy::too_many_arguments, reason = "as many as the C function has")]
+
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_void};
+use std::ptr;
+
+use crate::types::*;
+use crate::{libssl, native};
+
+/// `fn NAME(arguments) -> result;` goes to libssl's function, or alone to ours of the same name.
+/// `fn NAME(arguments) -> result, alone VALUE;` has no meaning alone.
+macro_rules! pass_on {
+    () => {};
+    (fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?; $($rest:tt)*) => {
+        #[doc = concat!("`", stringify!($name), "` of whoever owns the objects.")]
+        #[inline]
+        pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
+            // SAFETY: the caller promises what the C function of this name asks for.
+            match libssl::in_process() {
+                Some(libssl) => unsafe { (libssl.functions.$name)($($argument),*) },
+                None => unsafe { native::$name($($argument),*) },
+            }
+        }
+        pass_on! { $($rest)* }
+    };
+    (fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?, alone $value:expr; $($rest:tt)*) => {
+        #[doc = concat!("`", stringify!($name), "` of libssl.")]
+        #[inline]
+        pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
+            match libssl::in_process() {
+                // SAFETY: the caller promises what the C function of this name asks for.
+                Some(libssl) => unsafe { (libssl.functions.$name)($($argument),*) },
+                None => $value,
+            }
+        }
+        pass_on! { $($rest)* }
+    };
+}
+
+pass_on! {
+    fn TLS_method() -> *const SSL_METHOD;
+    fn TLS_client_method() -> *const SSL_METHOD;
+    fn TLS_server_method() -> *const SSL_METHOD;
+
+    fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX;
+    fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int;
+    fn SSL_CTX_free(ctx: *mut SSL_CTX);
+    fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, command: c_int, larg: c_long, parg: *mut c_void) -> c_long;
+    fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, timeout: c_long) -> c_long;
+    fn SSL_CTX_get_timeout(ctx: *const SSL_CTX) -> c_long;
+    fn SSL_CTX_set_session_id_context(ctx: *mut SSL_CTX, context: *const c_uchar, length: c_uint) -> c_int;
+    fn SSL_CTX_set_ex_data(ctx: *mut SSL_CTX, index: c_int, value: *mut c_void) -> c_int;
+    fn SSL_CTX_get_ex_data(ctx: *const SSL_CTX, index: c_int) -> *mut c_void;
+
+    fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL;
+    fn SSL_up_ref(ssl: *mut SSL) -> c_int;
+    fn SSL_free(ssl: *mut SSL);
+    fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX;
+    fn SSL_is_server(ssl: *const SSL) -> c_int;
+    fn SSL_set_accept_state(ssl: *mut SSL);
+    fn SSL_set_connect_state(ssl: *mut SSL);
+    fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int;
+    fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION;
+    fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION;
+    fn SSL_session_reused(ssl: *const SSL) -> c_int;
+    fn SSL_shutdown(ssl: *mut SSL) -> c_int;
+    fn SSL_set_shutdown(ssl: *mut SSL, mode: c_int);
+    fn SSL_get_shutdown(ssl: *const SSL) -> c_int;
+    fn SSL_set_session_id_context(ssl: *mut SSL, context: *const c_uchar, length: c_uint) -> c_int;
+    fn SSL_version(ssl: *const SSL) -> c_int;
+    fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int;
+    fn SSL_get_ex_data(ssl: *const SSL, index: c_int) -> *mut c_void;
+
+    fn SSL_SESSION_new() -> *mut SSL_SESSION;
+    fn SSL_SESSION_dup(session: *const SSL_SESSION) -> *mut SSL_SESSION;
+    fn SSL_SESSION_up_ref(session: *mut SSL_SESSION) -> c_int;
+    fn SSL_SESSION_free(session: *mut SSL_SESSION);
+    fn SSL_SESSION_get_id(session: *const SSL_SESSION, length: *mut c_uint) -> *const c_uchar;
+    fn SSL_SESSION_set1_id(session: *mut SSL_SESSION, id: *const c_uchar, length: c_uint) -> c_int;
+    fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, length: *mut c_uint) -> *const c_uchar;
+    fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *const c_uchar, length: c_uint) -> c_int;
+    fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long;
+    fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long;
+    fn SSL_SESSION_get_timeout(session: *const SSL_SESSION) -> c_long;
+    fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, timeout: c_long) -> c_long;
+    fn SSL_SESSION_get_protocol_version(session: *const SSL_SESSION) -> c_int;
+    fn SSL_SESSION_set_protocol_version(session: *mut SSL_SESSION, version: c_int) -> c_int;
+    fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int;
+    fn SSL_SESSION_set_ex_data(session: *mut SSL_SESSION, index: c_int, value: *mut c_void) -> c_int;
+    fn SSL_SESSION_get_ex_data(session: *const SSL_SESSION, index: c_int) -> *mut c_void;
+
+    // For contexts that we did not see being made: the cache is libssl's own.
+    fn SSL_CTX_add_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, alone 0;
+    fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, alone 0;
+    fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long), alone ();
+    fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION, alone ptr::null_mut();
+    fn SSL_CTX_sess_set_new_cb(ctx: *mut SSL_CTX, callback: Option<NewSessionCallback>), alone ();
+    fn SSL_CTX_sess_set_get_cb(ctx: *mut SSL_CTX, callback: Option<GetSessionCallback>), alone ();
+    fn SSL_CTX_sess_set_remove_cb(ctx: *mut SSL_CTX, callback: Option<RemoveSessionCallback>), alone ();
+    fn SSL_CTX_sess_get_new_cb(ctx: *mut SSL_CTX) -> Option<NewSessionCallback>, alone None;
+    fn SSL_CTX_sess_get_get_cb(ctx: *mut SSL_CTX) -> Option<GetSessionCallback>, alone None;
+    fn SSL_CTX_sess_get_remove_cb(ctx: *mut SSL_CTX) -> Option<RemoveSessionCallback>, alone None;
+    fn SSL_has_matching_session_id(ssl: *const SSL, id: *const c_uchar, length: c_uint) -> c_int, alone 0;
+    fn SSL_get_options(ssl: *const SSL) -> u64, alone 0;
+    fn SSL_get_max_early_data(ssl: *const SSL) -> u32, alone 0;
+}
+
+/// `SSL_CTX_new_ex`; alone there is no library context, and it is `SSL_CTX_new`.
+pub unsafe fn SSL_CTX_new_ex(
+    libctx: *mut OSSL_LIB_CTX,
+    properties: *const c_char,
+    method: *const SSL_METHOD,
+) -> *mut SSL_CTX {
+    // SAFETY: the caller promises what the C function of this name asks for.
+    match libssl::in_process() {
+        Some(libssl) => unsafe { (libssl.functions.SSL_CTX_new_ex)(libctx, properties, method) },
+        None => unsafe { native::SSL_CTX_new(method) },
+    }
+}
+
+macro_rules! new_index {
+    ($($name:ident = $class:expr;)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`, a macro of OpenSSL over CRYPTO_get_ex_new_index.")]
+        pub unsafe fn $name(
+            argl: c_long,
+            argp: *mut c_void,
+            new: Option<ExDataNew>,
+            dup: Option<ExDataDup>,
+            free: Option<ExDataFree>,
+        ) -> c_int {
+            match libssl::in_process() {
+                // SAFETY: the caller hands over callbacks of OpenSSL's types.
+                Some(libssl) => unsafe {
+                    (libssl.functions.CRYPTO_get_ex_new_index)($class, argl, argp, new, dup, free)
+                },
+                None => native::$name(argl, argp, new, dup, free),
+            }
+        }
+    )*};
+}
+
+new_index! {
+    SSL_get_ex_new_index = libssl::attachment::CLASS_SSL;
+    SSL_CTX_get_ex_new_index = libssl::attachment::CLASS_SSL_CTX;
+    SSL_SESSION_get_ex_new_index = libssl::attachment::CLASS_SSL_SESSION;
+}

@@ -1,0 +1,165 @@
+//! SSL_SESSION: an owned reference.
+
+use std::ffi::{c_int, c_uint};
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+use super::raw;
+use crate::types::*;
+use crate::{libssl, native};
+
+/// A reference to a session. Cloning takes another; dropping gives it back, which may free the session and run the
+/// application's ex_data callbacks: never drop one under a lock.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Session(NonNull<SSL_SESSION>);
+
+// SAFETY: sessions are counted atomically and shared between threads by design.
+unsafe impl Send for Session {}
+// SAFETY: what a shared reference can call is what OpenSSL allows from several threads.
+unsafe impl Sync for Session {}
+
+impl Session {
+    /// Takes over the reference that the caller has; None for NULL.
+    ///
+    /// # Safety
+    /// `session` must be NULL or a live session, with a reference to give away.
+    pub unsafe fn adopt(session: *mut SSL_SESSION) -> Option<Session> {
+        NonNull::new(session).map(Session)
+    }
+
+    /// Takes a reference of its own; None for NULL.
+    ///
+    /// # Safety
+    /// `session` must be NULL or a live session.
+    pub unsafe fn up_ref(session: *mut SSL_SESSION) -> Option<Session> {
+        // SAFETY: by the caller's promise.
+        unsafe { Session::borrow(session) }.map(|borrowed| borrowed.clone())
+    }
+
+    /// Borrows the caller's reference; None for NULL.
+    ///
+    /// # Safety
+    /// `session` must be NULL or a live session, and live for `'a`.
+    pub unsafe fn borrow<'a>(session: *mut SSL_SESSION) -> Option<Borrowed<'a>> {
+        NonNull::new(session).map(|session| Borrowed(ManuallyDrop::new(Session(session)), PhantomData))
+    }
+
+    /// Gives the reference to C.
+    pub fn into_raw(self) -> *mut SSL_SESSION {
+        ManuallyDrop::new(self).as_ptr()
+    }
+
+    /// The object's address.
+    pub fn as_ptr(&self) -> *mut SSL_SESSION {
+        self.0.as_ptr()
+    }
+
+    /// The session id; empty if it has none.
+    pub fn id(&self) -> &[u8] {
+        let mut length: c_uint = 0;
+        // SAFETY: a live session; its id stays in place as long as it lives.
+        unsafe {
+            let id = raw::SSL_SESSION_get_id(self.as_ptr(), &mut length);
+            std::slice::from_raw_parts(id, length as usize)
+        }
+    }
+
+    /// The session id context.
+    pub fn id_context(&self) -> &[u8] {
+        let mut length: c_uint = 0;
+        // SAFETY: a live session; its id context stays in place as long as it lives.
+        unsafe {
+            let context = raw::SSL_SESSION_get0_id_context(self.as_ptr(), &mut length);
+            std::slice::from_raw_parts(context, length as usize)
+        }
+    }
+
+    /// Sets the session id context; false if it is too long.
+    pub fn set_id_context(&self, context: &[u8]) -> bool {
+        // SAFETY: a live session and a slice.
+        unsafe { raw::SSL_SESSION_set1_id_context(self.as_ptr(), context.as_ptr(), context.len() as c_uint) == 1 }
+    }
+
+    /// The protocol version; 0 if none was set.
+    pub fn version(&self) -> c_int {
+        // SAFETY: a live session.
+        unsafe { raw::SSL_SESSION_get_protocol_version(self.as_ptr()) }
+    }
+
+    /// When the session was made, in seconds since the epoch.
+    pub fn time(&self) -> i64 {
+        // SAFETY: a live session.
+        unsafe { raw::SSL_SESSION_get_time(self.as_ptr()) }
+    }
+
+    /// Sets when the session was made.
+    pub fn set_time(&self, time: i64) {
+        // SAFETY: a live session.
+        unsafe { raw::SSL_SESSION_set_time(self.as_ptr(), time) };
+    }
+
+    /// How long the session may be resumed, in seconds.
+    pub fn timeout(&self) -> i64 {
+        // SAFETY: a live session.
+        unsafe { raw::SSL_SESSION_get_timeout(self.as_ptr()) }
+    }
+
+    /// Sets how long the session may be resumed; false if that is negative.
+    pub fn set_timeout(&self, timeout: i64) -> bool {
+        // SAFETY: a live session.
+        unsafe { raw::SSL_SESSION_set_timeout(self.as_ptr(), timeout) == 1 }
+    }
+
+    /// Whether the session has not been marked and has something to be resumed by.
+    pub fn is_resumable(&self) -> bool {
+        // SAFETY: a live session.
+        unsafe { raw::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
+    }
+
+    /// Marks the session: connections that still hold it do not offer it again.
+    pub fn mark_not_resumable(&self) {
+        // SAFETY: a live session.
+        match libssl::in_process() {
+            Some(libssl) => unsafe { libssl::marker::mark_not_resumable(&libssl.functions, self.as_ptr()) },
+            None => unsafe { native::mark_not_resumable(self.as_ptr()) },
+        }
+    }
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Session {
+        // SAFETY: a live session. The count cannot overflow before memory does.
+        unsafe { raw::SSL_SESSION_up_ref(self.as_ptr()) };
+        Session(self.0)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: this reference is ours and is given back once.
+        unsafe { raw::SSL_SESSION_free(self.as_ptr()) };
+    }
+}
+
+/// The same object, not an equal one.
+impl PartialEq for Session {
+    fn eq(&self, other: &Session) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Session {}
+
+/// A session whose reference is the C caller's.
+pub struct Borrowed<'a>(ManuallyDrop<Session>, PhantomData<&'a SSL_SESSION>);
+
+impl Deref for Borrowed<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
+}

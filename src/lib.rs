@@ -1,0 +1,20 @@
+//! OpenSSL's TLS session cache as a shared library with OpenSSL's C ABI.
+//!
+//! ```text
+//! capi ──► cache ──► store          capi   exported functions, a file per man page: check, one call, convert
+//!            │                      cache  one SSL_CTX's session cache: what the man pages promise
+//!            ▼                      store  where sessions are kept
+//!          handle ──► native        handle owned references to SSL_CTX, SSL, SSL_SESSION, whosever they are
+//!                 └─► libssl        native our own objects    libssl  the libssl in the process
+//! ```
+//! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`.
+
+pub mod cache;
+pub mod capi;
+mod clock;
+mod guard;
+pub mod handle;
+mod libssl;
+mod native;
+pub mod store;
+pub mod types;

@@ -1,0 +1,119 @@
+//! Looks through all objects of the process for another `SSL_CTX_new` than our own.
+//!
+//! RTLD_NEXT would miss a libssl that came with dlopen(RTLD_LOCAL), as in Python and Perl, and might return another
+//! interposer. So every loaded object is asked by handle, and all functions are then taken from the one found.
+
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::ptr;
+
+use super::symbols::Functions;
+use super::Libssl;
+
+/// The version node of an OpenSSL 3 libssl, whatever its minor release.
+const OPENSSL_3: &CStr = c"OPENSSL_3.0.0";
+
+/// Nodes of libssls whose programs never reach our symbols; they are not what the process uses us for.
+const OTHER_RELEASES: [&CStr; 4] = [c"OPENSSL_1_1_0", c"OPENSSL_1.0.0", c"OPENSSL_1.0.2d", c"OPENSSL_4.0.0"];
+
+/// The libssl to work beside: an OpenSSL 3 if there is one, else one without symbol versions, else none.
+pub fn libssl() -> Option<Libssl> {
+    // Miri has no dynamic loader; what it runs stands alone.
+    if cfg!(miri) {
+        return None;
+    }
+    let mut objects: Vec<Object> = loaded_objects().iter().filter_map(|name| Object::open(name)).collect();
+    let chosen = objects
+        .iter()
+        .position(Object::is_openssl_3)
+        .or_else(|| objects.iter().position(Object::is_unversioned))?;
+    Some(objects.swap_remove(chosen).into_libssl())
+}
+
+/// The names of all loaded objects, in the loader's order.
+fn loaded_objects() -> Vec<CString> {
+    unsafe extern "C" fn note(info: *mut libc::dl_phdr_info, _size: usize, names: *mut c_void) -> c_int {
+        // SAFETY: dl_iterate_phdr passes a valid entry and the vector handed to it below.
+        let (name, names) = unsafe { ((*info).dlpi_name, &mut *names.cast::<Vec<CString>>()) };
+        if !name.is_null() {
+            // SAFETY: the loader's names are NUL-terminated and stay for the time of this call.
+            names.push(unsafe { CStr::from_ptr(name) }.to_owned());
+        }
+        0
+    }
+    let mut names: Vec<CString> = Vec::new();
+    // SAFETY: `note` has the type asked for and keeps nothing beyond the call.
+    unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut names).cast()) };
+    names
+}
+
+/// A loaded object through which another `SSL_CTX_new` than ours is found; held open meanwhile.
+struct Object {
+    handle: *mut c_void,
+}
+
+impl Object {
+    fn open(name: &CStr) -> Option<Object> {
+        let path = if name.is_empty() { ptr::null() } else { name.as_ptr() };
+        // SAFETY: a NUL-terminated name, or NULL for the program itself; RTLD_NOLOAD runs no constructor.
+        let handle = unsafe { libc::dlopen(path, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        if handle.is_null() {
+            return None;
+        }
+        let object = Object { handle };
+        // dlsym looks into an object's dependencies too; whichever of them defines the function is what is wanted.
+        let defined = object.symbol(c"SSL_CTX_new");
+        (!defined.is_null() && !is_ours(defined)).then_some(object)
+    }
+
+    fn symbol(&self, name: &CStr) -> *mut c_void {
+        // SAFETY: an open handle and a NUL-terminated name.
+        unsafe { libc::dlsym(self.handle, name.as_ptr()) }
+    }
+
+    fn has_node(&self, node: &CStr) -> bool {
+        // SAFETY: an open handle and NUL-terminated names.
+        let found = unsafe { libc::dlvsym(self.handle, c"SSL_CTX_new".as_ptr(), node.as_ptr()) };
+        !found.is_null() && !is_ours(found)
+    }
+
+    fn is_openssl_3(&self) -> bool {
+        self.has_node(OPENSSL_3)
+    }
+
+    fn is_unversioned(&self) -> bool {
+        !OTHER_RELEASES.iter().any(|node| self.has_node(node))
+    }
+
+    /// Takes all functions from this object, which stays loaded from now on: they must not outlive it.
+    fn into_libssl(self) -> Libssl {
+        // SAFETY: the object is a libssl, so its functions of these names are OpenSSL's.
+        let functions = unsafe { Functions::find(|name| self.symbol(name)) };
+        // SAFETY: the function takes nothing; where there is none, its stand-in gives 0.
+        let major = unsafe { (functions.OPENSSL_version_major)() };
+        let attachable = self.is_openssl_3() || major >= 3;
+        std::mem::forget(self);
+        Libssl { functions, attachable }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from dlopen and is closed once; the object's other users keep it loaded.
+        unsafe { libc::dlclose(self.handle) };
+    }
+}
+
+/// Whether an address lies in this library.
+fn is_ours(address: *mut c_void) -> bool {
+    object_base(address) == object_base(is_ours as fn(*mut c_void) -> bool as *mut c_void)
+}
+
+fn object_base(address: *mut c_void) -> *mut c_void {
+    // SAFETY: all-zero is a valid Dl_info.
+    let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: dladdr takes any address and fills the structure.
+    if unsafe { libc::dladdr(address, &mut info) } == 0 {
+        return ptr::null_mut();
+    }
+    info.dli_fbase
+}

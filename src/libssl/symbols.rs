@@ -1,0 +1,121 @@
+//! The functions of the libssl in the process, found by name in one object.
+
+#![allow(non_snake_case, reason = "OpenSSL's names")]
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_void};
+use std::mem;
+
+use crate::types::*;
+
+/// A function that is not in the libssl at hand: 0 or NULL, the failure value of all that we call.
+unsafe extern "C" fn absent() -> usize {
+    0
+}
+
+macro_rules! functions {
+    ($(fn $name:ident($($argument:ty),* $(,)?) $(-> $result:ty)?;)*) => {
+        /// One libssl's own functions; each field has the name and the type of the C function.
+        #[derive(Clone, Copy)]
+        pub struct Functions {
+            $(#[doc = concat!("`", stringify!($name), "`")]
+            pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
+        }
+
+        impl Functions {
+            /// Takes every function from the place that `find` knows.
+            ///
+            /// # Safety
+            /// What `find` returns for a name must be NULL or the OpenSSL function of that name.
+            pub unsafe fn find(find: impl Fn(&CStr) -> *mut c_void) -> Functions {
+                $(
+                    let name = concat!(stringify!($name), "\0");
+                    let found = find(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""));
+                    let $name = if found.is_null() { absent as *mut c_void } else { found };
+                )*
+                Functions {
+                    // SAFETY: the caller promises that the address is the function of that name, whose C type
+                    // stands in this table; `absent` ignores all arguments and returns zero.
+                    $($name: unsafe {
+                        mem::transmute::<*mut c_void, unsafe extern "C" fn($($argument),*) $(-> $result)?>($name)
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    fn TLS_method() -> *const SSL_METHOD;
+    fn TLS_client_method() -> *const SSL_METHOD;
+    fn TLS_server_method() -> *const SSL_METHOD;
+
+    fn SSL_CTX_new(*const SSL_METHOD) -> *mut SSL_CTX;
+    fn SSL_CTX_new_ex(*mut OSSL_LIB_CTX, *const c_char, *const SSL_METHOD) -> *mut SSL_CTX;
+    fn SSL_CTX_up_ref(*mut SSL_CTX) -> c_int;
+    fn SSL_CTX_free(*mut SSL_CTX);
+    fn SSL_CTX_ctrl(*mut SSL_CTX, c_int, c_long, *mut c_void) -> c_long;
+    fn SSL_CTX_add_session(*mut SSL_CTX, *mut SSL_SESSION) -> c_int;
+    fn SSL_CTX_remove_session(*mut SSL_CTX, *mut SSL_SESSION) -> c_int;
+    fn SSL_CTX_flush_sessions(*mut SSL_CTX, c_long);
+    fn SSL_CTX_sessions(*mut SSL_CTX) -> *mut lhash_st_SSL_SESSION;
+    fn SSL_CTX_sess_set_new_cb(*mut SSL_CTX, Option<NewSessionCallback>);
+    fn SSL_CTX_sess_set_get_cb(*mut SSL_CTX, Option<GetSessionCallback>);
+    fn SSL_CTX_sess_set_remove_cb(*mut SSL_CTX, Option<RemoveSessionCallback>);
+    fn SSL_CTX_sess_get_new_cb(*mut SSL_CTX) -> Option<NewSessionCallback>;
+    fn SSL_CTX_sess_get_get_cb(*mut SSL_CTX) -> Option<GetSessionCallback>;
+    fn SSL_CTX_sess_get_remove_cb(*mut SSL_CTX) -> Option<RemoveSessionCallback>;
+    fn SSL_CTX_set_timeout(*mut SSL_CTX, c_long) -> c_long;
+    fn SSL_CTX_get_timeout(*const SSL_CTX) -> c_long;
+    fn SSL_CTX_set_session_id_context(*mut SSL_CTX, *const c_uchar, c_uint) -> c_int;
+    fn SSL_CTX_set_ex_data(*mut SSL_CTX, c_int, *mut c_void) -> c_int;
+    fn SSL_CTX_get_ex_data(*const SSL_CTX, c_int) -> *mut c_void;
+
+    fn SSL_new(*mut SSL_CTX) -> *mut SSL;
+    fn SSL_up_ref(*mut SSL) -> c_int;
+    fn SSL_free(*mut SSL);
+    fn SSL_get_SSL_CTX(*const SSL) -> *mut SSL_CTX;
+    fn SSL_is_server(*const SSL) -> c_int;
+    fn SSL_set_accept_state(*mut SSL);
+    fn SSL_set_connect_state(*mut SSL);
+    fn SSL_set_session(*mut SSL, *mut SSL_SESSION) -> c_int;
+    fn SSL_get_session(*const SSL) -> *mut SSL_SESSION;
+    fn SSL_get1_session(*mut SSL) -> *mut SSL_SESSION;
+    fn SSL_session_reused(*const SSL) -> c_int;
+    fn SSL_shutdown(*mut SSL) -> c_int;
+    fn SSL_set_shutdown(*mut SSL, c_int);
+    fn SSL_get_shutdown(*const SSL) -> c_int;
+    fn SSL_set_session_id_context(*mut SSL, *const c_uchar, c_uint) -> c_int;
+    fn SSL_has_matching_session_id(*const SSL, *const c_uchar, c_uint) -> c_int;
+    fn SSL_version(*const SSL) -> c_int;
+    fn SSL_get_options(*const SSL) -> u64;
+    fn SSL_get_max_early_data(*const SSL) -> u32;
+    fn SSL_set_ex_data(*mut SSL, c_int, *mut c_void) -> c_int;
+    fn SSL_get_ex_data(*const SSL, c_int) -> *mut c_void;
+
+    fn SSL_SESSION_new() -> *mut SSL_SESSION;
+    fn SSL_SESSION_dup(*const SSL_SESSION) -> *mut SSL_SESSION;
+    fn SSL_SESSION_up_ref(*mut SSL_SESSION) -> c_int;
+    fn SSL_SESSION_free(*mut SSL_SESSION);
+    fn SSL_SESSION_get_id(*const SSL_SESSION, *mut c_uint) -> *const c_uchar;
+    fn SSL_SESSION_set1_id(*mut SSL_SESSION, *const c_uchar, c_uint) -> c_int;
+    fn SSL_SESSION_get0_id_context(*const SSL_SESSION, *mut c_uint) -> *const c_uchar;
+    fn SSL_SESSION_set1_id_context(*mut SSL_SESSION, *const c_uchar, c_uint) -> c_int;
+    fn SSL_SESSION_get_time(*const SSL_SESSION) -> c_long;
+    fn SSL_SESSION_set_time(*mut SSL_SESSION, c_long) -> c_long;
+    fn SSL_SESSION_get_timeout(*const SSL_SESSION) -> c_long;
+    fn SSL_SESSION_set_timeout(*mut SSL_SESSION, c_long) -> c_long;
+    fn SSL_SESSION_get_protocol_version(*const SSL_SESSION) -> c_int;
+    fn SSL_SESSION_set_protocol_version(*mut SSL_SESSION, c_int) -> c_int;
+    fn SSL_SESSION_is_resumable(*const SSL_SESSION) -> c_int;
+    fn SSL_SESSION_set_ex_data(*mut SSL_SESSION, c_int, *mut c_void) -> c_int;
+    fn SSL_SESSION_get_ex_data(*const SSL_SESSION, c_int) -> *mut c_void;
+
+    fn CRYPTO_get_ex_new_index(
+        c_int, c_long, *mut c_void, Option<ExDataNew>, Option<ExDataDup>, Option<ExDataFree>,
+    ) -> c_int;
+    fn CRYPTO_get_ex_data(*const CRYPTO_EX_DATA, c_int) -> *mut c_void;
+    fn ERR_new();
+    fn ERR_set_debug(*const c_char, c_int, *const c_char);
+    fn ERR_set_error(c_int, c_int, *const c_char);
+    fn OPENSSL_version_major() -> c_uint;
+}

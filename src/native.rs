@@ -1,0 +1,15 @@
+//! Our own SSL_CTX, SSL and SSL_SESSION, for a process without OpenSSL.
+//!
+//! Each function has the name, the arguments and the promise of OpenSSL's. The objects are made with one reference,
+//! counted atomically and by hand; what a function of OpenSSL may be called with at the same time from several
+//! threads may be here as well, and what may not there may not here: the setters of one object need it alone.
+
+mod context;
+mod connection;
+mod ex_data;
+mod id;
+mod session;
+
+pub use connection::*;
+pub use context::*;
+pub use session::*;

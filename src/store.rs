@@ -1,0 +1,16 @@
+//! Where sessions are kept.
+//!
+//! A store knows nothing of TLS: it keeps values under a [`key::Key`] until their [`expiry::Expiry`].
+//! It never reads a clock (the time is an argument) and never calls out or drops a value while it
+//! holds a lock: whatever leaves is returned, and the layer above notifies and frees.
+#![forbid(unsafe_code)]
+
+pub mod expiry;
+pub mod key;
+pub mod memory;
+mod sync;
+
+pub use expiry::Expiry;
+pub use key::Key;
+pub use memory::{Evicted, Held, Inserted, Memory, Outcome, Placed};
+pub use sync::locks_held;

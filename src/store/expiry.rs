@@ -1,0 +1,86 @@
+//! When a session expires.
+#![forbid(unsafe_code)]
+
+/// The last second in which a session may still be resumed: time + timeout.
+///
+/// Ordered soonest first. A sum that overflows the 64-bit seconds of OpenSSL never expires and sorts
+/// after all that do; among those, too, the smaller sum is first.
+///
+/// Kept as one unsigned number, the exact sum counted from [`START`], so that order and expiry are
+/// one comparison each. Sums that lie before it, or within 2^40 of the largest that two 64-bit
+/// numbers can have, share the first and the last place.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Expiry(u64);
+
+/// The first second that has a place of its own: 35,000 years before 1970.
+const START: i128 = -(1 << 40);
+
+impl Expiry {
+    /// The last place of all.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// The expiry of a session made at `time` (seconds since 1970) that lives for `timeout` seconds.
+    pub const fn new(time: i64, timeout: i64) -> Self {
+        Self::at(time as i128 + timeout as i128)
+    }
+
+    /// Whether a session is over at `now`. Strict: in its last second it is still alive.
+    pub const fn is_over(self, now: i64) -> bool {
+        // No `now` reaches an overflowed sum, so those need no case of their own.
+        Self::at(now as i128).0 > self.0
+    }
+
+    const fn at(second: i128) -> Self {
+        let from_start = second - START;
+        if from_start < 0 {
+            Self(0)
+        } else if from_start > u64::MAX as i128 {
+            Self::NEVER
+        } else {
+            Self(from_start as u64)
+        }
+    }
+
+    pub(super) const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Expiry;
+
+    #[test]
+    fn a_session_is_alive_in_its_last_second_and_over_in_the_next() {
+        let expiry = Expiry::new(1000, 300);
+        assert!(!expiry.is_over(1299));
+        assert!(!expiry.is_over(1300));
+        assert!(expiry.is_over(1301));
+        assert!(!expiry.is_over(0));
+    }
+
+    #[test]
+    fn a_sum_that_overflows_never_expires_and_sorts_last_by_its_exact_sum() {
+        let latest = Expiry::new(i64::MAX, 0);
+        let over = Expiry::new(i64::MAX, 1);
+        let further = Expiry::new(1_700_000_000, i64::MAX);
+        assert!(latest < over && over < further && further < Expiry::NEVER);
+        assert!(!over.is_over(i64::MAX));
+        assert!(!latest.is_over(i64::MAX));
+        assert!(Expiry::new(i64::MAX - 1, 0).is_over(i64::MAX));
+        assert_eq!(Expiry::new(i64::MAX, i64::MAX), Expiry::NEVER);
+    }
+
+    #[test]
+    fn a_sum_below_zero_is_over_and_sorts_first() {
+        assert!(Expiry::new(5, -10).is_over(0));
+        assert!(!Expiry::new(5, -10).is_over(-5));
+        assert!(Expiry::new(5, -10) < Expiry::new(0, 0));
+        assert!(Expiry::new(i64::MIN, i64::MIN) < Expiry::new(5, -10));
+        assert!(Expiry::new(i64::MIN, i64::MIN).is_over(0));
+    }
+}

@@ -1,0 +1,86 @@
+//! What a session is found by.
+#![forbid(unsafe_code)]
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Stands for a protocol version and a session id, and is all that a store keeps of them: 128 bits
+/// of SipHash-1-3 over both, keyed with random numbers of this process.
+///
+/// Why a hash may stand for the id. Without the random key nobody can tell which ids meet, neither in
+/// a bucket nor altogether, and the ids of a cache are often chosen by others: by the servers that a
+/// client talks to, by external caches, by `generate_session_id` callbacks. So two ids meet by chance
+/// only. At least 102 of the bits decide whether a session is found: with a million sessions and a
+/// million lookups a second, one wrong answer is to be expected in 150 billion years. Even that would
+/// be a session whose master secret the peer does not have: a failed handshake, not a stolen one.
+///
+/// The bits have three uses: see the drawing in [`super::memory`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Key {
+    pub(super) low: u64,
+    pub(super) high: u32,
+    pub(super) stripe: u32,
+}
+
+impl Key {
+    /// The key of `id` (any length, also none) under protocol `version`.
+    pub fn new(version: i32, id: &[u8]) -> Self {
+        let mut hasher = SipHasher13::new_with_keys(secret(0), secret(1));
+        hasher.write(&version.to_le_bytes());
+        hasher.write(id);
+        let hash = hasher.finish128();
+        Self { low: hash.h1, high: hash.h2 as u32, stripe: (hash.h2 >> 32) as u32 }
+    }
+}
+
+/// The process's random key; 0 stands for not drawn yet.
+static SECRET: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+
+/// A word of the key. Whoever comes first draws it, and nobody waits for him: a fork in the middle
+/// leaves nothing locked, and the child has its parent's key, as it has its parent's sessions.
+fn secret(word: usize) -> u64 {
+    match SECRET[word].load(Relaxed) {
+        0 => draw(&SECRET[word]),
+        drawn => drawn,
+    }
+}
+
+#[cold]
+fn draw(word: &AtomicU64) -> u64 {
+    let mut fresh = [0; 8];
+    getrandom::fill(&mut fresh).expect("the kernel gives random numbers");
+    let fresh = u64::from_le_bytes(fresh).max(1);
+    word.compare_exchange(0, fresh, Relaxed, Relaxed).map_or_else(|drawn| drawn, |_| fresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+    use std::collections::HashSet;
+
+    #[test]
+    fn version_and_every_byte_of_the_id_and_its_length_count() {
+        let mut keys = HashSet::new();
+        for version in [0x0303, 0x0304, 0] {
+            for length in 0..=40 {
+                keys.insert(Key::new(version, &vec![0; length]));
+                for at in 0..length {
+                    let mut id = vec![0; length];
+                    id[at] = 1;
+                    keys.insert(Key::new(version, &id));
+                }
+            }
+        }
+        assert_eq!(keys.len(), 3 * (0..=40).map(|length| length + 1).sum::<usize>());
+        assert_eq!(Key::new(0x0303, b"same"), Key::new(0x0303, b"same"));
+    }
+
+    #[test]
+    fn ids_with_one_prefix_spread_over_all_stripes() {
+        let stripes: HashSet<u32> = (0u32..1000)
+            .map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).stripe % 64)
+            .collect();
+        assert_eq!(stripes.len(), 64);
+    }
+}

@@ -1,0 +1,65 @@
+//! The table of a small cache: slots side by side, searched from the first to the last.
+#![forbid(unsafe_code)]
+
+use super::table::Put;
+use super::Key;
+
+/// How many sessions a small table may have; a few cache lines of keys to read.
+pub(super) const MOST: usize = 32;
+
+pub(super) struct Small<V> {
+    slots: Vec<Slot<V>>,
+    /// The sessions have moved on to the stripes: nothing is here any more, nor ever will be.
+    pub(super) moved: bool,
+}
+
+pub(super) struct Slot<V> {
+    pub(super) key: Key,
+    pub(super) node: u32,
+    pub(super) value: V,
+}
+
+impl<V> Small<V> {
+    pub(super) const fn new() -> Self {
+        Self { slots: Vec::new(), moved: false }
+    }
+
+    pub(super) fn find(&self, key: &Key) -> Option<(&V, u32)> {
+        self.slots.iter().find(|slot| slot.key == *key).map(|slot| (&slot.value, slot.node))
+    }
+
+    pub(super) fn put(&mut self, key: &Key, value: V, node: u32) -> Put<V>
+    where
+        V: PartialEq,
+    {
+        match self.slots.iter_mut().find(|slot| slot.key == *key) {
+            Some(slot) => Put::over(&mut slot.value, value, slot.node),
+            None => {
+                self.slots.push(Slot { key: *key, node, value });
+                Put::New
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) -> Option<(V, u32)> {
+        let at = self.slots.iter().position(|slot| slot.key == *key)?;
+        let slot = self.slots.swap_remove(at);
+        Some((slot.value, slot.node))
+    }
+
+    pub(super) fn remove_node(&mut self, node: u32) -> Option<V> {
+        let at = self.slots.iter().position(|slot| slot.node == node)?;
+        Some(self.slots.swap_remove(at).value)
+    }
+
+    /// Everything leaves for the stripes.
+    pub(super) fn move_out(&mut self) -> Vec<Slot<V>> {
+        self.moved = true;
+        std::mem::take(&mut self.slots)
+    }
+
+    /// The node, [`Key::high`] and [`Key::stripe`] of every slot.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        self.slots.iter().map(|slot| (slot.node, slot.key.high, slot.key.stripe))
+    }
+}

@@ -1,0 +1,129 @@
+//! The locks of the stores: std's, which are single words of memory. There is no table behind them
+//! that another thread could have locked when the process forks, so a store whose locks are all
+//! held at a fork (`Memory::hold`) works on in the child.
+//!
+//! In builds with debug assertions every thread counts the locks it holds, so that the layers above
+//! can assert that they hold none when they call out. Under `--cfg shuttle` the locks are shuttle's,
+//! whose scheduler tries the interleavings.
+#![forbid(unsafe_code)]
+
+#[cfg(shuttle)]
+use shuttle::sync as from;
+#[cfg(not(shuttle))]
+use std::sync as from;
+
+use from::{LockResult, PoisonError, TryLockError};
+use std::ops::{Deref, DerefMut};
+
+#[cfg(not(shuttle))]
+pub(super) use std::{sync::atomic, thread::yield_now};
+
+#[cfg(shuttle)]
+pub(super) use shuttle::{sync::atomic, thread::yield_now};
+
+/// A lock for one thread. A panic under it does not close it: nothing foreign runs under it.
+pub(super) struct Mutex<T>(from::Mutex<T>);
+
+/// A lock for many readers or one writer.
+pub(super) struct RwLock<T>(from::RwLock<T>);
+
+/// A lock held: opens and is counted out when dropped.
+pub(super) struct Guard<G> {
+    guard: G,
+    _held: Count,
+}
+
+pub(super) type MutexGuard<'a, T> = Guard<from::MutexGuard<'a, T>>;
+pub(super) type ReadGuard<'a, T> = Guard<from::RwLockReadGuard<'a, T>>;
+pub(super) type WriteGuard<'a, T> = Guard<from::RwLockWriteGuard<'a, T>>;
+
+impl<T> Mutex<T> {
+    pub(super) const fn new(inside: T) -> Self {
+        Self(from::Mutex::new(inside))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
+        Guard::new(self.0.lock())
+    }
+
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(Guard::new(Ok(guard))),
+            Err(TryLockError::Poisoned(poisoned)) => Some(Guard::new(Err(poisoned))),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+impl<T> RwLock<T> {
+    pub(super) const fn new(inside: T) -> Self {
+        Self(from::RwLock::new(inside))
+    }
+
+    pub(super) fn read(&self) -> ReadGuard<'_, T> {
+        Guard::new(self.0.read())
+    }
+
+    pub(super) fn write(&self) -> WriteGuard<'_, T> {
+        Guard::new(self.0.write())
+    }
+}
+
+impl<G> Guard<G> {
+    fn new(locked: LockResult<G>) -> Self {
+        Self { guard: locked.unwrap_or_else(PoisonError::into_inner), _held: Count::up() }
+    }
+}
+
+impl<G: Deref> Deref for Guard<G> {
+    type Target = G::Target;
+
+    fn deref(&self) -> &G::Target {
+        &self.guard
+    }
+}
+
+impl<G: DerefMut> DerefMut for Guard<G> {
+    fn deref_mut(&mut self) -> &mut G::Target {
+        &mut self.guard
+    }
+}
+
+#[cfg(all(debug_assertions, not(shuttle)))]
+std::thread_local! {
+    static HELD: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(all(debug_assertions, shuttle))]
+shuttle::thread_local! {
+    static HELD: std::cell::Cell<usize> = std::cell::Cell::new(0);
+}
+
+/// One of the locks that this thread holds.
+struct Count;
+
+impl Count {
+    fn up() -> Self {
+        // A thread that is ending has no count any more: then nothing is asserted.
+        #[cfg(debug_assertions)]
+        let _ = HELD.try_with(|held| held.set(held.get() + 1));
+        Self
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Drop for Count {
+    fn drop(&mut self) {
+        let _ = HELD.try_with(|held| held.set(held.get().saturating_sub(1)));
+    }
+}
+
+/// How many locks of the stores this thread holds: 0 wherever foreign code may be called.
+///
+/// Counted in builds with debug assertions only; without them it is always 0 and costs nothing.
+pub fn locks_held() -> usize {
+    #[cfg(debug_assertions)]
+    return HELD.try_with(std::cell::Cell::get).unwrap_or(0);
+    #[cfg(not(debug_assertions))]
+    0
+}

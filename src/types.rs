@@ -1,0 +1,84 @@
+//! The C types that cross the line, named as in OpenSSL's headers, and the one trait by which the owner
+//! of an `SSL_CTX` (our own objects or libssl) reaches the cache that is attached to it.
+
+#![forbid(unsafe_code)]
+#![allow(non_camel_case_types, reason = "OpenSSL's names")]
+
+use std::any::Any;
+use std::ffi::{c_int, c_long, c_uchar, c_void};
+
+macro_rules! opaque {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[repr(C)]
+        pub struct $name {
+            _private: [u8; 0],
+        }
+    )*};
+}
+
+opaque! {
+    /// A TLS context, OpenSSL's or ours.
+    SSL_CTX;
+    /// A TLS connection, OpenSSL's or ours.
+    SSL;
+    /// A TLS session, OpenSSL's or ours.
+    SSL_SESSION;
+    /// A protocol method; only its address matters here.
+    SSL_METHOD;
+    /// OpenSSL's library context.
+    OSSL_LIB_CTX;
+    /// The ex_data of one object, as its callbacks see it.
+    CRYPTO_EX_DATA;
+    /// OpenSSL's hash table of sessions.
+    lhash_st_SSL_SESSION;
+}
+
+/// The application's, or our, new_session callback.
+pub type NewSessionCallback = unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
+/// The application's, or our, get_session callback.
+pub type GetSessionCallback =
+    unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;
+/// The application's, or our, remove_session callback.
+pub type RemoveSessionCallback = unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION);
+
+/// Called for an ex_data index when an object is made.
+pub type ExDataNew = unsafe extern "C" fn(
+    *mut c_void,
+    *mut c_void,
+    *mut CRYPTO_EX_DATA,
+    c_int,
+    c_long,
+    *mut c_void,
+);
+/// Called for an ex_data index when an object goes.
+pub type ExDataFree = ExDataNew;
+/// Called for an ex_data index when an object is copied.
+pub type ExDataDup = unsafe extern "C" fn(
+    *mut CRYPTO_EX_DATA,
+    *const CRYPTO_EX_DATA,
+    *mut *mut c_void,
+    c_int,
+    c_long,
+    *mut c_void,
+) -> c_int;
+
+/// A session id, a session id context: at most 32 bytes (SSL_MAX_SSL_SESSION_ID_LENGTH, SSL_MAX_SID_CTX_LENGTH).
+pub const MAX_ID_LENGTH: usize = 32;
+
+/// TLS 1.3 on the wire.
+pub const TLS1_3_VERSION: c_int = 0x0304;
+
+/// SSL_set_shutdown: our close_notify has been sent.
+pub const SSL_SENT_SHUTDOWN: c_int = 1;
+/// SSL_set_shutdown: the peer's close_notify has been received.
+pub const SSL_RECEIVED_SHUTDOWN: c_int = 2;
+
+/// What is attached to an `SSL_CTX` and is told, by whoever owns the context, what only the owner can know.
+pub trait Attachment: Any + Send + Sync {
+    /// The last reference to the context is going, and the application's ex_data still stands.
+    fn context_is_going(&self);
+
+    /// A connection of the context ended, or was given another session, without having been shut down.
+    fn session_is_bad(&self, session: *mut SSL_SESSION);
+}
