@@ -91,7 +91,7 @@ impl SessionCache {
             context,
             mode: AtomicU32::new(Mode::DEFAULT.bits()),
             size: AtomicUsize::new(DEFAULT_SIZE),
-            callbacks: Callbacks::NONE,
+            callbacks: Callbacks::none(),
             counters: Counters::default(),
             store: Memory::new(),
             leaving: AtomicUsize::new(0),
@@ -146,9 +146,25 @@ impl SessionCache {
         Expiry::new(session.time(), session.timeout())
     }
 
+    /// Counts sessions that have left the store and are yet to be told of.
+    fn start_leaving(&self, number: usize) {
+        self.leaving.fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// Counts them as told of. Not below zero: a fork in between forgets them.
+    fn stop_leaving(&self, number: usize) {
+        let less = |leaving: usize| Some(leaving.saturating_sub(number));
+        let _ = self.leaving.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
     /// Locks the whole store until the guard goes: around a fork.
     pub fn hold(&self) -> Held<'_> {
         self.store.hold()
+    }
+
+    /// In the child of a fork: what other threads of the parent were letting go is not here to leave.
+    pub fn forget_leaving(&self) {
+        self.leaving.store(0, Ordering::Relaxed);
     }
 
     /// The context is going, and the application's data at it still stands: every session leaves, and is told of.

@@ -4,8 +4,8 @@
 //! counted atomically and by hand; what a function of OpenSSL may be called with at the same time from several
 //! threads may be here as well, and what may not there may not here: the setters of one object need it alone.
 
-mod context;
 mod connection;
+mod context;
 mod ex_data;
 mod id;
 mod session;

@@ -1,7 +1,6 @@
 //! The C types that cross the line, named as in OpenSSL's headers, and the one trait by which the owner
 //! of an `SSL_CTX` (our own objects or libssl) reaches the cache that is attached to it.
 
-#![forbid(unsafe_code)]
 #![allow(non_camel_case_types, reason = "OpenSSL's names")]
 
 use std::any::Any;
@@ -37,20 +36,12 @@ opaque! {
 /// The application's, or our, new_session callback.
 pub type NewSessionCallback = unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
 /// The application's, or our, get_session callback.
-pub type GetSessionCallback =
-    unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;
+pub type GetSessionCallback = unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;
 /// The application's, or our, remove_session callback.
 pub type RemoveSessionCallback = unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION);
 
 /// Called for an ex_data index when an object is made.
-pub type ExDataNew = unsafe extern "C" fn(
-    *mut c_void,
-    *mut c_void,
-    *mut CRYPTO_EX_DATA,
-    c_int,
-    c_long,
-    *mut c_void,
-);
+pub type ExDataNew = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void);
 /// Called for an ex_data index when an object goes.
 pub type ExDataFree = ExDataNew;
 /// Called for an ex_data index when an object is copied.
@@ -80,5 +71,8 @@ pub trait Attachment: Any + Send + Sync {
     fn context_is_going(&self);
 
     /// A connection of the context ended, or was given another session, without having been shut down.
-    fn session_is_bad(&self, session: *mut SSL_SESSION);
+    ///
+    /// # Safety
+    /// `session` must be a live session.
+    unsafe fn session_is_bad(&self, session: *mut SSL_SESSION);
 }

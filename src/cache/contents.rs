@@ -32,7 +32,7 @@ impl SessionCache {
 
     /// Sessions that leave because the cache is full: each is marked, told of, freed and counted, in OpenSSL's order.
     fn evict(&self, evicted: Evicted<Session>) {
-        self.leaving.fetch_add(evicted.len(), Ordering::Relaxed);
+        self.start_leaving(evicted.len());
         for session in evicted {
             self.leave(&session);
             drop(session);
@@ -43,7 +43,7 @@ impl SessionCache {
     /// Marks a session that has left the store and tells the application.
     pub(super) fn leave(&self, session: &Session) {
         Self::assert_unlocked();
-        self.leaving.fetch_sub(1, Ordering::Relaxed);
+        self.stop_leaving(1);
         session.mark_not_resumable();
         self.callbacks.remove_session(self.context, session);
     }

@@ -60,9 +60,8 @@ impl SessionCache {
         let taken = self.store.take_expired(time, BATCH);
         let number = taken.len();
         // libssl sets times without a call that we would see: what is not over by its own account stays.
-        let (over, alive): (Vec<_>, Vec<_>) = taken
-            .into_iter()
-            .partition(|session| Self::expiry_of(session).is_over(time));
+        let (over, alive): (Vec<_>, Vec<_>) =
+            taken.into_iter().partition(|session| Self::expiry_of(session).is_over(time));
         for session in alive {
             self.put_back(session);
         }
@@ -72,7 +71,7 @@ impl SessionCache {
 
     /// Sessions that left the store: the application is told of all, then all are freed, in order.
     fn let_go(&self, left: Vec<Session>) {
-        self.leaving.fetch_add(left.len(), Ordering::Relaxed);
+        self.start_leaving(left.len());
         for session in &left {
             self.leave(session);
         }

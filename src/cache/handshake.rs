@@ -20,8 +20,6 @@ impl SessionCache {
     /// A TLS 1.3 server's stateless ticket carries the session itself and is never looked up. It is stored, as in
     /// OpenSSL, only for an application that wants to hear of its end.
     fn is_worth_storing(&self, connection: Connection) -> bool {
-        !connection.is_tls13_server()
-            || connection.has_stateful_tickets()
-            || self.callbacks.remove.get().is_some()
+        !connection.is_tls13_server() || connection.has_stateful_tickets() || self.callbacks.remove.get().is_some()
     }
 }

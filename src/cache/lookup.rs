@@ -9,11 +9,13 @@ use crate::handle::{Connection, Session};
 use crate::store::Key;
 
 impl SessionCache {
-    /// What libssl asks of a server's cache. libssl does not tell us when a resumption finishes, so the automatic
-    /// flush has its turn here.
+    /// What libssl asks of a server's cache. Up to TLS 1.2, libssl does not tell us when a resumption finishes, so the
+    /// automatic flush has its turn here; in TLS 1.3 each handshake makes a session, which `negotiated` hears of.
     pub fn look_up(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
         let found = self.find(connection, id, now);
-        self.flush_automatically(Role::Server, now);
+        if !connection.is_tls13_server() {
+            self.flush_automatically(Role::Server, now);
+        }
         found
     }
 

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::SessionCache;
 use crate::handle::Session;
+use crate::store::Key;
 
 static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
 
@@ -61,16 +62,38 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     if LISTED.load(Ordering::Acquire) == 0 {
         return change();
     }
-    let from = SessionCache::key_of(session);
+    let from = places_of(session);
     let changed = change();
     if changed {
-        let to = SessionCache::key_of(session);
+        let to = places_of(session).own;
         let listed = lock().caches();
         for cache in &listed {
-            cache.place(&from, &to, session);
+            cache.place(&from.own, &to, session);
+            if let Some(shared) = from.shared {
+                cache.place(&shared, &to, session);
+            }
         }
     }
     changed
+}
+
+/// The keys under which a session may stand.
+struct Places {
+    own: Key,
+    shared: Option<Key>,
+}
+
+/// A session whose id was taken away keeps a place of its own: HAProxy blanks the id of a session for as long as it
+/// encodes it, and two of them must not push each other out. One that was added without an id shares its place with all
+/// of its version (semantics 4.1).
+fn places_of(session: &Session) -> Places {
+    let by_id = SessionCache::key_of(session);
+    if !session.id().is_empty() {
+        return Places { own: by_id, shared: None };
+    }
+    // No protocol version is negative, so no id's key is like this.
+    let address = session.as_ptr().addr().to_ne_bytes();
+    Places { own: Key::new(-1, &address), shared: Some(by_id) }
 }
 
 /// SSL_SESSION_set_time(3).

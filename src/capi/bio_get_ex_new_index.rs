@@ -17,15 +17,18 @@ use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
 pub unsafe extern "C" fn SSL_SESSION_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<
-        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    new_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
     dup_func: Option<
-        unsafe extern "C" fn(*mut CRYPTO_EX_DATA, *const CRYPTO_EX_DATA, *mut *mut c_void, c_int, c_long, *mut c_void) -> c_int,
+        unsafe extern "C" fn(
+            *mut CRYPTO_EX_DATA,
+            *const CRYPTO_EX_DATA,
+            *mut *mut c_void,
+            c_int,
+            c_long,
+            *mut c_void,
+        ) -> c_int,
     >,
-    free_func: Option<
-        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    free_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
 ) -> c_int {
     // SAFETY: C caller.
     guard(-1, || unsafe { raw::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
@@ -62,15 +65,18 @@ symver!(SSL_SESSION_get_ex_data, "SSLSESSION_0");
 pub unsafe extern "C" fn SSL_CTX_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<
-        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    new_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
     dup_func: Option<
-        unsafe extern "C" fn(*mut CRYPTO_EX_DATA, *const CRYPTO_EX_DATA, *mut *mut c_void, c_int, c_long, *mut c_void) -> c_int,
+        unsafe extern "C" fn(
+            *mut CRYPTO_EX_DATA,
+            *const CRYPTO_EX_DATA,
+            *mut *mut c_void,
+            c_int,
+            c_long,
+            *mut c_void,
+        ) -> c_int,
     >,
-    free_func: Option<
-        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    free_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
 ) -> c_int {
     // SAFETY: C caller.
     guard(-1, || unsafe { raw::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
@@ -107,15 +113,18 @@ symver!(SSL_CTX_get_ex_data, "SSLSESSION_0");
 pub unsafe extern "C" fn SSL_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<
-        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    new_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
     dup_func: Option<
-        unsafe extern "C" fn(*mut CRYPTO_EX_DATA, *const CRYPTO_EX_DATA, *mut *mut c_void, c_int, c_long, *mut c_void) -> c_int,
+        unsafe extern "C" fn(
+            *mut CRYPTO_EX_DATA,
+            *const CRYPTO_EX_DATA,
+            *mut *mut c_void,
+            c_int,
+            c_long,
+            *mut c_void,
+        ) -> c_int,
     >,
-    free_func: Option<
-        unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    free_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
 ) -> c_int {
     // SAFETY: C caller.
     guard(-1, || unsafe { raw::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })

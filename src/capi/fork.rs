@@ -24,7 +24,7 @@ use crate::store::Held;
 struct Locks {
     _stores: Vec<Held<'static>>,
     _list: Listed,
-    _caches: Vec<Arc<SessionCache>>,
+    caches: Vec<Arc<SessionCache>>,
 }
 
 thread_local! {
@@ -47,7 +47,7 @@ unsafe extern "C" fn prepare() {
         let list = residence::lock();
         let caches = list.caches();
         let stores = caches.iter().map(hold).collect();
-        let locks = Locks { _stores: stores, _list: list, _caches: caches };
+        let locks = Locks { _stores: stores, _list: list, caches };
         // A thread whose locals are gone forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });
@@ -58,15 +58,19 @@ fn hold(cache: &Arc<SessionCache>) -> Held<'static> {
     unsafe { mem::transmute::<Held<'_>, Held<'static>>(cache.hold()) }
 }
 
-fn let_go() {
-    guard((), || drop(LOCKS.try_with(RefCell::take)));
+fn let_go(before: impl FnOnce(&[Arc<SessionCache>])) {
+    guard((), || {
+        if let Ok(Some(locks)) = LOCKS.try_with(RefCell::take) {
+            before(&locks.caches);
+        }
+    });
 }
 
 unsafe extern "C" fn parent() {
-    let_go();
+    let_go(|_| {});
 }
 
 unsafe extern "C" fn child() {
-    let_go();
+    let_go(|caches| caches.iter().for_each(|cache| cache.forget_leaving()));
     handle::forget_after_fork();
 }

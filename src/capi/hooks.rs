@@ -40,7 +40,8 @@ unsafe extern "C" fn get_session(
         // SAFETY: libssl passes a place for its answer.
         unsafe { *copy = 0 };
         // SAFETY: libssl passes a live connection and `length` bytes.
-        let (connection, id) = unsafe { (connection(ssl), session_id(id, usize::try_from(length).unwrap_or(usize::MAX))) };
+        let (connection, id) =
+            unsafe { (connection(ssl), session_id(id, usize::try_from(length).unwrap_or(usize::MAX))) };
         let (Some(connection), Some(id)) = (connection, id) else { return ptr::null_mut() };
         cache::of_connection(connection)
             .and_then(|cache| cache.look_up(connection, id, clock::now()))
@@ -66,7 +67,7 @@ impl Attachment for SessionCache {
         SessionCache::context_is_going(self);
     }
 
-    fn session_is_bad(&self, session: *mut SSL_SESSION) {
+    unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {
         // SAFETY: the connection that tells holds the session.
         if let Some(session) = unsafe { Session::borrow(session) } {
             self.remove(&session);

@@ -69,8 +69,13 @@ impl Command {
 /// session cache's commands.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long {
-    // SAFETY: C caller; libssl takes NULL for some commands, we alone for none.
-    let pass_on = || if ctx.is_null() && handle::stands_alone() { 0 } else { unsafe { raw::SSL_CTX_ctrl(ctx, cmd, larg, parg) } };
+    let pass_on = || {
+        if ctx.is_null() && handle::stands_alone() {
+            return 0;
+        }
+        // SAFETY: C caller; libssl takes NULL for some commands.
+        unsafe { raw::SSL_CTX_ctrl(ctx, cmd, larg, parg) }
+    };
     match Command::from_c(cmd) {
         // SAFETY: C caller.
         Some(command) => unsafe { with_cache(ctx, 0, |cache| command.answer(cache, larg), pass_on) },

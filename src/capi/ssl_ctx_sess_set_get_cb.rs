@@ -77,9 +77,7 @@ symver!(SSL_CTX_sess_get_remove_cb, "OPENSSL_3.0.0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_set_get_cb(
     ctx: *mut SSL_CTX,
-    get_session_cb: Option<
-        unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION,
-    >,
+    get_session_cb: Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION>,
 ) {
     // SAFETY: C caller.
     let pass_on = || unsafe { raw::SSL_CTX_sess_set_get_cb(ctx, get_session_cb) };

@@ -22,7 +22,11 @@ symver!(SSL_SESSION_get0_id_context, "SSLSESSION_0");
 
 /// SSL_SESSION_set1_id_context copies a session id context into `s`. Returns 1; 0 if it is longer than 32 bytes, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set1_id_context(s: *mut SSL_SESSION, sid_ctx: *const c_uchar, sid_ctx_len: c_uint) -> c_int {
+pub unsafe extern "C" fn SSL_SESSION_set1_id_context(
+    s: *mut SSL_SESSION,
+    sid_ctx: *const c_uchar,
+    sid_ctx_len: c_uint,
+) -> c_int {
     if s.is_null() || !is_readable(sid_ctx, sid_ctx_len) {
         return 0;
     }

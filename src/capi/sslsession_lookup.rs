@@ -38,9 +38,7 @@ pub unsafe extern "C" fn SSLSESSION_lookup(
             return -1;
         };
         match cache::of_connection(connection) {
-            Some(cache) if connection.is_server() => {
-                c_int::from(cache.offered(connection, version, id, clock::now()))
-            }
+            Some(cache) if connection.is_server() => c_int::from(cache.offered(connection, version, id, clock::now())),
             _ => -1,
         }
     })

@@ -16,7 +16,9 @@ pub struct Callback<F> {
 }
 
 impl<F: Copy> Callback<F> {
-    const NONE: Callback<F> = Callback { function: AtomicPtr::new(ptr::null_mut()), of_type: PhantomData };
+    const fn none() -> Callback<F> {
+        Callback { function: AtomicPtr::new(ptr::null_mut()), of_type: PhantomData }
+    }
 
     /// Sets the callback.
     pub fn set(&self, callback: Option<F>) {
@@ -46,7 +48,9 @@ pub struct Callbacks {
 
 impl Callbacks {
     /// None set.
-    pub const NONE: Callbacks = Callbacks { new: Callback::NONE, get: Callback::NONE, remove: Callback::NONE };
+    pub const fn none() -> Callbacks {
+        Callbacks { new: Callback::none(), get: Callback::none(), remove: Callback::none() }
+    }
 
     /// Tells the application of a new session.
     ///

@@ -40,9 +40,10 @@ impl<'a> Connection<'a> {
 
     /// What is attached to the context it was created with, whose cache serves it.
     pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
-        // SAFETY: a live connection.
         match libssl::in_process() {
+            // SAFETY: a live connection.
             Some(libssl) => unsafe { libssl::attachment::of_connection(&libssl.functions, self.as_ptr()) },
+            // SAFETY: a live connection.
             None => unsafe { native::attached(raw::SSL_get_SSL_CTX(self.as_ptr())) },
         }
     }

@@ -72,9 +72,10 @@ impl<'a> Context<'a> {
 
     /// What is attached to it.
     pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
-        // SAFETY: a live context.
         match libssl::in_process() {
+            // SAFETY: a live context.
             Some(libssl) => unsafe { libssl::attachment::of_context(&libssl.functions, self.as_ptr()) },
+            // SAFETY: a live context.
             None => unsafe { native::attached(self.as_ptr()) },
         }
     }

@@ -18,9 +18,10 @@ macro_rules! pass_on {
         #[doc = concat!("`", stringify!($name), "` of whoever owns the objects.")]
         #[inline]
         pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
-            // SAFETY: the caller promises what the C function of this name asks for.
             match libssl::in_process() {
+                // SAFETY: the caller promises what the C function of this name asks for.
                 Some(libssl) => unsafe { (libssl.functions.$name)($($argument),*) },
+                // SAFETY: as above.
                 None => unsafe { native::$name($($argument),*) },
             }
         }
@@ -114,9 +115,10 @@ pub unsafe fn SSL_CTX_new_ex(
     properties: *const c_char,
     method: *const SSL_METHOD,
 ) -> *mut SSL_CTX {
-    // SAFETY: the caller promises what the C function of this name asks for.
     match libssl::in_process() {
+        // SAFETY: the caller promises what the C function of this name asks for.
         Some(libssl) => unsafe { (libssl.functions.SSL_CTX_new_ex)(libctx, properties, method) },
+        // SAFETY: as above.
         None => unsafe { native::SSL_CTX_new(method) },
     }
 }

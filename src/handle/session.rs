@@ -121,9 +121,10 @@ impl Session {
 
     /// Marks the session: connections that still hold it do not offer it again.
     pub fn mark_not_resumable(&self) {
-        // SAFETY: a live session.
         match libssl::in_process() {
+            // SAFETY: a live session.
             Some(libssl) => unsafe { libssl::marker::mark_not_resumable(&libssl.functions, self.as_ptr()) },
+            // SAFETY: a live session.
             None => unsafe { native::mark_not_resumable(self.as_ptr()) },
         }
     }

@@ -40,8 +40,7 @@ fn reserve_indexes(functions: &Functions) -> Option<Indexes> {
         unsafe { (functions.CRYPTO_get_ex_new_index)(class, 0, ptr::null_mut(), new, dup, free) }
     };
     let context = reserve(CLASS_SSL_CTX, None, None, Some(context_freed as ExDataFree));
-    let connection =
-        reserve(CLASS_SSL, Some(connection_made as ExDataNew), Some(connection_copied as ExDataDup), None);
+    let connection = reserve(CLASS_SSL, Some(connection_made as ExDataNew), Some(connection_copied as ExDataDup), None);
     (context > 0 && connection > 0).then_some(Indexes { context, connection })
 }
 

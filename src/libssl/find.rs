@@ -6,8 +6,8 @@
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr;
 
-use super::symbols::Functions;
 use super::Libssl;
+use super::symbols::Functions;
 
 /// The version node of an OpenSSL 3 libssl, whatever its minor release.
 const OPENSSL_3: &CStr = c"OPENSSL_3.0.0";
@@ -22,10 +22,8 @@ pub fn libssl() -> Option<Libssl> {
         return None;
     }
     let mut objects: Vec<Object> = loaded_objects().iter().filter_map(|name| Object::open(name)).collect();
-    let chosen = objects
-        .iter()
-        .position(Object::is_openssl_3)
-        .or_else(|| objects.iter().position(Object::is_unversioned))?;
+    let chosen =
+        objects.iter().position(Object::is_openssl_3).or_else(|| objects.iter().position(Object::is_unversioned))?;
     Some(objects.swap_remove(chosen).into_libssl())
 }
 

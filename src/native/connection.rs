@@ -48,7 +48,8 @@ impl Connection {
         }
         // SAFETY: the connection holds its context.
         if let Some(state) = unsafe { context::attached(self.context) } {
-            state.session_is_bad(session);
+            // SAFETY: the connection holds its session.
+            unsafe { state.session_is_bad(session) };
         }
     }
 

@@ -135,9 +135,8 @@ impl ExData {
             let mut value = from.get(number);
             if let Some(dup) = index.dup {
                 // SAFETY: the application registered the callback for objects of this class.
-                let accepted = unsafe {
-                    dup(self.as_c(), from.as_c(), (&raw mut value).cast(), number, index.argl, index.argp)
-                };
+                let accepted =
+                    unsafe { dup(self.as_c(), from.as_c(), (&raw mut value).cast(), number, index.argl, index.argp) };
                 copied &= accepted != 0;
             }
             if copied && !value.is_null() {

@@ -129,11 +129,7 @@ pub unsafe fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, length: *
 }
 
 /// Sets the session id context; 0 if it has more than 32 bytes.
-pub unsafe fn SSL_SESSION_set1_id_context(
-    session: *mut SSL_SESSION,
-    context: *const c_uchar,
-    length: c_uint,
-) -> c_int {
+pub unsafe fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *const c_uchar, length: c_uint) -> c_int {
     // SAFETY: the caller passes a live session and `length` bytes.
     c_int::from(unsafe { of(session).id_context.set(context, length) })
 }

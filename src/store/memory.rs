@@ -161,7 +161,14 @@ impl<V> Parts<V> {
 impl<V: Clone + PartialEq> Parts<V> {
     /// Evicts up to [`BATCH`] sessions, but not that of node `keep`, while there are `size` or more.
     /// `count` is how many there are; whether that is enough.
-    fn make_room(&self, order: &mut Order, keep: u32, size: usize, count: &mut usize, evicted: &mut Evicted<V>) -> bool {
+    fn make_room(
+        &self,
+        order: &mut Order,
+        keep: u32,
+        size: usize,
+        count: &mut usize,
+        evicted: &mut Evicted<V>,
+    ) -> bool {
         for _ in 0..BATCH {
             if size == 0 || *count < size {
                 return true;

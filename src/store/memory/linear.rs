@@ -1,9 +1,9 @@
 //! One stripe of the table of a large cache: a hash table by linear hashing.
 #![forbid(unsafe_code)]
 
-use super::segments::Segments;
-use super::table::Put;
 use super::Key;
+use super::segments::{Position, Segments};
+use super::table::Put;
 
 /// Slots in a bucket: as many as a cache line has room for.
 const SLOTS: usize = 3;
@@ -47,9 +47,21 @@ pub(super) struct Linear<V> {
 
 /// One bucket of either kind.
 #[derive(Clone, Copy, PartialEq)]
-enum Bucket {
-    Main(u32),
-    Overflow(u32),
+struct Bucket {
+    overflow: bool,
+    position: Position,
+}
+
+impl Bucket {
+    #[inline]
+    fn main(number: u32) -> Self {
+        Self { overflow: false, position: Position::of(number) }
+    }
+
+    #[inline]
+    fn overflow(number: u32) -> Self {
+        Self { overflow: true, position: Position::of(number) }
+    }
 }
 
 struct Entry<V> {
@@ -59,21 +71,41 @@ struct Entry<V> {
     node: u32,
 }
 
+impl<V> Entry<V> {
+    #[inline]
+    fn fill(self, line: &mut Line<V>, nodes: &mut [u32; SLOTS], slot: usize) {
+        (line.low[slot], line.high[slot], line.values[slot]) = (self.low, self.high, Some(self.value));
+        nodes[slot] = self.node;
+    }
+
+    #[inline]
+    fn lift(line: &mut Line<V>, nodes: &[u32; SLOTS], slot: usize) -> Option<Self> {
+        let value = line.values[slot].take()?;
+        Some(Self { low: line.low[slot], high: line.high[slot], value, node: nodes[slot] })
+    }
+}
+
 impl<V> Line<V> {
     const EMPTY: Self = Self { low: [0; SLOTS], high: [0; SLOTS], more: 0, values: [const { None }; SLOTS] };
 
+    /// The slot of `key`. All slots are compared before one branch: which one it is, nothing can predict.
     #[inline]
     fn find(&self, key: &Key) -> Option<usize> {
-        (0..SLOTS)
-            .find(|&slot| self.low[slot] == key.low && self.high[slot] == key.high && self.values[slot].is_some())
+        let is_it =
+            |slot: usize| (self.low[slot] == key.low) & (self.high[slot] == key.high) & self.values[slot].is_some();
+        let found = (0..SLOTS).fold(0, |found, slot| found | u32::from(is_it(slot)) << slot);
+        (found != 0).then(|| found.trailing_zeros() as usize)
     }
 
+    /// How many slots are used: the first ones.
+    #[inline]
     fn used(&self) -> usize {
-        self.values.iter().take_while(|value| value.is_some()).count()
+        self.values.iter().filter(|value| value.is_some()).count()
     }
 
+    #[inline]
     fn next(&self) -> Option<Bucket> {
-        self.more.checked_sub(1).map(Bucket::Overflow)
+        self.more.checked_sub(1).map(Bucket::overflow)
     }
 }
 
@@ -126,18 +158,22 @@ impl<V> Linear<V> {
     where
         V: PartialEq,
     {
-        if let Some((bucket, slot)) = self.seek(key) {
-            let there = self.nodes(bucket)[slot];
-            if let Some(old) = &mut self.line_mut(bucket).values[slot] {
-                return Put::over(old, value, there);
-            }
-        }
         if self.count == 0 {
             self.main.push();
             self.count = 1;
         }
-        let bucket = self.bucket_of(key.high);
-        self.append(Bucket::Main(bucket), Entry { low: key.low, high: key.high, value, node });
+        let mut bucket = Bucket::main(self.bucket_of(key.high));
+        loop {
+            let line = self.line(bucket);
+            if let Some(slot) = line.find(key) {
+                let (line, nodes) = self.both(bucket);
+                let Some(old) = &mut line.values[slot] else { break };
+                return Put::over(old, value, nodes[slot]);
+            }
+            let Some(next) = line.next() else { break };
+            bucket = next;
+        }
+        self.append(bucket, Entry { low: key.low, high: key.high, value, node });
         self.entries += 1;
         // 7 entries to 4 buckets of 3 slots: one bucket in ten or so needs an overflow bucket.
         if u64::from(self.entries) * 4 > u64::from(self.count) * 7 {
@@ -156,74 +192,61 @@ impl<V> Linear<V> {
     /// Removes the session of a node whose key has `high`.
     pub(super) fn remove_node(&mut self, high: u32, node: u32) -> Option<V> {
         let head = self.bucket_of(high);
-        let (bucket, slot) = self.chain(head).find(|&(bucket, slot)| self.nodes(bucket)[slot] == node)?;
+        let slot_in = |bucket| {
+            let used = self.line(bucket).used();
+            self.nodes(bucket)[..used].iter().position(|&there| there == node).map(|slot| (bucket, slot))
+        };
+        let (bucket, slot) = self.chain(head).find_map(slot_in)?;
         let entry = self.cut(head, bucket, slot)?;
         self.entries -= 1;
         Some(entry.value)
     }
 
+    #[inline]
     fn line(&self, bucket: Bucket) -> &Line<V> {
-        match bucket {
-            Bucket::Main(number) => self.main.lines.get(number),
-            Bucket::Overflow(number) => self.overflow.lines.get(number),
-        }
+        if bucket.overflow { &self.overflow } else { &self.main }.lines.at(bucket.position)
     }
 
-    fn line_mut(&mut self, bucket: Bucket) -> &mut Line<V> {
-        match bucket {
-            Bucket::Main(number) => self.main.lines.get_mut(number),
-            Bucket::Overflow(number) => self.overflow.lines.get_mut(number),
-        }
-    }
-
+    #[inline]
     fn nodes(&self, bucket: Bucket) -> &[u32; SLOTS] {
-        match bucket {
-            Bucket::Main(number) => self.main.nodes.get(number),
-            Bucket::Overflow(number) => self.overflow.nodes.get(number),
-        }
+        if bucket.overflow { &self.overflow } else { &self.main }.nodes.at(bucket.position)
     }
 
-    fn nodes_mut(&mut self, bucket: Bucket) -> &mut [u32; SLOTS] {
-        match bucket {
-            Bucket::Main(number) => self.main.nodes.get_mut(number),
-            Bucket::Overflow(number) => self.overflow.nodes.get_mut(number),
-        }
+    /// A bucket, to be changed.
+    #[inline]
+    fn both(&mut self, bucket: Bucket) -> (&mut Line<V>, &mut [u32; SLOTS]) {
+        let buckets = if bucket.overflow { &mut self.overflow } else { &mut self.main };
+        (buckets.lines.at_mut(bucket.position), buckets.nodes.at_mut(bucket.position))
     }
 
     /// A main bucket and the overflow buckets that it goes on in.
-    fn buckets(&self, head: u32) -> impl Iterator<Item = Bucket> {
-        std::iter::successors(Some(Bucket::Main(head)), |&bucket| self.line(bucket).next())
-    }
-
-    /// All used slots of a bucket.
-    fn chain(&self, head: u32) -> impl Iterator<Item = (Bucket, usize)> {
-        self.buckets(head).flat_map(|bucket| (0..self.line(bucket).used()).map(move |slot| (bucket, slot)))
+    fn chain(&self, head: u32) -> impl Iterator<Item = Bucket> {
+        std::iter::successors(Some(Bucket::main(head)), |&bucket| self.line(bucket).next())
     }
 
     /// The slot of `key`.
+    #[inline]
     fn seek(&self, key: &Key) -> Option<(Bucket, usize)> {
         if self.count == 0 {
             return None;
         }
-        self.buckets(self.bucket_of(key.high))
-            .find_map(|bucket| self.line(bucket).find(key).map(|slot| (bucket, slot)))
+        self.chain(self.bucket_of(key.high)).find_map(|bucket| self.line(bucket).find(key).map(|slot| (bucket, slot)))
     }
 
-    /// Adds an entry at the end of a bucket.
-    fn append(&mut self, head: Bucket, entry: Entry<V>) {
-        let mut bucket = head;
+    /// Adds an entry after the last one in `bucket` or in what it goes on in.
+    fn append(&mut self, mut bucket: Bucket, entry: Entry<V>) {
         while let Some(next) = self.line(bucket).next() {
             bucket = next;
         }
-        if self.line(bucket).used() == SLOTS {
-            let more = self.allocate_overflow();
-            self.line_mut(bucket).more = more + 1;
-            bucket = Bucket::Overflow(more);
+        let (line, nodes) = self.both(bucket);
+        let slot = line.used();
+        if slot < SLOTS {
+            return entry.fill(line, nodes, slot);
         }
-        let slot = self.line(bucket).used();
-        self.nodes_mut(bucket)[slot] = entry.node;
-        let line = self.line_mut(bucket);
-        (line.low[slot], line.high[slot], line.values[slot]) = (entry.low, entry.high, Some(entry.value));
+        let more = self.allocate_overflow();
+        self.both(bucket).0.more = more + 1;
+        let (line, nodes) = self.both(Bucket::overflow(more));
+        entry.fill(line, nodes, 0);
     }
 
     fn allocate_overflow(&mut self) -> u32 {
@@ -241,32 +264,43 @@ impl<V> Linear<V> {
 
     /// Takes out what is in one slot of a bucket; the bucket's last entry fills the hole.
     fn cut(&mut self, head: u32, bucket: Bucket, slot: usize) -> Option<Entry<V>> {
-        let (mut before, mut last) = (Bucket::Main(head), Bucket::Main(head));
+        let (line, nodes) = self.both(bucket);
+        let entry = Entry::lift(line, nodes, slot)?;
+        // In most buckets the last entry is in the same line, or is the very one.
+        if line.more == 0 {
+            let end = line.used();
+            if end > slot
+                && let Some(filler) = Entry::lift(line, nodes, end)
+            {
+                filler.fill(line, nodes, slot);
+            }
+            if end > 0 || !bucket.overflow {
+                return Some(entry);
+            }
+        }
+        let (mut before, mut last) = (Bucket::main(head), Bucket::main(head));
         while let Some(next) = self.line(last).next() {
             (before, last) = (last, next);
         }
-        let end = self.line(last).used() - 1;
-        let filler = self.lift(last, end)?;
-        if let (0, Bucket::Overflow(number)) = (end, last) {
-            self.line_mut(before).more = 0;
-            self.line_mut(last).more = self.unused;
-            self.unused = number + 1;
-        }
-        if (bucket, slot) == (last, end) {
-            return Some(filler);
-        }
-        let entry = self.lift(bucket, slot);
-        self.nodes_mut(bucket)[slot] = filler.node;
-        let line = self.line_mut(bucket);
-        (line.low[slot], line.high[slot], line.values[slot]) = (filler.low, filler.high, Some(filler.value));
-        entry
+        self.shorten(before, last, bucket, slot);
+        Some(entry)
     }
 
-    fn lift(&mut self, bucket: Bucket, slot: usize) -> Option<Entry<V>> {
-        let node = self.nodes(bucket)[slot];
-        let line = self.line_mut(bucket);
-        let value = line.values[slot].take()?;
-        Some(Entry { low: line.low[slot], high: line.high[slot], value, node })
+    /// Takes the last entry of the overflow bucket `last`, if it has one, to the hole in `bucket`, and
+    /// takes `last` off the bucket `before` it if it is empty then.
+    fn shorten(&mut self, before: Bucket, last: Bucket, bucket: Bucket, slot: usize) {
+        let (line, nodes) = self.both(last);
+        if last != bucket
+            && let Some(end) = line.used().checked_sub(1)
+            && let Some(filler) = Entry::lift(line, nodes, end)
+        {
+            let (line, nodes) = self.both(bucket);
+            filler.fill(line, nodes, slot);
+        }
+        if self.line(last).used() == 0 {
+            self.both(last).0.more = self.unused;
+            self.unused = std::mem::take(&mut self.both(before).0.more);
+        }
     }
 
     /// Appends a bucket and gives it its share of the bucket that had its entries.
@@ -280,13 +314,13 @@ impl<V> Linear<V> {
             if self.bucket_of(self.line(bucket).high[slot]) == old {
                 kept += 1;
             } else if let Some(entry) = self.cut(old, bucket, slot) {
-                self.append(Bucket::Main(new), entry);
+                self.append(Bucket::main(new), entry);
             }
         }
     }
 
     fn nth(&self, head: u32, index: usize) -> Option<(Bucket, usize)> {
-        let bucket = self.buckets(head).nth(index / SLOTS)?;
+        let bucket = self.chain(head).nth(index / SLOTS)?;
         let slot = index % SLOTS;
         (slot < self.line(bucket).used()).then_some((bucket, slot))
     }
@@ -296,7 +330,7 @@ impl<V> Linear<V> {
         assert_eq!(self.main.lines.len(), self.count as usize);
         let (mut found, mut overflow) = (Vec::new(), 0);
         for head in 0..self.count {
-            let buckets: Vec<_> = self.buckets(head).collect();
+            let buckets: Vec<_> = self.chain(head).collect();
             overflow += buckets.len() - 1;
             for (position, &bucket) in buckets.iter().enumerate() {
                 let line = self.line(bucket);

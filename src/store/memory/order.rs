@@ -42,6 +42,7 @@ impl Order {
     }
 
     /// A node for the session under `key`, not in the order yet.
+    #[inline]
     pub(super) fn allocate(&mut self, key: &Key) -> u32 {
         let node = Node { expiry: Expiry::NEVER, before: NONE, after: NONE, high: key.high, stripe: key.stripe };
         let number = self.unused;
@@ -56,11 +57,13 @@ impl Order {
     }
 
     /// Takes a node back that is not in the order.
+    #[inline]
     pub(super) fn free(&mut self, number: u32) {
         self.nodes.get_mut(number).after = self.unused;
         self.unused = number;
     }
 
+    #[inline]
     pub(super) fn node(&self, number: u32) -> &Node {
         self.nodes.get(number)
     }
@@ -72,16 +75,19 @@ impl Order {
     }
 
     /// The soonest to expire, the oldest of them if there are several.
+    #[inline]
     pub(super) fn first(&self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)
     }
 
     /// The next one in order after a node.
+    #[inline]
     pub(super) fn after(&self, number: u32) -> Option<u32> {
         Some(self.nodes.get(number).after).filter(|&after| after != NONE)
     }
 
     /// When the first one expires; [`Expiry::NEVER`] if there is none.
+    #[inline]
     pub(super) fn soonest(&self) -> Expiry {
         self.first().map_or(Expiry::NEVER, |first| self.nodes.get(first).expiry)
     }
@@ -118,6 +124,7 @@ impl Order {
     }
 
     /// Ties a node into the list after the node `before`.
+    #[inline]
     fn tie(&mut self, before: u32, number: u32, expiry: Expiry) {
         let after = match before {
             NONE => std::mem::replace(&mut self.first, number),

@@ -14,15 +14,24 @@ pub(super) struct Segments<T>(Vec<Vec<T>>);
 /// Log2 of the number of elements before segment sizes first double.
 const FIRST: u32 = 4;
 
-/// In which segment element `index` is, and where in it.
-#[inline]
-fn place(index: u32) -> (usize, usize) {
-    // Counted from 2^FIRST, the top bit says how often the sizes doubled and the next two which of
-    // the four segments of that size it is.
-    let index = u64::from(index) + (1 << FIRST);
-    let top = index.ilog2();
-    let size = top - 2;
-    ((4 * (top - FIRST)) as usize + (index >> size) as usize - 4, (index & ((1 << size) - 1)) as usize)
+/// Where an element is in every list that has so many.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Position {
+    segment: u32,
+    at: u32,
+}
+
+impl Position {
+    /// The place of element `index`.
+    #[inline]
+    pub(super) fn of(index: u32) -> Self {
+        // Counted from 2^FIRST, the top bit says how often the sizes doubled and the next two which
+        // of the four segments of that size it is.
+        let index = u64::from(index) + (1 << FIRST);
+        let top = index.ilog2();
+        let size = top - 2;
+        Self { segment: 4 * (top - FIRST) + (index >> size) as u32 - 4, at: (index & ((1 << size) - 1)) as u32 }
+    }
 }
 
 /// The first element of a segment.
@@ -42,14 +51,22 @@ impl<T> Segments<T> {
 
     #[inline]
     pub(super) fn get(&self, index: u32) -> &T {
-        let (segment, at) = place(index);
-        &self.0[segment][at]
+        self.at(Position::of(index))
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, index: u32) -> &mut T {
-        let (segment, at) = place(index);
-        &mut self.0[segment][at]
+        self.at_mut(Position::of(index))
+    }
+
+    #[inline]
+    pub(super) fn at(&self, position: Position) -> &T {
+        &self.0[position.segment as usize][position.at as usize]
+    }
+
+    #[inline]
+    pub(super) fn at_mut(&mut self, position: Position) -> &mut T {
+        &mut self.0[position.segment as usize][position.at as usize]
     }
 
     pub(super) fn push(&mut self, element: T) {
@@ -72,7 +89,7 @@ impl<T> Segments<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Segments, first, place, size};
+    use super::{Position, Segments, first, size};
 
     #[test]
     fn every_element_is_found_where_it_was_pushed() {
@@ -92,10 +109,12 @@ mod tests {
         let mut next = 0u64;
         for segment in 0.. {
             let Ok(index) = u32::try_from(next) else { break };
-            assert_eq!((place(index), first(segment)), ((segment, 0), index as usize));
+            assert_eq!(Position::of(index), Position { segment: segment as u32, at: 0 });
+            assert_eq!(first(segment), index as usize);
             next += size(segment) as u64;
             if let Ok(last) = u32::try_from(next - 1) {
-                assert_eq!(place(last), (segment, size(segment) - 1));
+                let at = size(segment) as u32 - 1;
+                assert_eq!(Position::of(last), Position { segment: segment as u32, at });
             }
         }
     }

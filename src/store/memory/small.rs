@@ -1,8 +1,8 @@
 //! The table of a small cache: slots side by side, searched from the first to the last.
 #![forbid(unsafe_code)]
 
-use super::table::Put;
 use super::Key;
+use super::table::Put;
 
 /// How many sessions a small table may have; a few cache lines of keys to read.
 pub(super) const MOST: usize = 32;
