@@ -173,6 +173,15 @@ impl SessionCache {
         self.flush(Flush::Everything);
     }
 
+    /// The context is being freed. What its callbacks added while it was going is not told of; a watch that they
+    /// caused must not stay in libssl's table, which lets go of no session by itself.
+    pub fn context_is_freed(&self) {
+        self.callbacks.remove.set(None);
+        if self.watching.load(Ordering::Relaxed) {
+            self.context.flush_lent(0);
+        }
+    }
+
     /// Before anything is called out: nothing of ours may be locked.
     fn assert_unlocked() {
         debug_assert_eq!(crate::store::locks_held(), 0, "called out under a lock");

@@ -54,6 +54,9 @@ pub mod ssl_set_shutdown;
 pub mod ssl_shutdown;
 pub mod sslsession_lookup;
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{c_uchar, c_uint};
 
 use crate::cache::{self, SessionCache};

@@ -70,6 +70,9 @@ pub trait Attachment: Any + Send + Sync {
     /// The last reference to the context is going, and the application's ex_data still stands.
     fn context_is_going(&self);
 
+    /// The context is being freed: its table is still there, the application's ex_data may not be.
+    fn context_is_freed(&self);
+
     /// A connection of the context ended, or was given another session, without having been shut down.
     ///
     /// # Safety

@@ -67,6 +67,10 @@ impl Attachment for SessionCache {
         SessionCache::context_is_going(self);
     }
 
+    fn context_is_freed(&self) {
+        SessionCache::context_is_freed(self);
+    }
+
     unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {
         // SAFETY: the connection that tells holds the session.
         if let Some(session) = unsafe { Session::borrow(session) } {

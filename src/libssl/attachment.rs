@@ -12,6 +12,7 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use super::{Functions, in_process};
+use crate::guard::guard;
 use crate::types::*;
 
 /// OpenSSL's numbers of the ex_data classes.
@@ -100,7 +101,10 @@ unsafe extern "C" fn context_freed(
     if !slot.is_null() {
         // SAFETY: `attach` put the pointer there and OpenSSL calls this once for each object.
         let slot = unsafe { Box::from_raw(slot.cast::<Slot>()) };
-        crate::guard::guard((), || drop(slot));
+        guard((), || {
+            slot.context_is_freed();
+            drop(slot);
+        });
     }
 }
 

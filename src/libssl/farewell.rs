@@ -61,11 +61,15 @@ pub unsafe fn watch(functions: &Functions, ctx: *mut SSL_CTX) -> bool {
         if sentinel.is_null() {
             return false;
         }
+        // Known as a sentinel before it stands in the table, from which another thread may flush it at once.
         let kept = index > 0
             && (functions.SSL_SESSION_set1_id)(sentinel, ID.as_ptr(), ID.len() as u32) == 1
             && (functions.SSL_SESSION_set_timeout)(sentinel, TIMEOUT) == 1
-            && lending::lend(functions, ctx, sentinel)
-            && (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::from_ref(slot).cast_mut().cast()) == 1;
+            && (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::from_ref(slot).cast_mut().cast()) == 1
+            && lending::lend(functions, ctx, sentinel);
+        if !kept && index > 0 {
+            (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::null_mut());
+        }
         (functions.SSL_SESSION_free)(sentinel);
         kept
     }

@@ -159,6 +159,7 @@ pub unsafe fn SSL_CTX_free(ctx: *mut SSL_CTX) {
     if let Some(state) = context.attached() {
         state.context_is_going();
     }
+    // Nothing is left for Attachment::context_is_freed: our contexts have no table of their own.
     // SAFETY: that was the last reference, so the object is ours alone.
     unsafe {
         context.ex_data.going(ctx.cast());

@@ -15,13 +15,23 @@ pub struct Expiry(u64);
 /// The first second that has a place of its own: 35,000 years before 1970.
 const START: i128 = -(1 << 40);
 
+/// The last second that a session can expire in.
+const END: i128 = i64::MAX as i128;
+
 impl Expiry {
     /// The last place of all.
     pub const NEVER: Self = Self(u64::MAX);
 
     /// The expiry of a session made at `time` (seconds since 1970) that lives for `timeout` seconds.
     pub const fn new(time: i64, timeout: i64) -> Self {
-        Self::at(time as i128 + timeout as i128)
+        let sum = time as i128 + timeout as i128;
+        if time >= 0 {
+            return Self::at(sum);
+        }
+        // OpenSSL's test for overflow takes every time before 1970 for one, and so does this. The sum
+        // less END, in 64 bits, is then its rank among those; here all ranks below 1 are one.
+        let rank = (sum - END) as i64;
+        Self::at(END + if rank > 1 { rank as i128 } else { 1 })
     }
 
     /// Whether a session is over at `now`. Strict: in its last second it is still alive.
@@ -80,7 +90,17 @@ mod tests {
         assert!(Expiry::new(5, -10).is_over(0));
         assert!(!Expiry::new(5, -10).is_over(-5));
         assert!(Expiry::new(5, -10) < Expiry::new(0, 0));
-        assert!(Expiry::new(i64::MIN, i64::MIN) < Expiry::new(5, -10));
-        assert!(Expiry::new(i64::MIN, i64::MIN).is_over(0));
+        assert!(Expiry::new(0, i64::MIN) < Expiry::new(5, -10));
+        assert!(Expiry::new(0, i64::MIN).is_over(0));
+    }
+
+    /// The order in which OpenSSL 3.0.19 lets these sessions go.
+    #[test]
+    fn a_time_before_1970_never_expires_and_has_the_place_that_openssl_gives_it() {
+        let order = [(i64::MAX, 0), (-5, i64::MAX), (i64::MIN, 0), (99, i64::MAX), (-100, 10), (i64::MAX, i64::MAX)];
+        let expiries = order.map(|(time, timeout)| Expiry::new(time, timeout));
+        assert!(expiries.is_sorted());
+        assert!(expiries.iter().all(|expiry| !expiry.is_over(i64::MAX)));
+        assert!(Expiry::new(-1, 0) > expiries[0] && Expiry::new(-1, 0) < expiries[3]);
     }
 }
