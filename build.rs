@@ -22,6 +22,8 @@ fn main() {
         "-fuse-ld=lld".to_owned(),
         format!("-Wl,--version-script={}", map.display()),
         "-Wl,-soname,libsslsession.so".to_owned(),
+        // Our own calls between exported functions are ours, and the loader has nothing to look up at start.
+        "-Wl,-Bsymbolic".to_owned(),
         // Function pointers of ours live in every SSL_CTX: the code must not go away.
         "-Wl,-z,nodelete".to_owned(),
     ] {

@@ -17,11 +17,17 @@ pub use session::{Borrowed, Session};
 use crate::libssl;
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
+pub use crate::libssl::others::Held;
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
 
 /// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.
 pub fn stands_alone() -> bool {
     libssl::in_process().is_none()
+}
+
+/// Around a fork: locks what is ours and not a cache's, until the guard goes.
+pub fn hold() -> Held {
+    libssl::others::hold()
 }
 
 /// In the child of a fork: lets go of what another thread of the parent may have been using inside libssl.

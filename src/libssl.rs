@@ -2,7 +2,7 @@
 //!
 //! `find` decides once whether there is one; `symbols` is the table of its functions; `attachment` keeps our state
 //! in the ex_data of its objects; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
-//! resumable.
+//! resumable; `others` keeps the objects of a second libssl apart.
 
 pub mod attachment;
 pub mod error;
@@ -10,10 +10,14 @@ pub mod farewell;
 mod find;
 pub mod lending;
 pub mod marker;
+pub mod others;
 mod symbols;
 
+use std::ffi::c_void;
+use std::ops::Range;
 use std::sync::OnceLock;
 
+use crate::types::SSL_METHOD;
 pub use symbols::Functions;
 
 /// The libssl that the process uses.
@@ -22,6 +26,8 @@ pub struct Libssl {
     pub functions: Functions,
     /// Whether it is an OpenSSL 3 whose contexts we attach to. Others are passed on to and left alone.
     pub attachable: bool,
+    /// The addresses at which it is loaded.
+    pub object: Range<usize>,
 }
 
 /// The libssl in the process; None when we stand alone.
@@ -30,4 +36,17 @@ pub struct Libssl {
 pub fn in_process() -> Option<&'static Libssl> {
     static FOUND: OnceLock<Option<Libssl>> = OnceLock::new();
     FOUND.get_or_init(find::libssl).as_ref()
+}
+
+/// The libssl that made an object; None when we stand alone.
+#[inline]
+pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
+    let ours = in_process()?;
+    Some(others::owner(object.cast::<c_void>()).unwrap_or(ours))
+}
+
+/// The libssl whose method this is; None when we stand alone.
+pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
+    let ours = in_process()?;
+    Some(others::of_method(ours, method).unwrap_or(ours))
 }

@@ -24,6 +24,7 @@ use crate::store::Held;
 struct Locks {
     _stores: Vec<Held<'static>>,
     _list: Listed,
+    _handles: handle::Held,
     caches: Vec<Arc<SessionCache>>,
 }
 
@@ -47,7 +48,7 @@ unsafe extern "C" fn prepare() {
         let list = residence::lock();
         let caches = list.caches();
         let stores = caches.iter().map(hold).collect();
-        let locks = Locks { _stores: stores, _list: list, caches };
+        let locks = Locks { _stores: stores, _list: list, _handles: handle::hold(), caches };
         // A thread whose locals are gone forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });

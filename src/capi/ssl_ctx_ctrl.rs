@@ -7,25 +7,51 @@ use crate::cache::SessionCache;
 use crate::handle::{self, raw};
 use crate::types::SSL_CTX;
 
+/// SSL_CTRL_SESS_NUMBER: SSL_CTX_sess_number.
+pub const SSL_CTRL_SESS_NUMBER: c_int = 20;
+/// SSL_CTRL_SESS_CONNECT: SSL_CTX_sess_connect.
+pub const SSL_CTRL_SESS_CONNECT: c_int = 21;
+/// SSL_CTRL_SESS_CONNECT_GOOD: SSL_CTX_sess_connect_good.
+pub const SSL_CTRL_SESS_CONNECT_GOOD: c_int = 22;
+/// SSL_CTRL_SESS_CONNECT_RENEGOTIATE: SSL_CTX_sess_connect_renegotiate.
+pub const SSL_CTRL_SESS_CONNECT_RENEGOTIATE: c_int = 23;
+/// SSL_CTRL_SESS_ACCEPT: SSL_CTX_sess_accept.
+pub const SSL_CTRL_SESS_ACCEPT: c_int = 24;
+/// SSL_CTRL_SESS_ACCEPT_GOOD: SSL_CTX_sess_accept_good.
+pub const SSL_CTRL_SESS_ACCEPT_GOOD: c_int = 25;
+/// SSL_CTRL_SESS_ACCEPT_RENEGOTIATE: SSL_CTX_sess_accept_renegotiate.
+pub const SSL_CTRL_SESS_ACCEPT_RENEGOTIATE: c_int = 26;
+/// SSL_CTRL_SESS_HIT: SSL_CTX_sess_hits.
+pub const SSL_CTRL_SESS_HIT: c_int = 27;
+/// SSL_CTRL_SESS_CB_HIT: SSL_CTX_sess_cb_hits.
+pub const SSL_CTRL_SESS_CB_HIT: c_int = 28;
+/// SSL_CTRL_SESS_MISSES: SSL_CTX_sess_misses.
+pub const SSL_CTRL_SESS_MISSES: c_int = 29;
+/// SSL_CTRL_SESS_TIMEOUTS: SSL_CTX_sess_timeouts.
+pub const SSL_CTRL_SESS_TIMEOUTS: c_int = 30;
+/// SSL_CTRL_SESS_CACHE_FULL: SSL_CTX_sess_cache_full.
+pub const SSL_CTRL_SESS_CACHE_FULL: c_int = 31;
+/// SSL_CTRL_SET_SESS_CACHE_SIZE: SSL_CTX_sess_set_cache_size, with the size as `larg`.
+pub const SSL_CTRL_SET_SESS_CACHE_SIZE: c_int = 42;
+/// SSL_CTRL_GET_SESS_CACHE_SIZE: SSL_CTX_sess_get_cache_size.
+pub const SSL_CTRL_GET_SESS_CACHE_SIZE: c_int = 43;
+/// SSL_CTRL_SET_SESS_CACHE_MODE: SSL_CTX_set_session_cache_mode, with the mode as `larg`.
+pub const SSL_CTRL_SET_SESS_CACHE_MODE: c_int = 44;
+/// SSL_CTRL_GET_SESS_CACHE_MODE: SSL_CTX_get_session_cache_mode.
+pub const SSL_CTRL_GET_SESS_CACHE_MODE: c_int = 45;
+
 /// The commands that are the cache's. The counters of handshakes among 20-31 are libssl's, as are all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// SSL_CTRL_SESS_NUMBER
-    Number = 20,
-    /// SSL_CTRL_SESS_CB_HIT
-    CallbackHits = 28,
-    /// SSL_CTRL_SESS_MISSES
-    Misses = 29,
-    /// SSL_CTRL_SESS_CACHE_FULL
-    CacheFull = 31,
-    /// SSL_CTRL_SET_SESS_CACHE_SIZE
-    SetCacheSize = 42,
-    /// SSL_CTRL_GET_SESS_CACHE_SIZE
-    GetCacheSize = 43,
-    /// SSL_CTRL_SET_SESS_CACHE_MODE
-    SetCacheMode = 44,
-    /// SSL_CTRL_GET_SESS_CACHE_MODE
-    GetCacheMode = 45,
+#[repr(i32)]
+pub(super) enum Command {
+    Number = SSL_CTRL_SESS_NUMBER,
+    CallbackHits = SSL_CTRL_SESS_CB_HIT,
+    Misses = SSL_CTRL_SESS_MISSES,
+    CacheFull = SSL_CTRL_SESS_CACHE_FULL,
+    SetCacheSize = SSL_CTRL_SET_SESS_CACHE_SIZE,
+    GetCacheSize = SSL_CTRL_GET_SESS_CACHE_SIZE,
+    SetCacheMode = SSL_CTRL_SET_SESS_CACHE_MODE,
+    GetCacheMode = SSL_CTRL_GET_SESS_CACHE_MODE,
 }
 
 impl Command {

@@ -4,7 +4,11 @@
 
 use std::ffi::c_long;
 
-use super::ssl_ctx_ctrl::control;
+use super::ssl_ctx_ctrl::{
+    SSL_CTRL_SESS_ACCEPT, SSL_CTRL_SESS_ACCEPT_GOOD, SSL_CTRL_SESS_ACCEPT_RENEGOTIATE, SSL_CTRL_SESS_CACHE_FULL,
+    SSL_CTRL_SESS_CB_HIT, SSL_CTRL_SESS_CONNECT, SSL_CTRL_SESS_CONNECT_GOOD, SSL_CTRL_SESS_CONNECT_RENEGOTIATE,
+    SSL_CTRL_SESS_HIT, SSL_CTRL_SESS_MISSES, SSL_CTRL_SESS_NUMBER, SSL_CTRL_SESS_TIMEOUTS, control,
+};
 use crate::types::SSL_CTX;
 
 /// SSL_CTX_sess_number returns how many sessions are in the cache of `ctx`.
@@ -12,7 +16,7 @@ use crate::types::SSL_CTX;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_number(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 20, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_NUMBER, 0) }
 }
 symver!(SSL_CTX_sess_number, "SSLSESSION_0");
 
@@ -21,7 +25,7 @@ symver!(SSL_CTX_sess_number, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_connect(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 21, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT, 0) }
 }
 symver!(SSL_CTX_sess_connect, "SSLSESSION_0");
 
@@ -30,7 +34,7 @@ symver!(SSL_CTX_sess_connect, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_connect_good(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 22, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_GOOD, 0) }
 }
 symver!(SSL_CTX_sess_connect_good, "SSLSESSION_0");
 
@@ -39,7 +43,7 @@ symver!(SSL_CTX_sess_connect_good, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_connect_renegotiate(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 23, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_RENEGOTIATE, 0) }
 }
 symver!(SSL_CTX_sess_connect_renegotiate, "SSLSESSION_0");
 
@@ -48,7 +52,7 @@ symver!(SSL_CTX_sess_connect_renegotiate, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_accept(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 24, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT, 0) }
 }
 symver!(SSL_CTX_sess_accept, "SSLSESSION_0");
 
@@ -57,7 +61,7 @@ symver!(SSL_CTX_sess_accept, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_accept_good(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 25, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_GOOD, 0) }
 }
 symver!(SSL_CTX_sess_accept_good, "SSLSESSION_0");
 
@@ -66,7 +70,7 @@ symver!(SSL_CTX_sess_accept_good, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_accept_renegotiate(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 26, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_RENEGOTIATE, 0) }
 }
 symver!(SSL_CTX_sess_accept_renegotiate, "SSLSESSION_0");
 
@@ -75,7 +79,7 @@ symver!(SSL_CTX_sess_accept_renegotiate, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_hits(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 27, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_HIT, 0) }
 }
 symver!(SSL_CTX_sess_hits, "SSLSESSION_0");
 
@@ -84,7 +88,7 @@ symver!(SSL_CTX_sess_hits, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 28, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CB_HIT, 0) }
 }
 symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
 
@@ -93,7 +97,7 @@ symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 29, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_MISSES, 0) }
 }
 symver!(SSL_CTX_sess_misses, "SSLSESSION_0");
 
@@ -102,7 +106,7 @@ symver!(SSL_CTX_sess_misses, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_timeouts(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 30, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_TIMEOUTS, 0) }
 }
 symver!(SSL_CTX_sess_timeouts, "SSLSESSION_0");
 
@@ -111,6 +115,6 @@ symver!(SSL_CTX_sess_timeouts, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_cache_full(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, 31, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CACHE_FULL, 0) }
 }
 symver!(SSL_CTX_sess_cache_full, "SSLSESSION_0");

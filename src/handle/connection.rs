@@ -40,7 +40,8 @@ impl<'a> Connection<'a> {
 
     /// What is attached to the context it was created with, whose cache serves it.
     pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
-        match libssl::in_process() {
+        match libssl::of_object(self.as_ptr()) {
+            Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live connection.
             Some(libssl) => unsafe { libssl::attachment::of_connection(&libssl.functions, self.as_ptr()) },
             // SAFETY: a live connection.

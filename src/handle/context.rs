@@ -52,7 +52,7 @@ impl<'a> Context<'a> {
 
     /// Attaches `state` to a context just made; false if one is attached already, or the libssl is none we know.
     pub fn attach(self, state: Arc<dyn Attachment>, hooks: &Hooks) -> bool {
-        let Some(libssl) = libssl::in_process() else {
+        let Some(libssl) = libssl::of_object(self.as_ptr()) else {
             // SAFETY: a live context of our own.
             return unsafe { native::attach(self.as_ptr(), state) };
         };
@@ -72,7 +72,8 @@ impl<'a> Context<'a> {
 
     /// What is attached to it.
     pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
-        match libssl::in_process() {
+        match libssl::of_object(self.as_ptr()) {
+            Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live context.
             Some(libssl) => unsafe { libssl::attachment::of_context(&libssl.functions, self.as_ptr()) },
             // SAFETY: a live context.

@@ -10,30 +10,31 @@ use std::ptr;
 use crate::types::*;
 use crate::{libssl, native};
 
-/// `fn NAME(arguments) -> result;` goes to libssl's function, or alone to ours of the same name.
-/// `fn NAME(arguments) -> result, alone VALUE;` has no meaning alone.
+/// `fn NAME(object, arguments) -> result;` goes to the function of the libssl that made the object, or alone to ours of
+/// the same name. `fn NAME(object, arguments) -> result, alone VALUE;` has no meaning alone.
 macro_rules! pass_on {
     () => {};
-    (fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?; $($rest:tt)*) => {
-        #[doc = concat!("`", stringify!($name), "` of whoever owns the objects.")]
+    (fn $name:ident($object:ident: $of:ty $(, $argument:ident: $type:ty)*) $(-> $result:ty)?; $($rest:tt)*) => {
+        #[doc = concat!("`", stringify!($name), "` of whoever made the object.")]
         #[inline]
-        pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
-            match libssl::in_process() {
+        pub unsafe fn $name($object: $of $(, $argument: $type)*) $(-> $result)? {
+            match libssl::of_object($object) {
                 // SAFETY: the caller promises what the C function of this name asks for.
-                Some(libssl) => unsafe { (libssl.functions.$name)($($argument),*) },
+                Some(libssl) => unsafe { (libssl.functions.$name)($object $(, $argument)*) },
                 // SAFETY: as above.
-                None => unsafe { native::$name($($argument),*) },
+                None => unsafe { native::$name($object $(, $argument)*) },
             }
         }
         pass_on! { $($rest)* }
     };
-    (fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?, alone $value:expr; $($rest:tt)*) => {
-        #[doc = concat!("`", stringify!($name), "` of libssl.")]
+    (fn $name:ident($object:ident: $of:ty $(, $argument:ident: $type:ty)*) $(-> $result:ty)?, alone $value:expr;
+     $($rest:tt)*) => {
+        #[doc = concat!("`", stringify!($name), "` of the libssl that made the object.")]
         #[inline]
-        pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
-            match libssl::in_process() {
+        pub unsafe fn $name($object: $of $(, $argument: $type)*) $(-> $result)? {
+            match libssl::of_object($object) {
                 // SAFETY: the caller promises what the C function of this name asks for.
-                Some(libssl) => unsafe { (libssl.functions.$name)($($argument),*) },
+                Some(libssl) => unsafe { (libssl.functions.$name)($object $(, $argument)*) },
                 None => $value,
             }
         }
@@ -41,12 +42,29 @@ macro_rules! pass_on {
     };
 }
 
-pass_on! {
+/// Functions that make something from nothing: of the libssl that we work beside, or ours.
+macro_rules! make {
+    ($(fn $name:ident() -> $result:ty;)*) => {$(
+        #[doc = concat!("`", stringify!($name), "`")]
+        pub unsafe fn $name() -> $result {
+            match libssl::in_process() {
+                // SAFETY: the function takes nothing.
+                Some(libssl) => unsafe { (libssl.functions.$name)() },
+                // SAFETY: as above.
+                None => unsafe { native::$name() },
+            }
+        }
+    )*};
+}
+
+make! {
     fn TLS_method() -> *const SSL_METHOD;
     fn TLS_client_method() -> *const SSL_METHOD;
     fn TLS_server_method() -> *const SSL_METHOD;
+    fn SSL_SESSION_new() -> *mut SSL_SESSION;
+}
 
-    fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX;
+pass_on! {
     fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int;
     fn SSL_CTX_free(ctx: *mut SSL_CTX);
     fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, command: c_int, larg: c_long, parg: *mut c_void) -> c_long;
@@ -75,7 +93,6 @@ pass_on! {
     fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int;
     fn SSL_get_ex_data(ssl: *const SSL, index: c_int) -> *mut c_void;
 
-    fn SSL_SESSION_new() -> *mut SSL_SESSION;
     fn SSL_SESSION_dup(session: *const SSL_SESSION) -> *mut SSL_SESSION;
     fn SSL_SESSION_up_ref(session: *mut SSL_SESSION) -> c_int;
     fn SSL_SESSION_free(session: *mut SSL_SESSION);
@@ -109,13 +126,23 @@ pass_on! {
     fn SSL_get_max_early_data(ssl: *const SSL) -> u32, alone 0;
 }
 
-/// `SSL_CTX_new_ex`; alone there is no library context, and it is `SSL_CTX_new`.
+/// `SSL_CTX_new` of the libssl whose method it is, or ours.
+pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
+    match libssl::of_method(method) {
+        // SAFETY: the caller promises what the C function of this name asks for.
+        Some(libssl) => unsafe { (libssl.functions.SSL_CTX_new)(method) },
+        // SAFETY: as above.
+        None => unsafe { native::SSL_CTX_new(method) },
+    }
+}
+
+/// `SSL_CTX_new_ex` of the libssl whose method it is; alone there is no library context, and it is `SSL_CTX_new`.
 pub unsafe fn SSL_CTX_new_ex(
     libctx: *mut OSSL_LIB_CTX,
     properties: *const c_char,
     method: *const SSL_METHOD,
 ) -> *mut SSL_CTX {
-    match libssl::in_process() {
+    match libssl::of_method(method) {
         // SAFETY: the caller promises what the C function of this name asks for.
         Some(libssl) => unsafe { (libssl.functions.SSL_CTX_new_ex)(libctx, properties, method) },
         // SAFETY: as above.

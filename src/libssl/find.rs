@@ -4,6 +4,7 @@
 //! interposer. So every loaded object is asked by handle, and all functions are then taken from the one found.
 
 use std::ffi::{CStr, CString, c_int, c_void};
+use std::ops::Range;
 use std::ptr;
 
 use super::Libssl;
@@ -25,6 +26,42 @@ pub fn libssl() -> Option<Libssl> {
     let chosen =
         objects.iter().position(Object::is_openssl_3).or_else(|| objects.iter().position(Object::is_unversioned))?;
     Some(objects.swap_remove(chosen).into_libssl())
+}
+
+/// The libssl, other than the one we work beside, in which an address lies. Its contexts are not attached to.
+pub fn libssl_at(address: *const c_void) -> Option<Libssl> {
+    let info = object_info(address)?;
+    // SAFETY: the loader's names are NUL-terminated and stay as long as the object does.
+    let object = Object::open(unsafe { CStr::from_ptr(info.dli_fname) })?;
+    // An object that merely uses a libssl is not one.
+    let is_there = addresses_of(object.symbol(c"SSL_CTX_new")).contains(&address.addr());
+    is_there.then(|| Libssl { attachable: false, ..object.into_libssl() })
+}
+
+/// The addresses of the object in which one lies.
+fn addresses_of(address: *const c_void) -> Range<usize> {
+    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, range: *mut c_void) -> c_int {
+        // SAFETY: dl_iterate_phdr passes a valid entry, and the range handed to it below.
+        let (info, range) = unsafe { (&*info, &mut *range.cast::<Range<usize>>()) };
+        // SAFETY: the entry's program headers, as many as it says.
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD).map(|header| {
+            let start = info.dlpi_addr as usize + header.p_vaddr as usize;
+            start..start + header.p_memsz as usize
+        });
+        let whole = loaded.reduce(|whole, part| whole.start.min(part.start)..whole.end.max(part.end));
+        match whole {
+            Some(whole) if whole.contains(&range.start) => {
+                *range = whole;
+                1
+            }
+            _ => 0,
+        }
+    }
+    let mut range = address.addr()..address.addr();
+    // SAFETY: `look` has the type asked for and keeps nothing beyond the call.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut range).cast()) };
+    range
 }
 
 /// The names of all loaded objects, in the loader's order.
@@ -89,8 +126,9 @@ impl Object {
         // SAFETY: the function takes nothing; where there is none, its stand-in gives 0.
         let major = unsafe { (functions.OPENSSL_version_major)() };
         let attachable = self.is_openssl_3() || major >= 3;
+        let object = addresses_of(self.symbol(c"SSL_CTX_new"));
         std::mem::forget(self);
-        Libssl { functions, attachable }
+        Libssl { functions, attachable, object }
     }
 }
 
@@ -103,15 +141,14 @@ impl Drop for Object {
 
 /// Whether an address lies in this library.
 fn is_ours(address: *mut c_void) -> bool {
-    object_base(address) == object_base(is_ours as fn(*mut c_void) -> bool as *mut c_void)
+    let base = |address| object_info(address).map(|info| info.dli_fbase);
+    base(address) == base(is_ours as fn(*mut c_void) -> bool as *const c_void)
 }
 
-fn object_base(address: *mut c_void) -> *mut c_void {
+/// What the loader knows of the object in which an address lies.
+fn object_info(address: *const c_void) -> Option<libc::Dl_info> {
     // SAFETY: all-zero is a valid Dl_info.
     let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
     // SAFETY: dladdr takes any address and fills the structure.
-    if unsafe { libc::dladdr(address, &mut info) } == 0 {
-        return ptr::null_mut();
-    }
-    info.dli_fbase
+    (unsafe { libc::dladdr(address, &mut info) } != 0).then_some(info)
 }
