@@ -49,6 +49,8 @@ pub struct SessionCache {
     leaving: AtomicUsize,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
     flush_up_to: AtomicI64,
+    /// By role: how many automatic flushes have been due.
+    flush_turns: [AtomicU32; 2],
     /// Known to `residence` since its first session.
     listed: AtomicBool,
     /// The context will tell when it goes.
@@ -96,6 +98,7 @@ impl SessionCache {
             store: Memory::new(),
             leaving: AtomicUsize::new(0),
             flush_up_to: AtomicI64::new(0),
+            flush_turns: [const { AtomicU32::new(0) }; 2],
             listed: AtomicBool::new(false),
             watching: AtomicBool::new(false),
             lends: AtomicBool::new(false),

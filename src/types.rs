@@ -67,6 +67,9 @@ pub const SSL_RECEIVED_SHUTDOWN: c_int = 2;
 
 /// What is attached to an `SSL_CTX` and is told, by whoever owns the context, what only the owner can know.
 pub trait Attachment: Any + Send + Sync {
+    /// A connection of the context is being made.
+    fn connection_is_made(&self);
+
     /// The last reference to the context is going, and the application's ex_data still stands.
     fn context_is_going(&self);
 

@@ -19,9 +19,10 @@ impl SessionCache {
         if self.mode().has(Mode::UPDATE_TIME) {
             residence::set_time(session, now);
         }
+        // Before it is in, lest a change to it in between is not heard of.
+        self.list();
         let inserted =
             self.store.insert(&Self::key_of(session), session.clone(), Self::expiry_of(session), self.size());
-        self.list();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
         Self::assert_unlocked();

@@ -5,6 +5,7 @@
 
 use super::{Role, SessionCache};
 use crate::handle::{Connection, DEFAULT_TIMEOUT, Session, Statistic};
+use crate::types::TLS1_3_VERSION;
 
 impl SessionCache {
     /// A client offers `id`: finds the session, judges whether the connection may resume it, and if so makes it the
@@ -12,7 +13,9 @@ impl SessionCache {
     pub fn offered(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> bool {
         connection.set_version(version);
         self.started(connection);
-        let session = self.find(connection, id, now).filter(|session| self.fits(connection, session, now));
+        // A client that offers no id offers no session: nothing is searched, and nothing missed.
+        let found = if id.is_empty() { None } else { self.look_up(connection, id, now) };
+        let session = found.filter(|session| self.fits(connection, session, now));
         let resumed = session.is_some();
         if resumed {
             self.context.count(Statistic::Hits);
@@ -21,10 +24,13 @@ impl SessionCache {
         resumed
     }
 
-    /// A session of another version or another session id context is not used, and stays; one that is over is removed
-    /// and counted.
+    /// A session that was marked, or of another version or another session id context, is not used, and stays; one that is
+    /// over is removed and counted.
     fn fits(&self, connection: Connection, session: &Session, now: i64) -> bool {
-        if session.version() != connection.version() || session.id_context() != connection.id_context() {
+        if !session.is_resumable()
+            || session.version() != connection.version()
+            || session.id_context() != connection.id_context()
+        {
             return false;
         }
         let over = Self::expiry_of(session).is_over(now);
@@ -44,7 +50,10 @@ impl SessionCache {
         let resumed = offered.as_ref() == Some(session);
         match role {
             Role::Client if resumed => self.context.count(Statistic::Hits),
-            Role::Client if offered.is_some_and(|offered| !offered.id().is_empty()) => {
+            // In TLS 1.3 the client offers no id.
+            Role::Client
+                if session.version() != TLS1_3_VERSION && offered.is_some_and(|offered| !offered.id().is_empty()) =>
+            {
                 self.context.count(Statistic::Misses);
             }
             _ => {}
@@ -76,7 +85,7 @@ impl SessionCache {
         if self.mode().caches(role) && !resumed {
             self.negotiated(connection, session, now);
         } else {
-            self.flush_automatically(role, now);
+            self.flush_with_session(role, now);
         }
     }
 

@@ -87,21 +87,42 @@ impl SessionCache {
         }
     }
 
-    /// The automatic flush of contract M7: due with every 256th finished handshake of a role, unless NO_AUTO_CLEAR.
-    ///
-    /// OpenSSL makes that handshake wait until all is removed. Here it removes one batch; the rest leaves with the
-    /// handshakes that follow.
-    pub(super) fn flush_automatically(&self, role: Role, now: i64) {
-        let mode = self.mode();
-        if mode.has(Mode::NO_AUTO_CLEAR) || !mode.caches(role) {
-            return;
-        }
-        if self.context.statistic(role.good()) & 0xff == 0xff {
+    /// The automatic flush of contract M7 as a session is made or looked for: OpenSSL's own rule, by the number of
+    /// handshakes that have finished before.
+    pub(super) fn flush_with_session(&self, role: Role, now: i64) {
+        let is_256th = self.context.statistic(role.good()) & 0xff == 0xff;
+        let is_due = self.is_new_turn(role) || is_256th;
+        self.flush_automatically(is_due && self.flushes_for(role), now);
+    }
+
+    /// The automatic flush as a connection is made. We are not told of every handshake that finishes: libssl resumes by
+    /// ticket, and as a client, without a word. So the 256th connection is looked for here as well.
+    pub fn flush_with_connection(&self, now: i64) {
+        let is_due = |role| self.is_new_turn(role) && self.flushes_for(role);
+        let due = [Role::Client, Role::Server].map(is_due);
+        self.flush_automatically(due.contains(&true), now);
+    }
+
+    /// OpenSSL makes the 256th handshake wait until all is removed. Here it removes one batch; the rest leaves with the
+    /// connections that follow.
+    fn flush_automatically(&self, is_due: bool, now: i64) {
+        if is_due {
             self.flush_up_to.store(now, Ordering::Relaxed);
         }
         let up_to = self.flush_up_to.load(Ordering::Relaxed);
         if up_to != 0 && self.flush_batch(up_to) < BATCH {
             self.flush_up_to.store(0, Ordering::Relaxed);
         }
+    }
+
+    fn flushes_for(&self, role: Role) -> bool {
+        self.mode().caches(role) && !self.mode().has(Mode::NO_AUTO_CLEAR)
+    }
+
+    /// Whether the 255th handshake, or another 256 since, has finished, and nobody has seen it yet.
+    fn is_new_turn(&self, role: Role) -> bool {
+        let turn = (self.context.statistic(role.good()) + 1) as u32 >> 8;
+        let seen = &self.flush_turns[role as usize];
+        seen.load(Ordering::Relaxed) != turn && seen.swap(turn, Ordering::Relaxed) != turn
     }
 }

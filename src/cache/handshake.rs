@@ -14,7 +14,7 @@ impl SessionCache {
         }
         Self::assert_unlocked();
         self.callbacks.new_session(connection, session);
-        self.flush_automatically(Role::of(connection.is_server()), now);
+        self.flush_with_session(Role::of(connection.is_server()), now);
     }
 
     /// A TLS 1.3 server's stateless ticket carries the session itself and is never looked up. It is stored, as in

@@ -9,12 +9,12 @@ use crate::handle::{Connection, Session};
 use crate::store::Key;
 
 impl SessionCache {
-    /// What libssl asks of a server's cache. Up to TLS 1.2, libssl does not tell us when a resumption finishes, so the
-    /// automatic flush has its turn here; in TLS 1.3 each handshake makes a session, which `negotiated` hears of.
-    pub fn look_up(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
-        let found = self.find(connection, id, now);
+    /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
+    /// flush has its turn here; in TLS 1.3 each handshake makes a session.
+    pub fn asked_by_libssl(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
+        let found = self.look_up(connection, id, now);
         if !connection.is_tls13_server() {
-            self.flush_automatically(Role::Server, now);
+            self.flush_with_session(Role::Server, now);
         }
         found
     }
@@ -22,7 +22,7 @@ impl SessionCache {
     /// The session of that id and of the connection's version: from here, unless NO_INTERNAL_LOOKUP, else from the
     /// application's callback. The caller gets a reference. Whether the session fits the connection and is still
     /// good is for the handshake to judge.
-    pub(super) fn find(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
+    pub(super) fn look_up(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
         let once = connection.takes_sessions_once();
         let key = Key::new(connection.version(), id);
         self.search(&key, once).or_else(|| self.ask_application(connection, id, once, now))

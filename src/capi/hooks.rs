@@ -44,7 +44,7 @@ unsafe extern "C" fn get_session(
             unsafe { (connection(ssl), session_id(id, usize::try_from(length).unwrap_or(usize::MAX))) };
         let (Some(connection), Some(id)) = (connection, id) else { return ptr::null_mut() };
         cache::of_connection(connection)
-            .and_then(|cache| cache.look_up(connection, id, clock::now()))
+            .and_then(|cache| cache.asked_by_libssl(connection, id, clock::now()))
             .map_or(ptr::null_mut(), Session::into_raw)
     })
 }
@@ -63,6 +63,10 @@ unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION
 }
 
 impl Attachment for SessionCache {
+    fn connection_is_made(&self) {
+        self.flush_with_connection(clock::now());
+    }
+
     fn context_is_going(&self) {
         SessionCache::context_is_going(self);
     }

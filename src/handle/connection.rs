@@ -71,9 +71,10 @@ impl<'a> Connection<'a> {
         self.is_tls13_server() && self.protects_early_data()
     }
 
-    /// Whether this server's TLS 1.3 tickets are ids that are looked up, and not the session itself.
+    /// Whether this server's TLS 1.3 tickets are ids that are looked up, and not the session itself. Alone they are: a
+    /// stack that embeds us and makes tickets of its own has no use for a cache.
     pub fn has_stateful_tickets(self) -> bool {
-        self.options() & OP_NO_TICKET != 0 || self.protects_early_data()
+        super::stands_alone() || self.options() & OP_NO_TICKET != 0 || self.protects_early_data()
     }
 
     fn protects_early_data(self) -> bool {

@@ -119,12 +119,13 @@ unsafe extern "C" fn connection_made(
 ) {
     let (Some(libssl), Some(Some(indexes))) = (in_process(), INDEXES.get()) else { return };
     let ssl: *mut SSL = ssl.cast();
-    // SAFETY: OpenSSL hands over the SSL being made; its context is live.
+    // SAFETY: OpenSSL hands over the SSL being made; its context is live, and with it what `attach` put there.
     unsafe {
         let ctx = (libssl.functions.SSL_get_SSL_CTX)(ssl);
         let slot = (libssl.functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
-        if !slot.is_null() {
+        if let Some(state) = slot.cast::<Slot>().as_ref() {
             (libssl.functions.SSL_set_ex_data)(ssl, index, slot);
+            guard((), || state.connection_is_made());
         }
     }
 }

@@ -36,6 +36,11 @@ struct Connection {
 }
 
 impl Connection {
+    fn take_side(&self, server: bool) {
+        self.server.store(server, Ordering::Relaxed);
+        self.shutdown.store(0, Ordering::Relaxed);
+    }
+
     fn has_bad_session(&self) -> bool {
         self.open.load(Ordering::Relaxed) && self.shutdown.load(Ordering::Relaxed) & SSL_SENT_SHUTDOWN == 0
     }
@@ -136,16 +141,16 @@ pub unsafe fn SSL_is_server(ssl: *const SSL) -> c_int {
     c_int::from(unsafe { of(ssl) }.server.load(Ordering::Relaxed))
 }
 
-/// Makes the connection a server's.
+/// Makes the connection a server's, not shut down.
 pub unsafe fn SSL_set_accept_state(ssl: *mut SSL) {
     // SAFETY: the caller passes a live connection.
-    unsafe { of(ssl) }.server.store(true, Ordering::Relaxed);
+    unsafe { of(ssl) }.take_side(true);
 }
 
-/// Makes the connection a client's.
+/// Makes the connection a client's, not shut down.
 pub unsafe fn SSL_set_connect_state(ssl: *mut SSL) {
     // SAFETY: the caller passes a live connection.
-    unsafe { of(ssl) }.server.store(false, Ordering::Relaxed);
+    unsafe { of(ssl) }.take_side(false);
 }
 
 /// Sets the session to offer, NULL for none, taking a reference; the one before is given back, and is bad if still open.

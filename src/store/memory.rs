@@ -59,7 +59,8 @@ const TURNS: usize = 16;
 ///
 /// `V` is an owned reference to a session: its clone is one more reference (and is made under a lock
 /// of the store, so it must call nothing that could come back here), `==` says whether it is the very
-/// same object, and its drop may do anything, because it never happens under a lock.
+/// same object, and its drop may do anything, because it never happens under a lock. It should have a
+/// niche, as a `NonNull` has: an `Option<V>` of 8 bytes makes a bucket one cache line, a larger one two.
 ///
 /// All functions may be called by any number of threads at once.
 pub struct Memory<V> {
@@ -137,8 +138,7 @@ impl Writers {
 impl<V> Parts<V> {
     /// Takes the session of a node out of order and table.
     fn evict(&self, order: &mut Order, number: u32) -> Option<V> {
-        let node = *order.node(number);
-        order.unlink(number);
+        let node = order.unlink(number);
         order.free(number);
         self.table.remove_node(node.high, node.stripe, number)
     }

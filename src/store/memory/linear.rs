@@ -313,9 +313,10 @@ impl<V> Linear<V> {
         while let Some((bucket, slot)) = self.nth(old, kept) {
             if self.bucket_of(self.line(bucket).high[slot]) == old {
                 kept += 1;
-            } else if let Some(entry) = self.cut(old, bucket, slot) {
-                self.append(Bucket::main(new), entry);
+                continue;
             }
+            let Some(entry) = self.cut(old, bucket, slot) else { break };
+            self.append(Bucket::main(new), entry);
         }
     }
 

@@ -138,9 +138,10 @@ impl Order {
         (node.expiry, node.before, node.after) = (expiry, before, after);
     }
 
-    /// Takes a node out of the order.
-    pub(super) fn unlink(&mut self, number: u32) {
-        let Node { expiry, before, after, .. } = *self.nodes.get(number);
+    /// Takes a node out of the order; what it was there.
+    pub(super) fn unlink(&mut self, number: u32) -> Node {
+        let node = *self.nodes.get(number);
+        let Node { expiry, before, after, .. } = node;
         match before {
             NONE => self.first = after,
             before => self.nodes.get_mut(before).after = after,
@@ -149,7 +150,10 @@ impl Order {
             NONE => self.last = before,
             after => self.nodes.get_mut(after).before = before,
         }
-        self.forget(expiry, before, after);
+        if self.ends.is_some() {
+            self.forget(expiry, before, after);
+        }
+        node
     }
 
     /// Keeps `ends` right when a node that expires at `expiry` has gone from between two others.

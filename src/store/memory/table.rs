@@ -20,7 +20,7 @@ struct Stripe<V>(RwLock<Linear<V>>);
 pub(super) struct Table<V> {
     small: RwLock<Small<V>>,
     /// Set once, by a writer, when the small table has become too small.
-    stripes: OnceLock<Box<[Stripe<V>; STRIPES]>>,
+    stripes: OnceLock<Box<[Stripe<V>]>>,
 }
 
 /// What became of a value that was put into a table.
@@ -109,7 +109,7 @@ impl<V> Table<V> {
         if count <= small::MOST || self.stripes.get().is_some() {
             return false;
         }
-        let stripes = Box::new(std::array::from_fn::<_, STRIPES, _>(|_| Stripe(RwLock::new(Linear::new()))));
+        let stripes: Box<[_]> = (0..STRIPES).map(|_| Stripe(RwLock::new(Linear::new()))).collect();
         // Readers that come meanwhile wait for the small table, to find that its sessions have moved.
         let mut small = self.small.write();
         for slot in small.move_out() {

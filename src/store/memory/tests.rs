@@ -38,7 +38,9 @@ fn numbers(sessions: impl IntoIterator<Item = Session>) -> Vec<u32> {
 fn add(store: &Memory<Session>, id: u32, second: i64, size: usize) -> Vec<u32> {
     let inserted = store.insert(&key(id), session(id), Expiry::new(second, 0), size);
     assert_eq!(inserted.outcome, Outcome::Added);
-    store.validate();
+    if !cfg!(miri) {
+        store.validate();
+    }
     numbers(inserted.evicted)
 }
 
@@ -66,9 +68,13 @@ fn an_empty_store_is_small_and_answers_everything() {
 
 #[test]
 fn a_size_of_two_or_more_keeps_one_less_and_of_one_keeps_one() {
+    let most = if cfg!(miri) { 50 } else { 150 };
     for (size, kept) in [(1, 1), (2, 1), (3, 2), (5, 4), (40, 39), (100, 99)] {
+        if cfg!(miri) && size > most as usize {
+            continue;
+        }
         let store = Memory::new();
-        for id in 0..150 {
+        for id in 0..most.max(kept + 3) {
             assert_eq!(add(&store, id, 7, size), Vec::from_iter((id >= kept).then(|| id - kept)));
         }
         assert_eq!(store.len(), kept as usize);
@@ -98,7 +104,7 @@ fn the_newcomer_stays_even_if_it_is_the_soonest_to_expire() {
 
 #[test]
 fn a_size_lowered_by_much_is_reached_at_the_next_insertion_in_order() {
-    let count = 5 * BATCH as u32;
+    let count = if cfg!(miri) { 1 } else { 5 } * BATCH as u32 + 10;
     let store = filled(1..count);
     assert_eq!(add(&store, 0, -1, 4), (1..count - 2).collect::<Vec<_>>());
     assert_eq!(store.len(), 3);
@@ -126,7 +132,7 @@ fn the_same_object_again_is_given_back_and_becomes_the_newest_of_its_second() {
 fn another_object_of_the_same_key_is_replaced_and_makes_room_like_a_new_one() {
     let store = filled(1..5);
     let replaced = store.insert(&key(2), session(20), Expiry::new(9, 0), 3);
-    assert_eq!(matches!(&replaced.outcome, Outcome::Replaced(old) if *old.0 == 2), true);
+    assert!(matches!(&replaced.outcome, Outcome::Replaced(old) if *old.0 == 2));
     assert_eq!(numbers(replaced.evicted), [1, 3]);
     store.validate();
     assert_eq!(numbers(store.take_soonest(9)), [4, 20]);
@@ -206,7 +212,7 @@ fn only_the_very_object_is_placed() {
 
 #[test]
 fn seconds_come_and_go_in_any_order() {
-    let count = if cfg!(miri) { 120 } else { 2000 };
+    let count = if cfg!(miri) { 50 } else { 2000 };
     let store = Memory::new();
     let mut left = Vec::new();
     for id in 0..count {
@@ -215,7 +221,9 @@ fn seconds_come_and_go_in_any_order() {
         if id % 3 == 0 {
             left.extend(numbers(store.take(&key(id / 2))));
         }
-        store.validate();
+        if !cfg!(miri) || id % 32 == 0 {
+            store.validate();
+        }
     }
     left.extend(numbers(store.take_soonest(usize::MAX)));
     left.sort_unstable();
@@ -234,7 +242,7 @@ fn a_dropped_store_gives_every_reference_back() {
 
 #[test]
 fn a_session_that_is_there_is_found_at_every_moment_while_the_store_grows() {
-    let count = if cfg!(miri) { 100 } else { 20_000 };
+    let count = if cfg!(miri) { 60 } else { 20_000 };
     let store = filled(0..10);
     let grown = Flag::new(false);
     thread::scope(|scope| {
@@ -285,7 +293,7 @@ fn work(store: &Memory<Session>, known: &[Session], worker: u32, rounds: u32) {
 
 #[test]
 fn threads_that_do_everything_at_once_lose_no_session_and_no_reference() {
-    let (rounds, sessions) = if cfg!(miri) { (60, 40) } else { (20_000, 300) };
+    let (rounds, sessions) = if cfg!(miri) { (40, 40) } else { (20_000, 300) };
     let known: Vec<_> = (0..sessions).map(session).collect();
     let store = Memory::new();
     thread::scope(|scope| {

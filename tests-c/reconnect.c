@@ -1,0 +1,161 @@
+// Modes: none
+/*
+ * reconnect PORT COUNT [WORD...]: connects COUNT times to a TLS server on 127.0.0.1 and prints one letter for each
+ * handshake: N new, R resumed, E resumed with the request accepted as early data.
+ *
+ * Every connection sends one request and reads until the server closes. So it never reconnects before the server has
+ * stored the session: in TLS 1.2 that happens after the server's last flight is sent, and a client that only waits for
+ * the handshake can be back too soon.
+ *
+ * Words, in any order:
+ *   tls1_2 | tls1_3     the version (tls1_2)
+ *   ids                 offer no ticket (TLS 1.2: the server has to know the session id)
+ *   latest              offer the latest session, not the first one again
+ *   early               send the request as early data once the session allows it
+ *   bye                 send the close_notify first: for a server that closes only then, and answers nothing
+ *   pause=MS            wait so many milliseconds before each connection but the first
+ *   name=NAME           the server name to ask for
+ *   path=PATH           what to GET (/)
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define SECONDS 20 /* of silence that count as a failure */
+
+static struct {
+  int version, ids, latest, early, bye, pause;
+  const char *name, *path;
+} settings = {TLS1_2_VERSION, 0, 0, 0, 0, 0, NULL, "/"};
+
+static SSL_SESSION *offered; /* what the next connection offers; NULL at first */
+
+static void fail(const char *what) {
+  perror(what);
+  ERR_print_errors_fp(stderr);
+  exit(1);
+}
+
+/* new_session_cb: keeps the first session, or the latest, by its reference. */
+static int keep(SSL *ssl, SSL_SESSION *session) {
+  (void)ssl;
+  if (offered != NULL && !settings.latest) return 0;
+  SSL_SESSION_free(offered);
+  offered = session;
+  return 1;
+}
+
+static int tcp_connect(int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  struct timeval patience = {.tv_sec = SECONDS};
+  int socket_ = socket(AF_INET, SOCK_STREAM, 0);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (socket_ < 0 || setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+      connect(socket_, (struct sockaddr *)&address, sizeof address) != 0)
+    fail("connect");
+  return socket_;
+}
+
+/* Offers a copy: a connection that fails must not spoil what the others offer. */
+static void offer(SSL *ssl) {
+  SSL_SESSION *copy;
+  if (offered == NULL) return;
+  if ((copy = SSL_SESSION_dup(offered)) == NULL || !SSL_set_session(ssl, copy)) fail("SSL_set_session");
+  SSL_SESSION_free(copy);
+}
+
+static void send_request(SSL *ssl) {
+  char request[256];
+  size_t written = 0;
+  int length = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", settings.path);
+  if (settings.early && offered != NULL && SSL_SESSION_get_max_early_data(offered) > 0 &&
+      !SSL_write_early_data(ssl, request, (size_t)length, &written))
+    fail("SSL_write_early_data");
+  if (SSL_connect(ssl) != 1) fail("SSL_connect");
+  if (SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED) return;
+  if (SSL_write(ssl, request, length) != length) fail("SSL_write");
+}
+
+/* Some servers close the socket without a close_notify: that is an end too, silence is not. */
+static void read_to_the_end(SSL *ssl) {
+  char buffer[4096];
+  size_t total = 0;
+  int got, error;
+  if (settings.bye) SSL_shutdown(ssl);
+  while ((got = SSL_read(ssl, buffer, sizeof buffer)) > 0) total += (size_t)got;
+  error = SSL_get_error(ssl, got);
+  if (error == SSL_ERROR_WANT_READ || (total == 0 && !settings.bye)) fail("no answer");
+  ERR_clear_error();
+}
+
+static char connect_once(SSL_CTX *ctx, int port) {
+  int socket_ = tcp_connect(port);
+  SSL *ssl = SSL_new(ctx);
+  char letter;
+  if (ssl == NULL || !SSL_set_fd(ssl, socket_)) fail("SSL_new");
+  if (settings.name != NULL && !SSL_set_tlsext_host_name(ssl, settings.name)) fail("server name");
+  offer(ssl);
+  send_request(ssl);
+  read_to_the_end(ssl);
+  letter = !SSL_session_reused(ssl) ? 'N' : SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED ? 'E' : 'R';
+  SSL_shutdown(ssl); /* or SSL_free() would spoil the session */
+  SSL_free(ssl);
+  close(socket_);
+  return letter;
+}
+
+static void read_word(const char *word) {
+  if (strcmp(word, "tls1_2") == 0) settings.version = TLS1_2_VERSION;
+  else if (strcmp(word, "tls1_3") == 0) settings.version = TLS1_3_VERSION;
+  else if (strcmp(word, "ids") == 0) settings.ids = 1;
+  else if (strcmp(word, "latest") == 0) settings.latest = 1;
+  else if (strcmp(word, "early") == 0) settings.early = 1;
+  else if (strcmp(word, "bye") == 0) settings.bye = 1;
+  else if (strncmp(word, "pause=", 6) == 0) settings.pause = atoi(word + 6);
+  else if (strncmp(word, "name=", 5) == 0) settings.name = word + 5;
+  else if (strncmp(word, "path=", 5) == 0) settings.path = word + 5;
+  else {
+    fprintf(stderr, "reconnect: unknown word %s\n", word);
+    exit(2);
+  }
+}
+
+static SSL_CTX *client(void) {
+  SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+  if (ctx == NULL || !SSL_CTX_set_min_proto_version(ctx, settings.version) ||
+      !SSL_CTX_set_max_proto_version(ctx, settings.version))
+    fail("SSL_CTX_new");
+  if (settings.ids) SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(ctx, keep);
+  return ctx;
+}
+
+int main(int argc, char **argv) {
+  SSL_CTX *ctx;
+  int port, count;
+  if (argc < 3 || (port = atoi(argv[1])) <= 0 || (count = atoi(argv[2])) <= 0) {
+    fprintf(stderr, "usage: reconnect PORT COUNT [WORD...]\n");
+    return 2;
+  }
+  for (int i = 3; i < argc; i++) read_word(argv[i]);
+  signal(SIGPIPE, SIG_IGN);
+  ctx = client();
+  while (count-- > 0) {
+    putchar(connect_once(ctx, port));
+    fflush(stdout);
+    if (count > 0) usleep((useconds_t)settings.pause * 1000);
+  }
+  putchar('\n');
+  SSL_SESSION_free(offered);
+  SSL_CTX_free(ctx);
+  return 0;
+}

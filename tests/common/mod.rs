@@ -1,0 +1,96 @@
+//! What the integration tests share: the library under test, scratch directories, and children with a deadline.
+#![allow(dead_code)] // each test binary uses a part of this
+
+pub mod process;
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// The directory of Cargo.toml.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The `libsslsession.so` under test, an absolute path; the same for the whole run.
+///
+/// It is the one that `SSLSESSION_TEST_LIBRARY` names. Without that variable cargo builds it here in the profile
+/// `checked`, so a test never meets a library older than its sources. Panics, with cargo's words, if there is none.
+pub fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| match env::var_os("SSLSESSION_TEST_LIBRARY") {
+        Some(named) => {
+            fs::canonicalize(&named).unwrap_or_else(|error| panic!("SSLSESSION_TEST_LIBRARY={named:?}: {error}"))
+        }
+        None => build_library(),
+    })
+}
+
+/// `-L` for the linker, and LD_LIBRARY_PATH for what it linked.
+pub fn library_dir() -> &'static Path {
+    library().parent().expect("an absolute path of a file has a parent")
+}
+
+fn build_library() -> PathBuf {
+    // this binary is <target>/<profile>/deps/<name>-<hash>
+    let this = env::current_exe().expect("the test binary knows its own path");
+    let target = this.ancestors().nth(3).expect("cargo puts test binaries three levels deep");
+    let cargo = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--lib", "--profile", "checked", "--target-dir"])
+        .arg(target)
+        .current_dir(root())
+        .output()
+        .expect("cargo can be started");
+    let library = target.join("checked/libsslsession.so");
+    assert!(
+        cargo.status.success() && library.is_file(),
+        "no library to test: `cargo build --lib --profile checked` says\n{}",
+        String::from_utf8_lossy(&cargo.stderr)
+    );
+    library
+}
+
+/// A fresh directory that removes itself, with all that is in it, when dropped.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes one whose name begins with `purpose`. Panics if it cannot.
+    pub fn new(purpose: &str) -> Scratch {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("sslsession-{purpose}-{}-{count}", std::process::id());
+            let path = env::temp_dir().join(name);
+            match fs::create_dir(&path) {
+                Ok(()) => return Scratch(path),
+                // left by a killed run whose process id has come round again
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("cannot make {}: {error}", path.display()),
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of `name` in it.
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}

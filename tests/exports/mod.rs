@@ -1,0 +1,71 @@
+//! What `src/capi` exports, read from its text: a file per man page, under each function its symbol version node.
+#![allow(dead_code)] // each test binary uses a part of this
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// One file of `src/capi` that exports something.
+pub struct Page {
+    /// `ssl_ctx_new.rs`, with its directory.
+    pub path: PathBuf,
+    /// What stands at the head of the file: `SSL_CTX_new(3)`, with what may follow.
+    pub title: String,
+    /// In the order of the file.
+    pub functions: Vec<Function>,
+}
+
+/// An exported function.
+pub struct Function {
+    /// The C name.
+    pub name: String,
+    /// Its symbol version node, as `symver!` under it says.
+    pub node: String,
+}
+
+impl Page {
+    /// The man page's name, `SSL_CTX_new(3)`; None for the functions that only we have.
+    pub fn manual(&self) -> Option<&str> {
+        self.title.find("(3)").map(|end| &self.title[..end + 3])
+    }
+}
+
+/// All of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks its node or a node its function.
+pub fn pages(root: &Path) -> Vec<Page> {
+    let directory = root.join("src/capi");
+    let entries = fs::read_dir(&directory).expect("src/capi is there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("src/capi can be read").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    paths.sort_by_key(|path| {
+        (!path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ssl")), path.clone())
+    });
+    paths.into_iter().map(page).filter(|page| !page.functions.is_empty()).collect()
+}
+
+fn page(path: PathBuf) -> Page {
+    let text = fs::read_to_string(&path).expect("a source file is UTF-8");
+    let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    let names = between(&text, "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn ", "(");
+    let nodes = between(&text, "\nsymver!(", ");");
+    let marks = text.matches("no_mangle").count();
+    assert_eq!(
+        (names.len(), nodes.len()),
+        (marks, marks),
+        "a function without its node, or a node without its function"
+    );
+    let functions = names.iter().zip(&nodes).map(|(name, bound)| Function {
+        name: (*name).to_owned(),
+        node: bound
+            .strip_prefix(*name)
+            .and_then(|rest| rest.strip_prefix(", \"")?.strip_suffix('"'))
+            .unwrap_or_else(|| panic!("{}: under {name} stands symver!({bound})", path.display()))
+            .to_owned(),
+    });
+    Page { title: head.join("\n").trim().to_owned(), functions: functions.collect(), path }
+}
+
+/// Each piece of `text` from after `start` to before the next `end`.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
+    text.split(start).skip(1).filter_map(|after| after.split(end).next()).collect()
+}

@@ -1,0 +1,67 @@
+//! The header's text, by cbindgen, and the README's table.
+
+use crate::exports::{Page, pages};
+use cbindgen::{Builder, Config};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What `include/openssl/ssl.h` has to be.
+pub fn header(root: &Path) -> String {
+    let mut frame = Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is one");
+    let head = frame.header.take().expect("cbindgen.toml has a header");
+    let trailer = frame.trailer.take().expect("cbindgen.toml has a trailer");
+    let mut text = head.trim_start().to_owned();
+    for page in pages(root) {
+        let _ = write!(text, "\n{}\n{}", heading(&page), declarations(&frame, &page.path));
+    }
+    text + &trailer
+}
+
+/// The declarations of one file. They stand in the order of the source: constants, then functions.
+fn declarations(config: &Config, path: &PathBuf) -> String {
+    let mut bytes = Vec::new();
+    let bindings = Builder::new().with_config(config.clone()).with_src(path).generate();
+    bindings.unwrap_or_else(|error| panic!("{}: {error}", path.display())).write(&mut bytes);
+    let text = String::from_utf8(bytes).expect("the source is UTF-8");
+    as_spelt(text.trim(), &fs::read_to_string(path).expect("the source is UTF-8"))
+}
+
+/// `text` with the hexadecimal constants of `source` as they are there, and in OpenSSL: cbindgen writes decimal ones.
+fn as_spelt(text: &str, source: &str) -> String {
+    let hexadecimal = source.lines().filter_map(|line| {
+        let (name, value) = line.strip_prefix("pub const ")?.strip_suffix(';')?.split_once(": c_int = ")?;
+        let number = i32::from_str_radix(value.strip_prefix("0x")?, 16).ok()?;
+        Some((format!("#define {name} {number}\n"), format!("#define {name} {value}\n")))
+    });
+    hexadecimal.fold(format!("{text}\n"), |text, (decimal, hexadecimal)| {
+        assert!(text.contains(&decimal), "cbindgen wrote no `{}`", decimal.trim());
+        text.replace(&decimal, &hexadecimal)
+    })
+}
+
+/// What stands at the head of the file, as a comment that is seen when leafing.
+fn heading(page: &Page) -> String {
+    let rule = "-".repeat(120 - 3);
+    let lines = page.title.lines().map(|line| format!(" * {line}").trim_end().to_owned());
+    format!("/* {rule}\n{}\n */\n", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// The README's table: for each man page, what a preloaded program reaches and what only a linked one does.
+pub fn table(root: &Path) -> String {
+    let mut text = String::from(
+        "| man page | reached when preloaded, linked or alone | reached when linked or alone |\n| --- | --- | --- |\n",
+    );
+    for page in pages(root) {
+        let (preloaded, linked): (Vec<_>, Vec<_>) =
+            page.functions.iter().partition(|function| function.node.starts_with("OPENSSL_"));
+        let names = |functions: Vec<&crate::exports::Function>| {
+            functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let manual = page.manual().unwrap_or("our own, see the header");
+        let _ = writeln!(text, "| {manual} | {} | {} |", names(preloaded), names(linked));
+    }
+    text
+}

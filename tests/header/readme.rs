@@ -1,0 +1,21 @@
+//! Pieces of README.md.
+
+const TABLE_FROM: &str = "<!-- functions: `make header` writes this table -->\n";
+const TABLE_TO: &str = "<!-- /functions -->\n";
+
+/// `text` with `table` between its marks.
+pub fn with_table(text: &str, table: &str) -> String {
+    let (before, rest) = text.split_once(TABLE_FROM).expect("the README marks the start of its table");
+    let (_, after) = rest.split_once(TABLE_TO).expect("the README marks the end of its table");
+    format!("{before}{TABLE_FROM}\n{table}\n{TABLE_TO}{after}")
+}
+
+/// What stands in the only block that is fenced as `kind`.
+pub fn block<'a>(text: &'a str, kind: &str) -> &'a str {
+    let fence = format!("```{kind}\n");
+    let mut blocks = text.split(fence.as_str()).skip(1);
+    let (Some(block), None) = (blocks.next(), blocks.next()) else {
+        panic!("the README has one block of kind `{kind}`");
+    };
+    block.split("```").next().expect("split gives at least one piece")
+}

@@ -1,0 +1,119 @@
+//! What `make install` puts where, used as a program would use it.
+
+mod common;
+#[allow(dead_code, reason = "shared with the header's test")]
+#[path = "header/readme.rs"]
+mod readme;
+
+use common::{
+    Scratch, library,
+    process::{Outcome, run},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Where it is installed, below DESTDIR.
+const PREFIX: &str = "/opt/sslsession";
+
+/// `make install` of the library under test, without building another.
+fn install(destination: &Path) {
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "--old-file=release", "install"]).current_dir(common::root());
+    make.arg(assign("LIBRARY", library())).arg(assign("DESTDIR", destination)).arg(assign("PREFIX", Path::new(PREFIX)));
+    let outcome = run(&mut make, DEADLINE);
+    assert!(outcome.success(), "make install {outcome}");
+}
+
+fn assign(variable: &str, value: &Path) -> String {
+    format!("{variable}={}", value.display())
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("what was installed can be read");
+    let paths = entries.map(|entry| entry.expect("what was installed can be read").path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The compiler's options for the packages `names`, which pkg-config finds below `destination` and on the system.
+fn options(destination: &Path, names: &[&str]) -> Vec<String> {
+    let place = destination.join("opt/sslsession/lib/pkgconfig");
+    let mut command = Command::new("pkg-config");
+    command.env("PKG_CONFIG_PATH", &place).args(["--cflags", "--libs"]).args(names);
+    command.arg(format!("--define-variable=prefix={}", destination.join("opt/sslsession").display()));
+    let outcome = run(&mut command, DEADLINE);
+    assert!(outcome.success(), "pkg-config {outcome}");
+    String::from_utf8_lossy(&outcome.stdout).split_whitespace().map(str::to_owned).collect()
+}
+
+fn build_and_run(scratch: &Scratch, source: &str, options: &[String]) -> Outcome {
+    let (file, program) = (scratch.join("program.c"), scratch.join("program"));
+    fs::write(&file, source).expect("a scratch file can be written");
+    let mut compiler = Command::new("gcc");
+    let outcome = run(compiler.args(["-Wall", "-Werror"]).arg(&file).arg("-o").arg(&program).args(options), DEADLINE);
+    assert!(outcome.success(), "the compiler {outcome}");
+    run(Command::new(&program).env("LD_LIBRARY_PATH", scratch.join("opt/sslsession/lib")), DEADLINE)
+}
+
+#[test]
+fn a_program_builds_from_what_is_installed() {
+    let scratch = Scratch::new("package");
+    install(scratch.path());
+    let mut installed = files(scratch.path());
+    installed.sort();
+    let expected = ["include/sslsession/openssl/ssl.h", "lib/libsslsession.so", "lib/pkgconfig/sslsession.pc"];
+    assert_eq!(installed, expected.map(|path| scratch.join("opt/sslsession").join(path)));
+
+    let text = fs::read_to_string(common::root().join("README.md")).expect("README.md is there");
+    let outcome = build_and_run(&scratch, readme::block(&text, "c"), &options(scratch.path(), &["sslsession"]));
+    assert!(outcome.success(), "the program {outcome}");
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), readme::block(&text, "text alone"));
+}
+
+/// Beside libssl: which object each call reaches is asked of the loader.
+const BESIDE: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+/* of OpenSSL 3.0, whose header this program would have */
+void *TLS_server_method(void), *SSL_CTX_new(void *), *SSL_new(void *);
+int SSL_accept(void *);
+static void whose(const char *name, void *function) {
+  Dl_info info;
+  if (dladdr(function, &info) == 0) return;
+  printf("%s: %s\n", name, strrchr(info.dli_fname, '/') + 1);
+}
+int main(void) {
+  whose("SSL_CTX_new", (void *)SSL_CTX_new);
+  whose("SSL_new", (void *)SSL_new);
+  whose("SSL_accept", (void *)SSL_accept);
+  return SSL_new(SSL_CTX_new(TLS_server_method())) == NULL;
+}
+"#;
+
+#[test]
+fn linked_before_libssl_it_is_found_first_and_after_it_not() {
+    let scratch = Scratch::new("package");
+    install(scratch.path());
+    let linked = |options: &[&str]| {
+        let directory = format!("-L{}", scratch.join("opt/sslsession/lib").display());
+        let options = options.iter().map(|option| (*option).to_owned());
+        let outcome = build_and_run(&scratch, BESIDE, &[vec![directory], options.collect()].concat());
+        assert!(outcome.success(), "the program {outcome}");
+        String::from_utf8(outcome.stdout).expect("the program prints ASCII")
+    };
+    assert_eq!(
+        linked(&["-lsslsession", "-lssl", "-lcrypto"]),
+        "SSL_CTX_new: libsslsession.so\nSSL_new: libsslsession.so\nSSL_accept: libssl.so.3\n"
+    );
+    assert_eq!(
+        linked(&["-lssl", "-lsslsession", "-lcrypto"]),
+        "SSL_CTX_new: libssl.so.3\nSSL_new: libssl.so.3\nSSL_accept: libssl.so.3\n"
+    );
+}

@@ -1,0 +1,30 @@
+//! Unmodified programs of Debian's packages, with the library preloaded and without it.
+//!
+//! Each test runs a program with stock libssl, with the library preloaded over it, and with the library preloaded over
+//! the same libssl linked `-Bsymbolic`. It drives the same reconnections against all three and compares the sequences
+//! of new and resumed handshakes, the cache's statistics and its mode. A witness preloaded before the library
+//! (`tests-c/witness.c`) counts the sessions in the cache that the program sees and in libssl's own table; where the
+//! library is, that table must be empty: so the sessions are in the library.
+//!
+//! In TLS 1.2 a server stores its session after its last flight is sent, and a client that only waits for the handshake
+//! can be back too soon. So every client here waits for the server's answer and its end before it reconnects.
+//!
+//! `tests/install` installs the programs.
+
+mod common;
+
+mod programs {
+    mod build;
+    mod compare;
+    mod plain;
+    mod run;
+    mod server;
+    mod witness;
+
+    mod apache;
+    mod haproxy;
+    mod nginx;
+    mod openssl;
+    mod scripts;
+    mod stunnel;
+}

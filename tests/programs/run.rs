@@ -1,0 +1,128 @@
+//! One run of a program: a scratch directory of its own, a certificate, a witness, and what is preloaded.
+
+use super::{build, witness::Witness};
+use crate::common::{self, process};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, thread, time::Duration};
+
+/// What no step of a test takes even on a busy machine, so that a hang fails and does not last.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a program runs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// Debian's libssl as it is.
+    Stock,
+    /// The library preloaded over it.
+    Library,
+    /// The library preloaded over the same libssl linked `-Bsymbolic`.
+    LibraryOverSymbolic,
+}
+
+/// The surroundings of one run; they go away with it.
+pub struct Run {
+    with: With,
+    witness: Witness,
+    scratch: common::Scratch,
+}
+
+impl Run {
+    /// Makes the directory, a key and a certificate for `localhost`, and the witness's FIFO.
+    pub fn new(with: With) -> Run {
+        let scratch = common::Scratch::new("programs");
+        // Workers of nginx and apache come here as another user.
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let witness = Witness::new(&scratch.join("witness"));
+        let run = Run { with, witness, scratch };
+        run.make_certificate();
+        run
+    }
+
+    /// What it is with, for what a failure says.
+    pub fn with(&self) -> With {
+        self.with
+    }
+
+    /// What the programs of this run tell of their connections.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// The path of `name` in the scratch directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
+    }
+
+    /// Writes a file for the program, with `@DIR@` replaced by the scratch directory; its path.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        let directory = self.scratch.path().to_str().expect("a path that is text");
+        fs::write(&path, text.replace("@DIR@", directory)).unwrap();
+        path
+    }
+
+    /// `program` with the witness and, if this run is with it, the library.
+    pub fn command(&self, program: &str) -> Command {
+        let mut preload = build::witness().as_os_str().to_owned();
+        if self.with != With::Stock {
+            preload.push(" ");
+            preload.push(common::library());
+        }
+        let mut command = self.plain_command(program);
+        if self.with == With::LibraryOverSymbolic {
+            command.env("LD_LIBRARY_PATH", build::symbolic_libssl());
+        }
+        command.env("LD_PRELOAD", preload).env("SSLSESSION_WITNESS", self.witness.fifo());
+        command
+    }
+
+    /// `program` with stock libssl and unwatched: the other end of a connection.
+    pub fn plain_command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.scratch.path()).env("LC_ALL", "C").env_remove("OPENSSL_CONF");
+        command
+    }
+
+    /// Handshakes with a TLS server on `port`, one letter each: N new, R resumed, E resumed with early data accepted.
+    /// `words` are those of `tests-c/reconnect.c`. The client always runs with stock libssl.
+    pub fn reconnect(&self, port: u16, count: usize, words: &str) -> String {
+        printed(&mut self.client(port, count, words)).trim_end().to_owned()
+    }
+
+    /// The same by `clients` at once; their letters, a word for each.
+    pub fn reconnect_at_once(&self, port: u16, clients: usize, count: usize, words: &str) -> String {
+        let printed: Vec<String> = thread::scope(|scope| {
+            let commands: Vec<Command> = (0..clients).map(|_| self.client(port, count, words)).collect();
+            let start = |mut command| scope.spawn(move || printed(&mut command));
+            let threads: Vec<_> = commands.into_iter().map(start).collect();
+            threads.into_iter().map(|thread| thread.join().expect("the client's thread")).collect()
+        });
+        printed.iter().map(|letters| letters.trim_end()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn client(&self, port: u16, count: usize, words: &str) -> Command {
+        let mut command = self.plain_command(build::reconnect().to_str().expect("a path that is text"));
+        command.arg(port.to_string()).arg(count.to_string()).args(words.split_whitespace());
+        command
+    }
+
+    fn make_certificate(&self) {
+        let mut openssl = self.plain_command("openssl");
+        openssl
+            .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+            .args(["-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"])
+            .args(["-keyout", "key.pem", "-out", "cert.pem"]);
+        printed(&mut openssl);
+        // haproxy wants both in one file.
+        let both = ["cert.pem", "key.pem"].map(|part| fs::read_to_string(self.path(part)).unwrap());
+        self.write("both.pem", &both.concat());
+    }
+}
+
+/// Runs `command` to its end, which must be a good one; what it wrote to stdout.
+pub fn printed(command: &mut Command) -> String {
+    let outcome = process::run(command, DEADLINE);
+    let stdout = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let panicked = String::from_utf8_lossy(&outcome.stderr).contains("panicked");
+    assert!(outcome.success() && !panicked, "{command:?} {outcome}\nits stdout:\n{stdout}");
+    stdout
+}

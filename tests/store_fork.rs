@@ -1,0 +1,73 @@
+//! A process that forks while other threads are in the store, under [`Memory::hold`] as a fork
+//! handler would: the child's store must be whole and work.
+#![cfg(not(any(shuttle, miri)))]
+
+use sslsession::store::{Expiry, Key, Memory};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+fn key(id: u32) -> Key {
+    Key::new(0x0303, &id.to_be_bytes())
+}
+
+/// Changes and reads all over the store until told to stop.
+fn work(store: &Memory<Arc<u32>>, stop: &AtomicBool, mut id: u32) {
+    while !stop.load(Relaxed) {
+        id = id.wrapping_mul(0x9E37_79B1).wrapping_add(7);
+        let _evicted = store.insert(&key(id % 500), Arc::new(id), Expiry::new(i64::from(id % 90), 0), 300);
+        store.get(&key(id % 450));
+        store.take(&key(id % 400));
+    }
+}
+
+/// What the child does; the exit code says whether it could.
+fn child(store: &Memory<Arc<u32>>) -> i32 {
+    store.validate();
+    let before = store.len();
+    let _added = store.insert(&key(9999), Arc::new(9999), Expiry::new(1, 0), 0);
+    let found = store.get(&key(9999)).is_some() && store.len() == before + 1;
+    let left = store.take_soonest(usize::MAX).len();
+    let again = store.hold();
+    drop(again);
+    i32::from(!(found && left == before + 1 && store.is_empty()))
+}
+
+/// Forks with all locks held; the child's exit code, or 99 if it did not end in time.
+fn fork(store: &Memory<Arc<u32>>) -> i32 {
+    let held = store.hold();
+    // SAFETY: the child touches the store, whose locks are ours, and malloc, which survives forks.
+    match unsafe { libc::fork() } {
+        -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+        0 => {
+            // SAFETY: no arguments but numbers. A child that hangs is ended by SIGALRM.
+            unsafe { libc::alarm(20) };
+            drop(held);
+            let code = child(store);
+            // SAFETY: ends the child without its parent's exit handlers.
+            unsafe { libc::_exit(code) }
+        }
+        pid => {
+            drop(held);
+            let mut status = 0;
+            // SAFETY: `status` outlives the call, and `pid` is our own child.
+            assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
+            if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 99 }
+        }
+    }
+}
+
+#[test]
+fn a_child_forked_under_hold_has_a_whole_store_that_works() {
+    let (store, stop) = (Memory::new(), AtomicBool::new(false));
+    let failed = thread::scope(|scope| {
+        for worker in 0..3 {
+            let (store, stop) = (&store, &stop);
+            scope.spawn(move || work(store, stop, worker));
+        }
+        let failed = (0..60).map(|_| fork(&store)).find(|&code| code != 0);
+        stop.store(true, Relaxed);
+        failed
+    });
+    assert_eq!(failed, None, "how a child ended");
+}

@@ -1,0 +1,351 @@
+//! The memory store and a plain model of what it should do are given the same random operations:
+//! every answer, every session that leaves and their order must be the same.
+#![cfg(not(shuttle))]
+#![forbid(unsafe_code)]
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use sslsession::store::{Expiry, Inserted, Key, Memory, Outcome, Placed, locks_held};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// A reference to a session with a number; must not be dropped under a lock of the store.
+#[derive(Clone, Debug)]
+struct Session(Arc<u32>);
+
+impl PartialEq for Session {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        assert_eq!(locks_held(), 0, "a session is freed under a lock");
+    }
+}
+
+/// A version and an id, as a caller has them.
+type Id = (i32, Vec<u8>);
+
+/// What is in the cache, in the order of arrival.
+#[derive(Default)]
+struct Model {
+    sessions: Vec<Resident>,
+}
+
+struct Resident {
+    id: Id,
+    number: u32,
+    /// The exact sum.
+    expiry: i128,
+}
+
+impl Model {
+    fn at(&self, id: &Id) -> Option<usize> {
+        self.sessions.iter().position(|resident| resident.id == *id)
+    }
+
+    /// The soonest to expire; of several the one that arrived first.
+    fn soonest(&self) -> Option<usize> {
+        (0..self.sessions.len()).min_by_key(|&at| (self.sessions[at].expiry, at))
+    }
+
+    /// The rules of SSL_CTX_add_session: what was replaced, or that it was there, and who was evicted.
+    fn insert(&mut self, id: &Id, number: u32, expiry: i128, size: usize) -> (Outcome<u32>, Vec<u32>) {
+        let mut outcome = Outcome::Added;
+        if let Some(at) = self.at(id) {
+            let old = self.sessions.remove(at);
+            if old.number == number {
+                self.sessions.push(Resident { expiry, ..old });
+                return (Outcome::AlreadyThere(number), Vec::new());
+            }
+            outcome = Outcome::Replaced(old.number);
+        }
+        let mut evicted = Vec::new();
+        while size > 0 && self.sessions.len() + 1 >= size {
+            let Some(soonest) = self.soonest() else { break };
+            evicted.push(self.sessions.remove(soonest).number);
+        }
+        self.sessions.push(Resident { id: id.clone(), number, expiry });
+        (outcome, evicted)
+    }
+
+    fn take(&mut self, most: usize, is_due: impl Fn(i128) -> bool) -> Vec<u32> {
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(at) = self.soonest()
+            && is_due(self.sessions[at].expiry)
+        {
+            taken.push(self.sessions.remove(at).number);
+        }
+        taken
+    }
+
+    fn place(&mut self, from: &Id, to: &Id, number: u32, expiry: i128) -> Placed<u32> {
+        let Some(at) = self.at(from).filter(|&at| self.sessions[at].number == number) else {
+            return Placed::NotHere;
+        };
+        let session = self.sessions.remove(at);
+        let displaced = self.at(to).map(|at| self.sessions.remove(at).number);
+        self.sessions.push(Resident { id: to.clone(), expiry, ..session });
+        Placed::Moved(displaced.filter(|&displaced| displaced != number))
+    }
+}
+
+/// One call. Ids are numbers that [`id`] makes ids of; `known` picks a session made before.
+#[derive(Clone, Debug)]
+enum Step {
+    Insert {
+        id: u16,
+        known: Option<u16>,
+        time: i64,
+        timeout: i64,
+        size: usize,
+    },
+    /// What is there under `id` once more, with another expiry.
+    InsertAgain {
+        id: u16,
+        time: i64,
+        timeout: i64,
+        size: usize,
+    },
+    Take {
+        id: u16,
+    },
+    Look {
+        id: u16,
+    },
+    Expire {
+        now: i64,
+        most: usize,
+    },
+    Soonest {
+        most: usize,
+    },
+    /// What is there under `from` moves to `to`.
+    Place {
+        from: u16,
+        to: u16,
+        time: i64,
+        timeout: i64,
+    },
+    /// A session that may be anywhere is said to be under `from`.
+    PlaceKnown {
+        from: u16,
+        to: u16,
+        known: u16,
+        time: i64,
+        timeout: i64,
+    },
+}
+
+/// Ids as they are chosen: none, short ones, one prefix, and made from a number throughout; two versions.
+fn id(number: u16) -> Id {
+    let version = [0x0303, 0x0304][usize::from(number) % 2];
+    let bytes = number.to_be_bytes();
+    let id = match number / 2 % 8 {
+        0 if number < 16 => Vec::new(),
+        1 => bytes.to_vec(),
+        2 | 3 => [&[0x55; 28], &bytes[..]].concat(),
+        _ => (0..16).flat_map(|n| (number.wrapping_mul(n * 2 + 257)).to_be_bytes()).chain(bytes).collect(),
+    };
+    (version, id)
+}
+
+struct Pair {
+    store: Memory<Session>,
+    model: Model,
+    known: Vec<Session>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self { store: Memory::new(), model: Model::default(), known: Vec::new() }
+    }
+
+    fn key(id: &Id) -> Key {
+        Key::new(id.0, &id.1)
+    }
+
+    fn session(&mut self, known: Option<u16>) -> Session {
+        match known {
+            Some(known) if !self.known.is_empty() => self.known[usize::from(known) % self.known.len()].clone(),
+            _ => {
+                let session = Session(Arc::new(self.known.len() as u32));
+                self.known.push(session.clone());
+                session
+            }
+        }
+    }
+
+    /// The session under an id, by the model.
+    fn resident(&self, id: &Id) -> Option<Session> {
+        self.model.at(id).map(|at| self.known[self.model.sessions[at].number as usize].clone())
+    }
+
+    fn insert(&mut self, id: &Id, session: Session, (time, timeout): (i64, i64), size: usize) {
+        let number = *session.0;
+        let expected = self.model.insert(id, number, i128::from(time) + i128::from(timeout), size);
+        let Inserted { outcome, evicted } =
+            self.store.insert(&Self::key(id), session, Expiry::new(time, timeout), size);
+        let outcome = match &outcome {
+            Outcome::Added => Outcome::Added,
+            Outcome::Replaced(old) => Outcome::Replaced(*old.0),
+            Outcome::AlreadyThere(session) => Outcome::AlreadyThere(*session.0),
+        };
+        assert_eq!((evicted.len(), evicted.is_empty()), (expected.1.len(), expected.1.is_empty()));
+        assert_eq!((outcome, numbers(evicted)), expected);
+    }
+
+    fn place(&mut self, from: &Id, to: &Id, session: &Session, (time, timeout): (i64, i64)) {
+        let expected = self.model.place(from, to, *session.0, i128::from(time) + i128::from(timeout));
+        let placed = self.store.place(&Self::key(from), &Self::key(to), session, Expiry::new(time, timeout));
+        let placed = match &placed {
+            Placed::NotHere => Placed::NotHere,
+            Placed::Moved(displaced) => Placed::Moved(displaced.as_ref().map(|displaced| *displaced.0)),
+        };
+        assert_eq!(placed, expected);
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Insert { id: number, known, time, timeout, size } => {
+                let session = self.session(known);
+                self.insert(&id(number), session, (time, timeout), size);
+            }
+            Step::InsertAgain { id: number, time, timeout, size } => {
+                if let Some(session) = self.resident(&id(number)) {
+                    self.insert(&id(number), session, (time, timeout), size);
+                }
+            }
+            Step::Take { id: number } => {
+                let id = id(number);
+                let expected = self.resident(&id);
+                assert_eq!(self.store.take(&Self::key(&id)), expected);
+                self.model.at(&id).map(|at| self.model.sessions.remove(at));
+            }
+            Step::Look { id: number } => {
+                let id = id(number);
+                assert_eq!(self.store.get(&Self::key(&id)), self.resident(&id));
+                assert_eq!(self.store.contains(&Self::key(&id)), self.resident(&id).is_some());
+            }
+            Step::Expire { now, most } => {
+                let over = |expiry| expiry <= i128::from(i64::MAX) && i128::from(now) > expiry;
+                assert_eq!(numbers(self.store.take_expired(now, most)), self.model.take(most, over));
+            }
+            Step::Soonest { most } => {
+                assert_eq!(numbers(self.store.take_soonest(most)), self.model.take(most, |_| true));
+            }
+            Step::Place { from, to, time, timeout } => {
+                if let Some(session) = self.resident(&id(from)) {
+                    self.place(&id(from), &id(to), &session, (time, timeout));
+                }
+            }
+            Step::PlaceKnown { from, to, known, time, timeout } => {
+                let session = self.session(Some(known));
+                self.place(&id(from), &id(to), &session, (time, timeout));
+            }
+        }
+        assert_eq!(self.store.len(), self.model.sessions.len());
+    }
+
+    /// Every reference is where it should be, and the store gives all of its own back.
+    fn finish(self) {
+        self.store.validate();
+        let Self { store, model, known } = self;
+        for session in &known {
+            let kept = model.sessions.iter().filter(|resident| resident.number == *session.0).count();
+            assert_eq!(Arc::strong_count(&session.0), 1 + kept, "references to session {}", session.0);
+        }
+        drop(store);
+        assert!(known.iter().all(|session| Arc::strong_count(&session.0) == 1));
+    }
+}
+
+fn numbers(sessions: impl IntoIterator<Item = Session>) -> Vec<u32> {
+    sessions.into_iter().map(|session| *session.0).collect()
+}
+
+fn expiry() -> impl Strategy<Value = (i64, i64)> {
+    prop_oneof![
+        12 => (0i64..30, 0i64..10),
+        3 => (1_700_000_000i64..1_700_000_100, Just(300)),
+        1 => (0i64..5, i64::MAX - 3..=i64::MAX),
+        1 => (i64::MAX - 3..=i64::MAX, 0i64..5),
+        1 => (0i64..5, -10i64..0),
+    ]
+}
+
+fn now() -> impl Strategy<Value = i64> {
+    prop_oneof![8 => 0i64..40, 2 => 1_700_000_300i64..1_700_000_400, 1 => Just(i64::MAX), 1 => -10i64..1]
+}
+
+/// `count` calls over so many ids. Of 200 insertions there are `flushes` that take up to `most` out.
+fn steps(
+    ids: u16,
+    sizes: BoxedStrategy<usize>,
+    flushes: u32,
+    most: usize,
+    count: usize,
+) -> impl Strategy<Value = Vec<Step>> {
+    let id = move || 0..ids;
+    let known = || prop_oneof![8 => Just(None), 1 => any::<u16>().prop_map(Some)];
+    let again = (id(), expiry(), sizes.clone());
+    let step = prop_oneof![
+        200 => (id(), known(), expiry(), sizes)
+            .prop_map(|(id, known, (time, timeout), size)| Step::Insert { id, known, time, timeout, size }),
+        30 => again.prop_map(|(id, (time, timeout), size)| Step::InsertAgain { id, time, timeout, size }),
+        40 => id().prop_map(|id| Step::Take { id }),
+        60 => id().prop_map(|id| Step::Look { id }),
+        flushes => (now(), 0..most).prop_map(|(now, most)| Step::Expire { now, most }),
+        flushes => (0..most).prop_map(|most| Step::Soonest { most }),
+        40 => (id(), id(), expiry())
+            .prop_map(|(from, to, (time, timeout))| Step::Place { from, to, time, timeout }),
+        20 => (id(), expiry()).prop_map(|(id, (time, timeout))| Step::Place { from: id, to: id, time, timeout }),
+        10 => (id(), id(), any::<u16>(), expiry()).prop_map(|(from, to, known, (time, timeout))| {
+            Step::PlaceKnown { from, to, known, time, timeout }
+        }),
+    ];
+    prop::collection::vec(step, count..=count)
+}
+
+/// Gives store and model the same calls, many times over; how many sessions there were at most.
+/// Checks the store's insides after every `each` calls.
+fn compare(cases: u32, each: usize, steps: impl Strategy<Value = Vec<Step>>) -> usize {
+    let largest = Cell::new(0);
+    let config =
+        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 5000, ..ProptestConfig::default() };
+    let run = |steps: Vec<Step>| {
+        let mut pair = Pair::new();
+        for (number, step) in steps.into_iter().enumerate() {
+            pair.step(step);
+            largest.set(pair.store.len().max(largest.get()));
+            if number % each == 0 {
+                pair.store.validate();
+            }
+        }
+        pair.finish();
+        Ok(())
+    };
+    TestRunner::new(config).run(&steps, run).unwrap_or_else(|failure| panic!("{failure}"));
+    largest.get()
+}
+
+#[test]
+fn a_small_store_does_what_the_model_does() {
+    let sizes = prop_oneof![2 => 0usize..6, 1 => Just(20480)].boxed();
+    assert!(compare(400, 1, steps(24, sizes, 10, 5, 120)) > 8);
+}
+
+#[test]
+fn a_store_that_grows_to_stripes_and_shrinks_does_what_the_model_does() {
+    let sizes = prop_oneof![60 => Just(0usize), 4 => 30usize..100, 1 => 0usize..40].boxed();
+    assert!(compare(60, 1, steps(200, sizes, 1, 60, 600)) > 64);
+}
+
+#[test]
+fn a_store_of_thousands_does_what_the_model_does() {
+    let sizes = prop_oneof![5000 => Just(0usize), 500 => 3000usize..5000, 1 => 0usize..1000].boxed();
+    assert!(compare(4, 512, steps(9000, sizes, 1, 40, 10_000)) > 1500);
+}
