@@ -29,7 +29,8 @@ pub use mode::{Mode, Role};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
-use crate::store::{Expiry, Held, Key, Memory};
+pub use crate::store::Held;
+use crate::store::{Expiry, Key, Memory};
 use crate::types::Attachment;
 use statistics::Counters;
 

@@ -13,11 +13,11 @@ use std::cell::RefCell;
 use std::mem;
 use std::sync::{Arc, Once};
 
+use crate::cache::Held;
 use crate::cache::SessionCache;
 use crate::cache::residence::{self, Listed};
 use crate::guard::guard;
 use crate::handle;
-use crate::store::Held;
 
 /// Everything that is locked, in the order in which it is let go: a cache whose last reference this was goes last,
 /// when the list is free again.

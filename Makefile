@@ -1,0 +1,95 @@
+# make demo     openssl s_server with and without the library
+# make test     runs all tests, installing what they need of Debian's packages
+# make check    what takes seconds once it is built: formatting, lints, layers, header, ELF
+# make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
+# make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
+# make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+INSTALL ?= install
+INCLUDEDIR = $(PREFIX)/include/sslsession
+LIBDIR = $(PREFIX)/lib
+
+# Where cargo builds. Exported, so that it is the same for all.
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+
+LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+
+.PHONY: all release demo test check check-elf header miri shuttle bench bench-quick install clean
+
+all: release
+
+release:
+	$(CARGO) build --release --lib
+
+demo:
+	tests/install demo
+	$(CARGO) build --quiet --release --lib
+	demo/run $(LIBRARY)
+
+test:
+	tests/install
+	$(CARGO) build --release --lib
+	$(CARGO) build --profile checked --lib
+	$(CARGO) test
+	$(MAKE) --no-print-directory check-elf
+
+check:
+	tests/install check
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	$(CARGO) test --quiet --no-fail-fast --test layers --test header --test elf --test package
+
+# The tests load the checked build; what is shipped has to be right too.
+check-elf: release
+	tests/install check
+	SSLSESSION_TEST_LIBRARY=$(LIBRARY) $(CARGO) test --test elf
+
+header:
+	tests/install check
+	SSLSESSION_WRITE_GENERATED=1 $(CARGO) test --quiet --test header what_the_source_says
+
+# The unit tests, and with them all that runs without libssl, where every access to memory is checked. They read the
+# real clock, hence without isolation.
+miri:
+	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
+	  echo "make miri: needs Miri: rustup toolchain install nightly --component miri --component rust-src" >&2; exit 1; }
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --lib
+
+# The memory store, under a scheduler that tries the interleavings of its threads.
+shuttle:
+	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle
+
+bench:
+	tests/install demo
+	$(CARGO) build --quiet --release --lib
+	benches/run
+
+bench-quick:
+	tests/install demo
+	$(CARGO) build --quiet --release --lib
+	benches/run --quick
+
+# The header stands in a directory of its own: it must never be found in place of the system's.
+install: release
+	$(INSTALL) -D -m 644 $(LIBRARY) $(DESTDIR)$(LIBDIR)/libsslsession.so
+	$(INSTALL) -D -m 644 include/openssl/ssl.h $(DESTDIR)$(INCLUDEDIR)/openssl/ssl.h
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	printf '%s\n' \
+	  'prefix=$(PREFIX)' \
+	  'libdir=$${prefix}/lib' \
+	  'includedir=$${prefix}/include/sslsession' \
+	  '' \
+	  'Name: sslsession' \
+	  "Description: OpenSSL's TLS session cache; with libssl, -lsslsession has to stand before -lssl" \
+	  'Version: $(VERSION)' \
+	  'Libs: -L$${libdir} -lsslsession' \
+	  'Cflags: -I$${includedir}' \
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/sslsession.pc
+
+clean:
+	$(CARGO) clean

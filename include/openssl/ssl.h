@@ -1,0 +1,961 @@
+/*
+ * The session layer of libsslsession.so, with the names, types and constants of OpenSSL 3.0's <openssl/ssl.h>.
+ *
+ * Generated from src/capi by cbindgen, see cbindgen.toml. Do not edit: `make header` writes it anew.
+ *
+ * This header is for programs that use the library without a libssl. A program that has one includes OpenSSL's own
+ * <openssl/ssl.h> and needs nothing from here: the library is reached under OpenSSL's names. What OpenSSL has as macros
+ * over SSL_CTX_ctrl and CRYPTO_get_ex_new_index are functions here, callable in the same way.
+ *
+ * Objects. SSL_CTX, SSL and SSL_SESSION are opaque and counted. A function whose name ends in _new, _new_ex or
+ * _dup, or begins with SSL_get1_, returns an object with one reference, which goes back with SSL_CTX_free, SSL_free or
+ * SSL_SESSION_free. _up_ref takes one more. A function that returns an object otherwise lends it: it lives as long as
+ * what it was taken from. A function that keeps an object it is given takes a reference of its own, so that the caller
+ * still has to give back the one it had. An SSL holds its SSL_CTX and its SSL_SESSION; a cache holds its sessions; a
+ * session holds nothing, and can outlive every context it was in.
+ *
+ * Bad input. Wherever a function takes a pointer it takes NULL, and gives what its comment says: the failure value, or
+ * nothing. A pointer with a length may be NULL if the length is 0. Any other pointer has to be a live object of its
+ * type; that cannot be checked. Times are in seconds since 1970, lengths in bytes.
+ *
+ * Threads. An SSL_CTX with its cache, and an SSL_SESSION, may be used by any number of threads at once. An SSL is for
+ * one thread at a time. The callbacks of a context are to be set before other threads use it. Callbacks are called while
+ * no lock is held: they may call any function, of the same context too, and several threads may be in one at once.
+ *
+ * Secrets. A session holds the key with which a connection is resumed, and stands for all that its first handshake has
+ * checked: who knows the session can be the client, and a resumed connection asks for no certificate again. So:
+ *
+ *   - Give each use of a server a session id context (SSL_CTX_set_session_id_context), and contexts that ask for
+ *     different client certificates different ones: a session of the one must not open the other.
+ *   - A client offers a session only to the host that it was made with, and only under the settings it was made under.
+ *     The server's certificate is not verified again when a session is resumed.
+ *   - Keep sessions no longer than needed (SSL_CTX_set_timeout), and treat an external cache as what it is, a store of
+ *     keys: who reads it can resume its sessions, and up to TLS 1.2 decrypt the connections that made or resumed them.
+ *   - A connection that ended by an error makes its session bad. Call SSL_shutdown, or SSL_set_shutdown with
+ *     SSL_SENT_SHUTDOWN, on those that ended well; the others are removed from the cache when they are freed.
+ *   - Offer a session of TLS 1.3 once only: by one that is offered again, an observer sees which connections belong
+ *     together.
+ */
+#ifndef SSLSESSION_OPENSSL_SSL_H
+#define SSLSESSION_OPENSSL_SSL_H
+
+#include <stddef.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Opaque, and the same types as in OpenSSL's <openssl/types.h>. */
+typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
+typedef struct ssl_session_st SSL_SESSION;
+typedef struct ssl_method_st SSL_METHOD;
+typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
+typedef struct crypto_ex_data_st CRYPTO_EX_DATA;
+
+/* What the ex_data functions are called with: see BIO_get_ex_new_index(3). */
+typedef void CRYPTO_EX_new(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp);
+typedef void CRYPTO_EX_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp);
+typedef int CRYPTO_EX_dup(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **from_d, int idx, long argl,
+                          void *argp);
+
+/* The type of OpenSSL's hash table of sessions, of which only SSL_CTX_sessions knows. */
+#ifndef LHASH_OF
+#define LHASH_OF(type) struct lhash_st_##type
+#endif
+LHASH_OF(SSL_SESSION);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_add_session(3), with the synonyms of OpenSSL 0.9.7a.
+ */
+
+/**
+ * SSL_CTX_add_session puts the session `c` into the session cache of `ctx`.
+ *
+ * Returns 1 if it was added. The cache then has one reference of its own; the caller keeps its own. Another session
+ * with the same id (and protocol version) is taken for the same session: it leaves silently, its reference is given
+ * back, and `c` takes its place. If the cache is full, the sessions that expire soonest leave first.
+ *
+ * Returns 0 if `c` itself was there: it is put where its time and timeout now say, and no reference is kept.
+ * Returns 0 for NULL. The session cache mode does not matter.
+ *
+ * A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
+ * See SSL_CTX_add_session(3).
+ */
+int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/**
+ * SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
+ */
+int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/**
+ * SSL_CTX_remove_session removes the session `c` from the session cache of `ctx` and marks `c` as not resumable.
+ *
+ * Returns 1 if a session with the id (and protocol version) of `c` was there, `c` itself or another; its reference
+ * is given back. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c`
+ * in both cases, while no lock is held. Returns 0, and nothing happens, for NULL and for a session without an id.
+ *
+ * Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
+ */
+int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/**
+ * SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
+ */
+int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_ctrl(3): how every existing program reaches the cache's settings and counters, which are macros over it.
+ */
+
+/**
+ * SSL_CTRL_SESS_NUMBER: SSL_CTX_sess_number.
+ */
+#define SSL_CTRL_SESS_NUMBER 20
+
+/**
+ * SSL_CTRL_SESS_CONNECT: SSL_CTX_sess_connect.
+ */
+#define SSL_CTRL_SESS_CONNECT 21
+
+/**
+ * SSL_CTRL_SESS_CONNECT_GOOD: SSL_CTX_sess_connect_good.
+ */
+#define SSL_CTRL_SESS_CONNECT_GOOD 22
+
+/**
+ * SSL_CTRL_SESS_CONNECT_RENEGOTIATE: SSL_CTX_sess_connect_renegotiate.
+ */
+#define SSL_CTRL_SESS_CONNECT_RENEGOTIATE 23
+
+/**
+ * SSL_CTRL_SESS_ACCEPT: SSL_CTX_sess_accept.
+ */
+#define SSL_CTRL_SESS_ACCEPT 24
+
+/**
+ * SSL_CTRL_SESS_ACCEPT_GOOD: SSL_CTX_sess_accept_good.
+ */
+#define SSL_CTRL_SESS_ACCEPT_GOOD 25
+
+/**
+ * SSL_CTRL_SESS_ACCEPT_RENEGOTIATE: SSL_CTX_sess_accept_renegotiate.
+ */
+#define SSL_CTRL_SESS_ACCEPT_RENEGOTIATE 26
+
+/**
+ * SSL_CTRL_SESS_HIT: SSL_CTX_sess_hits.
+ */
+#define SSL_CTRL_SESS_HIT 27
+
+/**
+ * SSL_CTRL_SESS_CB_HIT: SSL_CTX_sess_cb_hits.
+ */
+#define SSL_CTRL_SESS_CB_HIT 28
+
+/**
+ * SSL_CTRL_SESS_MISSES: SSL_CTX_sess_misses.
+ */
+#define SSL_CTRL_SESS_MISSES 29
+
+/**
+ * SSL_CTRL_SESS_TIMEOUTS: SSL_CTX_sess_timeouts.
+ */
+#define SSL_CTRL_SESS_TIMEOUTS 30
+
+/**
+ * SSL_CTRL_SESS_CACHE_FULL: SSL_CTX_sess_cache_full.
+ */
+#define SSL_CTRL_SESS_CACHE_FULL 31
+
+/**
+ * SSL_CTRL_SET_SESS_CACHE_SIZE: SSL_CTX_sess_set_cache_size, with the size as `larg`.
+ */
+#define SSL_CTRL_SET_SESS_CACHE_SIZE 42
+
+/**
+ * SSL_CTRL_GET_SESS_CACHE_SIZE: SSL_CTX_sess_get_cache_size.
+ */
+#define SSL_CTRL_GET_SESS_CACHE_SIZE 43
+
+/**
+ * SSL_CTRL_SET_SESS_CACHE_MODE: SSL_CTX_set_session_cache_mode, with the mode as `larg`.
+ */
+#define SSL_CTRL_SET_SESS_CACHE_MODE 44
+
+/**
+ * SSL_CTRL_GET_SESS_CACHE_MODE: SSL_CTX_get_session_cache_mode.
+ */
+#define SSL_CTRL_GET_SESS_CACHE_MODE 45
+
+/**
+ * SSL_CTX_ctrl carries out the command `cmd` on `ctx`.
+ *
+ * The session cache's commands, SSL_CTRL_SESS_NUMBER to SSL_CTRL_SESS_CACHE_FULL (20-31) and
+ * SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of
+ * these names. All others go on to libssl untouched; without one they return 0. NULL as `ctx` gives 0 for the
+ * session cache's commands.
+ */
+long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_flush_sessions(3).
+ */
+
+/**
+ * SSL_CTX_flush_sessions removes the sessions from the cache of `ctx` that have expired at `tm`.
+ *
+ * `tm` is in seconds since 1970; 0 removes all sessions. A session has expired when `tm` is later than its time plus
+ * its timeout: in that very second it is still good. The sessions leave in the order of their expiry, are marked as
+ * not resumable, and the remove_session callback is called for each. No lock is held over it, and no other thread
+ * waits for longer than the removal of 64 sessions. NULL does nothing. See SSL_CTX_flush_sessions(3).
+ */
+void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm);
+
+/**
+ * SSL_CTX_flush_sessions_ex is SSL_CTX_flush_sessions for a time_t, as OpenSSL has it since 3.4.
+ */
+void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_free(3).
+ */
+
+/**
+ * SSL_CTX_free gives a reference to `ctx` back. NULL does nothing.
+ *
+ * With the last one every session leaves the cache and is marked as not resumable; the remove_session callback is
+ * called for each while the application's data at the context is still there. Connections hold references of their
+ * own. See SSL_CTX_free(3).
+ */
+void SSL_CTX_free(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_new(3).
+ */
+
+/**
+ * TLS_method returns the method for connections of either side.
+ */
+const SSL_METHOD *TLS_method(void);
+
+/**
+ * TLS_client_method returns the method for clients.
+ */
+const SSL_METHOD *TLS_client_method(void);
+
+/**
+ * TLS_server_method returns the method for servers.
+ */
+const SSL_METHOD *TLS_server_method(void);
+
+/**
+ * SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER that holds 20480 sessions.
+ *
+ * Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
+ * until there are some.
+ */
+SSL_CTX *SSL_CTX_new(const SSL_METHOD *method);
+
+/**
+ * SSL_CTX_new_ex is SSL_CTX_new with a library context and a property query, which matter to libssl only.
+ */
+SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq, const SSL_METHOD *meth);
+
+/**
+ * SSL_CTX_up_ref takes a reference to `ctx`. Returns 1; 0 for NULL.
+ */
+int SSL_CTX_up_ref(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sess_number(3): the counters. In OpenSSL they are macros over SSL_CTX_ctrl; here they are functions as well.
+ *
+ * Each is an int that wraps, is never reset, and is read without a lock.
+ */
+
+/**
+ * SSL_CTX_sess_number returns how many sessions are in the cache of `ctx`.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_number(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_connect returns how many handshakes were started in client mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_connect(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_connect_good returns how many handshakes were finished in client mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_connect_good(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_connect_renegotiate returns how many renegotiations were started in client mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_connect_renegotiate(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_accept returns how many handshakes were started in server mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_accept(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_accept_good returns how many handshakes were finished in server mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_accept_good(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_accept_renegotiate returns how many renegotiations were started in server mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_accept_renegotiate(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_hits returns how many sessions were resumed: by clients, and by servers from a cache or a ticket.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_hits(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_cb_hits returns how many sessions the get_session callback gave, also those refused afterwards.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_cb_hits(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_misses(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_timeouts returns how many sessions were proposed by clients, found, and had expired.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_timeouts(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_cache_full returns how many sessions left because the cache was full.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_cache_full(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sess_set_cache_size(3).
+ */
+
+/**
+ * SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: the size a new context has.
+ */
+#define SSL_SESSION_CACHE_MAX_SIZE_DEFAULT (1024 * 20)
+
+/**
+ * SSL_CTX_sess_set_cache_size sets how many sessions the cache of `ctx` may hold; 0 for any number.
+ *
+ * Returns the previous size; 0 for NULL. A negative size changes nothing and returns 0. Nothing leaves at once: a
+ * smaller size acts at the next insertion. As in OpenSSL 3.0 the count includes the session that is being added,
+ * so that a size of N holds N - 1 sessions, and a size of 1 holds one. See SSL_CTX_sess_set_cache_size(3).
+ */
+long SSL_CTX_sess_set_cache_size(SSL_CTX *ctx, long t);
+
+/**
+ * SSL_CTX_sess_get_cache_size returns the size as it was set, 20480 by default; 0 for NULL.
+ */
+long SSL_CTX_sess_get_cache_size(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sess_set_get_cb(3): the external cache's callbacks.
+ *
+ * The setters and getters of one context take no lock, as in OpenSSL. The application's callbacks are what the
+ * getters return, never ours that libssl calls (h2o and proftpd read them back).
+ */
+
+/**
+ * SSL_CTX_sess_set_new_cb sets the callback that is told of each new session; NULL for none.
+ *
+ * It is called after a handshake has made a session, and after that session was stored. It returns 1 to keep the
+ * reference to the session that it is given, 0 not to; whether the session stays in the internal cache does not depend
+ * on that. It may call any function of the cache. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
+ */
+void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, int (*new_session_cb)(SSL*, SSL_SESSION*));
+
+/**
+ * SSL_CTX_sess_get_new_cb returns the callback that SSL_CTX_sess_set_new_cb set; NULL for none.
+ */
+int (*SSL_CTX_sess_get_new_cb(SSL_CTX *ctx))(SSL*, SSL_SESSION*);
+
+/**
+ * SSL_CTX_sess_set_remove_cb sets the callback that is told of each session that leaves; NULL for none.
+ *
+ * It is called with the context and the session when a session is removed, is evicted, expires, is flushed, or when
+ * the context is freed; not when another object of the same id takes its place. It borrows the session, and may
+ * call any function of the cache: no lock is held. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
+ */
+void SSL_CTX_sess_set_remove_cb(SSL_CTX *ctx, void (*remove_session_cb)(SSL_CTX*, SSL_SESSION*));
+
+/**
+ * SSL_CTX_sess_get_remove_cb returns the callback that SSL_CTX_sess_set_remove_cb set; NULL for none.
+ */
+void (*SSL_CTX_sess_get_remove_cb(SSL_CTX *ctx))(SSL_CTX*, SSL_SESSION*);
+
+/**
+ * SSL_CTX_sess_set_get_cb sets the callback that a server asks for a session that is not in the internal cache; NULL
+ * for none.
+ *
+ * It gets the session id that the client offers and its length in bytes, and returns the session or NULL. It leaves
+ * `*copy` at 1 to have the reference count incremented for it, and sets it to 0 to hand over a reference of its
+ * own. The session is copied into the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_STORE is set. NULL as `ctx`
+ * does nothing. See SSL_CTX_sess_set_get_cb(3).
+ */
+void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, SSL_SESSION *(*get_session_cb)(SSL*, const unsigned char*, int, int*));
+
+/**
+ * SSL_CTX_sess_get_get_cb returns the callback that SSL_CTX_sess_set_get_cb set; NULL for none.
+ */
+SSL_SESSION *(*SSL_CTX_sess_get_get_cb(SSL_CTX *ctx))(SSL*, const unsigned char*, int, int*);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sessions(3).
+ */
+
+/**
+ * SSL_CTX_sessions returns libssl's own table of the sessions of `ctx`, borrowed.
+ *
+ * The sessions are not there: they are in our cache, which is no such table. A program that walks it finds at most a
+ * session that is just being resumed for the only time, and one of our own by which we notice that the context
+ * is freed. SSL_CTX_sess_number counts the sessions. Without a libssl, and for NULL, it returns NULL.
+ */
+struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_generate_session_id(3): the function by which generators of session ids look for clashes.
+ */
+
+/**
+ * SSL_has_matching_session_id tells whether a session of that id is in the internal cache that serves `ssl`.
+ *
+ * Returns 1 if one is there of the protocol version that `ssl` has now, else 0; 0 for NULL and for an `id_len` of
+ * more than 32 bytes. An external cache is not asked. Safe from several threads. See
+ * SSL_CTX_set_generate_session_id(3).
+ */
+int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id, unsigned int id_len);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_session_cache_mode(3).
+ */
+
+/**
+ * SSL_SESS_CACHE_OFF: no session is cached, for client or server. What is cached stays, and is still looked up.
+ */
+#define SSL_SESS_CACHE_OFF 0x0000
+
+/**
+ * SSL_SESS_CACHE_CLIENT: a client's sessions are added; which one to offer is the application's choice.
+ */
+#define SSL_SESS_CACHE_CLIENT 0x0001
+
+/**
+ * SSL_SESS_CACHE_SERVER: a server's sessions are added. The default.
+ */
+#define SSL_SESS_CACHE_SERVER 0x0002
+
+/**
+ * SSL_SESS_CACHE_BOTH: both of them.
+ */
+#define SSL_SESS_CACHE_BOTH (SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_SERVER)
+
+/**
+ * SSL_SESS_CACHE_NO_AUTO_CLEAR: no flush of expired sessions every 255 connections.
+ */
+#define SSL_SESS_CACHE_NO_AUTO_CLEAR 0x0080
+
+/**
+ * SSL_SESS_CACHE_NO_INTERNAL_LOOKUP: a server does not search the internal cache, only the external one.
+ */
+#define SSL_SESS_CACHE_NO_INTERNAL_LOOKUP 0x0100
+
+/**
+ * SSL_SESS_CACHE_NO_INTERNAL_STORE: sessions that are negotiated, or found externally, are not stored internally.
+ */
+#define SSL_SESS_CACHE_NO_INTERNAL_STORE 0x0200
+
+/**
+ * SSL_SESS_CACHE_NO_INTERNAL: both of them.
+ */
+#define SSL_SESS_CACHE_NO_INTERNAL (SSL_SESS_CACHE_NO_INTERNAL_LOOKUP | SSL_SESS_CACHE_NO_INTERNAL_STORE)
+
+/**
+ * SSL_SESS_CACHE_UPDATE_TIME: adding a session sets its time to now.
+ */
+#define SSL_SESS_CACHE_UPDATE_TIME 0x0400
+
+/**
+ * SSL_CTX_set_session_cache_mode sets the session cache mode of `ctx` to the bits SSL_SESS_CACHE_* of `mode`.
+ *
+ * Returns the previous mode; 0 for NULL. Any bits are accepted and given back. Sessions that are cached stay,
+ * also with SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over
+ * SSL_CTX_ctrl, which works as well. See SSL_CTX_set_session_cache_mode(3).
+ */
+long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode);
+
+/**
+ * SSL_CTX_get_session_cache_mode returns the session cache mode of `ctx` as it was set; 0 for NULL.
+ */
+long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_session_id_context(3).
+ */
+
+/**
+ * SSL_MAX_SID_CTX_LENGTH: how many bytes a session id context may have.
+ */
+#define SSL_MAX_SID_CTX_LENGTH 32
+
+/**
+ * SSL_CTX_set_session_id_context sets the session id context within which the sessions of `ctx` can be resumed: what
+ * new connections start with.
+ *
+ * Returns 1; 0 if it is longer than 32 bytes, and for NULL. The bytes are copied. A session made under another session
+ * id context is not resumed. See SSL_CTX_set_session_id_context(3).
+ */
+int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
+
+/**
+ * SSL_set_session_id_context does the same for one connection.
+ */
+int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_timeout(3).
+ */
+
+/**
+ * SSL_CTX_set_timeout sets how long the sessions that `ctx` makes from now on may be resumed, in seconds.
+ *
+ * Returns the previous timeout; 0 for NULL. Any number is accepted; 0 stands for the protocol's default of 7200.
+ * Sessions that exist keep theirs. See SSL_CTX_set_timeout(3).
+ */
+long SSL_CTX_set_timeout(SSL_CTX *ctx, long t);
+
+/**
+ * SSL_CTX_get_timeout returns that timeout in seconds; 0 for NULL.
+ */
+long SSL_CTX_get_timeout(const SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_free(3).
+ */
+
+/**
+ * SSL_free gives a reference to `ssl` back. NULL does nothing.
+ *
+ * With the last one its session is given back too; if that is still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN
+ * set), it is bad and is removed from the session cache. See SSL_free(3).
+ */
+void SSL_free(SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_get_session(3).
+ */
+
+/**
+ * SSL_get_session returns the session of `ssl`, borrowed: it can go when `ssl` does. NULL if there is none, and for NULL.
+ */
+SSL_SESSION *SSL_get_session(const SSL *ssl);
+
+/**
+ * SSL_get0_session is SSL_get_session; in OpenSSL it is a macro.
+ */
+SSL_SESSION *SSL_get0_session(const SSL *ssl);
+
+/**
+ * SSL_get1_session returns the session of `ssl` with a reference for the caller, who gives it back with SSL_SESSION_free.
+ * NULL if there is none, and for NULL.
+ */
+SSL_SESSION *SSL_get1_session(SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_get_SSL_CTX(3).
+ */
+
+/**
+ * SSL_get_SSL_CTX returns the context of `ssl`, borrowed; NULL for NULL. After a switch of contexts (SSL_set_SSL_CTX) this is
+ * the new one, while the session cache stays that of the first.
+ */
+SSL_CTX *SSL_get_SSL_CTX(const SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_new(3).
+ */
+
+/**
+ * SSL_new makes a connection of `ctx`, to which it takes a reference. The session cache of `ctx` serves it to its end.
+ *
+ * Returns the connection with one reference, for SSL_free; NULL on failure and for NULL.
+ */
+SSL *SSL_new(SSL_CTX *ctx);
+
+/**
+ * SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
+ */
+int SSL_up_ref(SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_free(3).
+ */
+
+/**
+ * SSL_SESSION_new makes an empty session: without an id, of no protocol version, made now, good for 304 seconds.
+ *
+ * Returns it with one reference, for SSL_SESSION_free; NULL on failure.
+ */
+SSL_SESSION *SSL_SESSION_new(void);
+
+/**
+ * SSL_SESSION_dup copies a session; the copy is in no cache. A mark of being not resumable is copied too.
+ *
+ * Returns the copy with one reference; NULL on failure and for NULL.
+ */
+SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *src);
+
+/**
+ * SSL_SESSION_up_ref takes a reference to `ses`. Returns 1; 0 for NULL. Safe from several threads.
+ */
+int SSL_SESSION_up_ref(SSL_SESSION *ses);
+
+/**
+ * SSL_SESSION_free gives a reference to `ses` back; with the last one the session is freed. NULL does nothing. Safe from
+ * several threads. See SSL_SESSION_free(3).
+ */
+void SSL_SESSION_free(SSL_SESSION *ses);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_get0_id_context(3).
+ */
+
+/**
+ * SSL_SESSION_get0_id_context returns the session id context of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
+ * NULL for NULL.
+ */
+const unsigned char *SSL_SESSION_get0_id_context(const SSL_SESSION *s,
+                                                 unsigned int *len);
+
+/**
+ * SSL_SESSION_set1_id_context copies a session id context into `s`. Returns 1; 0 if it is longer than 32 bytes, and for NULL.
+ */
+int SSL_SESSION_set1_id_context(SSL_SESSION *s, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_get_protocol_version(3).
+ */
+
+/**
+ * SSL3_VERSION: SSL 3.0.
+ */
+#define SSL3_VERSION 0x0300
+
+/**
+ * TLS1_VERSION: TLS 1.0.
+ */
+#define TLS1_VERSION 0x0301
+
+/**
+ * TLS1_1_VERSION: TLS 1.1.
+ */
+#define TLS1_1_VERSION 0x0302
+
+/**
+ * TLS1_2_VERSION: TLS 1.2.
+ */
+#define TLS1_2_VERSION 0x0303
+
+/**
+ * TLS1_3_VERSION: TLS 1.3.
+ */
+#define TLS1_3_VERSION 0x0304
+
+/**
+ * DTLS1_VERSION: DTLS 1.0.
+ */
+#define DTLS1_VERSION 0xFEFF
+
+/**
+ * DTLS1_2_VERSION: DTLS 1.2.
+ */
+#define DTLS1_2_VERSION 0xFEFD
+
+/**
+ * SSL_SESSION_get_protocol_version returns the protocol version of `s`, such as TLS1_2_VERSION; 0 if none was set, and for NULL.
+ */
+int SSL_SESSION_get_protocol_version(const SSL_SESSION *s);
+
+/**
+ * SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session can then be
+ * found under that version. (OpenSSL loses such a session.)
+ */
+int SSL_SESSION_set_protocol_version(SSL_SESSION *s, int version);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_get_time(3).
+ */
+
+/**
+ * SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL.
+ */
+long SSL_SESSION_get_time(const SSL_SESSION *s);
+
+/**
+ * SSL_SESSION_set_time sets that time. Returns `tm`; 0 for NULL. A cached session is put where its expiry now says, in
+ * every cache that holds it.
+ */
+long SSL_SESSION_set_time(SSL_SESSION *s, long tm);
+
+/**
+ * SSL_SESSION_set_time_ex is SSL_SESSION_set_time for a time_t, as OpenSSL has it since 3.3.
+ */
+time_t SSL_SESSION_set_time_ex(SSL_SESSION *s, time_t t);
+
+/**
+ * SSL_SESSION_get_timeout returns for how many seconds from its time the session `s` may be resumed; 0 for NULL.
+ */
+long SSL_SESSION_get_timeout(const SSL_SESSION *s);
+
+/**
+ * SSL_SESSION_set_timeout sets that number of seconds. Returns 1; 0 if it is negative, and for NULL. A cached session is
+ * put where its expiry now says, in every cache that holds it.
+ */
+long SSL_SESSION_set_timeout(SSL_SESSION *s, long t);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_is_resumable(3).
+ */
+
+/**
+ * SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and has not been marked by leaving
+ * a cache. 0 if not, and for NULL.
+ */
+int SSL_SESSION_is_resumable(const SSL_SESSION *s);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_session_reused(3).
+ */
+
+/**
+ * SSL_session_reused returns 1 if the handshake of `ssl` resumed a session, 0 if it made a new one, and for NULL.
+ */
+int SSL_session_reused(const SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_set1_id(3).
+ */
+
+/**
+ * SSL_MAX_SSL_SESSION_ID_LENGTH: how many bytes a session id may have.
+ */
+#define SSL_MAX_SSL_SESSION_ID_LENGTH 32
+
+/**
+ * SSL_SESSION_get_id returns the session id of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
+ * NULL for NULL.
+ */
+const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len);
+
+/**
+ * SSL_SESSION_set1_id copies a session id into `s`.
+ *
+ * Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session moves to its new id, where it takes
+ * the place of another session of that id, as if it had been added. (OpenSSL loses such a session.)
+ */
+int SSL_SESSION_set1_id(SSL_SESSION *s, const unsigned char *sid, unsigned int sid_len);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_set_connect_state(3).
+ */
+
+/**
+ * SSL_set_connect_state makes `ssl` a client. NULL does nothing.
+ */
+void SSL_set_connect_state(SSL *ssl);
+
+/**
+ * SSL_set_accept_state makes `ssl` a server. NULL does nothing.
+ */
+void SSL_set_accept_state(SSL *ssl);
+
+/**
+ * SSL_is_server returns 1 if `ssl` is a server, 0 if it is a client, and for NULL.
+ */
+int SSL_is_server(const SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_set_session(3).
+ */
+
+/**
+ * SSL_set_session sets the session that `ssl`, a client, offers at its next connect; NULL for none.
+ *
+ * Takes one reference to `session`, which is given back if the handshake does not reuse it. The session that `ssl` held
+ * so far is given back; if it was still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN set), it is bad and is
+ * removed from the session cache. A session may be used with any number of contexts.
+ *
+ * Returns 1; 0 on failure, with the reason on libssl's error stack, and for a NULL `ssl`. Not for use from several
+ * threads on one `ssl`. See SSL_set_session(3).
+ */
+int SSL_set_session(SSL *ssl, SSL_SESSION *session);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_set_shutdown(3).
+ */
+
+/**
+ * SSL_SENT_SHUTDOWN: close_notify has been sent; the session is good.
+ */
+#define SSL_SENT_SHUTDOWN 1
+
+/**
+ * SSL_RECEIVED_SHUTDOWN: the peer's close_notify has been received.
+ */
+#define SSL_RECEIVED_SHUTDOWN 2
+
+/**
+ * SSL_set_shutdown sets the shutdown state of `ssl` to the bits SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN of `mode`.
+ * NULL does nothing.
+ */
+void SSL_set_shutdown(SSL *ssl, int mode);
+
+/**
+ * SSL_get_shutdown returns the shutdown state of `ssl`; 0 for NULL.
+ */
+int SSL_get_shutdown(const SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_shutdown(3).
+ */
+
+/**
+ * SSL_shutdown shuts `ssl` down, so that its session stays good: sends close_notify, or alone notes that the embedding
+ * stack has sent it.
+ *
+ * Returns 1 if the peer's close_notify has come too, 0 if not yet, a negative number on failure: before the handshake
+ * has finished, and for NULL (-1). See SSL_shutdown(3).
+ */
+int SSL_shutdown(SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * The two functions of our own, for a TLS stack that embeds this library and runs its handshakes itself.
+ *
+ * Beside libssl they fail: there the handshake is libssl's, which looks up and stores by itself.
+ */
+
+/**
+ * SSLSESSION_lookup is called by a server with the session id that a client offers, and the protocol version that it
+ * negotiates, such as TLS1_2_VERSION.
+ *
+ * It searches as OpenSSL's servers do: in the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_LOOKUP, then by the
+ * get_session callback, whose session is copied in unless SSL_SESS_CACHE_NO_INTERNAL_STORE. A session of another
+ * protocol version or session id context is not used; an expired one is removed, and the remove_session callback called.
+ * It counts (accept, hits, misses, cb_hits, timeouts).
+ *
+ * Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
+ * Returns 0 if a full handshake is to be done. Returns -1 for NULL, for an `id_length` of more than 32 bytes, if `ssl` is
+ * a client, and beside a libssl, on whose error stack the reason is then.
+ */
+int SSLSESSION_lookup(SSL *ssl, int version, const unsigned char *id, size_t id_length);
+
+/**
+ * SSLSESSION_finish is called by either side when its handshake has finished with `session`.
+ *
+ * If that is the session which SSLSESSION_lookup found, or which the client offered with SSL_set_session, it has been
+ * resumed. Otherwise it is new: `ssl` takes a reference to it and gives back the one to the session it offered, and the
+ * session gets the session id context of `ssl` and, on a server, the timeout of its context. A new session is
+ * stored, if the session cache mode says so for this side, and the new_session callback is called. It counts (accept or
+ * connect, their _good, hits, misses), and with every 256th connection removes expired sessions.
+ *
+ * Returns 1; 0 for NULL, and beside a libssl, on whose error stack the reason is then.
+ */
+int SSLSESSION_finish(SSL *ssl, SSL_SESSION *session);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * BIO_get_ex_new_index(3): the application's data at sessions, contexts and connections.
+ *
+ * In OpenSSL the `_get_ex_new_index` functions are macros over CRYPTO_get_ex_new_index; here they are functions as well.
+ */
+
+/**
+ * SSL_SESSION_get_ex_new_index gives out an index under which a session can carry a pointer of the application's.
+ *
+ * The callbacks, each of which may be NULL, run for every session when it is made, copied and freed, with `argl`
+ * and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
+ */
+int SSL_SESSION_get_ex_new_index(long argl,
+                                 void *argp,
+                                 void (*new_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*),
+                                 int (*dup_func)(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void**, int, long, void*),
+                                 void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
+
+/**
+ * SSL_SESSION_set_ex_data sets the pointer that a session carries under an index. Returns 1; 0 on failure and for NULL.
+ */
+int SSL_SESSION_set_ex_data(SSL_SESSION *s, int idx, void *data);
+
+/**
+ * SSL_SESSION_get_ex_data returns that pointer; NULL if none was set, and for NULL.
+ */
+void *SSL_SESSION_get_ex_data(const SSL_SESSION *s, int idx);
+
+/**
+ * SSL_CTX_get_ex_new_index gives out an index under which a context can carry a pointer of the application's.
+ *
+ * The callbacks, each of which may be NULL, run for every context when it is made, copied and freed, with `argl`
+ * and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
+ */
+int SSL_CTX_get_ex_new_index(long argl,
+                             void *argp,
+                             void (*new_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*),
+                             int (*dup_func)(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void**, int, long, void*),
+                             void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
+
+/**
+ * SSL_CTX_set_ex_data sets the pointer that a context carries under an index. Returns 1; 0 on failure and for NULL.
+ */
+int SSL_CTX_set_ex_data(SSL_CTX *s, int idx, void *data);
+
+/**
+ * SSL_CTX_get_ex_data returns that pointer; NULL if none was set, and for NULL.
+ */
+void *SSL_CTX_get_ex_data(const SSL_CTX *s, int idx);
+
+/**
+ * SSL_get_ex_new_index gives out an index under which a connection can carry a pointer of the application's.
+ *
+ * The callbacks, each of which may be NULL, run for every connection when it is made, copied and freed, with `argl`
+ * and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
+ */
+int SSL_get_ex_new_index(long argl,
+                         void *argp,
+                         void (*new_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*),
+                         int (*dup_func)(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void**, int, long, void*),
+                         void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
+
+/**
+ * SSL_set_ex_data sets the pointer that a connection carries under an index. Returns 1; 0 on failure and for NULL.
+ */
+int SSL_set_ex_data(SSL *s, int idx, void *data);
+
+/**
+ * SSL_get_ex_data returns that pointer; NULL if none was set, and for NULL.
+ */
+void *SSL_get_ex_data(const SSL *s, int idx);
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SSLSESSION_OPENSSL_SSL_H */
