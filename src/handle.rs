@@ -17,7 +17,6 @@ pub use session::{Borrowed, Session};
 use crate::libssl;
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
-pub use crate::libssl::others::Held;
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
 
 /// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.
@@ -25,14 +24,27 @@ pub fn stands_alone() -> bool {
     libssl::in_process().is_none()
 }
 
-/// Around a fork: locks what is ours and not a cache's, until the guard goes.
-pub fn hold() -> Held {
-    libssl::others::hold()
+/// What is locked around a fork that is not a cache's.
+pub struct Held {
+    _marker: libssl::marker::Held,
+    _others: libssl::others::Held,
 }
 
-/// In the child of a fork: lets go of what another thread of the parent may have been using inside libssl.
-pub fn forget_after_fork() {
-    libssl::marker::forget_after_fork();
+/// Locks it until the guard goes.
+pub fn hold() -> Held {
+    Held { _marker: libssl::marker::hold(), _others: libssl::others::hold() }
+}
+
+/// In the child of a process that had several threads.
+pub fn forked() {
+    libssl::marker::forked();
+}
+
+/// Before the first session is stored: makes what marking sessions that leave will need.
+pub fn prepare_to_mark() {
+    if let Some(libssl) = libssl::in_process() {
+        libssl::marker::prepare(&libssl.functions);
+    }
 }
 
 /// Notes on libssl's error stack, where there is one, that a function was called which has no place beside libssl.

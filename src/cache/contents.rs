@@ -20,7 +20,7 @@ impl SessionCache {
             residence::set_time(session, now);
         }
         // Before it is in, lest a change to it in between is not heard of.
-        self.list();
+        residence::remember(self);
         let inserted =
             self.store.insert(&Self::key_of(session), session.clone(), Self::expiry_of(session), self.size());
         self.watch();
@@ -82,13 +82,6 @@ impl SessionCache {
         let placed = self.store.place(from, to, session, Self::expiry_of(session));
         Self::assert_unlocked();
         drop(placed);
-    }
-
-    /// From its first session on, a cache hears of sessions that change.
-    fn list(&self) {
-        if !self.listed.swap(true, Ordering::AcqRel) {
-            residence::remember(&self.this);
-        }
     }
 
     /// SSL_CTX_sess_set_remove_cb

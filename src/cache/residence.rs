@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::SessionCache;
-use crate::handle::Session;
+use crate::handle::{self, Session};
 use crate::store::Key;
 
 static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
@@ -41,11 +41,18 @@ impl Listed {
     }
 }
 
-/// Lists a cache with its first session.
-pub(super) fn remember(cache: &Weak<SessionCache>) {
+/// Lists a cache before its first session is in. Whoever finds it listed may store: a fork holds what is listed.
+pub(super) fn remember(cache: &SessionCache) {
+    if cache.listed.load(Ordering::Acquire) {
+        return;
+    }
+    handle::prepare_to_mark();
     let mut list = lock();
-    list.0.push(Weak::clone(cache));
-    list.changed();
+    if !cache.listed.load(Ordering::Relaxed) {
+        list.0.push(Weak::clone(&cache.this));
+        list.changed();
+        cache.listed.store(true, Ordering::Release);
+    }
 }
 
 /// A cache is going.

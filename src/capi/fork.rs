@@ -4,12 +4,13 @@
 //! and what it guarded half changed. So the forking thread takes all of ours first, and both sides let go of them:
 //!
 //! ```text
-//!   prepare   list of caches, then every store's locks, in that order   (as everywhere)
+//!   prepare   list of caches, private contexts, other libssls' objects, every store's locks
 //!   parent    let go
-//!   child     let go, and forget the contexts inside whose libssl locks another thread may have been
+//!   child     let go; if there were other threads, make nothing inside libssl that could wait for one of them
 //! ```
 
 use std::cell::RefCell;
+use std::ffi::c_char;
 use std::mem;
 use std::sync::{Arc, Once};
 
@@ -26,6 +27,7 @@ struct Locks {
     _list: Listed,
     _handles: handle::Held,
     caches: Vec<Arc<SessionCache>>,
+    had_threads: bool,
 }
 
 thread_local! {
@@ -48,7 +50,8 @@ unsafe extern "C" fn prepare() {
         let list = residence::lock();
         let caches = list.caches();
         let stores = caches.iter().map(hold).collect();
-        let locks = Locks { _stores: stores, _list: list, _handles: handle::hold(), caches };
+        let locks =
+            Locks { _stores: stores, _list: list, _handles: handle::hold(), caches, had_threads: has_threads() };
         // A thread whose locals are gone forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });
@@ -59,10 +62,19 @@ fn hold(cache: &Arc<SessionCache>) -> Held<'static> {
     unsafe { mem::transmute::<Held<'_>, Held<'static>>(cache.hold()) }
 }
 
-fn let_go(before: impl FnOnce(&[Arc<SessionCache>])) {
+/// Whether the process has, or has had, other threads. glibc says so since 2.32; where it does not, there may be some.
+fn has_threads() -> bool {
+    // SAFETY: a NUL-terminated name.
+    let single = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
+    // SAFETY: the C library's variable of that name is a char.
+    unsafe { single.cast::<c_char>().as_ref() }.is_none_or(|&single| single == 0)
+}
+
+/// Runs `before` with what is locked, then lets go of it.
+fn let_go(before: impl FnOnce(&Locks)) {
     guard((), || {
         if let Ok(Some(locks)) = LOCKS.try_with(RefCell::take) {
-            before(&locks.caches);
+            before(&locks);
         }
     });
 }
@@ -72,6 +84,10 @@ unsafe extern "C" fn parent() {
 }
 
 unsafe extern "C" fn child() {
-    let_go(|caches| caches.iter().for_each(|cache| cache.forget_leaving()));
-    handle::forget_after_fork();
+    let_go(|locks| {
+        locks.caches.iter().for_each(|cache| cache.forget_leaving());
+        if locks.had_threads {
+            handle::forked();
+        }
+    });
 }

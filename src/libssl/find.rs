@@ -3,7 +3,7 @@
 //! RTLD_NEXT would miss a libssl that came with dlopen(RTLD_LOCAL), as in Python and Perl, and might return another
 //! interposer. So every loaded object is asked by handle, and all functions are then taken from the one found.
 
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ops::Range;
 use std::ptr;
 
@@ -81,7 +81,15 @@ fn loaded_objects() -> Vec<CString> {
     names
 }
 
-/// A loaded object through which another `SSL_CTX_new` than ours is found; held open meanwhile.
+/// The head of the loader's own record of an object, as <link.h> has it.
+#[repr(C)]
+struct LinkMap {
+    address: usize,
+    name: *const c_char,
+    dynamic: *mut c_void,
+}
+
+/// A loaded object that defines an `SSL_CTX_new` other than ours; held open meanwhile.
 struct Object {
     handle: *mut c_void,
 }
@@ -95,9 +103,20 @@ impl Object {
             return None;
         }
         let object = Object { handle };
-        // dlsym looks into an object's dependencies too; whichever of them defines the function is what is wanted.
         let defined = object.symbol(c"SSL_CTX_new");
-        (!defined.is_null() && !is_ours(defined)).then_some(object)
+        (!defined.is_null() && !is_ours(defined) && object.starts_at() == start_of(defined)).then_some(object)
+    }
+
+    /// Where the object is loaded. dlsym looks into its dependencies too, and what they define is not the object's: it
+    /// may be unloaded before them.
+    fn starts_at(&self) -> *mut c_void {
+        let mut map: *mut LinkMap = ptr::null_mut();
+        // SAFETY: an open handle, and a place for its link map, which stays as long as the object.
+        match unsafe { libc::dlinfo(self.handle, libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) } {
+            // SAFETY: dlinfo gave the object's own link map.
+            0 => start_of(unsafe { (*map).dynamic }),
+            _ => ptr::null_mut(),
+        }
     }
 
     fn symbol(&self, name: &CStr) -> *mut c_void {
@@ -111,12 +130,14 @@ impl Object {
         !found.is_null() && !is_ours(found)
     }
 
+    /// The loader finds a symbol of any version in an object without versions, so this demands the session cache too.
     fn is_openssl_3(&self) -> bool {
-        self.has_node(OPENSSL_3)
+        self.has_node(OPENSSL_3) && !self.symbol(c"SSL_CTX_add_session").is_null()
     }
 
+    /// A libssl that names no versions. That it has a session cache tells it from what has only a name in common.
     fn is_unversioned(&self) -> bool {
-        !OTHER_RELEASES.iter().any(|node| self.has_node(node))
+        !OTHER_RELEASES.iter().any(|node| self.has_node(node)) && !self.symbol(c"SSL_CTX_add_session").is_null()
     }
 
     /// Takes all functions from this object, which stays loaded from now on: they must not outlive it.
@@ -141,8 +162,12 @@ impl Drop for Object {
 
 /// Whether an address lies in this library.
 fn is_ours(address: *mut c_void) -> bool {
-    let base = |address| object_info(address).map(|info| info.dli_fbase);
-    base(address) == base(is_ours as fn(*mut c_void) -> bool as *const c_void)
+    start_of(address) == start_of(is_ours as fn(*mut c_void) -> bool as *const c_void)
+}
+
+/// Where the object is loaded in which an address lies; NULL if it lies in none.
+fn start_of(address: *const c_void) -> *mut c_void {
+    object_info(address).map_or(ptr::null_mut(), |info| info.dli_fbase)
 }
 
 /// What the loader knows of the object in which an address lies.

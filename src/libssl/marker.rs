@@ -4,52 +4,74 @@
 //! only public function that marks is SSL_CTX_remove_session. It marks whatever it is given, also when the context
 //! does not hold it; so it is called on private contexts, which hold nothing, and not on the application's, whose
 //! lock every handshake wants. There are a few, so that they are no such lock either.
+//!
+//! A fork must not find another thread inside one of them, or the child would wait for that thread for ever. So each is
+//! under a mutex, which the forking thread holds. And the child must not have to make one, since another thread may
+//! have been anywhere inside libcrypto: it goes on with those that are there.
 
 use std::cell::Cell;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Functions;
 use crate::types::*;
 
 const CONTEXTS: usize = 8;
 
-static PRIVATE: [AtomicPtr<SSL_CTX>; CONTEXTS] = [const { AtomicPtr::new(ptr::null_mut()) }; CONTEXTS];
+/// A context of our own, once it has been made.
+struct Private(Option<NonNull<SSL_CTX>>);
+
+// SAFETY: contexts may be used from any thread.
+unsafe impl Send for Private {}
+
+static PRIVATE: [Mutex<Private>; CONTEXTS] = [const { Mutex::new(Private(None)) }; CONTEXTS];
+
+/// This process was forked from one with several threads, and makes no private context if it can help it.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+fn lock(place: usize) -> MutexGuard<'static, Private> {
+    PRIVATE[place].lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Marks a session as not resumable, wherever it is. One without an id cannot be marked, nor be found by it.
+///
+/// The one call of libssl's that is made under a lock of ours: it calls nothing back, and frees nothing.
 ///
 /// # Safety
 /// `session` must be a live SSL_SESSION of this libssl.
 pub unsafe fn mark_not_resumable(functions: &Functions, session: *mut SSL_SESSION) {
-    let ctx = private_context(functions);
-    if !ctx.is_null() {
+    let place = if FORKED.load(Ordering::Relaxed) { FIRST } else { this_threads_place() };
+    let mut private = lock(place);
+    if let Some(ctx) = private.context(functions) {
         // SAFETY: a live session, by the caller's promise, and a context of our own.
-        unsafe { (functions.SSL_CTX_remove_session)(ctx, session) };
+        unsafe { (functions.SSL_CTX_remove_session)(ctx.as_ptr(), session) };
     }
 }
 
-fn private_context(functions: &Functions) -> *mut SSL_CTX {
-    let place = &PRIVATE[this_threads_place()];
-    let ctx = place.load(Ordering::Acquire);
-    if !ctx.is_null() {
-        return ctx;
-    }
-    // SAFETY: default library context, no properties, a method of the same libssl. Called by address, so that it
-    // does not pass the SSL_CTX_new_ex that we export, and the context is not attached to.
-    let made = unsafe { (functions.SSL_CTX_new_ex)(ptr::null_mut(), ptr::null(), (functions.TLS_method)()) };
-    match place.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => made,
-        Err(first) => {
-            // SAFETY: made above, seen by nobody else.
-            unsafe { (functions.SSL_CTX_free)(made) };
-            first
+/// The place whose context is made first: with the first session stored, so that a forked child has it.
+const FIRST: usize = 0;
+
+/// Makes the first private context.
+pub fn prepare(functions: &Functions) {
+    lock(FIRST).context(functions);
+}
+
+impl Private {
+    fn context(&mut self, functions: &Functions) -> Option<NonNull<SSL_CTX>> {
+        if self.0.is_none() {
+            // SAFETY: default library context, no properties, a method of the same libssl. Called by address, so that
+            // it does not pass the SSL_CTX_new_ex that we export, and the context is not attached to.
+            let ctx = unsafe { (functions.SSL_CTX_new_ex)(ptr::null_mut(), ptr::null(), (functions.TLS_method)()) };
+            self.0 = NonNull::new(ctx);
         }
+        self.0
     }
 }
 
 /// Threads take places in turn; a thread whose locals are gone takes the first.
 fn this_threads_place() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    static NEXT: AtomicUsize = AtomicUsize::new(FIRST);
     thread_local! {
         static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
     }
@@ -61,12 +83,20 @@ fn this_threads_place() -> usize {
             taken
         }
     });
-    place.unwrap_or(0)
+    place.unwrap_or(FIRST)
 }
 
-/// In the child of a fork: another thread may have held a private context's lock, so new ones are made when needed.
-pub fn forget_after_fork() {
-    for place in &PRIVATE {
-        place.store(ptr::null_mut(), Ordering::Release);
-    }
+/// Around a fork: all private contexts, with no thread inside.
+pub struct Held {
+    _contexts: [MutexGuard<'static, Private>; CONTEXTS],
+}
+
+/// Locks all private contexts until the guard goes.
+pub fn hold() -> Held {
+    Held { _contexts: std::array::from_fn(lock) }
+}
+
+/// In the child of a process that had several threads.
+pub fn forked() {
+    FORKED.store(true, Ordering::Relaxed);
 }
