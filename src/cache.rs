@@ -56,7 +56,7 @@ pub struct SessionCache {
     listed: AtomicBool,
     /// The context will tell when it goes.
     watching: AtomicBool,
-    /// Sessions have been put into libssl's own table.
+    /// Sessions have been lent to libssl's own table.
     lends: AtomicBool,
     this: Weak<SessionCache>,
 }

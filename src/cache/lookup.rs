@@ -63,8 +63,8 @@ impl SessionCache {
         Some(session)
     }
 
-    /// Hands a session that was taken out for single use to libssl's own table, where libssl's removal finds it
-    /// and so learns that it may resume it.
+    /// Makes libssl's own removal find a session that was taken out for single use: so libssl learns that it may resume
+    /// it.
     fn lend(&self, session: Session) -> Option<Session> {
         Self::assert_unlocked();
         if !session.is_resumable() {

@@ -105,7 +105,7 @@ impl<'a> Context<'a> {
 
 /// libssl's own table of sessions, which holds only what we put there.
 impl Context<'_> {
-    /// Lends a session to the table, from which libssl's own removal takes it; false alone, or if it is there.
+    /// Lets libssl's own removal find a session, once; false alone, or if that failed.
     pub fn lend(self, session: &Session) -> bool {
         libssl::in_process().is_some_and(|libssl| {
             // SAFETY: live objects of this libssl.

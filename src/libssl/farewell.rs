@@ -66,7 +66,7 @@ pub unsafe fn watch(functions: &Functions, ctx: *mut SSL_CTX) -> bool {
             && (functions.SSL_SESSION_set1_id)(sentinel, ID.as_ptr(), ID.len() as u32) == 1
             && (functions.SSL_SESSION_set_timeout)(sentinel, TIMEOUT) == 1
             && (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::from_ref(slot).cast_mut().cast()) == 1
-            && lending::lend(functions, ctx, sentinel);
+            && lending::add(functions, ctx, sentinel);
         if !kept && index > 0 {
             (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::null_mut());
         }
