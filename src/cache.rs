@@ -20,8 +20,7 @@ mod mode;
 pub mod residence;
 mod statistics;
 
-use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 pub use flush::Flush;
@@ -31,7 +30,6 @@ use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 pub use crate::store::Held;
 use crate::store::{Expiry, Key, Memory};
-use crate::types::Attachment;
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -47,11 +45,11 @@ pub struct SessionCache {
     counters: Counters,
     store: Memory<Session>,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
-    leaving: AtomicUsize,
+    leaving: AtomicU32,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
     flush_up_to: AtomicI64,
-    /// By role: how many automatic flushes have been due.
-    flush_turns: [AtomicU32; 2],
+    /// By role: how many automatic flushes have been due, modulo 256.
+    flush_turns: [AtomicU8; 2],
     /// Known to `residence` since its first session.
     listed: AtomicBool,
     /// The context will tell when it goes.
@@ -64,28 +62,23 @@ pub struct SessionCache {
 /// Attaches a cache to a context that was just made. A context that has one already keeps it: on Debian
 /// SSL_CTX_new calls SSL_CTX_new_ex, and both are ours.
 pub fn attach(context: Context, hooks: &Hooks) {
-    if context.attached().is_some() {
+    if of_context(context).is_some() {
         return;
     }
     let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), this.clone()));
-    if context.attach(Arc::clone(&cache) as Arc<dyn Attachment>, hooks) {
+    if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
     }
 }
 
 /// The cache of a context; None for one that we did not see being made.
 pub fn of_context<'a>(context: Context<'a>) -> Option<&'a SessionCache> {
-    as_cache(context.attached()?)
+    context.attached()
 }
 
 /// The cache that serves a connection: that of the context it was created with.
 pub fn of_connection<'a>(connection: Connection<'a>) -> Option<&'a SessionCache> {
-    as_cache(connection.attached()?)
-}
-
-fn as_cache(attached: &Arc<dyn Attachment>) -> Option<&SessionCache> {
-    let attached: &dyn Any = &**attached;
-    attached.downcast_ref()
+    connection.attached()
 }
 
 impl SessionCache {
@@ -97,9 +90,9 @@ impl SessionCache {
             callbacks: Callbacks::none(),
             counters: Counters::default(),
             store: Memory::new(),
-            leaving: AtomicUsize::new(0),
+            leaving: AtomicU32::new(0),
             flush_up_to: AtomicI64::new(0),
-            flush_turns: [const { AtomicU32::new(0) }; 2],
+            flush_turns: [const { AtomicU8::new(0) }; 2],
             listed: AtomicBool::new(false),
             watching: AtomicBool::new(false),
             lends: AtomicBool::new(false),
@@ -134,7 +127,7 @@ impl SessionCache {
 
     /// How many sessions are cached.
     pub fn number(&self) -> usize {
-        self.store.len() + self.leaving.load(Ordering::Relaxed)
+        self.store.len() + self.leaving.load(Ordering::Relaxed) as usize
     }
 
     /// Whether a session of that version and id is cached.
@@ -152,12 +145,12 @@ impl SessionCache {
 
     /// Counts sessions that have left the store and are yet to be told of.
     fn start_leaving(&self, number: usize) {
-        self.leaving.fetch_add(number, Ordering::Relaxed);
+        self.leaving.fetch_add(number as u32, Ordering::Relaxed);
     }
 
     /// Counts them as told of. Not below zero: a fork in between forgets them.
     fn stop_leaving(&self, number: usize) {
-        let less = |leaving: usize| Some(leaving.saturating_sub(number));
+        let less = |leaving: u32| Some(leaving.saturating_sub(number as u32));
         let _ = self.leaving.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 

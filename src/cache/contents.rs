@@ -93,7 +93,7 @@ impl SessionCache {
     /// Once a callback wants to be told of sessions that leave, the context must tell when it goes.
     pub(super) fn watch(&self) {
         let wanted = self.callbacks.remove.get().is_some() && !self.store.is_empty();
-        if wanted && !self.watching.swap(true, Ordering::AcqRel) && !self.context.watch() {
+        if wanted && !self.watching.swap(true, Ordering::AcqRel) && !self.context.watch::<SessionCache>() {
             self.watching.store(false, Ordering::Relaxed);
         }
     }

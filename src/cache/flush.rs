@@ -91,8 +91,10 @@ impl SessionCache {
     /// handshakes that have finished before.
     pub(super) fn flush_with_session(&self, role: Role, now: i64) {
         let is_256th = self.context.statistic(role.good()) & 0xff == 0xff;
-        let is_due = self.is_new_turn(role) || is_256th;
-        self.flush_automatically(is_due && self.flushes_for(role), now);
+        if is_256th {
+            self.is_new_turn(role);
+        }
+        self.flush_automatically(is_256th && self.flushes_for(role), now);
     }
 
     /// The automatic flush as a connection is made. We are not told of every handshake that finishes: libssl resumes by
@@ -119,9 +121,9 @@ impl SessionCache {
         self.mode().caches(role) && !self.mode().has(Mode::NO_AUTO_CLEAR)
     }
 
-    /// Whether the 255th handshake, or another 256 since, has finished, and nobody has seen it yet.
+    /// Whether the 255th handshake, or another 256 since, has finished, and nobody has seen it yet; now it is seen.
     fn is_new_turn(&self, role: Role) -> bool {
-        let turn = (self.context.statistic(role.good()) + 1) as u32 >> 8;
+        let turn = ((self.context.statistic(role.good()) + 1) >> 8) as u8;
         let seen = &self.flush_turns[role as usize];
         seen.load(Ordering::Relaxed) != turn && seen.swap(turn, Ordering::Relaxed) != turn
     }

@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
 use crate::store::Key;
+use crate::types::TLS1_3_VERSION;
 
 impl SessionCache {
     /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
     /// flush has its turn here; in TLS 1.3 each handshake makes a session.
     pub fn asked_by_libssl(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
         let found = self.look_up(connection, id, now);
-        if !connection.is_tls13_server() {
+        if connection.version() != TLS1_3_VERSION {
             self.flush_with_session(Role::Server, now);
         }
         found
@@ -23,8 +24,9 @@ impl SessionCache {
     /// application's callback. The caller gets a reference. Whether the session fits the connection and is still
     /// good is for the handshake to judge.
     pub(super) fn look_up(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
-        let once = connection.takes_sessions_once();
-        let key = Key::new(connection.version(), id);
+        let version = connection.version();
+        let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
+        let key = Key::new(version, id);
         self.search(&key, once).or_else(|| self.ask_application(connection, id, once, now))
     }
 

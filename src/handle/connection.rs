@@ -3,8 +3,8 @@
 use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
+use super::context::downcast;
 use super::{Context, Session, raw};
 use crate::types::*;
 use crate::{libssl, native};
@@ -39,13 +39,13 @@ impl<'a> Connection<'a> {
     }
 
     /// What is attached to the context it was created with, whose cache serves it.
-    pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
+    pub fn attached<T: Attachment>(self) -> Option<&'a T> {
         match libssl::of_object(self.as_ptr()) {
             Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live connection.
             Some(libssl) => unsafe { libssl::attachment::of_connection(&libssl.functions, self.as_ptr()) },
             // SAFETY: a live connection.
-            None => unsafe { native::attached(raw::SSL_get_SSL_CTX(self.as_ptr())) },
+            None => unsafe { native::attached(raw::SSL_get_SSL_CTX(self.as_ptr())) }.and_then(downcast),
         }
     }
 

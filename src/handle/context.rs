@@ -1,5 +1,6 @@
 //! SSL_CTX: a context, borrowed from the C caller.
 
+use std::any::Any;
 use std::ffi::{c_int, c_long};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -20,6 +21,12 @@ pub struct Hooks {
     pub get: GetSessionCallback,
     /// In the place of the application's remove_session callback.
     pub remove: RemoveSessionCallback,
+}
+
+/// Our own objects do not know the type of what is attached to them.
+pub(super) fn downcast<T: Attachment>(attached: &Arc<dyn Attachment>) -> Option<&T> {
+    let attached: &dyn Any = &**attached;
+    attached.downcast_ref()
 }
 
 /// A context of the C caller, good for the time of its call.
@@ -51,7 +58,7 @@ impl<'a> Context<'a> {
     }
 
     /// Attaches `state` to a context just made; false if one is attached already, or the libssl is none we know.
-    pub fn attach(self, state: Arc<dyn Attachment>, hooks: &Hooks) -> bool {
+    pub fn attach<T: Attachment>(self, state: Arc<T>, hooks: &Hooks) -> bool {
         let Some(libssl) = libssl::of_object(self.as_ptr()) else {
             // SAFETY: a live context of our own.
             return unsafe { native::attach(self.as_ptr(), state) };
@@ -71,13 +78,13 @@ impl<'a> Context<'a> {
     }
 
     /// What is attached to it.
-    pub fn attached(self) -> Option<&'a Arc<dyn Attachment>> {
+    pub fn attached<T: Attachment>(self) -> Option<&'a T> {
         match libssl::of_object(self.as_ptr()) {
             Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live context.
             Some(libssl) => unsafe { libssl::attachment::of_context(&libssl.functions, self.as_ptr()) },
             // SAFETY: a live context.
-            None => unsafe { native::attached(self.as_ptr()) },
+            None => unsafe { native::attached(self.as_ptr()) }.and_then(downcast),
         }
     }
 
@@ -126,10 +133,10 @@ impl Context<'_> {
     }
 
     /// Asks to be told when the context goes: true if it will be. Our own contexts always tell.
-    pub fn watch(self) -> bool {
+    pub fn watch<T: Attachment>(self) -> bool {
         libssl::in_process().is_none_or(|libssl| {
             // SAFETY: a live context of this libssl.
-            unsafe { libssl::farewell::watch(&libssl.functions, self.as_ptr()) }
+            unsafe { libssl::farewell::watch::<T>(&libssl.functions, self.as_ptr()) }
         })
     }
 

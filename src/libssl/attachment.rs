@@ -1,12 +1,13 @@
 //! Our state at libssl's objects, kept in their ex_data.
 //!
 //! ```text
-//!   SSL_CTX ex_data ──owns──► Box<Arc<dyn Attachment>> ◄──borrows── SSL ex_data
+//!   SSL_CTX ex_data ──owns a reference──► T ◄──borrows── SSL ex_data         T: Attachment, one type in the process
 //! ```
 //! An SSL points to the state of the context it was *created* with, whose cache serves it to the end;
 //! SSL_get_SSL_CTX names another one after an SNI switch. libssl holds that first context as long as the SSL lives,
 //! so the borrowed pointer stays good.
 
+use std::any::TypeId;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
@@ -20,48 +21,50 @@ pub const CLASS_SSL: c_int = 0;
 pub const CLASS_SSL_CTX: c_int = 1;
 pub const CLASS_SSL_SESSION: c_int = 2;
 
-/// What the ex_data of a context holds.
-type Slot = Arc<dyn Attachment>;
-
-/// Our ex_data indexes in the classes SSL_CTX and SSL.
+/// Our ex_data indexes in the classes SSL_CTX and SSL, and the type of what they hold.
 struct Indexes {
     context: c_int,
     connection: c_int,
+    of: TypeId,
 }
 
 static INDEXES: OnceLock<Option<Indexes>> = OnceLock::new();
 
-fn indexes(functions: &Functions) -> Option<&'static Indexes> {
-    INDEXES.get_or_init(|| reserve_indexes(functions)).as_ref()
+/// The indexes, once something is attached; None for a type other than what was attached first.
+#[inline]
+fn known_indexes<T: Attachment>() -> Option<&'static Indexes> {
+    INDEXES.get()?.as_ref().filter(|indexes| indexes.of == TypeId::of::<T>())
 }
 
-fn reserve_indexes(functions: &Functions) -> Option<Indexes> {
+fn reserve_indexes<T: Attachment>(functions: &Functions) -> Option<Indexes> {
     let reserve = |class, new, dup, free| {
         // SAFETY: the callbacks have OpenSSL's types and, as -z nodelete keeps us loaded, live for ever.
         unsafe { (functions.CRYPTO_get_ex_new_index)(class, 0, ptr::null_mut(), new, dup, free) }
     };
-    let context = reserve(CLASS_SSL_CTX, None, None, Some(context_freed as ExDataFree));
-    let connection = reserve(CLASS_SSL, Some(connection_made as ExDataNew), Some(connection_copied as ExDataDup), None);
-    (context > 0 && connection > 0).then_some(Indexes { context, connection })
+    let context = reserve(CLASS_SSL_CTX, None, None, Some(context_freed::<T> as ExDataFree));
+    let connection =
+        reserve(CLASS_SSL, Some(connection_made::<T> as ExDataNew), Some(connection_copied as ExDataDup), None);
+    (context > 0 && connection > 0).then_some(Indexes { context, connection, of: TypeId::of::<T>() })
 }
 
 /// Attaches `state` to a context that has none yet; false if it has one or no memory is left.
 ///
 /// # Safety
 /// `ctx` must be a live SSL_CTX of this libssl that no other thread uses yet.
-pub unsafe fn attach(functions: &Functions, ctx: *mut SSL_CTX, state: Slot) -> bool {
-    let Some(indexes) = indexes(functions) else { return false };
+pub unsafe fn attach<T: Attachment>(functions: &Functions, ctx: *mut SSL_CTX, state: Arc<T>) -> bool {
+    INDEXES.get_or_init(|| reserve_indexes::<T>(functions));
+    let Some(indexes) = known_indexes::<T>() else { return false };
     // SAFETY: a live context, by the caller's promise.
     if !unsafe { (functions.SSL_CTX_get_ex_data)(ctx, indexes.context) }.is_null() {
         return false;
     }
-    let slot = Box::into_raw(Box::new(state));
+    let state = Arc::into_raw(state);
     // SAFETY: a live context; the pointer is taken back in `context_freed`.
-    if unsafe { (functions.SSL_CTX_set_ex_data)(ctx, indexes.context, slot.cast()) } == 1 {
+    if unsafe { (functions.SSL_CTX_set_ex_data)(ctx, indexes.context, state.cast_mut().cast()) } == 1 {
         return true;
     }
-    // SAFETY: made above and given to nobody.
-    drop(unsafe { Box::from_raw(slot) });
+    // SAFETY: taken from an Arc above and given to nobody.
+    drop(unsafe { Arc::from_raw(state) });
     false
 }
 
@@ -69,47 +72,47 @@ pub unsafe fn attach(functions: &Functions, ctx: *mut SSL_CTX, state: Slot) -> b
 ///
 /// # Safety
 /// `ctx` must be a live SSL_CTX of this libssl, and live for `'a`.
-pub unsafe fn of_context<'a>(functions: &Functions, ctx: *const SSL_CTX) -> Option<&'a Slot> {
-    let indexes = INDEXES.get()?.as_ref()?;
+pub unsafe fn of_context<'a, T: Attachment>(functions: &Functions, ctx: *const SSL_CTX) -> Option<&'a T> {
+    let indexes = known_indexes::<T>()?;
     // SAFETY: a live context, by the caller's promise.
-    let slot = unsafe { (functions.SSL_CTX_get_ex_data)(ctx, indexes.context) };
-    // SAFETY: only `attach` fills this index, with a slot that goes with the context.
-    unsafe { slot.cast::<Slot>().as_ref() }
+    let state = unsafe { (functions.SSL_CTX_get_ex_data)(ctx, indexes.context) };
+    // SAFETY: only `attach` fills this index, with a T whose reference goes with the context.
+    unsafe { state.cast::<T>().as_ref() }
 }
 
 /// The state attached to the context that a connection was created with.
 ///
 /// # Safety
 /// `ssl` must be a live SSL of this libssl, and live for `'a`.
-pub unsafe fn of_connection<'a>(functions: &Functions, ssl: *const SSL) -> Option<&'a Slot> {
-    let indexes = INDEXES.get()?.as_ref()?;
+pub unsafe fn of_connection<'a, T: Attachment>(functions: &Functions, ssl: *const SSL) -> Option<&'a T> {
+    let indexes = known_indexes::<T>()?;
     // SAFETY: a live SSL, by the caller's promise.
-    let slot = unsafe { (functions.SSL_get_ex_data)(ssl, indexes.connection) };
-    // SAFETY: only `connection_made` fills this index, with the slot of a context that the SSL holds.
-    unsafe { slot.cast::<Slot>().as_ref() }
+    let state = unsafe { (functions.SSL_get_ex_data)(ssl, indexes.connection) };
+    // SAFETY: only `connection_made` fills this index, with the T of a context that the SSL holds.
+    unsafe { state.cast::<T>().as_ref() }
 }
 
 /// SSL_CTX ex_data free callback: the context is gone, and its cache with it.
-unsafe extern "C" fn context_freed(
+unsafe extern "C" fn context_freed<T: Attachment>(
     _ctx: *mut c_void,
-    slot: *mut c_void,
+    state: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
     _argp: *mut c_void,
 ) {
-    if !slot.is_null() {
+    if !state.is_null() {
         // SAFETY: `attach` put the pointer there and OpenSSL calls this once for each object.
-        let slot = unsafe { Box::from_raw(slot.cast::<Slot>()) };
+        let state = unsafe { Arc::from_raw(state.cast::<T>()) };
         guard((), || {
-            slot.context_is_freed();
-            drop(slot);
+            state.context_is_freed();
+            drop(state);
         });
     }
 }
 
 /// SSL ex_data new callback: runs inside SSL_new, with the connection's context already set.
-unsafe extern "C" fn connection_made(
+unsafe extern "C" fn connection_made<T: Attachment>(
     ssl: *mut c_void,
     _ptr: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
@@ -117,15 +120,15 @@ unsafe extern "C" fn connection_made(
     _argl: c_long,
     _argp: *mut c_void,
 ) {
-    let (Some(libssl), Some(Some(indexes))) = (in_process(), INDEXES.get()) else { return };
+    let (Some(libssl), Some(indexes)) = (in_process(), known_indexes::<T>()) else { return };
     let ssl: *mut SSL = ssl.cast();
     // SAFETY: OpenSSL hands over the SSL being made; its context is live, and with it what `attach` put there.
     unsafe {
         let ctx = (libssl.functions.SSL_get_SSL_CTX)(ssl);
-        let slot = (libssl.functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
-        if let Some(state) = slot.cast::<Slot>().as_ref() {
-            (libssl.functions.SSL_set_ex_data)(ssl, index, slot);
-            guard((), || state.connection_is_made());
+        let state = (libssl.functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
+        if let Some(attached) = state.cast::<T>().as_ref() {
+            (libssl.functions.SSL_set_ex_data)(ssl, index, state);
+            guard((), || attached.connection_is_made());
         }
     }
 }

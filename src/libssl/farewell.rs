@@ -14,7 +14,7 @@
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use super::{Functions, attachment, lending};
 use crate::guard::guard;
@@ -31,7 +31,7 @@ const ID: &[u8; MAX_ID_LENGTH] = b"sslsession: notices SSL_CTX_free";
 /// at every session of the process.
 static INDEX: OnceLock<c_int> = OnceLock::new();
 
-fn index(functions: &Functions) -> c_int {
+fn index<T: Attachment>(functions: &Functions) -> c_int {
     *INDEX.get_or_init(|| {
         // SAFETY: the callback has OpenSSL's type and lives for ever (-z nodelete).
         unsafe {
@@ -41,7 +41,7 @@ fn index(functions: &Functions) -> c_int {
                 ptr::null_mut(),
                 None,
                 None,
-                Some(sentinel_freed as ExDataFree),
+                Some(sentinel_freed::<T> as ExDataFree),
             )
         }
     })
@@ -50,11 +50,11 @@ fn index(functions: &Functions) -> c_int {
 /// Puts a sentinel into the context's own table; false if that failed.
 ///
 /// # Safety
-/// `ctx` must be a live SSL_CTX of this libssl with `state` attached to it.
-pub unsafe fn watch(functions: &Functions, ctx: *mut SSL_CTX) -> bool {
-    let index = index(functions);
+/// `ctx` must be a live SSL_CTX of this libssl.
+pub unsafe fn watch<T: Attachment>(functions: &Functions, ctx: *mut SSL_CTX) -> bool {
+    let index = index::<T>(functions);
     // SAFETY: a live context, by the caller's promise.
-    let Some(slot) = (unsafe { attachment::of_context(functions, ctx) }) else { return false };
+    let Some(state) = (unsafe { attachment::of_context::<T>(functions, ctx) }) else { return false };
     // SAFETY: a session made here, filled and given away; libssl's table keeps the only reference.
     unsafe {
         let sentinel = (functions.SSL_SESSION_new)();
@@ -65,7 +65,7 @@ pub unsafe fn watch(functions: &Functions, ctx: *mut SSL_CTX) -> bool {
         let kept = index > 0
             && (functions.SSL_SESSION_set1_id)(sentinel, ID.as_ptr(), ID.len() as u32) == 1
             && (functions.SSL_SESSION_set_timeout)(sentinel, TIMEOUT) == 1
-            && (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::from_ref(slot).cast_mut().cast()) == 1
+            && (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::from_ref(state).cast_mut().cast()) == 1
             && lending::add(functions, ctx, sentinel);
         if !kept && index > 0 {
             (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::null_mut());
@@ -85,16 +85,16 @@ pub unsafe fn is_sentinel(functions: &Functions, session: *const SSL_SESSION) ->
 }
 
 /// SSL_SESSION ex_data free callback; OpenSSL calls it for every session, with NULL for all but sentinels.
-unsafe extern "C" fn sentinel_freed(
+unsafe extern "C" fn sentinel_freed<T: Attachment>(
     _session: *mut c_void,
-    slot: *mut c_void,
+    state: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
     _argp: *mut c_void,
 ) {
-    // SAFETY: `watch` put the context's slot there, which the context frees after its table.
-    if let Some(state) = unsafe { slot.cast::<Arc<dyn Attachment>>().as_ref() } {
+    // SAFETY: `watch` put there what is attached to the context, which the context gives back after its table.
+    if let Some(state) = unsafe { state.cast::<T>().as_ref() } {
         guard((), || state.context_is_going());
     }
 }
