@@ -1,0 +1,180 @@
+"""Writes what was measured: docs/benchmarks.md and the plots beside it."""
+
+import os
+import platform
+from pathlib import Path
+from statistics import median, quantiles
+
+import plot
+from workloads import CLIFFS, HANDSHAKES, LOOKUPS, MEMORY, WRITES
+
+NOTES = {
+    LOOKUPS: """A lookup is what libssl does when a client offers a session, with a reference taken and given back:
+OpenSSL's `lookup_sess_in_cache`, called in a program that is linked with libssl.a, and the callback by which libssl asks
+the library. Inside a handshake it is the same two, timed where libssl calls them; what libssl itself does around its
+callback, some ten instructions and an atomic count, is not in it. After all the rest of a handshake, nothing of cache and
+session is in the processor's caches: the line below it shows the least that a table can cost there, a cache miss to find
+where the session is and one to count a reference to it.""",
+    WRITES: """Sessions are taken out of a random part of the cache and put back; insertions into a full cache evict and
+free the oldest.""",
+    CLIFFS: """The other thread does lookups, insertions and removals by turns while one thread flushes. A wait of some
+milliseconds is the kernel's: the line without a flush shows how long it takes a processor away on this machine.
+"Not preempted" leaves out insertions during which it did.""",
+    HANDSHAKES: """Client and server in one thread, through memory, P-256, with a cache of 20,000 sessions. A handshake is
+cryptography: 1.0 within the noise is what can be reached, and counts as reached if a quarter of the rounds reach it.""",
+    MEMORY: """Bytes as malloc counts them.""",
+}
+
+NOT_MEASURED = """## Not measured
+
+- More threads than the machine has cores run by turns. How the library scales beyond those cores is not known.
+- Other versions of libssl, and one linked with -Bsymbolic, whose calls differ but whose cache is the same.
+- Handshakes with client certificates, session tickets without a cache, DTLS; and anything over a network.
+- The library without libssl, with sessions of its own.
+- Hardware counters (cache and TLB misses), where the machine is a virtual one without them.
+"""
+
+
+def values(rounds, side, metric):
+    return [pair[side][metric] for pair in rounds]
+
+
+def samples(row, rounds):
+    """What is compared with the target, a number for each round."""
+    stock = values(rounds, 0, row.stock_metric or row.metric)
+    ours = values(rounds, 1, row.metric)
+    if row.kind == "absolute":
+        return ours
+    if row.kind == "over":
+        return [mine - theirs for theirs, mine in zip(stock, ours)]
+    return [mine / theirs for theirs, mine in zip(stock, ours)]
+
+
+def verdict(row, found):
+    if row.target is None:
+        return ""
+    reached = median(found)
+    if row.kind == "noise" and len(found) > 3:
+        reached = quantiles(found, n=4)[0]
+    return "reached" if reached <= row.target else "**missed**"
+
+
+def number(value):
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def ratio(value):
+    if 0.9 < value < 1.1:
+        return f"{value:.4f}"
+    return f"{value:.3f}" if value >= 0.1 else f"{value:.2g}"
+
+
+def cells(row, rounds):
+    found = samples(row, rounds)
+    show = ratio if row.kind in ("ratio", "noise") else number
+    stock = number(median(values(rounds, 0, row.stock_metric or row.metric)))
+    ours = number(median(values(rounds, 1, row.metric)))
+    target = "" if row.target is None else f"{row.target:g}"
+    spread = f"{show(min(found))} – {show(max(found))}"
+    measured = show(median(found))
+    if row.kind in ("absolute", "over"):
+        target, measured = target and f"{target} {row.unit}", f"{measured} {row.unit}"
+    return [row.label, f"{stock} {row.unit}", f"{ours} {row.unit}", target, measured, spread, verdict(row, found)]
+
+
+def line(row, rounds):
+    """A row for the terminal."""
+    label, stock, ours, target, measured, spread, outcome = cells(row, rounds)
+    wanted = f" of {target}" if target else ""
+    return f"{label}: {ours}, stock {stock}: {measured}{wanted} ({spread}) {outcome.strip('*')}".rstrip()
+
+
+def table(header, rows):
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *rows]) + "\n"
+
+
+def group(name, plan, results):
+    rows = [cells(row, results[row.run]) for row in plan.rows if row.group == name]
+    header = ["", "libssl", "with the library", "target", "measured", "min – max of the rounds", ""]
+    return f"## {name}\n\n{NOTES[name]}\n\n{table(header, rows)}"
+
+
+def processor():
+    for text in Path("/proc/cpuinfo").read_text().splitlines():
+        if text.startswith("model name"):
+            return text.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def system():
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
+
+
+def head(plan, libssl_version):
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    hypervisor = ", virtual" if " hypervisor" in Path("/proc/cpuinfo").read_text() else ""
+    how = "a quick run, for a first look: `make bench` measures longer" if plan.quick else "`make bench`"
+    return f"""# Benchmarks
+
+The session cache of libssl, and the same program with `libsslsession.so` preloaded. Made by {how}.
+
+Machine: {processor()}{hypervisor}, {os.cpu_count()} cores, {memory:.0f} GiB; {system()}, Linux {platform.release()};
+{libssl_version}.
+
+Two processes of one program, one with the library, take turns: a round here, a round there. "Measured" is the median of
+the rounds' ratios, ours to libssl's, so lower is better; or, where a unit is given, ours itself, or what ours has over
+libssl's. Times are medians, of one operation: with several threads by the wall clock over all threads' operations, with
+one thread its processor's time, so that other programs do not count; the loop's own few nanoseconds are included.
+Rounds during which the kernel gave a processor to another program are left out, if five others remain.
+Sessions lie in the heap in random order. With more threads than cores, who holds a lock rarely has a rival that runs.
+"""
+
+
+def counted_table(counted):
+    rows = []
+    for label, pair in counted.items():
+        if pair is not None:
+            rows.append([label, f"{pair[0]:.0f}", f"{pair[1]:.0f}", f"{pair[1] / pair[0]:.2f}"])
+    if not rows:
+        return "## Instructions\n\nNot counted: valgrind is not installed.\n"
+    header = ["", "libssl", "with the library", "ratio"]
+    note = "Of one operation, under callgrind, where noise cannot hide them. Caches' misses, which cost more, do not show."
+    return f"## Instructions\n\n{note}\n\n{table(header, rows)}"
+
+
+def misses(plan, results):
+    missed = [row for row in plan.rows if "missed" in verdict(row, samples(row, results[row.run]))]
+    wanted = [row for row in plan.rows if row.target is not None]
+    if not missed:
+        return f"All {len(wanted)} targets are reached.\n"
+    listed = "\n".join(f"- {cells(row, results[row.run])[0]}" for row in missed)
+    return f"{len(wanted) - len(missed)} of {len(wanted)} targets are reached. Missed:\n\n{listed}\n"
+
+
+def plots(directory, plan, results):
+    """Draws the plots; the lines of the report that show them."""
+    shown = []
+    for name, title, axis, points in plot.charts(plan):
+        series = [
+            (label, [(x, median(values(results[row.run], side, row.metric))) for x, row in line_rows])
+            for label, side, line_rows in points
+        ]
+        (directory / name).write_text(plot.draw(title, axis, series))
+        shown.append(f"![{title}]({name})\n")
+    return "\n".join(shown)
+
+
+def write(directory, plan, results, counted, libssl_version):
+    directory.mkdir(parents=True, exist_ok=True)
+    parts = [head(plan, libssl_version), misses(plan, results), plots(directory, plan, results)]
+    parts += [group(name, plan, results) for name in (LOOKUPS, WRITES, CLIFFS, HANDSHAKES, MEMORY)]
+    parts += [counted_table(counted), NOT_MEASURED]
+    (directory / "benchmarks.md").write_text("\n".join(parts))

@@ -1,0 +1,20 @@
+/* Handshakes through memory. */
+#ifndef TLS_H
+#define TLS_H
+
+#include "harness.h"
+
+struct peers {
+    SSL_CTX *server, *client;
+};
+
+/* Contexts that speak one version; the server keeps its sessions in its cache and sends no stateless tickets. */
+struct peers peers_new(int version);
+
+/*
+ * A whole connection: handshake and close. It must resume `offered`, or make a new session if that is NULL. Returns a
+ * reference to the session that the client has then; one to the server's goes to *servers, if that is wanted.
+ */
+SSL_SESSION *handshake(const struct peers *peers, SSL_SESSION *offered, SSL_SESSION **servers);
+
+#endif

@@ -1,0 +1,129 @@
+/* Insertions and removals, alone, with eviction, and among lookups. */
+#include "harness.h"
+
+#include <stdlib.h>
+
+static SSL_CTX *ctx;
+
+/* ---- add, remove: a random part of the cached sessions is taken out and put back, another one each time. */
+
+static SSL_SESSION **cached;
+static uint32_t *order;
+static size_t cached_count;
+static uint64_t seed;
+
+static void add_remove_set_up(const struct options *options)
+{
+    cached_count = options->entries;
+    CHECK(options->ops <= cached_count);
+    ctx = server_context(0);
+    cached = make_sessions(0, cached_count, 0);
+    order = malloc(cached_count * sizeof(*order));
+    CHECK(order != NULL);
+    for (size_t i = 0; i < cached_count; i++)
+        CHECK(SSL_CTX_add_session(ctx, cached[i]) == 1);
+}
+
+static SSL_SESSION *chosen(size_t i)
+{
+    return cached[order[i]];
+}
+
+static void remove_chosen(struct share *share)
+{
+    for (size_t i = share->from; i < share->to; i++)
+        CHECK(SSL_CTX_remove_session(ctx, chosen(i)) == 1);
+}
+
+static void add_chosen(struct share *share)
+{
+    for (size_t i = share->from; i < share->to; i++)
+        CHECK(SSL_CTX_add_session(ctx, chosen(i)) == 1);
+}
+
+static void add_remove_round(const struct options *options)
+{
+    random_order(order, cached_count, ++seed);
+    result("remove", in_parallel(options, NULL, remove_chosen) / (double)options->ops);
+    result("add", in_parallel(options, NULL, add_chosen) / (double)options->ops);
+    CHECK(SSL_CTX_sess_number(ctx) == (long)cached_count);
+}
+
+/* ---- insertion into a full cache: each one evicts, and frees, the oldest. */
+
+static SSL_SESSION **fresh;
+static size_t fresh_count;
+static uint64_t next_number;
+static long age;
+
+static void evict_set_up(const struct options *options)
+{
+    (void)options;
+    next_number = CAPACITY - 1;
+    ctx = filled_context(next_number, CAPACITY);
+}
+
+static void insert(struct share *share)
+{
+    for (size_t i = share->from; i < share->to; i++)
+        CHECK(SSL_CTX_add_session(ctx, fresh[i]) == 1);
+}
+
+static void evict_round(const struct options *options)
+{
+    age++;
+    fresh = make_sessions(next_number, options->ops, age);
+    result("ns", in_parallel(options, NULL, insert) / (double)options->ops);
+    CHECK(SSL_CTX_sess_number(ctx) == CAPACITY - 1);
+    next_number += options->ops;
+    free_sessions(fresh, options->ops);
+}
+
+/* ---- nine lookups to one insertion, in a full cache. */
+
+static uint64_t oldest;
+static size_t live;
+
+static void mix_set_up(const struct options *options)
+{
+    evict_set_up(options);
+    lookup_prepare(ctx);
+}
+
+static void mix(struct share *share)
+{
+    unsigned char id[ID_LENGTH];
+
+    for (size_t i = share->from; i < share->to; i++) {
+        if (i % 10 == 0) {
+            CHECK(SSL_CTX_add_session(ctx, fresh[i / 10]) == 1);
+            continue;
+        }
+        id_of(oldest + random_below(&share->random, live), id);
+        SSL_SESSION *session = look_up(share->ssl, id);
+        CHECK(session != NULL);
+        SSL_SESSION_free(session);
+    }
+}
+
+/* Only sessions that this round does not evict are looked up: all but the oldest. Threads insert out of order within a
+ * round, so the oldest two rounds are left out. */
+static void mix_round(const struct options *options)
+{
+    age++;
+    fresh_count = (options->ops + 9) / 10;
+    CHECK(fresh_count * 2 < CAPACITY - 1);
+    fresh = make_sessions(next_number, fresh_count, age);
+    live = CAPACITY - 1 - 2 * fresh_count;
+    oldest = next_number - live;
+    result("ns", in_parallel(options, ctx, mix) / (double)options->ops);
+    next_number += fresh_count;
+    free_sessions(fresh, fresh_count);
+}
+
+const struct workload write_workloads[] = {
+    {"add-remove", add_remove_set_up, add_remove_round},
+    {"evict", evict_set_up, evict_round},
+    {"mix", mix_set_up, mix_round},
+    {NULL, NULL, NULL},
+};
