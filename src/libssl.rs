@@ -39,7 +39,7 @@ pub fn in_process() -> Option<&'static Libssl> {
 }
 
 /// The libssl that made an object; None when we stand alone.
-#[inline]
+#[inline(always)]
 pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
     let ours = in_process()?;
     Some(others::owner(object.cast::<c_void>()).unwrap_or(ours))

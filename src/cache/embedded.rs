@@ -14,7 +14,7 @@ impl SessionCache {
         connection.set_version(version);
         self.started(connection);
         // A client that offers no id offers no session: nothing is searched, and nothing missed.
-        let found = if id.is_empty() { None } else { self.look_up(connection, id, now) };
+        let found = if id.is_empty() { None } else { self.look_up(connection, version, id, now) };
         let session = found.filter(|session| self.fits(connection, session, now));
         let resumed = session.is_some();
         if resumed {

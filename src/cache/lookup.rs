@@ -13,18 +13,18 @@ impl SessionCache {
     /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
     /// flush has its turn here; in TLS 1.3 each handshake makes a session.
     pub fn asked_by_libssl(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
-        let found = self.look_up(connection, id, now);
-        if connection.version() != TLS1_3_VERSION {
+        let version = connection.version();
+        let found = self.look_up(connection, version, id, now);
+        if version != TLS1_3_VERSION {
             self.flush_with_session(Role::Server, now);
         }
         found
     }
 
-    /// The session of that id and of the connection's version: from here, unless NO_INTERNAL_LOOKUP, else from the
+    /// The session of that version and id: from here, unless NO_INTERNAL_LOOKUP, else from the
     /// application's callback. The caller gets a reference. Whether the session fits the connection and is still
     /// good is for the handshake to judge.
-    pub(super) fn look_up(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
-        let version = connection.version();
+    pub(super) fn look_up(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> Option<Session> {
         let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
         let key = Key::new(version, id);
         self.search(&key, once).or_else(|| self.ask_application(connection, id, once, now))

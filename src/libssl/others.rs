@@ -32,11 +32,13 @@ static OTHERS: Mutex<Vec<&'static Libssl>> = Mutex::new(Vec::new());
 static OBJECTS: RwLock<Option<HashMap<usize, &'static Libssl>>> = RwLock::new(None);
 
 /// The other libssl that made an object; None if it is the one that we work beside.
-#[inline]
+#[inline(always)]
 pub fn owner(object: *const c_void) -> Option<&'static Libssl> {
-    if !ANY.load(Ordering::Relaxed) {
-        return None;
-    }
+    if ANY.load(Ordering::Relaxed) { owner_among_several(object) } else { None }
+}
+
+#[cold]
+fn owner_among_several(object: *const c_void) -> Option<&'static Libssl> {
     let objects = OBJECTS.read().unwrap_or_else(PoisonError::into_inner);
     objects.as_ref()?.get(&object.addr()).copied()
 }
