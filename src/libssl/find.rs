@@ -13,8 +13,8 @@ use super::symbols::Functions;
 /// The version node of an OpenSSL 3 libssl, whatever its minor release.
 const OPENSSL_3: &CStr = c"OPENSSL_3.0.0";
 
-/// Nodes of libssls whose programs never reach our symbols; they are not what the process uses us for.
-const OTHER_RELEASES: [&CStr; 4] = [c"OPENSSL_1_1_0", c"OPENSSL_1.0.0", c"OPENSSL_1.0.2d", c"OPENSSL_4.0.0"];
+/// A node that nobody has. The loader finds it all the same in an object without symbol versions.
+const NOBODYS: &CStr = c"SSLSESSION_NOBODYS";
 
 /// The libssl to work beside: an OpenSSL 3 if there is one, else one without symbol versions, else none.
 pub fn libssl() -> Option<Libssl> {
@@ -124,20 +124,20 @@ impl Object {
         unsafe { libc::dlsym(self.handle, name.as_ptr()) }
     }
 
-    fn has_node(&self, node: &CStr) -> bool {
+    fn defines(&self, node: &CStr) -> bool {
         // SAFETY: an open handle and NUL-terminated names.
         let found = unsafe { libc::dlvsym(self.handle, c"SSL_CTX_new".as_ptr(), node.as_ptr()) };
         !found.is_null() && !is_ours(found)
     }
 
-    /// The loader finds a symbol of any version in an object without versions, so this demands the session cache too.
     fn is_openssl_3(&self) -> bool {
-        self.has_node(OPENSSL_3) && !self.symbol(c"SSL_CTX_add_session").is_null()
+        self.defines(OPENSSL_3) && !self.defines(NOBODYS)
     }
 
-    /// A libssl that names no versions. That it has a session cache tells it from what has only a name in common.
+    /// A libssl that names no versions; those of other releases name theirs, and their programs never reach us. That it
+    /// has a session cache tells it from what has only a name in common.
     fn is_unversioned(&self) -> bool {
-        !OTHER_RELEASES.iter().any(|node| self.has_node(node)) && !self.symbol(c"SSL_CTX_add_session").is_null()
+        self.defines(NOBODYS) && !self.symbol(c"SSL_CTX_add_session").is_null()
     }
 
     /// Takes all functions from this object, which stays loaded from now on: they must not outlive it.
@@ -146,7 +146,7 @@ impl Object {
         let functions = unsafe { Functions::find(|name| self.symbol(name)) };
         // SAFETY: the function takes nothing; where there is none, its stand-in gives 0.
         let major = unsafe { (functions.OPENSSL_version_major)() };
-        let attachable = self.is_openssl_3() || major >= 3;
+        let attachable = major >= 3 && !self.symbol(c"SSL_CTX_new_ex").is_null();
         let object = addresses_of(self.symbol(c"SSL_CTX_new"));
         std::mem::forget(self);
         Libssl { functions, attachable, object }
