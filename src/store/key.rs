@@ -18,9 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// The bits have three uses: see the drawing in [`super::memory`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Key {
-    pub(super) low: u64,
-    pub(super) high: u32,
-    pub(super) stripe: u32,
+    pub(super) tag: u64,
+    pub(super) place: u32,
 }
 
 impl Key {
@@ -37,7 +36,7 @@ impl Key {
         }
         hasher.write_i32(version);
         let hash = hasher.finish128();
-        Self { low: hash.h1, high: hash.h2 as u32, stripe: (hash.h2 >> 32) as u32 }
+        Self { tag: hash.h2, place: hash.h1 as u32 }
     }
 }
 
@@ -87,7 +86,7 @@ mod tests {
     #[test]
     fn ids_with_one_prefix_spread_over_all_stripes() {
         let stripes: HashSet<u32> =
-            (0u32..1000).map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).stripe % 64).collect();
+            (0u32..1000).map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).place % 64).collect();
         assert!(stripes.len() > 60);
     }
 }

@@ -31,6 +31,7 @@
 //! **Forks.** [`Memory::hold`] takes all locks; the child of a process that forks meanwhile has a whole store.
 #![forbid(unsafe_code)]
 
+mod ends;
 mod linear;
 mod order;
 mod results;
@@ -137,10 +138,11 @@ impl Writers {
 
 impl<V> Parts<V> {
     /// Takes the session of a node out of order and table.
+    #[inline]
     fn evict(&self, order: &mut Order, number: u32) -> Option<V> {
-        let node = order.unlink(number);
+        let place = order.unlink(number);
         order.free(number);
-        self.table.remove_node(node.high, node.stripe, number)
+        self.table.remove_node(place, number)
     }
 
     /// Takes up to `most` sessions out, soonest first, for as long as they expire before `end` says.
@@ -149,7 +151,7 @@ impl<V> Parts<V> {
         let mut order = self.writers.lock_for_batch();
         while let Some(first) = order.first()
             && taken.len() < most
-            && is_due(order.node(first).expiry)
+            && is_due(order.soonest())
         {
             taken.extend(self.evict(&mut order, first));
         }
@@ -188,25 +190,29 @@ impl<V: Clone + PartialEq> Parts<V> {
 
     fn insert(&self, key: &Key, value: V, expiry: Expiry, size: usize) -> (Inserted<V>, Option<u32>) {
         let mut order = self.writers.lock();
-        let fresh = order.allocate(key);
         let mut count = self.writers.count();
-        let (outcome, node) = match self.table.put(key, value, fresh) {
+        let fresh = order.next_free();
+        let (outcome, node) = match self.table.put(key, value, fresh, &order) {
             Put::New => {
+                order.add(key.place, expiry);
                 count += 1;
                 (Outcome::Added, fresh)
             }
-            Put::Same(value, node) => (Outcome::AlreadyThere(value), node),
-            Put::Other(value, node) => (Outcome::Replaced(value), node),
+            Put::Same(value, node) => {
+                order.unlink(node);
+                order.link(node, expiry);
+                self.writers.publish(&order, count);
+                return (Inserted { outcome: Outcome::AlreadyThere(value), evicted: Evicted::none() }, None);
+            }
+            Put::Other(value, node) => {
+                order.unlink(node);
+                order.link(node, expiry);
+                (Outcome::Replaced(value), node)
+            }
         };
-        if node != fresh {
-            order.free(fresh);
-            order.unlink(node);
-        }
         let mut evicted = Evicted::none();
-        let enough = matches!(outcome, Outcome::AlreadyThere(_))
-            || self.make_room(&mut order, node, size, &mut count, &mut evicted);
-        order.link(node, expiry);
-        if self.table.spread(count) {
+        let enough = self.make_room(&mut order, node, size, &mut count, &mut evicted);
+        if self.table.spread(count, &order) {
             order.keep_ends();
         }
         self.writers.publish(&order, count);
@@ -220,11 +226,11 @@ impl<V: Clone + PartialEq> Parts<V> {
         let (mut displaced, mut spare, mut count) = (None, [None, None], self.writers.count());
         if from != to {
             // In the new place before it leaves the old one: it can be found throughout.
-            let there = self.table.put(to, value.clone(), node);
+            let there = self.table.put(to, value.clone(), node, &order);
             spare[0] = self.table.remove(from).map(|(value, _)| value);
             let freed = match there {
                 Put::New => {
-                    order.rename(node, to);
+                    order.rename(node, to.place);
                     None
                 }
                 Put::Same(value, there) => {
@@ -314,14 +320,10 @@ impl<V> Memory<V> {
         let Some(parts) = self.parts.get() else { return };
         let order = parts.writers.order.lock();
         let listed = order.validate();
-        let (mut found, stripes) = parts.table.validate();
+        let mut found = parts.table.validate(&order);
         assert_eq!(listed.len(), self.len(), "the count is right");
         assert_eq!(parts.writers.soonest.load(Relaxed), order.soonest().to_bits());
-        let slot = |&number: &u32| {
-            let node = order.node(number);
-            (number, node.high, (u64::from(node.stripe) % stripes) as u32)
-        };
-        let mut expected: Vec<_> = listed.iter().map(slot).collect();
+        let mut expected = listed;
         found.sort_unstable();
         expected.sort_unstable();
         assert_eq!(found, expected, "each session has one slot and one node, which know each other");

@@ -1,30 +1,29 @@
 //! In which order sessions leave: soonest to expire first, those of one second oldest first.
 #![forbid(unsafe_code)]
 
+use super::Expiry;
+use super::ends::Ends;
 use super::segments::Segments;
-use super::{Expiry, Key};
-use std::collections::BTreeMap;
 
 /// No node.
 const NONE: u32 = u32::MAX;
 
 /// What the order knows of a session: no more than is needed to find its slot again.
 #[derive(Clone, Copy)]
-pub(super) struct Node {
-    pub(super) expiry: Expiry,
+struct Node {
+    expiry: Expiry,
     before: u32,
     /// The next in order; in a node not in use, the next such.
     after: u32,
-    /// [`Key::high`] and [`Key::stripe`]: where the session's slot is.
-    pub(super) high: u32,
-    pub(super) stripe: u32,
+    /// [`Key::place`](super::Key): where the session's slot is.
+    place: u32,
 }
 
 /// All sessions in order, as a list of nodes known by their numbers.
 ///
 /// ```text
 ///   expiry    5     5     5     9     9    12    12
-///   node    first ─ · ─── a ─── · ─── b ─── · ── last        ends: {5: a, 9: b}
+///   node    first ─ · ─── a ─── · ─── b ─── · ── last        ends: a, b
 /// ```
 /// A session that expires no sooner than the last one is appended. For the others `ends` knows the
 /// last node of each second but the newest. A short list has no `ends`: it is walked from its end.
@@ -33,45 +32,65 @@ pub(super) struct Order {
     first: u32,
     last: u32,
     unused: u32,
-    ends: Option<BTreeMap<Expiry, u32>>,
+    /// When the first and the last one expire, if there are any.
+    soonest: Expiry,
+    newest: Expiry,
+    ends: Option<Ends>,
 }
 
 impl Order {
     pub(super) const fn new() -> Self {
-        Self { nodes: Segments::new(), first: NONE, last: NONE, unused: NONE, ends: None }
-    }
-
-    /// A node for the session under `key`, not in the order yet.
-    #[inline]
-    pub(super) fn allocate(&mut self, key: &Key) -> u32 {
-        let node = Node { expiry: Expiry::NEVER, before: NONE, after: NONE, high: key.high, stripe: key.stripe };
-        let number = self.unused;
-        if number == NONE {
-            let number = self.nodes.len() as u32;
-            self.nodes.push(node);
-            return number;
+        Self {
+            nodes: Segments::new(),
+            first: NONE,
+            last: NONE,
+            unused: NONE,
+            soonest: Expiry::NEVER,
+            newest: Expiry::NEVER,
+            ends: None,
         }
-        self.unused = self.nodes.get(number).after;
-        *self.nodes.get_mut(number) = node;
-        number
     }
 
-    /// Takes a node back that is not in the order.
+    /// The number of the node that the next [`Order::add`] uses.
+    #[inline]
+    pub(super) fn next_free(&self) -> u32 {
+        if self.unused == NONE { self.nodes.len() as u32 } else { self.unused }
+    }
+
+    /// Puts the node [`Order::next_free`] in, for a session at `place`, as the newest of its second.
+    #[inline]
+    pub(super) fn add(&mut self, place: u32, expiry: Expiry) {
+        let (before, after) = self.tie(self.next_free(), expiry);
+        let node = Node { expiry, before, after, place };
+        if self.unused == NONE {
+            return self.nodes.push(node);
+        }
+        let free = self.nodes.get_mut(self.unused);
+        self.unused = std::mem::replace(free, node).after;
+    }
+
+    /// Puts a node that was taken out in again, as the newest of its second.
+    pub(super) fn link(&mut self, number: u32, expiry: Expiry) {
+        let (before, after) = self.tie(number, expiry);
+        let node = self.nodes.get_mut(number);
+        (node.expiry, node.before, node.after) = (expiry, before, after);
+    }
+
+    /// Gives a node back that is not in the order.
     #[inline]
     pub(super) fn free(&mut self, number: u32) {
-        self.nodes.get_mut(number).after = self.unused;
-        self.unused = number;
+        self.nodes.get_mut(number).after = std::mem::replace(&mut self.unused, number);
     }
 
+    /// [`Key::place`](super::Key) of a node's session.
     #[inline]
-    pub(super) fn node(&self, number: u32) -> &Node {
-        self.nodes.get(number)
+    pub(super) fn place(&self, number: u32) -> u32 {
+        self.nodes.get(number).place
     }
 
-    /// Says that the session of this node is under another key now.
-    pub(super) fn rename(&mut self, number: u32, key: &Key) {
-        let node = self.nodes.get_mut(number);
-        (node.high, node.stripe) = (key.high, key.stripe);
+    /// Says that the session of this node is at another place now.
+    pub(super) fn rename(&mut self, number: u32, place: u32) {
+        self.nodes.get_mut(number).place = place;
     }
 
     /// The soonest to expire, the oldest of them if there are several.
@@ -81,7 +100,6 @@ impl Order {
     }
 
     /// The next one in order after a node.
-    #[inline]
     pub(super) fn after(&self, number: u32) -> Option<u32> {
         Some(self.nodes.get(number).after).filter(|&after| after != NONE)
     }
@@ -89,123 +107,137 @@ impl Order {
     /// When the first one expires; [`Expiry::NEVER`] if there is none.
     #[inline]
     pub(super) fn soonest(&self) -> Expiry {
-        self.first().map_or(Expiry::NEVER, |first| self.nodes.get(first).expiry)
+        if self.first == NONE { Expiry::NEVER } else { self.soonest }
     }
 
-    /// Puts a node in as the newest of its second.
-    pub(super) fn link(&mut self, number: u32, expiry: Expiry) {
-        let newest = (self.last != NONE).then(|| self.nodes.get(self.last).expiry);
-        let before = match newest {
-            Some(newest) if expiry < newest => self.end_up_to(expiry),
-            _ => self.last,
-        };
-        if let Some(ends) = &mut self.ends {
-            if before != self.last {
-                ends.insert(expiry, number);
-            } else if let Some(newest) = newest
-                && newest < expiry
-            {
-                ends.insert(newest, before);
+    /// Ties a node into the list: between which two, it has still to be told.
+    #[inline]
+    fn tie(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
+        if self.last == NONE {
+            (self.first, self.last, self.soonest, self.newest) = (number, number, expiry, expiry);
+            return (NONE, NONE);
+        }
+        if expiry < self.newest {
+            return self.tie_within(number, expiry);
+        }
+        let before = std::mem::replace(&mut self.last, number);
+        if self.newest < expiry {
+            self.newest = expiry;
+            if let Some(ends) = &mut self.ends {
+                ends.push(before);
             }
         }
-        self.tie(before, number, expiry);
+        self.nodes.get_mut(before).after = number;
+        (before, NONE)
     }
 
-    /// The last node that expires no later than `expiry`, which is before the newest second.
-    fn end_up_to(&self, expiry: Expiry) -> u32 {
-        if let Some(ends) = &self.ends {
-            return ends.range(..=expiry).next_back().map_or(NONE, |(_, &end)| end);
-        }
-        let mut number = self.last;
-        while number != NONE && self.nodes.get(number).expiry > expiry {
-            number = self.nodes.get(number).before;
-        }
-        number
-    }
-
-    /// Ties a node into the list after the node `before`.
-    #[inline]
-    fn tie(&mut self, before: u32, number: u32, expiry: Expiry) {
+    /// Ties in a node that expires before the newest second.
+    fn tie_within(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
+        let nodes = &self.nodes;
+        let before = match &mut self.ends {
+            Some(ends) => ends.put(number, expiry, |number| nodes.get(number).expiry).unwrap_or(NONE),
+            None => {
+                let mut number = self.last;
+                while number != NONE && nodes.get(number).expiry > expiry {
+                    number = nodes.get(number).before;
+                }
+                number
+            }
+        };
         let after = match before {
-            NONE => std::mem::replace(&mut self.first, number),
+            NONE => {
+                self.soonest = expiry;
+                std::mem::replace(&mut self.first, number)
+            }
             before => std::mem::replace(&mut self.nodes.get_mut(before).after, number),
         };
-        match after {
-            NONE => self.last = number,
-            after => self.nodes.get_mut(after).before = number,
-        }
-        let node = self.nodes.get_mut(number);
-        (node.expiry, node.before, node.after) = (expiry, before, after);
+        self.nodes.get_mut(after).before = number;
+        (before, after)
     }
 
-    /// Takes a node out of the order; what it was there.
-    pub(super) fn unlink(&mut self, number: u32) -> Node {
-        let node = *self.nodes.get(number);
-        let Node { expiry, before, after, .. } = node;
+    /// Takes a node out of the order; the place of its session.
+    #[inline]
+    pub(super) fn unlink(&mut self, number: u32) -> u32 {
+        let Node { expiry, before, after, place } = *self.nodes.get(number);
+        let (mut sooner, mut later) = (None, None);
         match before {
             NONE => self.first = after,
-            before => self.nodes.get_mut(before).after = after,
+            before => {
+                let before = self.nodes.get_mut(before);
+                before.after = after;
+                sooner = Some(before.expiry);
+            }
         }
         match after {
             NONE => self.last = before,
-            after => self.nodes.get_mut(after).before = before,
+            after => {
+                let after = self.nodes.get_mut(after);
+                after.before = before;
+                later = Some(after.expiry);
+            }
         }
-        if self.ends.is_some() {
-            self.forget(expiry, before, after);
+        if later != Some(expiry) {
+            self.shorten(number, expiry, before, sooner, later.is_none());
         }
-        node
+        if let (None, Some(later)) = (sooner, later) {
+            self.soonest = later;
+        }
+        place
     }
 
-    /// Keeps `ends` right when a node that expires at `expiry` has gone from between two others.
-    fn forget(&mut self, expiry: Expiry, before: u32, after: u32) {
-        let Some(ends) = &mut self.ends else { return };
-        let of = |number: u32| (number != NONE).then(|| self.nodes.get(number).expiry);
-        if after != NONE {
-            if of(after) == Some(expiry) {
-                return;
+    /// The last node of a second has gone, out of the `newest` second or another.
+    fn shorten(&mut self, number: u32, expiry: Expiry, before: u32, sooner: Option<Expiry>, newest: bool) {
+        let nodes = &self.nodes;
+        let expiry_of = |number| nodes.get(number).expiry;
+        if !newest {
+            if let Some(ends) = &mut self.ends {
+                ends.replace(number, expiry, (sooner == Some(expiry)).then_some(before), expiry_of);
             }
-            match of(before) == Some(expiry) {
-                true => ends.insert(expiry, before),
-                false => ends.remove(&expiry),
-            };
-        } else if let Some(newest) = of(before)
-            && newest != expiry
+        } else if let Some(sooner) = sooner
+            && sooner < expiry
         {
-            ends.remove(&newest);
+            self.newest = sooner;
+            if let Some(ends) = &mut self.ends {
+                ends.pop();
+            }
         }
     }
 
     /// Begins to keep `ends`, for a list that is to become long.
     pub(super) fn keep_ends(&mut self) {
-        let mut ends = BTreeMap::new();
-        let mut at = self.first();
-        while let Some(number) = at {
-            ends.insert(self.nodes.get(number).expiry, number);
-            at = self.after(number);
+        let mut ends = Ends::new();
+        let list = std::iter::successors(self.first(), |&number| self.after(number));
+        for number in list {
+            if self.after(number).is_some_and(|after| self.nodes.get(after).expiry > self.nodes.get(number).expiry) {
+                ends.push(number);
+            }
         }
-        ends.pop_last();
         self.ends = Some(ends);
     }
 
     /// Checks what must hold of the list; returns the numbers of the nodes in it, in order.
     pub(super) fn validate(&self) -> Vec<u32> {
         let (mut listed, mut before, mut at) = (Vec::new(), NONE, self.first);
-        let mut ends = BTreeMap::new();
+        let mut ends = Vec::new();
         while at != NONE {
             let node = self.nodes.get(at);
             assert_eq!(node.before, before, "the list reads the same backwards");
             if before != NONE {
-                assert!(self.nodes.get(before).expiry <= node.expiry, "sorted by expiry");
+                let sooner = self.nodes.get(before).expiry;
+                assert!(sooner <= node.expiry, "sorted by expiry");
+                ends.extend((sooner < node.expiry).then_some(before));
             }
-            ends.insert(node.expiry, at);
             listed.push(at);
             assert!(listed.len() <= self.nodes.len(), "the list has no ring");
             (before, at) = (at, node.after);
         }
         assert_eq!(self.last, before, "the list ends at its last node");
-        ends.pop_last();
+        if before != NONE {
+            assert_eq!(self.newest, self.nodes.get(before).expiry);
+            assert_eq!(self.soonest, self.nodes.get(self.first).expiry);
+        }
         if let Some(kept) = &self.ends {
-            assert_eq!(kept, &ends, "the last node of each second but the newest");
+            assert_eq!(kept.validate(), ends, "the last node of each second but the newest");
         }
         let (mut unused, mut at) = (0, self.unused);
         while at != NONE {

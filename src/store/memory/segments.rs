@@ -15,8 +15,8 @@ pub(super) struct Segments<T>(Vec<Vec<T>>);
 const FIRST: u32 = 4;
 
 /// Where an element is in every list that has so many.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Position {
+#[derive(PartialEq, Debug)]
+struct Position {
     segment: u32,
     at: u32,
 }
@@ -24,7 +24,7 @@ pub(super) struct Position {
 impl Position {
     /// The place of element `index`.
     #[inline]
-    pub(super) fn of(index: u32) -> Self {
+    fn of(index: u32) -> Self {
         // Counted from 2^FIRST, the top bit says how often the sizes doubled and the next two which
         // of the four segments of that size it is.
         let index = u64::from(index) + (1 << FIRST);
@@ -49,23 +49,22 @@ impl<T> Segments<T> {
         Self(Vec::new())
     }
 
+    /// The element, if there are so many.
+    #[inline]
+    pub(super) fn find(&self, index: u32) -> Option<&T> {
+        let position = Position::of(index);
+        self.0.get(position.segment as usize)?.get(position.at as usize)
+    }
+
     #[inline]
     pub(super) fn get(&self, index: u32) -> &T {
-        self.at(Position::of(index))
-    }
-
-    #[inline]
-    pub(super) fn get_mut(&mut self, index: u32) -> &mut T {
-        self.at_mut(Position::of(index))
-    }
-
-    #[inline]
-    pub(super) fn at(&self, position: Position) -> &T {
+        let position = Position::of(index);
         &self.0[position.segment as usize][position.at as usize]
     }
 
     #[inline]
-    pub(super) fn at_mut(&mut self, position: Position) -> &mut T {
+    pub(super) fn get_mut(&mut self, index: u32) -> &mut T {
+        let position = Position::of(index);
         &mut self.0[position.segment as usize][position.at as usize]
     }
 
@@ -99,6 +98,7 @@ mod tests {
             assert_eq!(list.len(), n as usize);
             list.push(n);
             assert_eq!(*list.get(n), n);
+            assert_eq!(list.find(n + 1), None);
         }
         assert!((0..count).all(|n| *list.get(n) == n));
         assert_eq!(list.len(), count as usize);

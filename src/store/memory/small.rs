@@ -58,8 +58,8 @@ impl<V> Small<V> {
         std::mem::take(&mut self.slots)
     }
 
-    /// The node, [`Key::high`] and [`Key::stripe`] of every slot.
-    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, u32, u32)> {
-        self.slots.iter().map(|slot| (slot.node, slot.key.high, slot.key.stripe))
+    /// The node and [`Key::place`] of every slot.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.slots.iter().map(|slot| (slot.node, slot.key.place))
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::linear::Linear;
+use super::order::Order;
 use super::small::{self, Small};
 use super::{Key, sync};
 use std::sync::OnceLock;
@@ -9,6 +10,12 @@ use sync::RwLock;
 
 /// How many stripes a large table has.
 pub(super) const STRIPES: usize = 64;
+
+/// The part of a [`Key::place`] that names the bucket in the stripe.
+#[inline]
+pub(super) fn bucket_bits(place: u32) -> u32 {
+    place / STRIPES as u32
+}
 
 /// A lock and the table under it, alone on their cache lines: who locks one stripe does not take
 /// the line of another from its readers.
@@ -46,15 +53,15 @@ impl<V> Table<V> {
     }
 
     #[inline]
-    fn stripe(&self, stripe: u32) -> Option<&RwLock<Linear<V>>> {
-        self.stripes.get().map(|stripes| &stripes[stripe as usize % STRIPES].0)
+    fn stripe(&self, place: u32) -> Option<&RwLock<Linear<V>>> {
+        self.stripes.get().map(|stripes| &stripes[place as usize % STRIPES].0)
     }
 
     /// Calls `then` with the value under `key`, under the lock of a reader.
     #[inline]
     pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V) -> R) -> Option<R> {
         loop {
-            if let Some(stripe) = self.stripe(key.stripe) {
+            if let Some(stripe) = self.stripe(key.place) {
                 return stripe.read().find(key).map(then);
             }
             let small = self.small.read();
@@ -70,53 +77,67 @@ impl<V> Table<V> {
         V: PartialEq,
     {
         let is_it = |&(there, _): &(&V, u32)| there == value;
-        match self.stripe(key.stripe) {
+        match self.stripe(key.place) {
             Some(stripe) => stripe.read().find_node(key).filter(is_it).map(|(_, node)| node),
             None => self.small.read().find(key).filter(is_it).map(|(_, node)| node),
         }
     }
 
-    pub(super) fn put(&self, key: &Key, value: V, node: u32) -> Put<V>
+    /// Puts a value in for a node. `order` knows the nodes that are there already.
+    #[inline]
+    pub(super) fn put(&self, key: &Key, value: V, node: u32, order: &Order) -> Put<V>
     where
         V: PartialEq,
     {
-        match self.stripe(key.stripe) {
-            Some(stripe) => stripe.write().put(key, value, node),
+        match self.stripe(key.place) {
+            Some(stripe) => stripe.write().put(key, value, node, |node| bucket_bits(order.place(node))),
             None => self.small.write().put(key, value, node),
         }
     }
 
+    #[inline]
     pub(super) fn remove(&self, key: &Key) -> Option<(V, u32)> {
-        match self.stripe(key.stripe) {
+        match self.stripe(key.place) {
             Some(stripe) => stripe.write().remove(key),
             None => self.small.write().remove(key),
         }
     }
 
-    /// Removes the session of a node, which has these parts of its key.
-    pub(super) fn remove_node(&self, high: u32, stripe: u32, node: u32) -> Option<V> {
-        match self.stripe(stripe) {
-            Some(stripe) => stripe.write().remove_node(high, node),
+    /// Removes the session of a node, whose key has this [`Key::place`].
+    #[inline]
+    pub(super) fn remove_node(&self, place: u32, node: u32) -> Option<V> {
+        match self.stripe(place) {
+            Some(stripe) => stripe.write().remove_node(bucket_bits(place), node),
             None => self.small.write().remove_node(node),
         }
     }
 
     /// Moves to the stripes if that is due for this many sessions; whether it did.
-    pub(super) fn spread(&self, count: usize) -> bool
+    #[inline]
+    pub(super) fn spread(&self, count: usize, order: &Order) -> bool
     where
         V: PartialEq,
     {
         if count <= small::MOST || self.stripes.get().is_some() {
             return false;
         }
+        self.move_to_stripes(order);
+        true
+    }
+
+    #[cold]
+    fn move_to_stripes(&self, order: &Order)
+    where
+        V: PartialEq,
+    {
         let stripes: Box<[_]> = (0..STRIPES).map(|_| Stripe(RwLock::new(Linear::new()))).collect();
         // Readers that come meanwhile wait for the small table, to find that its sessions have moved.
         let mut small = self.small.write();
-        for slot in small.move_out() {
-            let _new = stripes[slot.key.stripe as usize % STRIPES].0.write().put(&slot.key, slot.value, slot.node);
+        for small::Slot { key, node, value } in small.move_out() {
+            let mut stripe = stripes[key.place as usize % STRIPES].0.write();
+            let _new = stripe.put(&key, value, node, |node| bucket_bits(order.place(node)));
         }
         let _set = self.stripes.set(stripes);
-        true
     }
 
     /// Takes the locks of all readers.
@@ -126,16 +147,21 @@ impl<V> Table<V> {
         (small, stripes)
     }
 
-    /// Checks what must hold; returns node, [`Key::high`] and stripe of every session, and how many
-    /// stripes there are (while the table is small, as many as the key has numbers for).
-    pub(super) fn validate(&self) -> (Vec<(u32, u32, u32)>, u64) {
+    /// Checks what must hold; returns the node of every session.
+    pub(super) fn validate(&self, order: &Order) -> Vec<u32> {
         let small = self.small.read();
-        let mut found: Vec<_> = small.slots().collect();
-        let Some(stripes) = self.stripes.get() else { return (found, 1 << 32) };
+        let in_small = |(node, place)| {
+            assert_eq!(order.place(node), place);
+            node
+        };
+        let mut found: Vec<_> = small.slots().map(in_small).collect();
+        let Some(stripes) = self.stripes.get() else { return found };
         assert!(small.moved && found.is_empty(), "a session is in one table only");
         for (number, stripe) in stripes.iter().enumerate() {
-            found.extend(stripe.0.read().validate().into_iter().map(|(node, high)| (node, high, number as u32)));
+            let nodes = stripe.0.read().validate(|node| bucket_bits(order.place(node)));
+            assert!(nodes.iter().all(|&node| order.place(node) as usize % STRIPES == number));
+            found.extend(nodes);
         }
-        (found, STRIPES as u64)
+        found
     }
 }
