@@ -5,20 +5,26 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Stands for a protocol version and a session id, and is all that a store keeps of them: 128 bits
-/// of SipHash-1-3 over both, keyed with random numbers of this process.
+/// Stands for a protocol version and a session id, and is all that a store keeps of them: 96 of the
+/// 128 bits of SipHash-1-3 over both, keyed with random numbers of this process.
 ///
 /// Why a hash may stand for the id. Without the random key nobody can tell which ids meet, neither in
 /// a bucket nor altogether, and the ids of a cache are often chosen by others: by the servers that a
 /// client talks to, by external caches, by `generate_session_id` callbacks. So two ids meet by chance
-/// only. At least 102 of the bits decide whether a session is found: with a million sessions and a
-/// million lookups a second, one wrong answer is to be expected in 150 billion years. Even that would
-/// be a session whose master secret the peer does not have: a failed handshake, not a stolen one.
+/// only. A lookup compares 64 bits with those of the sessions in its bucket, 1.5 on average however
+/// many there are altogether: with a million lookups a second of ids that are not there, one false
+/// match is to be expected in 390,000 years. What it gives is a session whose master secret the peer
+/// does not have: a failed handshake, not a stolen session.
 ///
-/// The bits have three uses: see the drawing in [`super::memory`].
+/// Two halves rather than one of 64 bits, which would be 45 instructions less: then the bits that
+/// name the bucket would not count among the compared ones, and of a million sessions one would be
+/// matched in half a year. The place is of the half that is finished first, so a processor fetches
+/// the bucket while it computes the tag.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Key {
+    /// What is compared.
     pub(super) tag: u64,
+    /// Which stripe and bucket: see the drawing in [`super::memory`].
     pub(super) place: u32,
 }
 

@@ -6,14 +6,13 @@
 //!   small table: up to 32 slots side by side           order: a list of nodes, soonest to expire first
 //!   or 64 stripes, each a lock over buckets            count, soonest: what can be asked without a lock
 //!
-//!   stripe (bits of the key)         node number
-//!   ├ bucket 0   |key value|key value|key value| ─────► expiry, before, after, bits of the key
-//!   ├ bucket 1   |key value|  -      |  -      | ◄───── (the way back from the order to the slot)
-//!   └ bucket 2   |key value|key value|key value| ─► overflow bucket
+//!   stripe (bits of the place)         node number
+//!   ├ bucket 0   |tag value node ×3| ─────► expiry, before, after, place
+//!   ├ bucket 1   |tag value node ×1| ◄───── (the way back from the order to the slot)
+//!   └ bucket 2   |tag value node ×3| ─► overflow bucket
 //!
-//! Key, 128 bits:   | low 64                | high 32          | stripe 32          |
-//!   compared:        in the slot             in the slot        6 bits, by its place (all 32 while small)
-//!   also:                                    names the bucket   names the stripe
+//! Key, 96 bits:   | tag 64      | place: bucket 26 | stripe 6 |
+//!   compared:       in the slot   by where the slot is, as many bits as there are buckets (all while small)
 //! ```
 //! **Locks.** A lookup takes one lock, as a reader, for as long as it takes to find the slot and to
 //! clone the value, that is to count a reference. A writer takes the writer lock, and under it, for
@@ -70,13 +69,16 @@ pub struct Memory<V> {
     parts: OnceLock<Box<Parts<V>>>,
 }
 
+/// In this order, with what is not much used between what every reader reads, at the front of
+/// `table`, and what every writer changes, so that those never share a cache line.
+#[repr(C)]
 struct Parts<V> {
     table: Table<V>,
+    _apart: [u64; 2],
     writers: Writers,
 }
 
-/// What every writer changes, away from the lines that every reader reads.
-#[repr(align(64))]
+/// What every writer changes.
 struct Writers {
     order: Mutex<Order>,
     count: AtomicUsize,
@@ -140,8 +142,7 @@ impl<V> Parts<V> {
     /// Takes the session of a node out of order and table.
     #[inline]
     fn evict(&self, order: &mut Order, number: u32) -> Option<V> {
-        let place = order.unlink(number);
-        order.free(number);
+        let place = order.remove(number);
         self.table.remove_node(place, number)
     }
 
@@ -274,7 +275,7 @@ impl<V> Memory<V> {
         if let Some(parts) = self.parts.get() {
             return parts;
         }
-        let parts = Box::new(Parts { table: Table::new(), writers: Writers::new() });
+        let parts = Box::new(Parts { table: Table::new(), _apart: [0; 2], writers: Writers::new() });
         // The cell is only ever set under the lock, so that a fork can keep clear of it.
         let _making = self.making.lock();
         self.parts.get_or_init(|| parts)
@@ -364,8 +365,7 @@ impl<V: Clone + PartialEq> Memory<V> {
         let parts = self.parts.get()?;
         let mut order = parts.writers.lock();
         let (value, node) = parts.table.remove(key)?;
-        order.unlink(node);
-        order.free(node);
+        order.remove(node);
         parts.writers.publish(&order, parts.writers.count() - 1);
         Some(value)
     }

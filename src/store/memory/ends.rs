@@ -96,3 +96,72 @@ impl Ends {
         self.chunks.iter().flatten().copied().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CHUNK, Ends, Expiry};
+    use std::collections::BTreeMap;
+
+    /// The seconds of nodes 0, 1, 2 ...: all numbers below a prime, each once, in no order.
+    fn seconds() -> impl Iterator<Item = i64> {
+        const PRIME: i64 = if cfg!(miri) { 1201 } else { 7919 };
+        (1..PRIME).scan(1, |second, _| {
+            *second = *second * 17 % PRIME;
+            Some(*second)
+        })
+    }
+
+    fn expiry(second: i64) -> Expiry {
+        Expiry::new(second, 0)
+    }
+
+    #[test]
+    fn thousands_of_seconds_come_in_any_order_and_go_in_another() {
+        let (mut ends, mut model, mut of) = (Ends::new(), BTreeMap::new(), Vec::new());
+        for (number, second) in (0..).zip(seconds()) {
+            of.push(expiry(second));
+            let before = model.range(..=second).next_back().map(|(_, &end)| end);
+            assert_eq!(ends.put(number, expiry(second), |number| of[number as usize]), before);
+            model.insert(second, number);
+        }
+        assert!(ends.chunks.len() > 2, "more than {CHUNK}");
+        assert!(ends.validate().iter().eq(model.values()));
+        // A third of the seconds get another last node, a third go.
+        let all: Vec<_> = seconds().collect();
+        for (at, &second) in all.iter().enumerate().rev() {
+            let number = model[&second];
+            match at % 3 {
+                0 => {
+                    of.push(expiry(second));
+                    let by = of.len() as u32 - 1;
+                    ends.replace(number, expiry(second), Some(by), |number| of[number as usize]);
+                    model.insert(second, by);
+                }
+                1 => {
+                    ends.replace(number, expiry(second), None, |number| of[number as usize]);
+                    model.remove(&second);
+                }
+                _ => {}
+            }
+        }
+        assert!(ends.validate().iter().eq(model.values()));
+        while let Some((_, end)) = model.pop_last() {
+            assert_eq!(ends.validate().last(), Some(&end));
+            ends.pop();
+        }
+        assert!(ends.chunks.is_empty());
+    }
+
+    #[test]
+    fn the_latest_are_pushed_and_the_soonest_leave() {
+        let mut ends = Ends::new();
+        let of = |number: u32| expiry(i64::from(number));
+        let count = 3 * CHUNK as u32;
+        (0..count).for_each(|number| ends.push(number));
+        for number in 0..count {
+            assert_eq!(ends.chunks.front().and_then(|chunk| chunk.front()), Some(&number));
+            ends.replace(number, of(number), None, of);
+        }
+        assert!(ends.chunks.is_empty());
+    }
+}

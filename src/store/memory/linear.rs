@@ -155,23 +155,39 @@ impl<V> Linear<V> {
     where
         V: PartialEq,
     {
-        let mut next = Some(Bucket::Main(self.bucket_of(bucket_bits(key.place)))).filter(|_| self.count > 0);
-        while let Some(bucket) = next {
-            let line = self.line_mut(bucket);
-            if let Some(slot) = line.find(key.tag)
-                && let Some(old) = &mut line.values[slot]
-            {
-                return Put::over(old, value, line.nodes[slot]);
-            }
-            next = line.next();
+        if self.count == 0 {
+            self.split(&bits);
         }
+        let head = self.bucket_of(bucket_bits(key.place));
+        let line = self.main.get_mut(head);
+        if let Some(slot) = line.find(key.tag)
+            && let Some(old) = &mut line.values[slot]
+        {
+            return Put::over(old, value, line.nodes[slot]);
+        }
+        if line.more != 0
+            && let Some((bucket, slot)) = self.seek_behind(head, key.tag)
+            && let line = self.line_mut(bucket)
+            && let Some(old) = &mut line.values[slot]
+        {
+            return Put::over(old, value, line.nodes[slot]);
+        }
+        let entry = Entry { tag: key.tag, value, node };
         self.entries += 1;
-        // 7 entries to 4 buckets of 3 slots: one bucket in ten or so needs an overflow bucket.
-        if u64::from(self.entries) * 4 > u64::from(self.count) * 7 {
+        // 3 entries to 2 buckets of 3 slots. A bucket that waits for its split has twice what a new one
+        // has: with more, too many would go on in an overflow bucket, at a lookup's second cache miss.
+        if u64::from(self.entries) * 2 > u64::from(self.count) * 3 {
             self.split(bits);
+            self.append(self.bucket_of(bucket_bits(key.place)), entry);
+        } else {
+            self.append(head, entry);
         }
-        self.append(self.bucket_of(bucket_bits(key.place)), Entry { tag: key.tag, value, node });
         Put::New
+    }
+
+    /// Where a tag is in what a main bucket goes on in.
+    fn seek_behind(&self, head: u32, tag: u64) -> Option<(Bucket, usize)> {
+        self.chain(head).skip(1).find_map(|bucket| self.line(bucket).find(tag).map(|slot| (bucket, slot)))
     }
 
     #[inline]
@@ -193,13 +209,18 @@ impl<V> Linear<V> {
         }
         let head = self.bucket_of(bits);
         let line = self.main.get_mut(head);
-        let entry = match line.more {
-            0 => line.cut(find(line)?)?,
-            _ => {
-                let (bucket, slot) =
-                    self.chain(head).find_map(|bucket| find(self.line(bucket)).map(|slot| (bucket, slot)))?;
-                self.cut_chained(head, bucket, slot)?
-            }
+        let entry = if line.more == 0 {
+            line.cut(find(line)?)?
+        } else {
+            let mut bucket = Bucket::Main(head);
+            let slot = loop {
+                let line = self.line(bucket);
+                match find(line) {
+                    Some(slot) => break slot,
+                    None => bucket = line.next()?,
+                }
+            };
+            self.cut_chained(head, bucket, slot)?
         };
         self.entries -= 1;
         Some(entry)

@@ -35,7 +35,7 @@ pub(super) struct Order {
     /// When the first and the last one expire, if there are any.
     soonest: Expiry,
     newest: Expiry,
-    ends: Option<Ends>,
+    ends: Option<Box<Ends>>,
 }
 
 impl Order {
@@ -77,7 +77,6 @@ impl Order {
     }
 
     /// Gives a node back that is not in the order.
-    #[inline]
     pub(super) fn free(&mut self, number: u32) {
         self.nodes.get_mut(number).after = std::mem::replace(&mut self.unused, number);
     }
@@ -155,10 +154,25 @@ impl Order {
         (before, after)
     }
 
-    /// Takes a node out of the order; the place of its session.
+    /// Takes a node out of the order and gives it back; the place of its session.
     #[inline]
-    pub(super) fn unlink(&mut self, number: u32) -> u32 {
-        let Node { expiry, before, after, place } = *self.nodes.get(number);
+    pub(super) fn remove(&mut self, number: u32) -> u32 {
+        let node = self.nodes.get_mut(number);
+        let taken = *node;
+        node.after = std::mem::replace(&mut self.unused, number);
+        self.untie(number, taken);
+        taken.place
+    }
+
+    /// Takes a node out of the order, to be put in again.
+    pub(super) fn unlink(&mut self, number: u32) {
+        self.untie(number, *self.nodes.get(number));
+    }
+
+    /// Ties together what is before and after a node.
+    #[inline]
+    fn untie(&mut self, number: u32, node: Node) {
+        let Node { expiry, before, after, .. } = node;
         let (mut sooner, mut later) = (None, None);
         match before {
             NONE => self.first = after,
@@ -182,7 +196,6 @@ impl Order {
         if let (None, Some(later)) = (sooner, later) {
             self.soonest = later;
         }
-        place
     }
 
     /// The last node of a second has gone, out of the `newest` second or another.
@@ -212,7 +225,7 @@ impl Order {
                 ends.push(number);
             }
         }
-        self.ends = Some(ends);
+        self.ends = Some(Box::new(ends));
     }
 
     /// Checks what must hold of the list; returns the numbers of the nodes in it, in order.

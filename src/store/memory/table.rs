@@ -24,10 +24,12 @@ struct Stripe<V>(RwLock<Linear<V>>);
 
 /// Readers lock the small table or one stripe, once. Writers come one at a time (they hold the
 /// store's writer lock) and lock what they change, one at a time, for the one change.
+#[repr(C)]
 pub(super) struct Table<V> {
-    small: RwLock<Small<V>>,
-    /// Set once, by a writer, when the small table has become too small.
+    /// Set once, by a writer, when the small table has become too small. First, as the most read:
+    /// see [`super::Parts`].
     stripes: OnceLock<Box<[Stripe<V>]>>,
+    small: RwLock<Small<V>>,
 }
 
 /// What became of a value that was put into a table.

@@ -67,6 +67,12 @@ fn an_empty_store_is_small_and_answers_everything() {
 }
 
 #[test]
+fn what_readers_read_and_what_writers_change_is_a_cache_line_apart() {
+    let pointer_to_stripes = size_of::<OnceLock<Box<[u8]>>>();
+    assert!(std::mem::offset_of!(Parts<Session>, writers) >= pointer_to_stripes + 64);
+}
+
+#[test]
 fn a_size_of_two_or_more_keeps_one_less_and_of_one_keeps_one() {
     let most = if cfg!(miri) { 50 } else { 150 };
     for (size, kept) in [(1, 1), (2, 1), (3, 2), (5, 4), (40, 39), (100, 99)] {
