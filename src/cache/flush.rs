@@ -90,6 +90,10 @@ impl SessionCache {
     /// The automatic flush of contract M7 as a session is made or looked for: OpenSSL's own rule, by the number of
     /// handshakes that have finished before.
     pub(super) fn flush_with_session(&self, role: Role, now: i64) {
+        // Every lookup comes here, and mostly nothing has expired: then libssl need not be asked for its count.
+        if !self.store.has_expired(now) {
+            return;
+        }
         let is_256th = self.context.statistic(role.good()) & 0xff == 0xff;
         if is_256th {
             self.is_new_turn(role);

@@ -286,16 +286,20 @@ impl<V> Memory<V> {
         self.parts.get().is_some_and(|parts| parts.table.read(key, |_| ()).is_some())
     }
 
+    /// Whether a session is over at `now`. Costs one load.
+    pub fn has_expired(&self, now: i64) -> bool {
+        self.parts.get().is_some_and(|parts| Expiry::from_bits(parts.writers.soonest.load(Relaxed)).is_over(now))
+    }
+
     /// Takes up to `most` sessions out that are over at `now`, in order. Costs one load if there are none.
     ///
     /// `most` bounds how long other writers wait ([`BATCH`]); call again until fewer than that come.
     pub fn take_expired(&self, now: i64, most: usize) -> Vec<V> {
         debug_assert_eq!(locks_held(), 0);
-        let Some(parts) = self.parts.get() else { return Vec::new() };
-        if !Expiry::from_bits(parts.writers.soonest.load(Relaxed)).is_over(now) {
-            return Vec::new();
+        match self.parts.get() {
+            Some(parts) if self.has_expired(now) => parts.take(most, |expiry| expiry.is_over(now)),
+            _ => Vec::new(),
         }
-        parts.take(most, |expiry| expiry.is_over(now))
     }
 
     /// Takes up to `most` sessions out, in order, expired or not: see [`Memory::take_expired`].

@@ -146,7 +146,7 @@ mod tests {
         }
         assert!(ends.validate().iter().eq(model.values()));
         while let Some((_, end)) = model.pop_last() {
-            assert_eq!(ends.validate().last(), Some(&end));
+            assert_eq!(ends.chunks.back().and_then(|chunk| chunk.back()), Some(&end));
             ends.pop();
         }
         assert!(ends.chunks.is_empty());
