@@ -29,7 +29,7 @@ pub use mode::{Mode, Role};
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 pub use crate::store::Held;
-use crate::store::{Expiry, Key, Memory};
+use crate::store::{BATCH, Expiry, Key, Memory};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -190,7 +190,7 @@ impl Drop for SessionCache {
     fn drop(&mut self) {
         residence::forget(self);
         loop {
-            let left = self.store.take_soonest(flush::BATCH);
+            let left = self.store.take_soonest(BATCH);
             if left.is_empty() {
                 return;
             }

@@ -12,5 +12,5 @@ mod sync;
 
 pub use expiry::Expiry;
 pub use key::Key;
-pub use memory::{Evicted, Held, Inserted, Memory, Outcome, Placed};
+pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed};
 pub use sync::locks_held;

@@ -11,9 +11,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Mode, Role, SessionCache};
 use crate::handle::Session;
-
-/// How many sessions leave under one taking of the lock.
-pub(super) const BATCH: usize = 64;
+use crate::store::BATCH;
 
 /// What is to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
