@@ -36,7 +36,7 @@ test:
 	$(CARGO) build --release --lib
 	$(CARGO) build --profile checked --lib
 	$(CARGO) test
-	$(MAKE) --no-print-directory check-elf
+	$(MAKE) --no-print-directory shuttle check-elf
 
 check:
 	tests/install check
