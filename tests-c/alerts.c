@@ -2,32 +2,13 @@
  * A fatal alert, sent or received, takes the connection's session out of the cache (semantics 4.1, callers of
  * SSL_CTX_remove_session); one that only closes does not.
  */
-#include "tls.h"
+#include "scene.h"
 
 /* A record that no one can decrypt, put between the ends: the one that reads it answers with a fatal alert. */
 static void write_rubbish(SSL *from) {
   static const unsigned char record[] = {SSL3_RT_APPLICATION_DATA, 3, 3, 0, 32, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
                                          13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
   REQUIRE(BIO_write(SSL_get_wbio(from), record, sizeof record) == sizeof record);
-}
-
-/* A server and a client, both with their caches on, and a connection between them. */
-struct scene {
-  SSL_CTX *client, *server;
-  struct connection c;
-  SSL_SESSION *session, *cached;
-};
-
-static struct scene scene(const char *title, int version) {
-  struct scene s = {new_client(version), new_stateful_server(version), {NULL, NULL, 0}, NULL, NULL};
-  printf("-- %s\n", title);
-  SSL_CTX_set_session_cache_mode(s.client, SSL_SESS_CACHE_CLIENT);
-  s.c = connect_pair(s.client, s.server, NULL);
-  s.session = SSL_get1_session(s.c.client);
-  s.cached = SSL_get1_session(s.c.server);
-  SSL_CTX_sess_set_remove_cb(s.server, count_remove);
-  reset_calls();
-  return s;
 }
 
 static void print_scene(const char *what, struct scene *s) {

@@ -2,27 +2,7 @@
  * A connection that ends without a goodbye takes its session with it (S5, semantics 4.7): SSL_free, SSL_clear and
  * SSL_set_session on an SSL that has neither sent close_notify nor been told by SSL_set_shutdown that it did.
  */
-#include "tls.h"
-
-/* A server and a client of one version, and a connection between them that stands. */
-struct scene {
-  SSL_CTX *client, *server;
-  struct connection c;
-  SSL_SESSION *session, *cached;
-};
-
-static struct scene scene(const char *title, int version) {
-  struct scene s = {new_client(version), new_stateful_server(version), {NULL, NULL, 0}, NULL, NULL};
-  printf("-- %s\n", title);
-  SSL_CTX_set_session_cache_mode(s.client, SSL_SESS_CACHE_CLIENT);
-  SSL_CTX_sess_set_remove_cb(s.server, count_remove);
-  s.c = connect_pair(s.client, s.server, NULL);
-  REQUIRE(strcmp(outcome(&s.c), "new") == 0);
-  s.session = SSL_get1_session(s.c.client);
-  s.cached = SSL_get1_session(s.c.server);
-  reset_calls();
-  return s;
-}
+#include "scene.h"
 
 /* What the server's end left, and what the session it had is still good for. */
 static void end_scene(const char *promise, struct scene *s) {

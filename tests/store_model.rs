@@ -3,27 +3,15 @@
 #![cfg(not(shuttle))]
 #![forbid(unsafe_code)]
 
+#[path = "store/session.rs"]
+mod session;
+
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use session::Session;
 use sslsession::store::{Expiry, Inserted, Key, Memory, Outcome, Placed, locks_held};
 use std::cell::Cell;
 use std::sync::Arc;
-
-/// A reference to a session with a number; must not be dropped under a lock of the store.
-#[derive(Clone, Debug)]
-struct Session(Arc<u32>);
-
-impl PartialEq for Session {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        assert_eq!(locks_held(), 0, "a session is freed under a lock");
-    }
-}
 
 /// A version and an id, as a caller has them.
 type Id = (i32, Vec<u8>);

@@ -8,26 +8,14 @@
 #![cfg(shuttle)]
 #![forbid(unsafe_code)]
 
+#[path = "store/session.rs"]
+mod session;
+
+use session::Session;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 use sslsession::store::{Expiry, Key, Memory, Placed, locks_held};
 use std::sync::Arc;
-
-/// A reference to a numbered session; must not be dropped under a lock of the store.
-#[derive(Clone)]
-struct Session(Arc<u32>);
-
-impl PartialEq for Session {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        assert_eq!(locks_held(), 0, "a session is freed under a lock");
-    }
-}
 
 fn session(number: u32) -> Session {
     Session(Arc::new(number))

@@ -1,26 +1,14 @@
 //! What one store does, alone and with several threads in it.
 #![forbid(unsafe_code)]
 
+#[path = "../../../tests/store/session.rs"]
+mod session;
+
 use super::*;
+use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool as Flag;
 use std::thread;
-
-/// A reference to a numbered session; must not be dropped under a lock of the store.
-#[derive(Clone, Debug)]
-struct Session(Arc<u32>);
-
-impl PartialEq for Session {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        assert_eq!(locks_held(), 0, "a session is freed under a lock");
-    }
-}
 
 fn session(number: u32) -> Session {
     Session(Arc::new(number))
