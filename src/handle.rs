@@ -12,12 +12,12 @@ mod session;
 
 pub use connection::Connection;
 pub use context::{Context, Hooks};
-pub use session::{Borrowed, Session};
+pub use session::Session;
 
-use crate::libssl;
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
+use crate::{libssl, native};
 
 /// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.
 pub fn stands_alone() -> bool {
@@ -28,11 +28,12 @@ pub fn stands_alone() -> bool {
 pub struct Held {
     _marker: libssl::marker::Held,
     _others: libssl::others::Held,
+    _native: native::Held,
 }
 
 /// Locks it until the guard goes.
 pub fn hold() -> Held {
-    Held { _marker: libssl::marker::hold(), _others: libssl::others::hold() }
+    Held { _marker: libssl::marker::hold(), _others: libssl::others::hold(), _native: native::hold() }
 }
 
 /// In the child of a process that had several threads.

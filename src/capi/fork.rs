@@ -4,7 +4,7 @@
 //! and what it guarded half changed. So the forking thread takes all of ours first, and both sides let go of them:
 //!
 //! ```text
-//!   prepare   list of caches, private contexts, other libssls' objects, every store's locks
+//!   prepare   list of caches, every store's locks, private contexts, what else is kept of objects
 //!   parent    let go
 //!   child     let go; if there were other threads, make nothing inside libssl that could wait for one of them
 //! ```
@@ -14,9 +14,8 @@ use std::ffi::c_char;
 use std::mem;
 use std::sync::{Arc, Once};
 
-use crate::cache::Held;
-use crate::cache::SessionCache;
 use crate::cache::residence::{self, Listed};
+use crate::cache::{Held, SessionCache};
 use crate::guard::guard;
 use crate::handle;
 

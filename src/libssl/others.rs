@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
 use super::{Libssl, find};
@@ -48,7 +48,7 @@ pub fn of_method(ours: &Libssl, method: *const SSL_METHOD) -> Option<&'static Li
     if ours.object.contains(&method.addr()) {
         return None;
     }
-    let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut others = others();
     if let Some(known) = others.iter().find(|other| other.object.contains(&method.addr())) {
         return Some(known);
     }
@@ -73,6 +73,10 @@ fn track(other: &'static Libssl) {
             (other.functions.CRYPTO_get_ex_new_index)(class, 0, ptr::from_ref(other).cast_mut().cast(), new, None, free)
         };
     }
+}
+
+fn others() -> MutexGuard<'static, Vec<&'static Libssl>> {
+    OTHERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn objects() -> RwLockWriteGuard<'static, Option<HashMap<usize, &'static Libssl>>> {
@@ -110,12 +114,13 @@ unsafe extern "C" fn object_freed(
     });
 }
 
-/// Around a fork: no thread of the parent may be at the list.
+/// Around a fork: no thread of the parent may be at the lists.
 pub struct Held {
+    _others: MutexGuard<'static, Vec<&'static Libssl>>,
     _objects: RwLockWriteGuard<'static, Option<HashMap<usize, &'static Libssl>>>,
 }
 
-/// Locks the list of objects until the guard goes.
+/// Locks both lists until the guard goes.
 pub fn hold() -> Held {
-    Held { _objects: objects() }
+    Held { _others: others(), _objects: objects() }
 }

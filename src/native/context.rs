@@ -54,14 +54,10 @@ pub enum Statistic {
     Connect = 21,
     /// SSL_CTRL_SESS_CONNECT_GOOD
     ConnectGood = 22,
-    /// SSL_CTRL_SESS_CONNECT_RENEGOTIATE
-    ConnectRenegotiate = 23,
     /// SSL_CTRL_SESS_ACCEPT
     Accept = 24,
     /// SSL_CTRL_SESS_ACCEPT_GOOD
     AcceptGood = 25,
-    /// SSL_CTRL_SESS_ACCEPT_RENEGOTIATE
-    AcceptRenegotiate = 26,
     /// SSL_CTRL_SESS_HIT
     Hits = 27,
     /// SSL_CTRL_SESS_MISSES

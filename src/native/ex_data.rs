@@ -43,6 +43,16 @@ fn indexes(class: Class) -> MutexGuard<'static, Vec<Index>> {
     INDEXES[class as usize].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Around a fork: no thread of the parent may be at the indexes.
+pub struct Held {
+    _indexes: [MutexGuard<'static, Vec<Index>>; 3],
+}
+
+/// Locks the indexes of all classes until the guard goes.
+pub fn hold() -> Held {
+    Held { _indexes: [Class::Connection, Class::Context, Class::Session].map(indexes) }
+}
+
 /// Gives out the next index of a class.
 pub fn new_index(
     class: Class,
