@@ -64,6 +64,24 @@ use crate::guard::guard;
 use crate::handle::{Connection, Context};
 use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX};
 
+/// What the header says in literals, because it is generated from them, and the layers below in names of their own.
+const _: () = {
+    use crate::cache::{DEFAULT_SIZE, Mode};
+    use crate::types;
+    assert!(ssl_set_shutdown::SSL_SENT_SHUTDOWN == types::SSL_SENT_SHUTDOWN);
+    assert!(ssl_set_shutdown::SSL_RECEIVED_SHUTDOWN == types::SSL_RECEIVED_SHUTDOWN);
+    assert!(ssl_session_get_protocol_version::TLS1_3_VERSION == types::TLS1_3_VERSION);
+    assert!(ssl_session_set1_id::SSL_MAX_SSL_SESSION_ID_LENGTH as usize == MAX_ID_LENGTH);
+    assert!(ssl_ctx_set_session_id_context::SSL_MAX_SID_CTX_LENGTH as usize == MAX_ID_LENGTH);
+    assert!(ssl_ctx_sess_set_cache_size::SSL_SESSION_CACHE_MAX_SIZE_DEFAULT as usize == DEFAULT_SIZE);
+    use ssl_ctx_set_session_cache_mode::*;
+    assert!(SSL_SESS_CACHE_CLIENT as u32 == Mode::CLIENT && SSL_SESS_CACHE_SERVER as u32 == Mode::SERVER);
+    assert!(SSL_SESS_CACHE_NO_AUTO_CLEAR as u32 == Mode::NO_AUTO_CLEAR);
+    assert!(SSL_SESS_CACHE_NO_INTERNAL_LOOKUP as u32 == Mode::NO_INTERNAL_LOOKUP);
+    assert!(SSL_SESS_CACHE_NO_INTERNAL_STORE as u32 == Mode::NO_INTERNAL_STORE);
+    assert!(SSL_SESS_CACHE_UPDATE_TIME as u32 == Mode::UPDATE_TIME);
+};
+
 /// Runs `on_cache` with the cache of `ctx`; `otherwise` for a context whose cache is libssl's own, because we did not
 /// see it being made; `failure` for NULL and after a fault of ours.
 ///

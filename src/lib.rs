@@ -9,12 +9,12 @@
 //! ```
 //! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`.
 
-pub mod cache;
+mod cache;
 pub mod capi;
 mod clock;
 mod guard;
-pub mod handle;
+mod handle;
 mod libssl;
 mod native;
 pub mod store;
-pub mod types;
+mod types;

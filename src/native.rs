@@ -12,4 +12,5 @@ mod session;
 
 pub use connection::*;
 pub use context::*;
+pub use ex_data::{Held, hold};
 pub use session::*;

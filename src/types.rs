@@ -1,7 +1,7 @@
 //! The C types that cross the line, named as in OpenSSL's headers, and the one trait by which the owner
 //! of an `SSL_CTX` (our own objects or libssl) reaches the cache that is attached to it.
 
-#![allow(non_camel_case_types, reason = "OpenSSL's names")]
+#![allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "OpenSSL's names")]
 
 use std::any::Any;
 use std::ffi::{c_int, c_long, c_uchar, c_void};

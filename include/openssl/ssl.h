@@ -429,8 +429,8 @@ SSL_SESSION *(*SSL_CTX_sess_get_get_cb(SSL_CTX *ctx))(SSL*, const unsigned char*
  * SSL_CTX_sessions returns libssl's own table of the sessions of `ctx`, borrowed.
  *
  * The sessions are not there: they are in our cache, which is no such table. A program that walks it finds at most a
- * session that is just being resumed for the only time, and one of our own by which we notice that the context
- * is freed. SSL_CTX_sess_number counts the sessions. Without a libssl, and for NULL, it returns NULL.
+ * stand-in for a session that is just being resumed for the only time, and a session of our own by which we notice that
+ * the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl, and for NULL, it returns NULL.
  */
 struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
 
@@ -698,8 +698,8 @@ int SSL_SESSION_set1_id_context(SSL_SESSION *s, const unsigned char *sid_ctx, un
 int SSL_SESSION_get_protocol_version(const SSL_SESSION *s);
 
 /**
- * SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session can then be
- * found under that version. (OpenSSL loses such a session.)
+ * SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is
+ * then found under that version, where it takes the place of another session of its id. (OpenSSL keeps both.)
  */
 int SSL_SESSION_set_protocol_version(SSL_SESSION *s, int version);
 
@@ -772,7 +772,8 @@ const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len)
  * SSL_SESSION_set1_id copies a session id into `s`.
  *
  * Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session moves to its new id, where it takes
- * the place of another session of that id, as if it had been added. (OpenSSL loses such a session.)
+ * the place of another session of that id, as if it had been added. (OpenSSL leaves it where
+ * it was: under the new id it may not be found, nor be removed.)
  */
 int SSL_SESSION_set1_id(SSL_SESSION *s, const unsigned char *sid, unsigned int sid_len);
 

@@ -23,9 +23,9 @@ impl SessionCache {
         residence::remember(self);
         let inserted =
             self.store.insert(&Self::key_of(session), session.clone(), Self::expiry_of(session), self.size());
+        Self::assert_unlocked();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
-        Self::assert_unlocked();
         drop(inserted.outcome);
         self.evict(inserted.evicted);
         is_new

@@ -33,8 +33,8 @@ pub unsafe extern "C" fn SSL_SESSION_get_protocol_version(s: *const SSL_SESSION)
 }
 symver!(SSL_SESSION_get_protocol_version, "SSLSESSION_0");
 
-/// SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session can then be
-/// found under that version. (OpenSSL loses such a session.)
+/// SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is
+/// then found under that version, where it takes the place of another session of its id. (OpenSSL keeps both.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int {
     guard(0, || {

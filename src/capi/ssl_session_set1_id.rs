@@ -27,7 +27,8 @@ symver!(SSL_SESSION_get_id, "SSLSESSION_0");
 /// SSL_SESSION_set1_id copies a session id into `s`.
 ///
 /// Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session moves to its new id, where it takes
-/// the place of another session of that id, as if it had been added. (OpenSSL loses such a session.)
+/// the place of another session of that id, as if it had been added. (OpenSSL leaves it where
+/// it was: under the new id it may not be found, nor be removed.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set1_id(s: *mut SSL_SESSION, sid: *const c_uchar, sid_len: c_uint) -> c_int {
     guard(0, || {

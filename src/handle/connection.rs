@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::context::downcast;
-use super::{Context, Session, raw};
+use super::{Session, raw};
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -30,12 +30,6 @@ impl<'a> Connection<'a> {
     /// The object's address.
     pub fn as_ptr(self) -> *mut SSL {
         self.0.as_ptr()
-    }
-
-    /// The context it uses now.
-    pub fn context(self) -> Option<Context<'a>> {
-        // SAFETY: a live connection holds a live context.
-        unsafe { Context::borrow(raw::SSL_get_SSL_CTX(self.as_ptr())) }
     }
 
     /// What is attached to the context it was created with, whose cache serves it.
