@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   capi ─► SessionCache ─► store::Memory<Session>      who is cached, in what order they leave
+//!                ├────────► store::Shared               the same sessions as bytes, for other processes
 //!                │
 //!                ├────────► handle::callbacks           whom the application wants told
 //!                └────────► handle::{Context, Session}  marks, counts, libssl's own table
@@ -18,6 +19,7 @@ mod handshake;
 mod lookup;
 mod mode;
 pub mod residence;
+mod sharing;
 mod statistics;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
@@ -30,6 +32,7 @@ use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 pub use crate::store::Held;
 use crate::store::{BATCH, Expiry, Key, Memory};
+use sharing::Sharing;
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -44,6 +47,8 @@ pub struct SessionCache {
     pub callbacks: Callbacks,
     counters: Counters,
     store: Memory<Session>,
+    /// What it needs to share its sessions with other processes, if there is a shared store.
+    sharing: Option<Box<Sharing>>,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
     leaving: AtomicU32,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
@@ -90,6 +95,7 @@ impl SessionCache {
             callbacks: Callbacks::none(),
             counters: Counters::default(),
             store: Memory::new(),
+            sharing: Sharing::new(),
             leaving: AtomicU32::new(0),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],
@@ -111,7 +117,7 @@ impl SessionCache {
     /// because we do it, is fixed.
     pub fn set_mode(&self, bits: u32) -> Mode {
         let before = self.mode.swap(bits, Ordering::Relaxed);
-        self.context.set_own_mode(Mode::new(bits).for_libssl().bits());
+        self.context.set_own_mode(self.mode_for_libssl(bits).bits());
         Mode::new(before)
     }
 
@@ -132,7 +138,7 @@ impl SessionCache {
 
     /// Whether a session of that version and id is cached.
     pub fn contains(&self, version: i32, id: &[u8]) -> bool {
-        self.store.contains(&Key::new(version, id))
+        self.store.contains(&Key::new(version, id)) || self.is_shared(version, id)
     }
 
     fn key_of(session: &Session) -> Key {
@@ -162,6 +168,12 @@ impl SessionCache {
     /// In the child of a fork: what other threads of the parent were letting go is not here to leave.
     pub fn forget_leaving(&self) {
         self.leaving.store(0, Ordering::Relaxed);
+    }
+
+    /// A connection is being made.
+    pub fn connection_is_made(&self, connection: Connection, now: i64) {
+        self.prepare(connection);
+        self.flush_with_connection(now);
     }
 
     /// The context is going, and the application's data at it still stands: every session leaves, and is told of.

@@ -5,11 +5,13 @@
 //! caller for the time of its call.
 
 pub mod callbacks;
+mod certificate;
 mod connection;
 mod context;
 pub mod raw;
 mod session;
 
+pub use certificate::{Certificate, ClientAuthentication};
 pub use connection::Connection;
 pub use context::{Context, Hooks};
 pub use session::Session;

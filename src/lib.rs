@@ -7,7 +7,8 @@
 //!          handle ──► native        handle owned references to SSL_CTX, SSL, SSL_SESSION, whosever they are
 //!                 └─► libssl        native our own objects    libssl  the libssl in the process
 //! ```
-//! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`.
+//! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`; `settings`, what the
+//! environment asks for; and below `store`, `mapping`, the memory that processes share.
 
 mod cache;
 pub mod capi;
@@ -15,6 +16,8 @@ mod clock;
 mod guard;
 mod handle;
 mod libssl;
+mod mapping;
 mod native;
+mod settings;
 pub mod store;
 mod types;

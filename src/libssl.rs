@@ -1,10 +1,11 @@
 //! The libssl in the process: which one it is, its functions, and what we leave with its objects.
 //!
 //! `find` decides once whether there is one; `symbols` is the table of its functions; `attachment` keeps our state
-//! in the ex_data of its objects; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
+//! in the ex_data of its objects; `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
 //! resumable; `others` keeps the objects of a second libssl apart.
 
 pub mod attachment;
+pub mod encoding;
 pub mod error;
 pub mod farewell;
 mod find;

@@ -3,14 +3,18 @@
 //! A store knows nothing of TLS: it keeps values under a [`key::Key`] until their [`expiry::Expiry`].
 //! It never reads a clock (the time is an argument) and never calls out or drops a value while it
 //! holds a lock: whatever leaves is returned, and the layer above notifies and frees.
+//!
+//! `memory` keeps live sessions in this process, `shared` their bytes for all processes of a server.
 #![forbid(unsafe_code)]
 
 pub mod expiry;
 pub mod key;
 pub mod memory;
+pub mod shared;
 mod sync;
 
 pub use expiry::Expiry;
 pub use key::Key;
 pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed};
+pub use shared::{Found, Mark, Name, Scope, Shared};
 pub use sync::locks_held;

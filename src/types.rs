@@ -31,6 +31,12 @@ opaque! {
     CRYPTO_EX_DATA;
     /// OpenSSL's hash table of sessions.
     lhash_st_SSL_SESSION;
+    /// A certificate.
+    X509;
+    /// The name in a certificate.
+    X509_NAME;
+    /// OpenSSL's list of names.
+    stack_st_X509_NAME;
 }
 
 /// The application's, or our, new_session callback.
@@ -68,7 +74,16 @@ pub const SSL_RECEIVED_SHUTDOWN: c_int = 2;
 /// What is attached to an `SSL_CTX` and is told, by whoever owns the context, what only the owner can know.
 pub trait Attachment: Any + Send + Sync {
     /// A connection of the context is being made.
-    fn connection_is_made(&self);
+    ///
+    /// # Safety
+    /// `ssl` must be a live connection.
+    unsafe fn connection_is_made(&self, ssl: *mut SSL);
+
+    /// The last reference to a connection of the context is going; it is still whole.
+    ///
+    /// # Safety
+    /// `ssl` must be a live connection.
+    unsafe fn connection_is_going(&self, ssl: *mut SSL);
 
     /// The last reference to the context is going, and the application's ex_data still stands.
     fn context_is_going(&self);

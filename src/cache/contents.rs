@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Mode, SessionCache, residence};
 use crate::handle::Session;
-use crate::store::{Evicted, Key, Outcome};
+use crate::store::{Evicted, Key, Outcome, Placed};
 use crate::types::RemoveSessionCallback;
 
 impl SessionCache {
@@ -16,6 +16,13 @@ impl SessionCache {
     ///
     /// The mode does not matter, but for UPDATE_TIME: then the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: i64) -> bool {
+        let is_new = self.keep(session, now);
+        self.share(session, || self.context.client_authentication());
+        is_new
+    }
+
+    /// Adds a session to what is alive in this process.
+    pub(super) fn keep(&self, session: &Session, now: i64) -> bool {
         if self.mode().has(Mode::UPDATE_TIME) {
             residence::set_time(session, now);
         }
@@ -56,14 +63,22 @@ impl SessionCache {
             return false;
         }
         let resident = self.store.take(&Self::key_of(session));
+        let was_here = self.removed_for_all(session) || resident.is_some();
         Self::assert_unlocked();
         if self.lends.load(Ordering::Relaxed) {
             // libssl's own table may have it: its removal marks, and calls our hook, which tells the application.
-            return self.context.remove_lent(session) || resident.is_some();
+            let was_lent = self.context.remove_lent(session);
+            return was_lent || was_here;
         }
+        Self::has_broken_off();
         session.mark_not_resumable();
         self.callbacks.remove_session(self.context, session);
-        resident.is_some()
+        was_here
+    }
+
+    /// Removes a session from the shared store too, unless it is only its connection that broke off.
+    fn removed_for_all(&self, session: &Session) -> bool {
+        !Self::is_breaking_off(session) && self.unshare(session)
     }
 
     /// libssl removed a session by itself, and has marked it: takes it out here and tells the application.
@@ -72,16 +87,18 @@ impl SessionCache {
             return;
         }
         let resident = self.store.take(&Self::key_of(session));
+        self.removed_for_all(session);
+        Self::has_broken_off();
         Self::assert_unlocked();
         self.callbacks.remove_session(self.context, session);
         drop(resident);
     }
 
-    /// Puts a session that is cached under `from` under `to` and at its expiry of now, if it is cached here.
-    pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) {
+    /// Puts a session that is cached under `from` under `to` and at its expiry of now; whether it is cached here.
+    pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) -> bool {
         let placed = self.store.place(from, to, session, Self::expiry_of(session));
         Self::assert_unlocked();
-        drop(placed);
+        !matches!(placed, Placed::NotHere)
     }
 
     /// SSL_CTX_sess_set_remove_cb

@@ -101,7 +101,7 @@ impl SessionCache {
 
     /// The automatic flush as a connection is made. We are not told of every handshake that finishes: libssl resumes by
     /// ticket, and as a client, without a word. So the 256th connection is looked for here as well.
-    pub fn flush_with_connection(&self, now: i64) {
+    pub(super) fn flush_with_connection(&self, now: i64) {
         let is_due = |role| self.is_new_turn(role) && self.flushes_for(role);
         let due = [Role::Client, Role::Server].map(is_due);
         self.flush_automatically(due.contains(&true), now);

@@ -9,12 +9,23 @@ impl SessionCache {
     /// A handshake of a role whose sessions are cached made a session that can be. It is stored unless
     /// NO_INTERNAL_STORE, then the application is told, then the automatic flush has its turn.
     pub fn negotiated(&self, connection: Connection, session: &Session, now: i64) {
-        if !self.mode().has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection) {
-            self.add(session, now);
+        let role = Role::of(connection.is_server());
+        if !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection) {
+            self.keep(session, now);
+            if Self::is_looked_up(connection) {
+                self.share(session, || connection.client_authentication());
+            }
         }
         Self::assert_unlocked();
-        self.callbacks.new_session(connection, session);
-        self.flush_with_session(Role::of(connection.is_server()), now);
+        if self.mode().caches(role) {
+            self.callbacks.new_session(connection, session);
+        }
+        self.flush_with_session(role, now);
+    }
+
+    /// Whether a client can come back with an id that is searched for.
+    fn is_looked_up(connection: Connection) -> bool {
+        connection.is_server() && (!connection.is_tls13_server() || connection.has_stateful_tickets())
     }
 
     /// A TLS 1.3 server's stateless ticket carries the session itself and is never looked up. It is stored, as in

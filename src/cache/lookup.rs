@@ -9,6 +9,16 @@ use crate::handle::{Connection, Session};
 use crate::store::Key;
 use crate::types::TLS1_3_VERSION;
 
+/// What a client offers.
+pub(super) struct Offer<'a> {
+    pub(super) connection: Connection<'a>,
+    pub(super) version: i32,
+    pub(super) id: &'a [u8],
+    /// It may be used once only.
+    pub(super) once: bool,
+    pub(super) now: i64,
+}
+
 impl SessionCache {
     /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
     /// flush has its turn here; in TLS 1.3 each handshake makes a session.
@@ -26,30 +36,33 @@ impl SessionCache {
     /// good is for the handshake to judge.
     pub(super) fn look_up(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> Option<Session> {
         let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
-        let key = Key::new(version, id);
-        self.search(&key, once).or_else(|| self.ask_application(connection, id, once, now))
+        let offer = Offer { connection, version, id, once, now };
+        self.search(&offer).or_else(|| self.ask_application(&offer))
     }
 
-    fn search(&self, key: &Key, once: bool) -> Option<Session> {
-        if self.mode().has(Mode::NO_INTERNAL_LOOKUP) {
-            return None;
-        }
-        let found = if once { self.store.take(key) } else { self.store.get(key) };
+    fn search(&self, offer: &Offer) -> Option<Session> {
+        let key = Key::new(offer.version, offer.id);
+        let found = match self.shared() {
+            Some(sharing) => self.search_shared(sharing, &key, offer),
+            None if self.mode().has(Mode::NO_INTERNAL_LOOKUP) => return None,
+            None if offer.once => self.store.take(&key),
+            None => self.store.get(&key),
+        };
         match found {
             None => {
                 self.counters.misses.increment();
                 None
             }
-            Some(session) if once => self.lend(session),
+            Some(session) if offer.once => self.lend(session),
             found => found,
         }
     }
 
     /// The external cache. What it gives is copied in unless NO_INTERNAL_STORE; a session that has been marked counts
     /// as not given, and is not counted either.
-    fn ask_application(&self, connection: Connection, id: &[u8], once: bool, now: i64) -> Option<Session> {
+    fn ask_application(&self, offer: &Offer) -> Option<Session> {
         Self::assert_unlocked();
-        let session = self.callbacks.get_session(connection, id)?;
+        let session = self.callbacks.get_session(offer.connection, offer.id)?;
         if !session.is_resumable() && !session.id().is_empty() {
             return None;
         }
@@ -57,8 +70,8 @@ impl SessionCache {
         if self.mode().has(Mode::NO_INTERNAL_STORE) {
             return Some(session);
         }
-        self.add(&session, now);
-        if once {
+        self.add(&session, offer.now);
+        if offer.once {
             // Stored, it may be used: but only by who takes it out again. OpenSSL, too, resumes it once.
             return self.store.take(&Self::key_of(&session)).and_then(|session| self.lend(session));
         }

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::SessionCache;
+use super::sharing::Identity;
 use crate::handle::{self, Session};
 use crate::store::Key;
 
@@ -70,14 +71,18 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
         return change();
     }
     let from = places_of(session);
+    let before = Identity::of(session);
     let changed = change();
     if changed {
         let to = places_of(session).own;
         let listed = lock().caches();
         for cache in &listed {
-            cache.place(&from.own, &to, session);
-            if let Some(shared) = from.shared {
-                cache.place(&shared, &to, session);
+            let mut was_here = cache.place(&from.own, &to, session);
+            if let Some(common) = from.common {
+                was_here |= cache.place(&common, &to, session);
+            }
+            if was_here && let Some(before) = &before {
+                cache.share_again(before, session);
             }
         }
     }
@@ -87,7 +92,7 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
 /// The keys under which a session may stand.
 struct Places {
     own: Key,
-    shared: Option<Key>,
+    common: Option<Key>,
 }
 
 /// A session whose id was taken away keeps a place of its own: HAProxy blanks the id of a session for as long as it
@@ -96,11 +101,11 @@ struct Places {
 fn places_of(session: &Session) -> Places {
     let by_id = SessionCache::key_of(session);
     if !session.id().is_empty() {
-        return Places { own: by_id, shared: None };
+        return Places { own: by_id, common: None };
     }
     // No protocol version is negative, so no id's key is like this.
     let address = session.as_ptr().addr().to_ne_bytes();
-    Places { own: Key::new(-1, &address), shared: Some(by_id) }
+    Places { own: Key::new(-1, &address), common: Some(by_id) }
 }
 
 /// SSL_SESSION_set_time(3).

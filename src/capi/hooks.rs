@@ -63,8 +63,18 @@ unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION
 }
 
 impl Attachment for SessionCache {
-    fn connection_is_made(&self) {
-        self.flush_with_connection(clock::now());
+    unsafe fn connection_is_made(&self, ssl: *mut SSL) {
+        // SAFETY: the connection that tells.
+        if let Some(connection) = unsafe { connection(ssl) } {
+            SessionCache::connection_is_made(self, connection, clock::now());
+        }
+    }
+
+    unsafe fn connection_is_going(&self, ssl: *mut SSL) {
+        // SAFETY: the connection that tells.
+        if let Some(connection) = unsafe { connection(ssl) } {
+            SessionCache::connection_is_going(self, connection);
+        }
     }
 
     fn context_is_going(&self) {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::context::downcast;
-use super::{Session, raw};
+use super::{ClientAuthentication, Session, raw};
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -80,6 +80,38 @@ impl<'a> Connection<'a> {
     fn options(self) -> u64 {
         // SAFETY: a live connection.
         unsafe { raw::SSL_get_options(self.as_ptr()) }
+    }
+
+    /// Turns stateless tickets off.
+    pub fn turn_tickets_off(self) {
+        if let Some(libssl) = libssl::of_object(self.as_ptr()) {
+            // SAFETY: a live connection.
+            unsafe { (libssl.functions.SSL_set_options)(self.as_ptr(), OP_NO_TICKET) };
+        }
+    }
+
+    /// What it asks of its client.
+    pub fn client_authentication(self) -> ClientAuthentication {
+        let Some(libssl) = libssl::of_object(self.as_ptr()) else { return ClientAuthentication::default() };
+        // SAFETY: a live connection, whose list stays as long as it is not changed.
+        unsafe {
+            let verify_mode = (libssl.functions.SSL_get_verify_mode)(self.as_ptr());
+            let names = || (libssl.functions.SSL_get_client_CA_list)(self.as_ptr());
+            ClientAuthentication::new(&libssl.functions, verify_mode, names)
+        }
+    }
+
+    /// The session of a connection that ends without having been shut down: libssl takes it for bad, and is about to
+    /// remove it (semantics 4.7, ssl_clear_bad_session).
+    pub fn session_breaking_off(self) -> Option<Session> {
+        let libssl = libssl::of_object(self.as_ptr())?;
+        // SAFETY: a live connection.
+        unsafe {
+            let shut_down = (libssl.functions.SSL_get_shutdown)(self.as_ptr()) & SSL_SENT_SHUTDOWN != 0;
+            let is_open = (libssl.functions.SSL_in_init)(self.as_ptr()) == 0
+                && (libssl.functions.SSL_in_before)(self.as_ptr()) == 0;
+            if shut_down || !is_open { None } else { self.session() }
+        }
     }
 
     /// The session it has now, borrowed.

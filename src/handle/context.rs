@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use super::{Session, Statistic, raw};
+use super::{Certificate, ClientAuthentication, Session, Statistic, raw};
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -107,6 +107,39 @@ impl<'a> Context<'a> {
     pub fn timeout(self) -> i64 {
         // SAFETY: a live context.
         unsafe { raw::SSL_CTX_get_timeout(self.as_ptr()) }
+    }
+}
+
+/// What a shared store has to know of it.
+impl Context<'_> {
+    /// Whether that is its certificate; None stands for none.
+    pub fn has_certificate(self, certificate: Option<&Certificate>) -> bool {
+        self.certificate_address() == certificate.map_or(ptr::null_mut(), Certificate::as_ptr)
+    }
+
+    /// Its certificate; of several the one that was set last.
+    pub fn certificate(self) -> Option<Certificate> {
+        let libssl = libssl::of_object(self.as_ptr())?;
+        // SAFETY: the certificate of a live context.
+        unsafe { Certificate::up_ref(&libssl.functions, self.certificate_address()) }
+    }
+
+    fn certificate_address(self) -> *mut X509 {
+        libssl::of_object(self.as_ptr()).map_or(ptr::null_mut(), |libssl| {
+            // SAFETY: a live context.
+            unsafe { (libssl.functions.SSL_CTX_get0_certificate)(self.as_ptr()) }
+        })
+    }
+
+    /// What it asks of its clients.
+    pub fn client_authentication(self) -> ClientAuthentication {
+        let Some(libssl) = libssl::of_object(self.as_ptr()) else { return ClientAuthentication::default() };
+        // SAFETY: a live context, whose list stays as long as it is not changed.
+        unsafe {
+            let verify_mode = (libssl.functions.SSL_CTX_get_verify_mode)(self.as_ptr());
+            let names = || (libssl.functions.SSL_CTX_get_client_CA_list)(self.as_ptr());
+            ClientAuthentication::new(&libssl.functions, verify_mode, names)
+        }
     }
 }
 

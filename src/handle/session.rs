@@ -6,6 +6,8 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
+use zeroize::Zeroizing;
+
 use super::raw;
 use crate::types::*;
 use crate::{libssl, native};
@@ -117,6 +119,39 @@ impl Session {
     pub fn is_resumable(&self) -> bool {
         // SAFETY: a live session.
         unsafe { raw::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
+    }
+
+    /// The session's bytes, by which another process can make it: DER, as i2d_SSL_SESSION(3) has it. None alone, or if no
+    /// memory is left.
+    pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let libssl = libssl::of_object(self.as_ptr())?;
+        // SAFETY: a live session.
+        unsafe { libssl::encoding::of_session(&libssl.functions, self.as_ptr()) }
+    }
+
+    /// The session of those bytes; None if they are of none.
+    pub fn decode(bytes: &[u8]) -> Option<Session> {
+        let libssl = libssl::in_process()?;
+        // SAFETY: a session made just now, with a reference for us.
+        unsafe { Session::adopt(libssl::encoding::to_session(&libssl.functions, bytes)) }
+    }
+
+    /// The first 48 bytes of the master secret, or of what TLS 1.3 has in its place; fewer if it is shorter.
+    pub fn secret(&self) -> Zeroizing<Vec<u8>> {
+        let mut secret = Zeroizing::new(vec![0; 48]);
+        let length = libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
+            // SAFETY: a live session and a place for so many bytes.
+            unsafe { (libssl.functions.SSL_SESSION_get_master_key)(self.as_ptr(), secret.as_mut_ptr(), secret.len()) }
+        });
+        secret.truncate(length);
+        secret
+    }
+
+    /// Whether the application keeps data of its own at the session, which is not among its bytes. It is looked for under
+    /// the first few indexes; hardly a program reserves more than one.
+    pub fn has_application_data(&self) -> bool {
+        // SAFETY: a live session; OpenSSL answers NULL for an index that nobody reserved.
+        (0..8).any(|index| !unsafe { raw::SSL_SESSION_get_ex_data(self.as_ptr(), index) }.is_null())
     }
 
     /// Marks the session: connections that still hold it do not offer it again.

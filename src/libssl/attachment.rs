@@ -42,8 +42,12 @@ fn reserve_indexes<T: Attachment>(functions: &Functions) -> Option<Indexes> {
         unsafe { (functions.CRYPTO_get_ex_new_index)(class, 0, ptr::null_mut(), new, dup, free) }
     };
     let context = reserve(CLASS_SSL_CTX, None, None, Some(context_freed::<T> as ExDataFree));
-    let connection =
-        reserve(CLASS_SSL, Some(connection_made::<T> as ExDataNew), Some(connection_copied as ExDataDup), None);
+    let connection = reserve(
+        CLASS_SSL,
+        Some(connection_made::<T> as ExDataNew),
+        Some(connection_copied as ExDataDup),
+        Some(connection_freed::<T> as ExDataFree),
+    );
     (context > 0 && connection > 0).then_some(Indexes { context, connection, of: TypeId::of::<T>() })
 }
 
@@ -128,7 +132,25 @@ unsafe extern "C" fn connection_made<T: Attachment>(
         let state = (libssl.functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
         if let Some(attached) = state.cast::<T>().as_ref() {
             (libssl.functions.SSL_set_ex_data)(ssl, index, state);
-            guard((), || attached.connection_is_made());
+            guard((), || attached.connection_is_made(ssl));
+        }
+    }
+}
+
+/// SSL ex_data free callback: runs inside SSL_free, before that removes the session of a connection that was not shut
+/// down.
+unsafe extern "C" fn connection_freed<T: Attachment>(
+    ssl: *mut c_void,
+    state: *mut c_void,
+    _ex_data: *mut CRYPTO_EX_DATA,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) {
+    // SAFETY: `connection_made` put the state there, of a context that the SSL still holds; and the SSL is whole.
+    unsafe {
+        if let Some(attached) = state.cast::<T>().as_ref() {
+            guard((), || attached.connection_is_going(ssl.cast()));
         }
     }
 }

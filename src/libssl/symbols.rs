@@ -69,6 +69,9 @@ functions! {
     fn SSL_CTX_set_session_id_context(*mut SSL_CTX, *const c_uchar, c_uint) -> c_int;
     fn SSL_CTX_set_ex_data(*mut SSL_CTX, c_int, *mut c_void) -> c_int;
     fn SSL_CTX_get_ex_data(*const SSL_CTX, c_int) -> *mut c_void;
+    fn SSL_CTX_get0_certificate(*const SSL_CTX) -> *mut X509;
+    fn SSL_CTX_get_verify_mode(*const SSL_CTX) -> c_int;
+    fn SSL_CTX_get_client_CA_list(*const SSL_CTX) -> *mut stack_st_X509_NAME;
 
     fn SSL_new(*mut SSL_CTX) -> *mut SSL;
     fn SSL_up_ref(*mut SSL) -> c_int;
@@ -87,7 +90,12 @@ functions! {
     fn SSL_set_session_id_context(*mut SSL, *const c_uchar, c_uint) -> c_int;
     fn SSL_has_matching_session_id(*const SSL, *const c_uchar, c_uint) -> c_int;
     fn SSL_version(*const SSL) -> c_int;
+    fn SSL_in_init(*const SSL) -> c_int;
+    fn SSL_in_before(*const SSL) -> c_int;
+    fn SSL_get_verify_mode(*const SSL) -> c_int;
+    fn SSL_get_client_CA_list(*const SSL) -> *mut stack_st_X509_NAME;
     fn SSL_get_options(*const SSL) -> u64;
+    fn SSL_set_options(*mut SSL, u64) -> u64;
     fn SSL_get_max_early_data(*const SSL) -> u32;
     fn SSL_set_ex_data(*mut SSL, c_int, *mut c_void) -> c_int;
     fn SSL_get_ex_data(*const SSL, c_int) -> *mut c_void;
@@ -109,11 +117,24 @@ functions! {
     fn SSL_SESSION_is_resumable(*const SSL_SESSION) -> c_int;
     fn SSL_SESSION_set_ex_data(*mut SSL_SESSION, c_int, *mut c_void) -> c_int;
     fn SSL_SESSION_get_ex_data(*const SSL_SESSION, c_int) -> *mut c_void;
+    fn SSL_SESSION_get_master_key(*const SSL_SESSION, *mut c_uchar, usize) -> usize;
+    fn i2d_SSL_SESSION(*const SSL_SESSION, *mut *mut c_uchar) -> c_int;
+    fn d2i_SSL_SESSION(*mut *mut SSL_SESSION, *mut *const c_uchar, c_long) -> *mut SSL_SESSION;
+
+    fn X509_up_ref(*mut X509) -> c_int;
+    fn X509_free(*mut X509);
+    fn i2d_X509(*const X509, *mut *mut c_uchar) -> c_int;
+    fn i2d_X509_NAME(*const X509_NAME, *mut *mut c_uchar) -> c_int;
+    fn OPENSSL_sk_num(*const stack_st_X509_NAME) -> c_int;
+    fn OPENSSL_sk_value(*const stack_st_X509_NAME, c_int) -> *mut X509_NAME;
 
     fn CRYPTO_get_ex_new_index(
         c_int, c_long, *mut c_void, Option<ExDataNew>, Option<ExDataDup>, Option<ExDataFree>,
     ) -> c_int;
     fn CRYPTO_get_ex_data(*const CRYPTO_EX_DATA, c_int) -> *mut c_void;
+    fn CRYPTO_clear_free(*mut c_void, usize, *const c_char, c_int);
+    fn ERR_set_mark() -> c_int;
+    fn ERR_pop_to_mark() -> c_int;
     fn ERR_new();
     fn ERR_set_debug(*const c_char, c_int, *const c_char);
     fn ERR_set_error(c_int, c_int, *const c_char);

@@ -55,6 +55,12 @@ impl Expiry {
         self.0
     }
 
+    /// The second since 1970, as 32 bits have it: 0 for all before, all ones for all after, which is for ever.
+    pub(super) const fn second(self) -> u32 {
+        let since = self.0.saturating_sub(START.unsigned_abs() as u64);
+        if since < u32::MAX as u64 { since as u32 } else { u32::MAX }
+    }
+
     pub(super) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
@@ -83,6 +89,15 @@ mod tests {
         assert!(!latest.is_over(i64::MAX));
         assert!(Expiry::new(i64::MAX - 1, 0).is_over(i64::MAX));
         assert_eq!(Expiry::new(i64::MAX, i64::MAX), Expiry::NEVER);
+    }
+
+    #[test]
+    fn in_32_bits_it_is_the_second_since_1970() {
+        assert_eq!(Expiry::new(1_700_000_000, 300).second(), 1_700_000_300);
+        assert_eq!((Expiry::new(5, -10).second(), Expiry::new(0, i64::MIN).second()), (0, 0));
+        assert_eq!(Expiry::new(i64::from(u32::MAX), -1).second(), u32::MAX - 1);
+        let never = [Expiry::new(i64::from(u32::MAX), 0), Expiry::new(-1, 0), Expiry::new(i64::MAX, 1), Expiry::NEVER];
+        assert_eq!(never.map(Expiry::second), [u32::MAX; 4]);
     }
 
     #[test]

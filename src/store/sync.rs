@@ -100,10 +100,10 @@ shuttle::thread_local! {
 }
 
 /// One of the locks that this thread holds.
-struct Count;
+pub(super) struct Count;
 
 impl Count {
-    fn up() -> Self {
+    pub(super) fn up() -> Self {
         // A thread that is ending has no count any more: then nothing is asserted.
         #[cfg(debug_assertions)]
         let _ = HELD.try_with(|held| held.set(held.get() + 1));

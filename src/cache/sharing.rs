@@ -1,0 +1,332 @@
+//! The shared store, as one SSL_CTX's cache uses it.
+//!
+//! ```text
+//!   new session, SSL_CTX_add_session ─► memory store (live)
+//!                                    └► encode ─────────────► shared store (bytes) ◄─► other processes
+//!
+//!   lookup ─► memory store ─ found ─► does its record still stand? ─ yes ─► that one
+//!                          └ not ───► record ─► decode ─► memory store ─► that one
+//! ```
+//! So the memory store is the front of live sessions: what has been decoded here is not decoded again, and what other
+//! processes removed is not found here either. Its size, its order and its callbacks stay as they are: of the sessions that
+//! are alive in this process.
+//!
+//! **What removes a session for all processes:** SSL_CTX_remove_session, a fatal alert, and its end in time. **What does
+//! not:** leaving the memory store because that is full or flushed, SSL_CTX_free, and a connection that ends without
+//! SSL_shutdown. Those are one process's affairs: workers come and go, and Redis and Python close all connections so.
+//!
+//! **Who shares with whom.** A session is found by SSL_CTXs of the same certificate, for connections that ask the same of
+//! their clients (CVE-2025-23419). That its session id context is the connection's own, libssl checks when it has it, as it
+//! does with its own cache: a connection's cannot be asked for.
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use sha2::{Digest, Sha256};
+
+use super::lookup::Offer;
+use super::{Mode, Role, SessionCache};
+use crate::handle::{self, Certificate, ClientAuthentication, Connection, Context, Session};
+use crate::settings::{self, Attach, Store, Tickets};
+use crate::store::shared::Keys;
+use crate::store::{Found, Key, Mark, Name, Scope, Shared};
+
+/// What a cache knows of the shared store.
+pub(super) struct Sharing {
+    store: &'static Shared,
+    attach: Attach,
+    /// The application keeps data of its own at its sessions, which other processes could not give back.
+    left_alone: AtomicBool,
+    /// The scope of the certificate that the context had last.
+    scope: Mutex<Option<(Option<Certificate>, Scope)>>,
+}
+
+/// The store of this process, made at the first attachment: before a server forks, changes its root, or gives up its
+/// rights. None if there is to be none, or it cannot be had: that is said once.
+fn store() -> Option<&'static Shared> {
+    static STORE: OnceLock<Option<Shared>> = OnceLock::new();
+    if let Some(store) = STORE.get() {
+        return store.as_ref();
+    }
+    // Made outside the cell: a process that forks meanwhile would leave it shut in the child for ever.
+    let opened = open();
+    let (store, refused) = match opened {
+        Ok(store) => (store, None),
+        Err(why) => (None, Some(why)),
+    };
+    if STORE.set(store).is_ok()
+        && let Some(why) = refused
+    {
+        settings::complain(&format!("SSLSESSION_STORE: {why}; sessions stay in each process's memory"));
+    }
+    STORE.get()?.as_ref()
+}
+
+/// The store that the settings ask for, or why it cannot be had.
+fn open() -> Result<Option<Shared>, String> {
+    let Store::Shared(wanted) = &settings::get().store else { return Ok(None) };
+    if handle::stands_alone() {
+        return Err("without a libssl, sessions cannot be turned into bytes".to_owned());
+    }
+    let store = match &wanted.path {
+        None => Shared::anonymous(wanted.size)?,
+        Some(path) => {
+            let keys = keys(path)?;
+            Shared::named(path, wanted.size, &keys).map_err(|why| format!("{} {why}", path.display()))?
+        }
+    };
+    Ok(Some(store))
+}
+
+/// The keys of a named store. One in memory may have its key beside it: who can read that can read the server's memory too.
+fn keys(path: &Path) -> Result<Keys, String> {
+    match &settings::get().key_file {
+        Some(file) => Keys::read(file),
+        None if path.starts_with("/dev/shm") => Keys::beside(path),
+        None => Err(format!("{} is on a disk, and a store there needs SSLSESSION_KEY_FILE", path.display())),
+    }
+}
+
+impl Sharing {
+    /// For a new cache; None without a shared store.
+    pub(super) fn new() -> Option<Box<Sharing>> {
+        let store = store()?;
+        let left_alone = AtomicBool::new(false);
+        Some(Box::new(Sharing { store, attach: settings::get().attach, left_alone, scope: Mutex::new(None) }))
+    }
+
+    /// The digest of the context's certificate, under which it finds sessions and others of its kind do.
+    fn scope(&self, context: Context) -> Scope {
+        // Never waited for: a fork may leave it locked, and then each lookup works the digest out.
+        if let Ok(last) = self.scope.try_lock()
+            && let Some((certificate, scope)) = &*last
+            && context.has_certificate(certificate.as_ref())
+        {
+            return *scope;
+        }
+        let certificate = context.certificate();
+        let bytes = certificate.as_ref().and_then(Certificate::encode);
+        let scope = digest(&[bytes.as_ref().map_or(&[], |bytes| &bytes[..])]);
+        let now_last = Some((certificate, scope));
+        // What it held is freed after it is unlocked.
+        let before = self.scope.try_lock().ok().and_then(|mut last| std::mem::replace(&mut *last, now_last));
+        drop(before);
+        scope
+    }
+
+    fn mark(&self, session: &Session) -> Mark {
+        self.store.mark(&session.secret(), SessionCache::expiry_of(session))
+    }
+}
+
+/// The first 16 bytes of the SHA-256 of parts that are told apart by their lengths.
+fn digest(parts: &[&[u8]]) -> Scope {
+    let mut sha = Sha256::new();
+    for part in parts {
+        sha.update((part.len() as u64).to_le_bytes());
+        sha.update(part);
+    }
+    let digest: [u8; 32] = sha.finalize().into();
+    std::array::from_fn(|at| digest[at])
+}
+
+/// What is asked of a client, as a number; 0 for nothing.
+fn policy(asked: &ClientAuthentication) -> u64 {
+    if asked.verify_mode == 0 {
+        return 0;
+    }
+    let mode = asked.verify_mode.to_le_bytes();
+    let names = asked.authorities.iter().map(|name| name.as_ref().map_or(&[][..], |name| &name[..]));
+    let parts: Vec<&[u8]> = std::iter::once(&mode[..]).chain(names).collect();
+    let digest = digest(&parts);
+    // Never what stands for nothing.
+    u64::from_le_bytes(std::array::from_fn(|at| digest[at])) | 1
+}
+
+/// What a session is found by in the shared store, before it changes.
+pub(super) struct Identity {
+    version: i32,
+    id: Vec<u8>,
+}
+
+impl Identity {
+    /// Of a session, if there is a shared store.
+    pub(super) fn of(session: &Session) -> Option<Identity> {
+        store().map(|_| Identity { version: session.version(), id: session.id().to_vec() })
+    }
+}
+
+impl SessionCache {
+    /// The shared store, if this cache is to use it now. By default contexts are left alone that do not want OpenSSL to
+    /// keep a server's sessions, and those that have a cache of their own.
+    pub(super) fn shared(&self) -> Option<&Sharing> {
+        let sharing = self.sharing.as_deref()?;
+        let mode = self.mode();
+        let wanted = match sharing.attach {
+            Attach::All => true,
+            Attach::Default => {
+                mode.caches(Role::Server)
+                    && !mode.has(Mode::NO_INTERNAL_LOOKUP | Mode::NO_INTERNAL_STORE)
+                    && self.callbacks.get.get().is_none()
+            }
+        };
+        (wanted && !sharing.left_alone.load(Ordering::Relaxed)).then_some(sharing)
+    }
+
+    /// The mode that is in force for a role: with SSLSESSION_ATTACH=all every server keeps its sessions here, whatever the
+    /// application has set.
+    pub(super) fn mode_for(&self, role: Role) -> Mode {
+        let all = role == Role::Server && self.takes_all();
+        let bits = self.mode().bits();
+        if all {
+            Mode::new((bits | Mode::SERVER) & !(Mode::NO_INTERNAL_LOOKUP | Mode::NO_INTERNAL_STORE))
+        } else {
+            self.mode()
+        }
+    }
+
+    fn takes_all(&self) -> bool {
+        self.sharing.as_ref().is_some_and(|sharing| sharing.attach == Attach::All)
+    }
+
+    /// The mode that libssl itself is to have for what the application set.
+    pub(super) fn mode_for_libssl(&self, bits: u32) -> Mode {
+        Mode::new(if self.takes_all() { bits | Mode::SERVER } else { bits }).for_libssl()
+    }
+
+    /// A connection is being made: with SSLSESSION_TICKETS=stateful a server's has no stateless tickets, if its sessions are
+    /// cached here.
+    pub(super) fn prepare(&self, connection: Connection) {
+        if settings::get().tickets == Tickets::Stateful
+            && connection.is_server()
+            && self.mode_for(Role::Server).caches(Role::Server)
+            && (self.sharing.is_none() || self.shared().is_some())
+        {
+            connection.turn_tickets_off();
+        }
+    }
+
+    /// Stores a session for all processes, if this cache shares at all.
+    pub(super) fn share(&self, session: &Session, asked: impl FnOnce() -> ClientAuthentication) {
+        if let Some(sharing) = self.shared() {
+            self.store_record(sharing, session, policy(&asked()));
+        }
+    }
+
+    fn store_record(&self, sharing: &Sharing, session: &Session, policy: u64) {
+        if session.id().is_empty() || !session.is_resumable() {
+            return;
+        }
+        if session.has_application_data() {
+            sharing.left_alone.store(true, Ordering::Relaxed);
+            return;
+        }
+        if let Some(bytes) = session.encode() {
+            let scope = sharing.scope(self.context);
+            let name = Name { scope: &scope, policy, version: session.version(), id: session.id() };
+            sharing.store.insert(&name, sharing.mark(session), &bytes);
+        }
+    }
+
+    /// Removes a session for all processes; whether it was there.
+    pub(super) fn unshare(&self, session: &Session) -> bool {
+        self.shared().is_some_and(|sharing| {
+            let scope = sharing.scope(self.context);
+            let name = Name { scope: &scope, policy: 0, version: session.version(), id: session.id() };
+            sharing.store.remove(&name)
+        })
+    }
+
+    /// A session that is cached here was changed: its record follows.
+    pub(super) fn share_again(&self, before: &Identity, session: &Session) {
+        let Some(sharing) = self.shared() else { return };
+        let scope = sharing.scope(self.context);
+        let was = Name { scope: &scope, policy: 0, version: before.version, id: &before.id };
+        if let Some(policy) = sharing.store.policy(&was) {
+            if before.version != session.version() || before.id != session.id() {
+                sharing.store.remove(&was);
+            }
+            self.store_record(sharing, session, policy);
+        }
+    }
+
+    /// Whether the shared store has a session of that version and id, whatever its connection asked for.
+    pub(super) fn is_shared(&self, version: i32, id: &[u8]) -> bool {
+        self.shared().is_some_and(|sharing| {
+            let scope = sharing.scope(self.context);
+            sharing.store.policy(&Name { scope: &scope, policy: 0, version, id }).is_some()
+        })
+    }
+
+    /// The session that a client offers: the live one if its record stands, else one made of the record.
+    pub(super) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Option<Session> {
+        let scope = sharing.scope(self.context);
+        let policy = policy(&offer.connection.client_authentication());
+        let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
+        let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
+        Self::assert_unlocked();
+        let found = if offer.once {
+            sharing.store.take(&name, offer.now)
+        } else {
+            sharing.store.find(&name, resident.as_ref().map(|session| sharing.mark(session)), offer.now)
+        };
+        match found {
+            Found::Standing => resident,
+            Found::Record(bytes) => {
+                let session = Session::decode(&bytes)?;
+                if session.version() != offer.version || session.id() != offer.id {
+                    return None;
+                }
+                if !offer.once {
+                    self.keep(&session, offer.now);
+                }
+                Some(session)
+            }
+            Found::Missing => {
+                self.has_left_elsewhere(key, resident);
+                None
+            }
+            Found::OutOfReach => None,
+        }
+    }
+
+    /// A session that is alive here has no record any more: it was removed, or pushed out, by another process.
+    fn has_left_elsewhere(&self, key: &Key, resident: Option<Session>) {
+        let Some(session) = resident else { return };
+        let taken = self.store.take(key);
+        self.start_leaving(1);
+        self.leave(&session);
+        drop(taken);
+    }
+}
+
+thread_local! {
+    /// The session, by address, that libssl is about to remove because its connection ends without SSL_shutdown.
+    static BREAKING_OFF: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A connection that breaks off tells its own process that the session is bad, and no other.
+impl SessionCache {
+    /// A connection is being freed.
+    pub fn connection_is_going(&self, connection: Connection) {
+        if self.sharing.is_none() {
+            return;
+        }
+        if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
+            let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
+        }
+    }
+
+    /// Whether this thread is inside SSL_free, which takes that session for bad.
+    pub(super) fn is_breaking_off(session: &Session) -> bool {
+        BREAKING_OFF.try_with(Cell::get) == Ok(session.as_ptr().addr())
+    }
+
+    /// It has been removed.
+    pub(super) fn has_broken_off() {
+        let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
+    }
+}

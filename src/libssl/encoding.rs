@@ -1,0 +1,78 @@
+//! Objects as bytes: the DER that libssl itself reads and writes.
+
+use std::ffi::{c_int, c_long, c_uchar};
+use std::ptr;
+
+use zeroize::Zeroizing;
+
+use super::Functions;
+use crate::types::*;
+
+/// The bytes of a session, secrets and all; None if it has none, or no memory is left.
+///
+/// # Safety
+/// `session` must be a live SSL_SESSION of this libssl.
+pub unsafe fn of_session(functions: &Functions, session: *const SSL_SESSION) -> Option<Zeroizing<Vec<u8>>> {
+    // SAFETY: by the caller's promise.
+    unsafe { encode(functions, |place| (functions.i2d_SSL_SESSION)(session, place)) }
+}
+
+/// The bytes of a certificate; None if no memory is left.
+///
+/// # Safety
+/// `certificate` must be a live X509 of this libssl.
+pub unsafe fn of_certificate(functions: &Functions, certificate: *const X509) -> Option<Zeroizing<Vec<u8>>> {
+    // SAFETY: by the caller's promise.
+    unsafe { encode(functions, |place| (functions.i2d_X509)(certificate, place)) }
+}
+
+/// The bytes of each name in a list; None for a name that has none.
+///
+/// # Safety
+/// `names` must be NULL or a list of this libssl that nobody changes.
+pub unsafe fn of_names(functions: &Functions, names: *const stack_st_X509_NAME) -> Vec<Option<Zeroizing<Vec<u8>>>> {
+    // SAFETY: by the caller's promise. OpenSSL counts -1 in no list.
+    let number = unsafe { (functions.OPENSSL_sk_num)(names) };
+    let name_of = |at| {
+        // SAFETY: a name of the list.
+        unsafe {
+            let name = (functions.OPENSSL_sk_value)(names, at);
+            encode(functions, |place| (functions.i2d_X509_NAME)(name, place))
+        }
+    };
+    (0..number).map(name_of).collect()
+}
+
+/// A session made of those bytes, with one reference; NULL if they are of none.
+///
+/// # Safety
+/// None but that the functions are a libssl's.
+pub unsafe fn to_session(functions: &Functions, bytes: &[u8]) -> *mut SSL_SESSION {
+    let Ok(length) = c_long::try_from(bytes.len()) else { return ptr::null_mut() };
+    let mut place = bytes.as_ptr();
+    // SAFETY: as many bytes as `length` says. What is wrong with them is ours to know, not the application's, which
+    // may look at its error stack later.
+    unsafe {
+        (functions.ERR_set_mark)();
+        let session = (functions.d2i_SSL_SESSION)(ptr::null_mut(), &mut place, length);
+        (functions.ERR_pop_to_mark)();
+        session
+    }
+}
+
+/// What one of libssl's i2d functions writes into memory that it allocates. That is wiped as it is freed.
+unsafe fn encode(functions: &Functions, i2d: impl FnOnce(*mut *mut c_uchar) -> c_int) -> Option<Zeroizing<Vec<u8>>> {
+    let mut place = ptr::null_mut();
+    // SAFETY: an i2d function allocates where it finds NULL, and says how many bytes it wrote there.
+    unsafe {
+        (functions.ERR_set_mark)();
+        let length = usize::try_from(i2d(&mut place)).unwrap_or(0);
+        (functions.ERR_pop_to_mark)();
+        if place.is_null() || length == 0 {
+            return None;
+        }
+        let bytes = std::slice::from_raw_parts(place, length).to_vec();
+        (functions.CRYPTO_clear_free)(place.cast(), length, ptr::null(), 0);
+        Some(Zeroizing::new(bytes))
+    }
+}

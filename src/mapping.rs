@@ -1,0 +1,107 @@
+//! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own.
+
+mod lock;
+mod shape;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::ptr::{self, NonNull};
+
+pub use lock::{AVOIDED, Locked, Refused, monotonic};
+pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
+
+use lock::Head;
+use shape::HEADER;
+
+/// A mapping of one shape, until it is dropped.
+pub struct Mapping {
+    start: NonNull<u8>,
+    shape: Shape,
+}
+
+// SAFETY: memory that is reached under locks only.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Memory of zeros that this process shares with those it forks.
+    pub fn anonymous(shape: Shape) -> io::Result<Mapping> {
+        Mapping::new(shape, libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)
+    }
+
+    /// The memory of a file, of at least the shape's size.
+    pub fn of_file(shape: Shape, file: &File) -> io::Result<Mapping> {
+        Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
+    }
+
+    fn new(shape: Shape, flags: i32, file: i32) -> io::Result<Mapping> {
+        // SAFETY: a new mapping, at an address of the kernel's choice.
+        let start = unsafe { libc::mmap(ptr::null_mut(), shape.size, PROTECTION, flags, file, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the mapping made above. Whether its memory may be locked is for the process's limits to say.
+        unsafe {
+            libc::madvise(start, shape.size, libc::MADV_DONTDUMP);
+            libc::mlock2(start, shape.size, libc::MLOCK_ONFAULT);
+        }
+        let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
+        Ok(Mapping { start, shape })
+    }
+
+    /// The mapping's shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Makes the locks of all partitions. Nobody may be using the store.
+    pub fn make_locks(&self) {
+        (0..self.shape.partitions).for_each(|number| self.head(number).make());
+    }
+
+    /// The head of a partition.
+    pub fn head(&self, number: usize) -> &Head {
+        assert!(number < self.shape.partitions);
+        // SAFETY: within the mapping and aligned, as the shape has it; a Head may be of any bytes.
+        unsafe { self.start.add(self.shape.partition(number)).cast().as_ref() }
+    }
+
+    /// Takes a partition's lock: see [`Head::lock`].
+    pub fn lock(&self, number: usize, may_wait: impl FnOnce() -> bool) -> Result<Locked<'_>, Refused> {
+        let head = self.head(number);
+        let body = self.shape.body(number);
+        // SAFETY: within the mapping, and beside all other bodies. Only through its lock is it reached.
+        unsafe {
+            let body = NonNull::slice_from_raw_parts(self.start.add(body.start), body.len());
+            head.lock(body, may_wait)
+        }
+    }
+}
+
+const PROTECTION: i32 = libc::PROT_READ | libc::PROT_WRITE;
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `new`, and nothing that borrows from it is left.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.shape.size) };
+    }
+}
+
+/// Takes the room for a file of `size` bytes now: memory of a file for which there is none kills who touches it.
+pub fn reserve(file: &File, size: usize) -> io::Result<()> {
+    // SAFETY: an open file.
+    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size as libc::off_t) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// The user as whom this process makes files.
+pub fn user() -> u32 {
+    // SAFETY: takes nothing, and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+const _: () = assert!(HEADER.is_multiple_of(align_of::<Head>()));

@@ -1,0 +1,86 @@
+//! The sizes of a shared store's parts, all of them following from one: that of the mapping.
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+/// The smallest store: one partition.
+pub const SMALLEST: usize = 64 << 10;
+
+/// The largest store.
+pub const LARGEST: usize = 32 << 30;
+
+/// The head of the mapping: one page.
+pub const HEADER: usize = 4096;
+
+/// The head of each partition: its lock and its counters.
+pub const HEAD: usize = 256;
+
+/// Offsets within a partition's ring count units of this many bytes.
+pub const UNIT: usize = 8;
+
+/// More partitions than processes at work, so that two seldom meet in one.
+const PARTITIONS: usize = 64;
+
+/// One is emptied within a fraction of a millisecond, under its lock. Offsets within it fit 32 bits.
+const LARGEST_PARTITION: usize = 4 << 20;
+
+/// Records that share a bucket are chained, so a bucket for each of the smallest is more than needed.
+const BYTES_PER_BUCKET: usize = 160;
+
+/// Where everything is in a mapping of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes of the whole mapping.
+    pub size: usize,
+    /// How many partitions there are.
+    pub partitions: usize,
+    /// How many buckets each has.
+    pub buckets: usize,
+    stride: usize,
+}
+
+impl Shape {
+    /// The parts of a mapping of `size` bytes; None if that is not between [`SMALLEST`] and [`LARGEST`].
+    pub fn of(size: usize) -> Option<Shape> {
+        if !(SMALLEST..=LARGEST).contains(&size) {
+            return None;
+        }
+        let partitions = (size / (4 * SMALLEST)).clamp(1, PARTITIONS).max(size / LARGEST_PARTITION);
+        // Whole cache lines: no two partitions share one.
+        let stride = (size - HEADER) / partitions / 64 * 64;
+        Some(Shape { size, partitions, buckets: (stride - HEAD) / BYTES_PER_BUCKET, stride })
+    }
+
+    /// Where partition `number` begins, with its head.
+    pub fn partition(&self, number: usize) -> usize {
+        HEADER + number * self.stride
+    }
+
+    /// The bytes of a partition that follow its head: ring state, buckets, records.
+    pub fn body(&self, number: usize) -> Range<usize> {
+        let start = self.partition(number);
+        start + HEAD..start + self.stride
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEADER, LARGEST, SMALLEST, Shape};
+
+    #[test]
+    fn the_parts_lie_side_by_side_within_the_mapping() {
+        for size in [SMALLEST, SMALLEST + 1, 1 << 20, 12_345_678, 64 << 20, 1 << 30, LARGEST] {
+            let shape = Shape::of(size).expect("a legal size");
+            assert_eq!(shape.partition(0), HEADER);
+            for number in 0..shape.partitions {
+                let body = shape.body(number);
+                assert_eq!(body.end, shape.partition(number + 1));
+                assert!(body.end <= size && shape.partition(number) % 64 == 0, "{shape:?}");
+                assert!(4 * shape.buckets < body.len() / 4 && body.len() / 8 < 1 << 30, "{shape:?}");
+            }
+            assert!(size - shape.partition(shape.partitions) < 64 * shape.partitions, "little is left over: {shape:?}");
+        }
+        assert_eq!(Shape::of(64 << 20).map(|shape| shape.partitions), Some(64));
+        assert_eq!((Shape::of(SMALLEST - 1), Shape::of(LARGEST + 1), Shape::of(0)), (None, None, None));
+    }
+}

@@ -1,0 +1,219 @@
+//! The values of the variables, as pure functions. An error is a phrase that ends before a semicolon.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::{Attach, Shared, Store, Tickets};
+
+/// Where a store goes that is named without a slash: memory, and gone at the next boot.
+const MEMORY_FILES: &[u8] = b"/dev/shm/";
+
+/// SSLSESSION_STORE: `memory` or `shared[:NAME][,size=BYTES]`. NAME has no comma.
+pub fn store(value: &[u8]) -> Result<Store, String> {
+    let mut parts = value.split(|&byte| byte == b',');
+    let what = parts.next().unwrap_or_default();
+    match what.strip_prefix(b"shared") {
+        Some([]) => shared(None, parts),
+        Some([b':', name @ ..]) => shared(Some(file(name)?), parts),
+        _ if what != b"memory" => Err("unknown store".to_owned()),
+        _ if parts.next().is_some() => Err("\"memory\" takes no options".to_owned()),
+        _ => Ok(Store::Memory),
+    }
+}
+
+/// A shared store in that file, with the options that follow.
+fn shared<'a>(path: Option<PathBuf>, options: impl Iterator<Item = &'a [u8]>) -> Result<Store, String> {
+    let mut given = None;
+    for option in options {
+        let Some(bytes) = option.strip_prefix(b"size=") else {
+            return Err(format!("unknown option \"{}\"", String::from_utf8_lossy(option)));
+        };
+        if given.replace(size(bytes)?).is_some() {
+            return Err("the size is given twice".to_owned());
+        }
+    }
+    Ok(Store::Shared(Shared { path, size: given.unwrap_or(Shared::USUAL) }))
+}
+
+/// The file of a store's name: in memory if it is a plain name, else where its absolute path says.
+fn file(name: &[u8]) -> Result<PathBuf, String> {
+    if name.is_empty() {
+        return Err("the store has no name after the colon".to_owned());
+    }
+    if name.contains(&b'/') {
+        return absolute(name).map_err(|error| format!("the store's name is {error}"));
+    }
+    if matches!(name, b"." | b"..") {
+        return Err("the store's name is a directory".to_owned());
+    }
+    Ok(PathBuf::from(OsStr::from_bytes(&[MEMORY_FILES, name].concat())))
+}
+
+/// An absolute path that does not name a directory by its form alone.
+fn absolute(path: &[u8]) -> Result<PathBuf, String> {
+    if path.first() != Some(&b'/') {
+        return Err("not an absolute path".to_owned());
+    }
+    match path.rsplit(|&byte| byte == b'/').next() {
+        Some(b"" | b"." | b"..") => Err("a directory".to_owned()),
+        _ => Ok(PathBuf::from(OsStr::from_bytes(path))),
+    }
+}
+
+/// A number of bytes within the limits of a shared store: digits, then K, M, G (of 1024) or nothing.
+fn size(text: &[u8]) -> Result<usize, String> {
+    let (digits, shift) = match text {
+        [digits @ .., b'K' | b'k'] => (digits, 10),
+        [digits @ .., b'M' | b'm'] => (digits, 20),
+        [digits @ .., b'G' | b'g'] => (digits, 30),
+        digits => (digits, 0),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err("the size is no number of bytes, such as 64M".to_owned());
+    }
+    // Whatever is too long for the type is also too large.
+    let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(usize::MAX);
+    let bytes = number.checked_mul(1 << shift).unwrap_or(usize::MAX);
+    if bytes < Shared::SMALLEST {
+        return Err(format!("the size is less than {}K", Shared::SMALLEST >> 10));
+    }
+    if bytes > Shared::LARGEST {
+        return Err(format!("the size is more than {}G", Shared::LARGEST >> 30));
+    }
+    Ok(bytes)
+}
+
+/// SSLSESSION_ATTACH: `default` or `all`.
+pub fn attach(value: &[u8]) -> Result<Attach, String> {
+    match value {
+        b"default" => Ok(Attach::Default),
+        b"all" => Ok(Attach::All),
+        _ => Err("neither \"default\" nor \"all\"".to_owned()),
+    }
+}
+
+/// SSLSESSION_TICKETS: `stateful`.
+pub fn tickets(value: &[u8]) -> Result<Tickets, String> {
+    match value {
+        b"stateful" => Ok(Tickets::Stateful),
+        _ => Err("not \"stateful\"".to_owned()),
+    }
+}
+
+/// SSLSESSION_KEY_FILE: an absolute path, as the program may change its directory.
+pub fn key_file(value: &[u8]) -> Result<Option<PathBuf>, String> {
+    absolute(value).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn made(path: Option<&str>, size: usize) -> Result<Store, String> {
+        Ok(Store::Shared(Shared { path: path.map(PathBuf::from), size }))
+    }
+
+    fn refused(reason: &str) -> Result<Store, String> {
+        Err(reason.to_owned())
+    }
+
+    #[test]
+    fn stores() {
+        let usual = 64 * 1024 * 1024;
+        let no_number = "the size is no number of bytes, such as 64M";
+        let table = [
+            ("memory", Ok(Store::Memory)),
+            ("shared", made(None, usual)),
+            ("shared,size=1M", made(None, 1 << 20)),
+            ("shared:web", made(Some("/dev/shm/web"), usual)),
+            ("shared:...", made(Some("/dev/shm/..."), usual)),
+            ("shared:/var/lib/tls/store", made(Some("/var/lib/tls/store"), usual)),
+            ("shared:/a:b c,size=65536", made(Some("/a:b c"), 65536)),
+            ("shared:web,size=64K", made(Some("/dev/shm/web"), 64 << 10)),
+            ("shared:web,size=64k", made(Some("/dev/shm/web"), 64 << 10)),
+            ("shared,size=3m", made(None, 3 << 20)),
+            ("shared,size=32G", made(None, 32 << 30)),
+            ("shared,size=34359738368", made(None, 32 << 30)),
+            ("shared,size=0000000000000000000000065537", made(None, 65537)),
+            ("sharde", refused("unknown store")),
+            ("SHARED", refused("unknown store")),
+            ("shared2", refused("unknown store")),
+            (" shared", refused("unknown store")),
+            ("redis://localhost", refused("unknown store")),
+            (",", refused("unknown store")),
+            ("memory,size=1M", refused("\"memory\" takes no options")),
+            ("memory:web", refused("unknown store")),
+            ("shared:", refused("the store has no name after the colon")),
+            ("shared:,size=1M", refused("the store has no name after the colon")),
+            ("shared:.", refused("the store's name is a directory")),
+            ("shared:..", refused("the store's name is a directory")),
+            ("shared:../web", refused("the store's name is not an absolute path")),
+            ("shared:run/web", refused("the store's name is not an absolute path")),
+            ("shared:web/", refused("the store's name is not an absolute path")),
+            ("shared:/", refused("the store's name is a directory")),
+            ("shared:/run/", refused("the store's name is a directory")),
+            ("shared:/run/..", refused("the store's name is a directory")),
+            ("shared,", refused("unknown option \"\"")),
+            ("shared,64M", refused("unknown option \"64M\"")),
+            ("shared:web,Size=64M", refused("unknown option \"Size=64M\"")),
+            ("shared,size=64M,size=64M", refused("the size is given twice")),
+            ("shared,size=", refused(no_number)),
+            ("shared,size=M", refused(no_number)),
+            ("shared,size=64MB", refused(no_number)),
+            ("shared,size=64T", refused(no_number)),
+            ("shared,size=+64M", refused(no_number)),
+            ("shared,size=-64M", refused(no_number)),
+            ("shared,size=0x10000", refused(no_number)),
+            ("shared,size=1.5G", refused(no_number)),
+            ("shared,size= 64M", refused(no_number)),
+            ("shared,size=0", refused("the size is less than 64K")),
+            ("shared,size=65535", refused("the size is less than 64K")),
+            ("shared,size=63K", refused("the size is less than 64K")),
+            ("shared,size=33G", refused("the size is more than 32G")),
+            ("shared,size=34359738369", refused("the size is more than 32G")),
+            ("shared,size=18446744073709551616", refused("the size is more than 32G")),
+            ("shared,size=17179869185G", refused("the size is more than 32G")), // 2^64 + 1G, by 1024s
+        ];
+        for (value, expected) in table {
+            assert_eq!(store(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_name_need_not_be_text() {
+        let path = PathBuf::from(OsStr::from_bytes(b"/dev/shm/\xff\xfe"));
+        assert_eq!(store(b"shared:\xff\xfe"), Ok(Store::Shared(Shared { path: Some(path), size: Shared::USUAL })));
+    }
+
+    #[test]
+    fn the_other_variables() {
+        assert_eq!((attach(b"default"), attach(b"all")), (Ok(Attach::Default), Ok(Attach::All)));
+        for value in ["All", "al", "all ", "0"] {
+            assert!(attach(value.as_bytes()).is_err(), "{value}");
+        }
+        assert_eq!(tickets(b"stateful"), Ok(Tickets::Stateful));
+        for value in ["Stateful", "stateless", "application"] {
+            assert!(tickets(value.as_bytes()).is_err(), "{value}");
+        }
+        assert_eq!(key_file(b"/etc/keys"), Ok(Some(PathBuf::from("/etc/keys"))));
+        for value in ["keys", "./keys", "~/keys", "/", "/etc/", "/etc/."] {
+            assert!(key_file(value.as_bytes()).is_err(), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_brings_a_path_or_a_size_outside_the_limits(
+            start in prop_oneof!["shared", "shared:", "shared,size=", "shared:x,size=", ""],
+            rest in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"./,:=0123456789KMGsize".to_vec())], 0..24),
+        ) {
+            if let Ok(Store::Shared(shared)) = store(&[start.as_bytes(), &rest].concat()) {
+                prop_assert!((Shared::SMALLEST..=Shared::LARGEST).contains(&shared.size));
+                prop_assert!(shared.path.is_none_or(|path| path.is_absolute() && path.file_name().is_some()));
+            }
+        }
+    }
+}

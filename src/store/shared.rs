@@ -1,0 +1,391 @@
+//! The shared store: one cache for all processes of a server, in memory that they share.
+//!
+//! ```text
+//! Shared ── Mapping ── header page        what the store is, for who opens it by name        header, named
+//!    │         ├────── partition 0        a lock, counters, and the partition's body         crate::mapping
+//!    │         │          └ body          ring of records, index to find them by             partition
+//!    │         ├────── partition 1        which one: of the hash of the name
+//!    │         └────── ...
+//!    └───── Seal                          of a named store: records are sealed               seal, keys
+//! ```
+//! A record is bytes under a [`Name`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
+//! are copied, and nothing else: nothing is allocated, called or decoded. No lock is waited for longer than
+//! 20 milliseconds; then the answer is [`Found::OutOfReach`], which costs a full handshake.
+//!
+//! **Order.** A partition's oldest record leaves for a new one. With equal timeouts that is the one that expires soonest.
+//!
+//! **Processes that die.** What a dead one was changing is emptied by who comes next, one partition; what it only read goes
+//! on as it is.
+//!
+//! **Secrets.** The memory is kept out of core dumps, and out of swap where the limits allow. A record that goes is
+//! overwritten with zeros.
+#![forbid(unsafe_code)]
+
+mod header;
+mod keys;
+mod named;
+mod partition;
+mod seal;
+
+use std::hash::Hasher;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use siphasher::sip::SipHasher13;
+use zeroize::{Zeroize, Zeroizing};
+
+pub use crate::mapping::{LARGEST, SMALLEST};
+pub use keys::Keys;
+
+use super::Expiry;
+use super::sync::Count;
+use crate::mapping::{self, Locked, Mapping, Shape};
+use header::Header;
+use partition::{Broken, Label, Partition};
+use seal::Seal;
+
+/// A digest of what must be equal for one SSL_CTX to use another's sessions.
+pub type Scope = [u8; 16];
+
+/// What a record is found by.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    /// The SSL_CTX, or others that are as good as it.
+    pub scope: &'a Scope,
+    /// What the connection asks of its client. A record of another policy is not found; but it is removed.
+    pub policy: u64,
+    /// The protocol version.
+    pub version: i32,
+    /// The session id.
+    pub id: &'a [u8],
+}
+
+/// Tells one session from another of the same id, and from itself before its expiry was changed: what a live session has
+/// in common with its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    expiry: u32,
+    fingerprint: u32,
+}
+
+/// The answer to a search.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The very session that the caller has still stands.
+    Standing,
+    /// The session's bytes.
+    Record(Zeroizing<Vec<u8>>),
+    /// There is none.
+    Missing,
+    /// Another process has had the partition for too long; there may be one.
+    OutOfReach,
+}
+
+/// What a store counts, over all processes, since it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A record was stored.
+    Stored,
+    /// A record was found, or found still standing.
+    Found,
+    /// A record was searched for and not found.
+    Missed,
+    /// A record was removed, or taken to be used once.
+    Removed,
+    /// A record left because its partition was full.
+    Evicted,
+    /// A record was larger than a quarter of a partition, and not stored.
+    TooLarge,
+    /// A sealed record did not open.
+    Refused,
+    /// A lock was not to be had in time.
+    OutOfReach,
+    /// A partition was emptied, because a process died while changing it or because its bytes made no sense.
+    Emptied,
+}
+
+/// A store of sessions that processes share.
+pub struct Shared {
+    mapping: Mapping,
+    /// Keys the hashes of names.
+    salt: [u64; 2],
+    /// Keys the fingerprints of sessions.
+    fingerprints: Zeroizing<[u8; 16]>,
+    seal: Option<Seal>,
+    /// By partition: until when it is not waited for, in milliseconds of [`mapping::monotonic`].
+    avoided: Box<[AtomicU64]>,
+}
+
+impl Shared {
+    /// A store that this process shares with those that it forks from now on. Why there is none, if there is not.
+    pub fn anonymous(size: usize) -> Result<Shared, String> {
+        let shape = shape(size)?;
+        let mapping = Mapping::anonymous(shape).map_err(|error| error.to_string())?;
+        mapping.make_locks();
+        let header = Header::new().ok_or("no random numbers")?;
+        let mut fingerprints = Zeroizing::new([0; 16]);
+        getrandom::fill(fingerprints.as_mut()).map_err(|error| error.to_string())?;
+        Ok(Shared::of(mapping, &header, fingerprints, None))
+    }
+
+    /// The store at `path`, made if there is none, sealed with `keys`. Why it is refused, if it is: a clause that follows
+    /// the path.
+    pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
+        let (mapping, header) = named::open(path, shape(size)?)?;
+        let secret = keys.secrets().next().ok_or("has no key")?;
+        let fingerprints = seal::derive(secret, &header.salt, "sslsession: tell sessions apart");
+        let seal = Seal::new(keys, &header.salt);
+        Ok(Shared::of(mapping, &header, fingerprints, Some(seal)))
+    }
+
+    fn of(mapping: Mapping, header: &Header, fingerprints: Zeroizing<[u8; 16]>, seal: Option<Seal>) -> Shared {
+        let avoided = (0..mapping.shape().partitions).map(|_| AtomicU64::new(0)).collect();
+        Shared { mapping, salt: halves(&header.salt), fingerprints, seal, avoided }
+    }
+
+    /// What tells the session apart that has this secret and expires then.
+    pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Mark {
+        let [one, two] = halves(&self.fingerprints);
+        let mut hasher = SipHasher13::new_with_keys(one, two);
+        hasher.write(secret);
+        Mark { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
+    }
+
+    /// Stores the bytes of a session, in the place of what had its name. Whether they are there now.
+    pub fn insert(&self, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+        let label = self.label(name, mark);
+        let sealed = match &self.seal {
+            Some(seal) => seal.seal(name, &label, bytes),
+            None => None,
+        };
+        if self.seal.is_some() && sealed.is_none() {
+            return false;
+        }
+        let body = sealed.as_deref().unwrap_or(bytes);
+        let number = self.partition_of(label.hash);
+        let Some(mut opened) = self.lock(number) else { return false };
+        let stored = self.change(number, &mut opened, |partition| {
+            if body.len() > partition.longest() {
+                // What has its name is another session.
+                return partition.remove(label.hash).map(|_| None);
+            }
+            partition.insert(&label, body).map(Some)
+        });
+        let Some(Some(evicted)) = stored else {
+            self.count(number, Event::TooLarge, u64::from(stored.is_some()));
+            return false;
+        };
+        self.count(number, Event::Stored, 1);
+        self.count(number, Event::Evicted, u64::from(evicted));
+        true
+    }
+
+    /// Searches for a session that is not over at `now`. `known` is the mark of the one that the caller has: if that still
+    /// stands, nothing is copied.
+    pub fn find(&self, name: &Name, known: Option<Mark>, now: i64) -> Found {
+        self.search(name, known, now, false)
+    }
+
+    /// Takes a session out, which of all processes only one can.
+    pub fn take(&self, name: &Name, now: i64) -> Found {
+        self.search(name, None, now, true)
+    }
+
+    /// Removes whatever session has the name; whether one had.
+    pub fn remove(&self, name: &Name) -> bool {
+        let hash = self.hash(name);
+        let number = self.partition_of(hash);
+        let Some(mut opened) = self.lock(number) else { return false };
+        let removed = self.change(number, &mut opened, |partition| partition.remove(hash)).unwrap_or(false);
+        self.count(number, Event::Removed, u64::from(removed));
+        removed
+    }
+
+    /// The policy of the record that has the name, whatever the name's own; None if there is no record.
+    pub fn policy(&self, name: &Name) -> Option<u64> {
+        let hash = self.hash(name);
+        let mut opened = self.lock(self.partition_of(hash))?;
+        let find = |body: &mut [u8]| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.0.policy);
+        opened.locked.read(find)
+    }
+
+    /// How many records there are, over or not.
+    pub fn len(&self) -> usize {
+        let records = |number| {
+            let mut opened = self.lock(number)?;
+            Some(opened.locked.read(|body| Partition::new(body, self.mapping.shape()).records()) as usize)
+        };
+        (0..self.mapping.shape().partitions).filter_map(records).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How often something happened.
+    pub fn counted(&self, event: Event) -> u64 {
+        let heads = (0..self.mapping.shape().partitions).map(|number| self.mapping.head(number));
+        heads.map(|head| head.counted(event as usize)).sum()
+    }
+
+    fn search(&self, name: &Name, known: Option<Mark>, now: i64, takes: bool) -> Found {
+        let hash = self.hash(name);
+        let number = self.partition_of(hash);
+        // Most sessions fit, so that the lock need not be taken twice: nothing is allocated under it.
+        let mut copy = Zeroizing::new(Vec::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH }));
+        let (label, found) = loop {
+            let Some(mut opened) = self.lock(number) else { return Found::OutOfReach };
+            let glance =
+                |body: &mut [u8]| self.glance(body, &Wanted { hash, policy: name.policy, known, now }, &mut copy);
+            let seen = opened.locked.read(glance);
+            match seen {
+                Ok(Seen::Longer(length)) => {
+                    drop(opened);
+                    copy.zeroize();
+                    copy.reserve_exact(length);
+                }
+                Ok(Seen::Copied(label)) => {
+                    if takes {
+                        self.change(number, &mut opened, |partition| partition.remove(hash));
+                        self.count(number, Event::Removed, 1);
+                    }
+                    break (label, copy);
+                }
+                Ok(Seen::Standing) => {
+                    self.count(number, Event::Found, 1);
+                    return Found::Standing;
+                }
+                seen => {
+                    if seen.is_err() {
+                        self.empty(number, &mut opened);
+                    }
+                    self.count(number, Event::Missed, 1);
+                    return Found::Missing;
+                }
+            }
+        };
+        self.open(name, &label, found, number)
+    }
+
+    /// Looks for a record, and copies it if `copy` has room for it.
+    fn glance(&self, body: &mut [u8], wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
+        let partition = Partition::new(body, self.mapping.shape());
+        let Some((label, body)) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
+        if label.policy != wanted.policy || label.is_over(wanted.now) {
+            return Ok(Seen::Nothing);
+        }
+        if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
+            return Ok(Seen::Standing);
+        }
+        if body.len() > copy.capacity() {
+            return Ok(Seen::Longer(body.len()));
+        }
+        copy.extend_from_slice(body);
+        Ok(Seen::Copied(label))
+    }
+
+    fn open(&self, name: &Name, label: &Label, body: Zeroizing<Vec<u8>>, number: usize) -> Found {
+        let opened = match &self.seal {
+            Some(seal) => seal.open(name, label, body),
+            None => Some(body),
+        };
+        self.count(number, if opened.is_some() { Event::Found } else { Event::Refused }, 1);
+        opened.map_or(Found::Missing, Found::Record)
+    }
+
+    /// Takes a partition's lock, and empties it if it was left half changed.
+    fn lock(&self, number: usize) -> Option<Opened<'_>> {
+        debug_assert_eq!(super::locks_held(), 0);
+        let avoided = &self.avoided[number];
+        let may_wait = || mapping::monotonic() >= avoided.load(Ordering::Relaxed);
+        match self.mapping.lock(number, may_wait) {
+            Ok(locked) => {
+                let mut opened = Opened { locked, _held: Count::up() };
+                if opened.locked.was_left_changing {
+                    self.empty(number, &mut opened);
+                }
+                Some(opened)
+            }
+            Err(_) => {
+                avoided.store(mapping::monotonic() + mapping::AVOIDED.as_millis() as u64, Ordering::Relaxed);
+                self.count(number, Event::OutOfReach, 1);
+                None
+            }
+        }
+    }
+
+    /// Changes a partition; one that turns out to be broken is emptied: None.
+    fn change<T>(
+        &self,
+        number: usize,
+        opened: &mut Opened,
+        change: impl FnOnce(&mut Partition) -> Result<T, Broken>,
+    ) -> Option<T> {
+        let changed = opened.locked.change(|body| change(&mut Partition::new(body, self.mapping.shape())));
+        if changed.is_err() {
+            self.empty(number, opened);
+        }
+        changed.ok()
+    }
+
+    fn empty(&self, number: usize, opened: &mut Opened) {
+        opened.locked.change(|body| Partition::new(body, self.mapping.shape()).clear());
+        self.count(number, Event::Emptied, 1);
+    }
+
+    fn count(&self, number: usize, event: Event, times: u64) {
+        if times > 0 {
+            self.mapping.head(number).count(event as usize, times);
+        }
+    }
+
+    fn label(&self, name: &Name, mark: Mark) -> Label {
+        Label { hash: self.hash(name), policy: name.policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
+    }
+
+    fn hash(&self, name: &Name) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.salt[0], self.salt[1]);
+        hasher.write(name.scope);
+        hasher.write_i32(name.version);
+        hasher.write(name.id);
+        hasher.finish()
+    }
+
+    /// The lower half of the hash names the partition, the upper one the bucket.
+    fn partition_of(&self, hash: u64) -> usize {
+        hash as u32 as usize % self.mapping.shape().partitions
+    }
+}
+
+/// A partition that this thread has, and is counted to have.
+struct Opened<'a> {
+    locked: Locked<'a>,
+    _held: Count,
+}
+
+/// What a sealed session without a certificate needs, and some more.
+const USUAL_LENGTH: usize = 512;
+
+struct Wanted {
+    hash: u64,
+    policy: u64,
+    known: Option<Mark>,
+    now: i64,
+}
+
+enum Seen {
+    Nothing,
+    Standing,
+    Longer(usize),
+    Copied(Label),
+}
+
+fn shape(size: usize) -> Result<Shape, String> {
+    Shape::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
+}
+
+fn halves(bytes: &[u8; 16]) -> [u64; 2] {
+    let whole = u128::from_ne_bytes(*bytes);
+    [whole as u64, (whole >> 64) as u64]
+}

@@ -1,0 +1,158 @@
+//! The secrets that a named store is sealed with, and the files they stand in.
+//!
+//! ```text
+//!   # first seals, all open; `openssl rand -hex 32` makes one      comment
+//!   4f1d...c0                                                      a key: the line, at least 32 printable characters
+//!   91aa...07                                                      an older one
+//! ```
+//! A key is the line's own characters: no encoding is undone, as what seals is derived from them.
+//!
+//! A key file is trusted only if nobody else can have written or read it: a regular file, of this process's user or of
+//! root, without any rights for group and others. The file that was checked is the one that is read.
+#![forbid(unsafe_code)]
+
+mod made;
+#[cfg(all(test, not(miri)))]
+mod tests;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::mapping;
+
+/// The fewest bytes of a key.
+const SHORTEST: usize = 32;
+
+/// The most keys of a file: each is tried on what the others do not open.
+const MOST: usize = 16;
+
+/// The most bytes of a file.
+const LARGEST: usize = 64 << 10;
+
+/// One or more secrets, first seals, all open. They are overwritten when this is dropped.
+pub struct Keys {
+    secrets: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl Keys {
+    /// Reads the keys of a file. If they are refused: which file, why, and what to do.
+    pub fn read(path: &Path) -> Result<Keys, String> {
+        let file = open(path).map_err(|error| format!("{}: {}", path.display(), opening(&error)))?;
+        Keys::of(&file).map_err(|reason| format!("{}: {reason}", path.display()))
+    }
+
+    /// The key of a store that has no key file: that of STORE.key beside it, which is made if it is not there. All
+    /// processes that do this at once get the same key. If there is none to be had: which file, why, and what to do.
+    pub fn beside(store: &Path) -> Result<Keys, String> {
+        /// More than one only if somebody removes keys as fast as they are made.
+        const ATTEMPTS: usize = 8;
+        let path = with_suffix(store, ".key");
+        for _ in 0..ATTEMPTS {
+            match open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => made::make(&path)?,
+                Err(error) => return Err(format!("{}: {}", path.display(), opening(&error))),
+                Ok(file) => return Keys::of(&file).map_err(|reason| format!("{}: {reason}", path.display())),
+            }
+        }
+        Err(format!("{}: it goes as soon as it is made", path.display()))
+    }
+
+    /// The secrets, at least one; the first seals.
+    pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        self.secrets.iter().map(|secret| secret.as_slice())
+    }
+
+    fn of(file: &File) -> Result<Keys, String> {
+        check(file)?;
+        let text = contents(file)?;
+        let mut secrets = Vec::new();
+        for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+            let line = line.trim_ascii();
+            if line.is_empty() || line[0] == b'#' {
+                continue;
+            }
+            if !line.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+                return Err(format!("line {number} is not text: `openssl rand -hex 32` makes a key"));
+            }
+            if line.len() < SHORTEST {
+                return Err(format!("the key in line {number} is shorter than {SHORTEST} bytes: {MAKE}"));
+            }
+            if secrets.len() == MOST {
+                return Err(format!("it has more than {MOST} keys: remove the oldest"));
+            }
+            secrets.push(Zeroizing::new(line.to_vec()));
+        }
+        if secrets.is_empty() { Err(format!("it has no key: {MAKE}")) } else { Ok(Keys { secrets }) }
+    }
+}
+
+/// Says how many there are, and nothing else of them.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({})", self.secrets.len())
+    }
+}
+
+const MAKE: &str = "`openssl rand -hex 32` makes one";
+
+/// Opens a key file, whatever it turns out to be, without waiting for the other end of a FIFO.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// Why it cannot be opened.
+fn opening(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ELOOP) => "it is a symbolic link: name the file itself".to_owned(),
+        Some(libc::ENOENT) => "there is no such file".to_owned(),
+        Some(libc::EACCES) => format!("user {} may not read it: chown it to that user", mapping::user()),
+        _ => error.to_string(),
+    }
+}
+
+/// Whether nobody but this process's user and root can have written or read it.
+fn check(file: &File) -> Result<(), String> {
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    if metadata.uid() != 0 && metadata.uid() != mapping::user() {
+        return Err(format!("it belongs to user {}: chown it to user {}", metadata.uid(), mapping::user()));
+    }
+    match metadata.mode() & 0o7777 {
+        mode if mode & 0o077 != 0 => Err(format!("its mode is {mode:04o}, which lets others in: chmod 600")),
+        _ => Ok(()),
+    }
+}
+
+/// All of it. The memory is taken once, so that no part of it is left where the text was moved from.
+fn contents(mut file: &File) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut text = Zeroizing::new(vec![0; LARGEST + 1]);
+    let mut length = 0;
+    while length < text.len() {
+        match file.read(&mut text[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    if length > LARGEST {
+        return Err(format!("it has more than {} KiB: it is no file of keys", LARGEST >> 10));
+    }
+    text.truncate(length);
+    Ok(text)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}

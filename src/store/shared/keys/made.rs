@@ -1,0 +1,94 @@
+//! A key file that we make ourselves.
+//!
+//! ```text
+//!   STORE.key.<16 hex>.tmp   written, 0600, on the disk ──link──► STORE.key ──► the former name is removed
+//!                                                          └─ is there already: another process's key is the key
+//! ```
+//! The name appears with the whole key in it, or not at all. What a process left that was killed in between is removed by
+//! the next that makes a key; and of a process that is still at it, which then finds the key that is there by now.
+#![forbid(unsafe_code)]
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::with_suffix;
+
+/// What the names end with under which keys are written.
+const UNFINISHED: &str = ".tmp";
+
+/// Characters of a random part of such a name.
+const RANDOM: usize = 16;
+
+/// Makes a file with one key, unless there is one by the time it would appear. What cannot be done, if that fails.
+pub fn make(path: &Path) -> Result<(), String> {
+    let made = Unfinished::write(path).and_then(|unfinished| match fs::hard_link(&unfinished.0, path) {
+        // there already; or ours was removed, by one who saw that there is one
+        Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(()),
+        linked => linked,
+    });
+    made.map_err(|error| format!("{}: it cannot be made: {error}", path.display()))?;
+    remove_leftovers(path);
+    Ok(())
+}
+
+/// A file with a key that has not its name yet, removed when this is dropped.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn write(path: &Path) -> io::Result<Unfinished> {
+        let name = with_suffix(path, &format!(".{}{UNFINISHED}", *random_hex::<{ RANDOM / 2 }>()?));
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+        let mut file = options.open(&name)?;
+        let unfinished = Unfinished(name);
+        unfinished.fill(&mut file)?;
+        Ok(unfinished)
+    }
+
+    fn fill(&self, file: &mut File) -> io::Result<()> {
+        // the umask may have taken rights from us
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        let mut line = random_hex::<32>()?;
+        line.push('\n');
+        file.write_all(line.as_bytes())?;
+        // else the name might outlast a loss of power, and the key not
+        file.sync_all()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// As many random bytes, as text. Its memory has room for one more character.
+fn random_hex<const BYTES: usize>() -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; BYTES]);
+    getrandom::fill(bytes.as_mut()).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut text = Zeroizing::new(String::with_capacity(2 * BYTES + 1));
+    for byte in *bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}
+
+/// Removes what others left of their keys for this path. There is a key now, so they need theirs no longer.
+fn remove_leftovers(path: &Path) {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let file = entry.file_name();
+        let middle = file.as_bytes().strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"."));
+        let middle = middle.and_then(|rest| rest.strip_suffix(UNFINISHED.as_bytes()));
+        if middle.is_some_and(|middle| middle.len() == RANDOM && middle.iter().all(u8::is_ascii_hexdigit)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

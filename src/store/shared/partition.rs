@@ -1,0 +1,313 @@
+//! One partition: a ring of records, oldest first, and an index to find them by.
+//!
+//! ```text
+//! state      head, tail, live: u32 each, in units of 8 bytes; records: u32
+//! buckets    u32 each: the first record of a chain, as its offset in units + 1; 0 for none
+//! ring       records and what is free, in units
+//!
+//!            0        tail              head             end
+//!            ├────────┼─────────────────┼────────────────┤      new records go to the head; the oldest, at the
+//!            │  free  │ rec rec dead rec│      free      │      tail, leave for them. A record never wraps: what
+//!            ├────────┼─────────────────┼────────────────┤      is left at the end, too short for it, becomes
+//!            │ rec rec│      free       │ rec dead filler│      a filler. Dead ones wait for the tail.
+//!            └────────┴─────────────────┴────────────────┘
+//!                    head              tail
+//!
+//! record     0   next u32         the chain's next record, as in a bucket
+//!            4   length u32       of the body in bytes; bit 31: dead, bit 30: a filler, which has only these two words
+//!            8   hash u64         of scope, version and id; its upper half names the bucket
+//!           16   policy u64
+//!           24   expiry u32       the last second it may be resumed in, since 1970; all ones: never
+//!           28   fingerprint u32  which session it is, where two have one id
+//!           32   body             padded with zeros to a unit
+//! ```
+//! All of it may be read by anybody who can read the mapping, and may have been written by anybody who can write it: every
+//! number is checked before it is used, every walk is bounded, and what cannot be is [`Broken`]. Then the partition is to
+//! be emptied.
+#![forbid(unsafe_code)]
+
+use crate::mapping::{Shape, UNIT};
+
+/// Bytes before a record's body.
+pub const RECORD_HEAD: usize = 32;
+
+const STATE: usize = 16;
+const DEAD: u32 = 1 << 31;
+const FILLER: u32 = 1 << 30;
+
+/// The partition's bytes are none that this code could have left.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Broken;
+
+/// What a record says of itself before its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Of scope, version and id.
+    pub hash: u64,
+    /// What the connection asked of its client.
+    pub policy: u64,
+    /// The last second the record may be used in; all ones for ever.
+    pub expiry: u32,
+    /// Tells two sessions of one id apart.
+    pub fingerprint: u32,
+}
+
+impl Label {
+    /// Whether the session is over at `now`. Strict, as in OpenSSL.
+    pub fn is_over(&self, now: i64) -> bool {
+        self.expiry != u32::MAX && now > i64::from(self.expiry)
+    }
+}
+
+/// A partition, while it is locked.
+pub struct Partition<'a> {
+    state: &'a mut [u8],
+    buckets: &'a mut [u8],
+    ring: &'a mut [u8],
+}
+
+/// Where a record is: its own offset, and that of what points to it.
+#[derive(Clone, Copy)]
+struct Place {
+    record: usize,
+    before: Link,
+}
+
+/// What points to a record.
+#[derive(Clone, Copy)]
+enum Link {
+    Bucket(usize),
+    Record(usize),
+}
+
+impl<'a> Partition<'a> {
+    /// The partition whose body these bytes are.
+    pub fn new(body: &'a mut [u8], shape: &Shape) -> Partition<'a> {
+        let (state, rest) = body.split_at_mut(STATE);
+        let (buckets, ring) = rest.split_at_mut((4 * shape.buckets).next_multiple_of(UNIT));
+        let units = ring.len() / UNIT;
+        Partition { state, buckets, ring: &mut ring[..units * UNIT] }
+    }
+
+    /// The longest body that is stored: with its head a quarter of the ring, lest one record push out all others.
+    pub fn longest(&self) -> usize {
+        (self.ring.len() / 4).saturating_sub(RECORD_HEAD)
+    }
+
+    /// How many records it holds.
+    pub fn records(&self) -> u32 {
+        word(self.state, 12).unwrap_or(0)
+    }
+
+    /// Forgets every record, and leaves no byte of one.
+    pub fn clear(&mut self) {
+        self.buckets.fill(0);
+        self.state.fill(0);
+        self.ring.fill(0);
+    }
+
+    /// The record of that hash.
+    pub fn find(&self, hash: u64) -> Result<Option<(Label, &[u8])>, Broken> {
+        let Some(place) = self.place_of(hash)? else { return Ok(None) };
+        let length = self.length(place.record)?.ok_or(Broken)?;
+        let body = place.record + RECORD_HEAD;
+        Ok(Some((self.label(place.record)?, self.ring.get(body..body + length).ok_or(Broken)?)))
+    }
+
+    /// Takes the record of that hash out and wipes it; whether there was one.
+    pub fn remove(&mut self, hash: u64) -> Result<bool, Broken> {
+        let Some(place) = self.place_of(hash)? else { return Ok(false) };
+        self.kill(place)?;
+        Ok(true)
+    }
+
+    /// Stores a record, of at most [`longest`](Self::longest) bytes, in the place of one of the same hash. The oldest
+    /// records leave if there is no room: how many.
+    pub fn insert(&mut self, label: &Label, body: &[u8]) -> Result<u32, Broken> {
+        self.remove(label.hash)?;
+        let units = units_of(body.len());
+        let before = self.records();
+        self.make_room(units)?;
+        let evicted = before.checked_sub(self.records()).ok_or(Broken)?;
+        let at = self.head()? * UNIT;
+        let bucket = self.bucket_of(label.hash);
+        let next = word(self.buckets, bucket)?;
+        let record = self.ring.get_mut(at..at + units * UNIT).ok_or(Broken)?;
+        let (head, rest) = record.split_at_mut(RECORD_HEAD);
+        write_head(head, next, body.len() as u32, label);
+        rest[..body.len()].copy_from_slice(body);
+        rest[body.len()..].fill(0);
+        put(self.buckets, bucket, (at / UNIT) as u32 + 1)?;
+        self.advance(units, 1)?;
+        Ok(evicted)
+    }
+
+    fn advance(&mut self, units: usize, records: u32) -> Result<(), Broken> {
+        let end = self.head()? + units;
+        self.set_head(if end == self.units() { 0 } else { end })?;
+        put(self.state, 8, (self.live()? + units) as u32)?;
+        put(self.state, 12, self.records().checked_add(records).ok_or(Broken)?)
+    }
+
+    /// Makes the room at the head that a record of so many units needs.
+    fn make_room(&mut self, units: usize) -> Result<(), Broken> {
+        loop {
+            let (head, tail, live) = (self.head()?, self.tail()?, self.live()?);
+            if live == 0 {
+                self.set_head(0)?;
+                put(self.state, 4, 0)?;
+                return Ok(());
+            }
+            let runs_to_the_end = head > tail;
+            let room = if runs_to_the_end { self.units() - head } else { tail - head };
+            if room >= units {
+                return Ok(());
+            }
+            if runs_to_the_end {
+                put(self.ring, head * UNIT, 0)?;
+                put(self.ring, head * UNIT + 4, FILLER | (room * UNIT) as u32)?;
+                self.advance(room, 0)?;
+            } else {
+                self.let_the_oldest_go()?;
+            }
+        }
+    }
+
+    fn let_the_oldest_go(&mut self) -> Result<(), Broken> {
+        let (tail, live) = (self.tail()?, self.live()?);
+        let at = tail * UNIT;
+        let mut length = word(self.ring, at + 4)?;
+        if length & (FILLER | DEAD) == 0 {
+            let hash = double(self.ring, at + 8)?;
+            let place = self.search(hash, |record| record == at)?.ok_or(Broken)?;
+            self.kill(place)?;
+            length |= DEAD;
+        }
+        let units = match length & FILLER {
+            0 => units_of((length & !DEAD) as usize),
+            _ => (length & !FILLER) as usize / UNIT,
+        };
+        let end = tail + units;
+        if units == 0 || end > self.units() {
+            return Err(Broken);
+        }
+        put(self.state, 4, if end == self.units() { 0 } else { end as u32 })?;
+        put(self.state, 8, live.checked_sub(units).ok_or(Broken)? as u32)
+    }
+
+    /// Unlinks a record and wipes it. It keeps its length, by which the tail passes it.
+    fn kill(&mut self, place: Place) -> Result<(), Broken> {
+        let length = self.length(place.record)?.ok_or(Broken)?;
+        let next = word(self.ring, place.record)?;
+        match place.before {
+            Link::Bucket(bucket) => put(self.buckets, bucket, next)?,
+            Link::Record(record) => put(self.ring, record, next)?,
+        }
+        let end = place.record + units_of(length) * UNIT;
+        self.ring.get_mut(place.record..end).ok_or(Broken)?.fill(0);
+        put(self.ring, place.record + 4, DEAD | length as u32)?;
+        put(self.state, 12, self.records().checked_sub(1).ok_or(Broken)?)
+    }
+
+    fn place_of(&self, hash: u64) -> Result<Option<Place>, Broken> {
+        self.search(hash, |record| double(self.ring, record + 8) == Ok(hash))
+    }
+
+    /// Walks the chain of a hash's bucket to the record that is wanted.
+    fn search(&self, hash: u64, is_wanted: impl Fn(usize) -> bool) -> Result<Option<Place>, Broken> {
+        let bucket = self.bucket_of(hash);
+        let mut before = Link::Bucket(bucket);
+        let mut link = word(self.buckets, bucket)?;
+        // No chain is longer than there are records.
+        for _ in 0..=self.ring.len() / RECORD_HEAD {
+            if link == 0 {
+                return Ok(None);
+            }
+            let record = (link as usize - 1) * UNIT;
+            if is_wanted(record) {
+                return Ok(Some(Place { record, before }));
+            }
+            before = Link::Record(record);
+            link = word(self.ring, record)?;
+        }
+        Err(Broken)
+    }
+
+    fn bucket_of(&self, hash: u64) -> usize {
+        // The count is not read from the mapping; and a shape has at least one.
+        let buckets = self.buckets.len() / 4;
+        ((hash >> 32) as usize % buckets) * 4
+    }
+
+    /// The length of a live record's body, checked to lie within the ring; None for what is no live record.
+    fn length(&self, record: usize) -> Result<Option<usize>, Broken> {
+        let length = word(self.ring, record + 4)?;
+        let within = length as usize <= self.longest() && record + units_of(length as usize) * UNIT <= self.ring.len();
+        Ok(within.then_some(length as usize))
+    }
+
+    fn label(&self, record: usize) -> Result<Label, Broken> {
+        Ok(Label {
+            hash: double(self.ring, record + 8)?,
+            policy: double(self.ring, record + 16)?,
+            expiry: word(self.ring, record + 24)?,
+            fingerprint: word(self.ring, record + 28)?,
+        })
+    }
+
+    fn units(&self) -> usize {
+        self.ring.len() / UNIT
+    }
+
+    fn head(&self) -> Result<usize, Broken> {
+        self.offset(0)
+    }
+
+    fn tail(&self) -> Result<usize, Broken> {
+        self.offset(4)
+    }
+
+    fn live(&self) -> Result<usize, Broken> {
+        let live = word(self.state, 8)? as usize;
+        if live <= self.units() { Ok(live) } else { Err(Broken) }
+    }
+
+    fn offset(&self, at: usize) -> Result<usize, Broken> {
+        let offset = word(self.state, at)? as usize;
+        if offset < self.units() { Ok(offset) } else { Err(Broken) }
+    }
+
+    fn set_head(&mut self, head: usize) -> Result<(), Broken> {
+        put(self.state, 0, head as u32)
+    }
+}
+
+/// The units that a record takes whose body has so many bytes.
+fn units_of(length: usize) -> usize {
+    (RECORD_HEAD + length).div_ceil(UNIT)
+}
+
+fn write_head(head: &mut [u8], next: u32, length: u32, label: &Label) {
+    head[..4].copy_from_slice(&next.to_ne_bytes());
+    head[4..8].copy_from_slice(&length.to_ne_bytes());
+    head[8..16].copy_from_slice(&label.hash.to_ne_bytes());
+    head[16..24].copy_from_slice(&label.policy.to_ne_bytes());
+    head[24..28].copy_from_slice(&label.expiry.to_ne_bytes());
+    head[28..].copy_from_slice(&label.fingerprint.to_ne_bytes());
+}
+
+fn word(bytes: &[u8], at: usize) -> Result<u32, Broken> {
+    let word = bytes.get(at..).and_then(|bytes| bytes.first_chunk()).ok_or(Broken)?;
+    Ok(u32::from_ne_bytes(*word))
+}
+
+fn double(bytes: &[u8], at: usize) -> Result<u64, Broken> {
+    let double = bytes.get(at..).and_then(|bytes| bytes.first_chunk()).ok_or(Broken)?;
+    Ok(u64::from_ne_bytes(*double))
+}
+
+fn put(bytes: &mut [u8], at: usize, word: u32) -> Result<(), Broken> {
+    let place = bytes.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut()).ok_or(Broken)?;
+    *place = word.to_ne_bytes();
+    Ok(())
+}
