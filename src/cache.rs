@@ -138,7 +138,7 @@ impl SessionCache {
 
     /// Whether a session of that version and id is cached.
     pub fn contains(&self, version: i32, id: &[u8]) -> bool {
-        self.store.contains(&Key::new(version, id)) || self.is_shared(version, id)
+        self.store.contains(&Key::new(version, id))
     }
 
     fn key_of(session: &Session) -> Key {

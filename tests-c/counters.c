@@ -1,3 +1,4 @@
+// Shared: no, a flush in one process leaves the record, so the session is resumed
 /*
  * The twelve statistics (semantics 4.5) of both ends: after full, resumed, failed and renegotiated handshakes.
  */

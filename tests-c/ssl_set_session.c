@@ -1,3 +1,4 @@
+// Shared: no, a flush in one process leaves the record
 /*
  * SSL_set_session(3): S1-S7 of contract.md, and semantics 4.7, by real handshakes.
  */

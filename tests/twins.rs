@@ -8,6 +8,8 @@
 //! | preloaded | the same binary under `LD_PRELOAD=libsslsession.so` |
 //! | linked    | linked `-lsslsession -lssl -lcrypto` |
 //! | symbolic  | preloaded, over a libssl linked `-Bsymbolic` as upstream links it |
+//! | shared    | preloaded, with `SSLSESSION_STORE=shared` |
+//! | shared_symbolic | the same over a libssl linked `-Bsymbolic` |
 //! | alone     | linked `-lsslsession` against our header, with no OpenSSL in the process |
 //! | valgrind_preloaded, valgrind_alone | under memcheck, which must find no error and no definite leak |
 //!
@@ -154,12 +156,15 @@ impl Run {
         for (name, _) in env::vars_os().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
         }
-        if matches!(mode, Mode::Preloaded | Mode::Symbolic) {
+        if matches!(mode.build(), Build::Plain) && mode != Mode::Stock {
             command.env("LD_PRELOAD", library());
+        }
+        if matches!(mode, Mode::Shared | Mode::SharedSymbolic) {
+            command.env("SSLSESSION_STORE", "shared");
         }
         match (mode.build(), mode) {
             (Build::Linked | Build::Alone, _) => command.env("LD_LIBRARY_PATH", common::library_dir()),
-            (_, Mode::Symbolic) => command.env("LD_LIBRARY_PATH", self.symbolic()?),
+            (_, Mode::Symbolic | Mode::SharedSymbolic) => command.env("LD_LIBRARY_PATH", self.symbolic()?),
             _ => &mut command,
         };
         Ok(command)

@@ -253,14 +253,6 @@ impl SessionCache {
         }
     }
 
-    /// Whether the shared store has a session of that version and id, whatever its connection asked for.
-    pub(super) fn is_shared(&self, version: i32, id: &[u8]) -> bool {
-        self.shared().is_some_and(|sharing| {
-            let scope = sharing.scope(self.context);
-            sharing.store.policy(&Name { scope: &scope, policy: 0, version, id }).is_some()
-        })
-    }
-
     /// The session that a client offers: the live one if its record stands, else one made of the record.
     pub(super) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Option<Session> {
         let scope = sharing.scope(self.context);
@@ -268,10 +260,11 @@ impl SessionCache {
         let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
         let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
+        let known = resident.as_ref().map(|session| sharing.mark(session));
         let found = if offer.once {
-            sharing.store.take(&name, offer.now)
+            sharing.store.take(&name, known, offer.now)
         } else {
-            sharing.store.find(&name, resident.as_ref().map(|session| sharing.mark(session)), offer.now)
+            sharing.store.find(&name, known, offer.now)
         };
         match found {
             Found::Standing => resident,
@@ -289,7 +282,7 @@ impl SessionCache {
                 self.has_left_elsewhere(key, resident);
                 None
             }
-            Found::OutOfReach => None,
+            Found::Withheld | Found::OutOfReach => None,
         }
     }
 

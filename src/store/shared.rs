@@ -32,7 +32,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use siphasher::sip::SipHasher13;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 pub use crate::mapping::{LARGEST, SMALLEST};
 pub use keys::Keys;
@@ -71,12 +71,14 @@ pub struct Mark {
 /// The answer to a search.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The very session that the caller has still stands.
+    /// The very session that the caller has stands, or stood until it was taken; over or not.
     Standing,
     /// The session's bytes.
     Record(Zeroizing<Vec<u8>>),
-    /// There is none.
+    /// There is none, or one that is over.
     Missing,
+    /// There is one, for connections of another policy.
+    Withheld,
     /// Another process has had the partition for too long; there may be one.
     OutOfReach,
 }
@@ -180,15 +182,15 @@ impl Shared {
         true
     }
 
-    /// Searches for a session that is not over at `now`. `known` is the mark of the one that the caller has: if that still
-    /// stands, nothing is copied.
+    /// Searches for a session that is not over at `now`. `known` is the mark of the one that the caller has: if that is it,
+    /// nothing is copied, and whether it is over is for the caller to see.
     pub fn find(&self, name: &Name, known: Option<Mark>, now: i64) -> Found {
         self.search(name, known, now, false)
     }
 
-    /// Takes a session out, which of all processes only one can.
-    pub fn take(&self, name: &Name, now: i64) -> Found {
-        self.search(name, None, now, true)
+    /// The same, and takes the session out, which of all processes only one can.
+    pub fn take(&self, name: &Name, known: Option<Mark>, now: i64) -> Found {
+        self.search(name, known, now, true)
     }
 
     /// Removes whatever session has the name; whether one had.
@@ -230,59 +232,52 @@ impl Shared {
     }
 
     fn search(&self, name: &Name, known: Option<Mark>, now: i64, takes: bool) -> Found {
-        let hash = self.hash(name);
-        let number = self.partition_of(hash);
+        let wanted = Wanted { hash: self.hash(name), policy: name.policy, known, now };
+        let number = self.partition_of(wanted.hash);
         // Most sessions fit, so that the lock need not be taken twice: nothing is allocated under it.
         let mut copy = Zeroizing::new(Vec::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH }));
-        let (label, found) = loop {
+        loop {
             let Some(mut opened) = self.lock(number) else { return Found::OutOfReach };
-            let glance =
-                |body: &mut [u8]| self.glance(body, &Wanted { hash, policy: name.policy, known, now }, &mut copy);
-            let seen = opened.locked.read(glance);
-            match seen {
-                Ok(Seen::Longer(length)) => {
-                    drop(opened);
-                    copy.zeroize();
-                    copy.reserve_exact(length);
-                }
-                Ok(Seen::Copied(label)) => {
-                    if takes {
-                        self.change(number, &mut opened, |partition| partition.remove(hash));
-                        self.count(number, Event::Removed, 1);
-                    }
-                    break (label, copy);
-                }
-                Ok(Seen::Standing) => {
-                    self.count(number, Event::Found, 1);
-                    return Found::Standing;
-                }
-                seen => {
-                    if seen.is_err() {
-                        self.empty(number, &mut opened);
-                    }
-                    self.count(number, Event::Missed, 1);
-                    return Found::Missing;
-                }
+            let seen = opened.locked.read(|body| self.glance(body, &wanted, &mut copy));
+            if takes && matches!(seen, Ok(Seen::Standing | Seen::Copied(_))) {
+                self.change(number, &mut opened, |partition| partition.remove(wanted.hash));
+                self.count(number, Event::Removed, 1);
             }
-        };
-        self.open(name, &label, found, number)
+            if seen.is_err() {
+                self.empty(number, &mut opened);
+            }
+            drop(opened);
+            let found = match seen {
+                Ok(Seen::Longer(length)) => {
+                    copy.reserve_exact(length);
+                    continue;
+                }
+                Ok(Seen::Copied(label)) => return self.open(name, &label, copy, number),
+                Ok(Seen::Standing) => Found::Standing,
+                Ok(Seen::Withheld) => Found::Withheld,
+                Ok(Seen::Nothing) | Err(Broken) => Found::Missing,
+            };
+            self.count(number, if found == Found::Standing { Event::Found } else { Event::Missed }, 1);
+            return found;
+        }
     }
 
     /// Looks for a record, and copies it if `copy` has room for it.
     fn glance(&self, body: &mut [u8], wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
         let partition = Partition::new(body, self.mapping.shape());
         let Some((label, body)) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
-        if label.policy != wanted.policy || label.is_over(wanted.now) {
-            return Ok(Seen::Nothing);
-        }
-        if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
-            return Ok(Seen::Standing);
-        }
-        if body.len() > copy.capacity() {
-            return Ok(Seen::Longer(body.len()));
-        }
-        copy.extend_from_slice(body);
-        Ok(Seen::Copied(label))
+        Ok(if label.policy != wanted.policy {
+            Seen::Withheld
+        } else if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
+            Seen::Standing
+        } else if label.is_over(wanted.now) {
+            Seen::Nothing
+        } else if body.len() > copy.capacity() {
+            Seen::Longer(body.len())
+        } else {
+            copy.extend_from_slice(body);
+            Seen::Copied(label)
+        })
     }
 
     fn open(&self, name: &Name, label: &Label, body: Zeroizing<Vec<u8>>, number: usize) -> Found {
@@ -376,6 +371,7 @@ struct Wanted {
 
 enum Seen {
     Nothing,
+    Withheld,
     Standing,
     Longer(usize),
     Copied(Label),

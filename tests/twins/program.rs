@@ -1,9 +1,11 @@
 //! The C programs: which there are, what each says it needs, and how they are compiled.
 //!
 //! Lines of a program's source that begin so:
-//! - `// Modes: stock preloaded linked symbolic` the modes it runs in; those named are the default, `alone` is to be
-//!   asked for. The first is the reference for the others. A program that has none of them in `stock` judges itself:
+//! - `// Modes: stock preloaded linked symbolic` the modes it runs in; those named are the default, `alone` and
+//!   `shared_symbolic` are to be asked for. The first is the reference for the others. A program that has none of them in `stock` judges itself:
 //!   by its exit status and by lines that say ", expected". `// Modes: none` is for a source that another test drives.
+//! - `// Shared: no, WHY` for a program that cannot print the same with the shared store: it runs in that mode too, where
+//!   it runs preloaded.
 //! - `// Valgrind: no, WHY` for a program that would take too long there and does what others do there.
 //! - `// Links: -lssl -lcrypto` what it is linked with, this by default; `// Links:` for nothing. (In the modes linked
 //!   and alone libsslsession comes before this, or instead of it.)
@@ -25,6 +27,8 @@ pub enum Mode {
     Preloaded,
     Linked,
     Symbolic,
+    Shared,
+    SharedSymbolic,
     Alone,
 }
 
@@ -37,11 +41,13 @@ pub enum Build {
 }
 
 const DEFAULT: [Mode; 4] = [Mode::Stock, Mode::Preloaded, Mode::Linked, Mode::Symbolic];
-const NAMES: [(&str, Mode); 5] = [
+const NAMES: [(&str, Mode); 7] = [
     ("stock", Mode::Stock),
     ("preloaded", Mode::Preloaded),
     ("linked", Mode::Linked),
     ("symbolic", Mode::Symbolic),
+    ("shared", Mode::Shared),
+    ("shared_symbolic", Mode::SharedSymbolic),
     ("alone", Mode::Alone),
 ];
 
@@ -53,7 +59,7 @@ impl Mode {
     /// The binary that it runs.
     pub fn build(self) -> Build {
         match self {
-            Mode::Stock | Mode::Preloaded | Mode::Symbolic => Build::Plain,
+            Mode::Stock | Mode::Preloaded | Mode::Symbolic | Mode::Shared | Mode::SharedSymbolic => Build::Plain,
             Mode::Linked => Build::Linked,
             Mode::Alone => Build::Alone,
         }
@@ -105,12 +111,15 @@ impl Program {
             lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
         };
         let mode = |word: &String| Mode::named(word).unwrap_or_else(|| panic!("{name}.c: there is no mode {word:?}"));
-        let modes: Vec<Mode> = match marked("// Modes:").first() {
+        let mut modes: Vec<Mode> = match marked("// Modes:").first() {
             Some(words) if words == &["none"] => return None,
             Some(words) => words.iter().map(mode).collect(),
             None => DEFAULT.to_vec(),
         };
         assert!(!modes.is_empty(), "{name}.c names no mode");
+        if modes.contains(&Mode::Preloaded) && marked("// Shared: no").is_empty() {
+            modes.push(Mode::Shared);
+        }
         Some(Program {
             directory: scratch.join(&name),
             modes,

@@ -7,9 +7,10 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::{Child, Command, Stdio};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, mpsc};
 use std::thread;
+use std::time::Duration;
 
 /// A directory that goes with all that is in it.
 struct Directory(PathBuf);
@@ -143,7 +144,10 @@ fn what_is_no_file_is_refused_without_waiting_for_it() {
     assert_eq!(refusal(Path::new("/dev/null")), "it is not a regular file");
     let fifo = directory.0.join("fifo");
     assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&fifo).status().expect("mkfifo runs").success());
-    assert_eq!(refusal(&fifo), "it is not a regular file");
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(refusal(&fifo)));
+    let refusal = receiver.recv_timeout(Duration::from_secs(60)).expect("a FIFO is not waited for");
+    assert_eq!(refusal, "it is not a regular file");
 }
 
 #[test]
