@@ -118,7 +118,7 @@ impl Sharing {
     }
 
     fn mark(&self, session: &Session) -> Mark {
-        self.store.mark(&session.secret(), SessionCache::expiry_of(session))
+        session.with_secret(|secret| self.store.mark(secret, SessionCache::expiry_of(session)))
     }
 }
 
@@ -222,6 +222,8 @@ impl SessionCache {
         }
         if session.has_application_data() {
             sharing.left_alone.store(true, Ordering::Relaxed);
+            // What was stored before it had data.
+            self.unshare(session);
             return;
         }
         if let Some(bytes) = session.encode() {
@@ -231,9 +233,10 @@ impl SessionCache {
         }
     }
 
-    /// Removes a session for all processes; whether it was there.
+    /// Removes a session for all processes; whether it was there. Also when this cache shares no more: what it, or another
+    /// process, stored before is there still.
     pub(super) fn unshare(&self, session: &Session) -> bool {
-        self.shared().is_some_and(|sharing| {
+        self.sharing.as_deref().is_some_and(|sharing| {
             let scope = sharing.scope(self.context);
             let name = Name { scope: &scope, policy: 0, version: session.version(), id: session.id() };
             sharing.store.remove(&name)
@@ -242,7 +245,7 @@ impl SessionCache {
 
     /// A session that is cached here was changed: its record follows.
     pub(super) fn share_again(&self, before: &Identity, session: &Session) {
-        let Some(sharing) = self.shared() else { return };
+        let Some(sharing) = self.sharing.as_deref() else { return };
         let scope = sharing.scope(self.context);
         let was = Name { scope: &scope, policy: 0, version: before.version, id: &before.id };
         if let Some(policy) = sharing.store.policy(&was) {

@@ -136,15 +136,14 @@ impl Session {
         unsafe { Session::adopt(libssl::encoding::to_session(&libssl.functions, bytes)) }
     }
 
-    /// The first 48 bytes of the master secret, or of what TLS 1.3 has in its place; fewer if it is shorter.
-    pub fn secret(&self) -> Zeroizing<Vec<u8>> {
-        let mut secret = Zeroizing::new(vec![0; 48]);
+    /// Lets `use_it` see the master secret, or what TLS 1.3 has in its place: its first 48 bytes.
+    pub fn with_secret<T>(&self, use_it: impl FnOnce(&[u8]) -> T) -> T {
+        let mut secret = Zeroizing::new([0; 48]);
         let length = libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
             // SAFETY: a live session and a place for so many bytes.
             unsafe { (libssl.functions.SSL_SESSION_get_master_key)(self.as_ptr(), secret.as_mut_ptr(), secret.len()) }
         });
-        secret.truncate(length);
-        secret
+        use_it(&secret[..length.min(secret.len())])
     }
 
     /// Whether the application keeps data of its own at the session, which is not among its bytes. It is looked for under

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! head    0    pthread_mutex_t   process-shared, robust
+//!         40   serial u64        counts up, and never down
 //!         48   changing u32      1 while the body is being changed
 //!         64   counters, u64 each
 //!
@@ -29,11 +30,12 @@ use std::time::Duration;
 
 use super::shape::HEAD;
 
-/// How long a lock is waited for that another process holds: it is held for microseconds, unless that process is stopped.
-pub const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a lock is waited for that another process holds. It is held for a microsecond, but on a busy machine its holder
+/// may lose the processor meanwhile; more than this it loses only if it is stopped.
+pub const PATIENCE: Duration = Duration::from_millis(80);
 
 /// How long a partition is not waited for after a wait in vain.
-pub const AVOIDED: Duration = Duration::from_millis(200);
+pub const AVOIDED: Duration = Duration::from_secs(1);
 
 /// How many events a partition counts.
 pub const COUNTERS: usize = 16;
@@ -42,6 +44,7 @@ pub const COUNTERS: usize = 16;
 #[repr(C, align(64))]
 pub struct Head {
     mutex: UnsafeCell<libc::pthread_mutex_t>,
+    serial: AtomicU64,
     changing: AtomicU32,
     counters: Counters,
 }
@@ -87,6 +90,11 @@ impl Head {
     pub fn make(&self) {
         // SAFETY: the memory is that of a mutex, which nobody uses, as the caller says.
         unsafe { make_mutex(self.mutex.get()) };
+    }
+
+    /// A number that this partition gives to nobody else.
+    pub fn serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Counts an event.

@@ -10,7 +10,7 @@
 //! ```
 //! A record is bytes under a [`Name`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
 //! are copied, and nothing else: nothing is allocated, called or decoded. No lock is waited for longer than
-//! 20 milliseconds; then the answer is [`Found::OutOfReach`], which costs a full handshake.
+//! 80 milliseconds; then the answer is [`Found::OutOfReach`], which costs a full handshake.
 //!
 //! **Order.** A partition's oldest record leaves for a new one. With equal timeouts that is the one that expires soonest.
 //!
@@ -156,15 +156,15 @@ impl Shared {
     /// Stores the bytes of a session, in the place of what had its name. Whether they are there now.
     pub fn insert(&self, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
         let label = self.label(name, mark);
+        let number = self.partition_of(label.hash);
         let sealed = match &self.seal {
-            Some(seal) => seal.seal(name, &label, bytes),
+            Some(seal) => match seal.seal(name, &label, self.mapping.head(number).serial(), bytes) {
+                None => return false,
+                sealed => sealed,
+            },
             None => None,
         };
-        if self.seal.is_some() && sealed.is_none() {
-            return false;
-        }
         let body = sealed.as_deref().unwrap_or(bytes);
-        let number = self.partition_of(label.hash);
         let Some(mut opened) = self.lock(number) else { return false };
         let stored = self.change(number, &mut opened, |partition| {
             if body.len() > partition.longest() {
@@ -223,6 +223,13 @@ impl Shared {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Runs `during` while the partition of that name is locked, or, too, in the middle of a change. For tests.
+    #[doc(hidden)]
+    pub fn stall(&self, name: &Name, changing: bool, during: impl FnOnce()) {
+        let Some(mut opened) = self.lock(self.partition_of(self.hash(name))) else { return };
+        if changing { opened.locked.change(|_| during()) } else { during() }
     }
 
     /// How often something happened.

@@ -109,5 +109,7 @@ fn finish(file: &File, shape: Shape, found: Option<Header>) -> io::Result<(Mappi
             header
         }
     };
+    // The mapping keeps the file open, and with it the lock.
+    file.unlock()?;
     Ok((mapping, header))
 }

@@ -26,6 +26,9 @@
 //! be emptied.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod tests;
+
 use crate::mapping::{Shape, UNIT};
 
 /// Bytes before a record's body.
@@ -91,7 +94,7 @@ impl<'a> Partition<'a> {
 
     /// The longest body that is stored: with its head a quarter of the ring, lest one record push out all others.
     pub fn longest(&self) -> usize {
-        (self.ring.len() / 4).saturating_sub(RECORD_HEAD)
+        (self.ring.len() / 4 / UNIT * UNIT).saturating_sub(RECORD_HEAD)
     }
 
     /// How many records it holds.

@@ -1,19 +1,19 @@
-//! What a named store keeps outside every process is sealed: XChaCha20-Poly1305, ChaCha20-Poly1305 with a nonce long enough
-//! to be drawn at random.
+//! What a named store keeps outside every process is sealed: AES-256-GCM.
 //!
 //! ```text
-//! sealed body     random 8 | tag 16 | ciphertext, as long as the plain body
-//! nonce           random 8 | hash 8 | expiry 4 | fingerprint 4, the last three from the record's label
-//! associated      scope 16 | policy 8 | version 4 | id
+//! sealed body     serial 8 | tag 16 | ciphertext, as long as the plain body
+//! nonce           serial 8 | the lower half of the hash 4
+//! associated      scope 16 | policy 8 | version 4 | expiry 4 | fingerprint 4 | id
 //! key             HKDF-SHA-256 of a line of the key file, salted with the store's own 16 random bytes
 //! ```
-//! No two records of different sessions can have one nonce, however many processes seal: their labels differ. Two records of
-//! one session differ by chance, 2^-64 a pair, and hold the same bytes. Nothing is counted, so nothing is counted twice:
-//! not after a fork, nor in a store that was brought back from a copy.
+//! No nonce comes twice, however many processes seal: a partition hands out each serial once, and the lower half of a hash
+//! names the partition. A store that is made anew has another salt, and so another key. Should somebody put an old copy of
+//! the file in place of a store, serials come again; then the hash still has to be the same.
 #![forbid(unsafe_code)]
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::consts::U12;
+use aes_gcm::{Aes256Gcm, KeyInit, Nonce, Tag};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -22,14 +22,14 @@ use super::partition::Label;
 use super::{Keys, Name};
 
 /// How many bytes longer a body is when it is sealed.
-pub const OVERHEAD: usize = RANDOM + TAG;
+pub const OVERHEAD: usize = SERIAL + TAG;
 
-const RANDOM: usize = 8;
+const SERIAL: usize = 8;
 const TAG: usize = 16;
 
 /// A store's keys: the first seals, all open.
 pub struct Seal {
-    ciphers: Vec<XChaCha20Poly1305>,
+    ciphers: Vec<Aes256Gcm>,
 }
 
 /// A key for one purpose and one store.
@@ -45,50 +45,49 @@ impl Seal {
     pub fn new(keys: &Keys, salt: &[u8]) -> Seal {
         let cipher = |secret| {
             let key = derive::<32>(secret, salt, "sslsession: seal records");
-            XChaCha20Poly1305::new((&*key).into())
+            Aes256Gcm::new((&*key).into())
         };
         Seal { ciphers: keys.secrets().map(cipher).collect() }
     }
 
-    /// The sealed form of a body; None if the kernel gives no random numbers.
-    pub fn seal(&self, name: &Name, label: &Label, body: &[u8]) -> Option<Vec<u8>> {
+    /// The sealed form of a body. The record's partition has never given that serial to another.
+    pub fn seal(&self, name: &Name, label: &Label, serial: u64, body: &[u8]) -> Option<Vec<u8>> {
         let cipher = self.ciphers.first()?;
         let mut sealed = vec![0; OVERHEAD + body.len()];
         let (head, text) = sealed.split_at_mut(OVERHEAD);
-        let (random, tag) = head.split_at_mut(RANDOM);
-        getrandom::fill(random).ok()?;
+        let (serial_place, tag) = head.split_at_mut(SERIAL);
+        serial_place.copy_from_slice(&serial.to_ne_bytes());
         text.copy_from_slice(body);
-        let nonce = nonce(random, label);
-        tag.copy_from_slice(&cipher.encrypt_inout_detached(&nonce, &associated(name), text.into()).ok()?);
+        let nonce = nonce(serial_place, label);
+        tag.copy_from_slice(&cipher.encrypt_inout_detached(&nonce, &associated(name, label), text.into()).ok()?);
         Some(sealed)
     }
 
     /// Opens a sealed body in its place; None if none of the keys fits, or anything at all is not as it was sealed.
     pub fn open(&self, name: &Name, label: &Label, mut sealed: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
         let (head, _) = sealed.split_at_checked(OVERHEAD)?;
-        let (random, tag) = head.split_at(RANDOM);
-        let (nonce, tag) = (nonce(random, label), Tag::try_from(tag).ok()?);
-        let associated = associated(name);
+        let (serial, tag) = head.split_at(SERIAL);
+        let (nonce, tag) = (nonce(serial, label), Tag::try_from(tag).ok()?);
+        let associated = associated(name, label);
         // A failed opening leaves the text as it was, for the next key.
         let text = &mut sealed[OVERHEAD..];
-        let opens = |cipher: &XChaCha20Poly1305| {
-            cipher.decrypt_inout_detached(&nonce, &associated, (&mut *text).into(), &tag).is_ok()
-        };
+        let opens =
+            |cipher: &Aes256Gcm| cipher.decrypt_inout_detached(&nonce, &associated, (&mut *text).into(), &tag).is_ok();
         self.ciphers.iter().any(opens).then_some(())?;
         sealed.drain(..OVERHEAD);
         Some(sealed)
     }
 }
 
-fn nonce(random: &[u8], label: &Label) -> XNonce {
-    let mut nonce = XNonce::default();
-    nonce[..8].copy_from_slice(random);
-    nonce[8..16].copy_from_slice(&label.hash.to_ne_bytes());
-    nonce[16..20].copy_from_slice(&label.expiry.to_ne_bytes());
-    nonce[20..].copy_from_slice(&label.fingerprint.to_ne_bytes());
+fn nonce(serial: &[u8], label: &Label) -> Nonce<U12> {
+    let mut nonce = Nonce::default();
+    nonce[..SERIAL].copy_from_slice(serial);
+    nonce[SERIAL..].copy_from_slice(&(label.hash as u32).to_ne_bytes());
     nonce
 }
 
-fn associated(name: &Name) -> Vec<u8> {
-    [name.scope, &name.policy.to_ne_bytes()[..], &name.version.to_ne_bytes(), name.id].concat()
+fn associated(name: &Name, label: &Label) -> Vec<u8> {
+    let policy = name.policy.to_ne_bytes();
+    let [version, expiry, fingerprint] = [name.version as u32, label.expiry, label.fingerprint].map(u32::to_ne_bytes);
+    [name.scope, &policy[..], &version, &expiry, &fingerprint, name.id].concat()
 }

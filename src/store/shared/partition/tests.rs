@@ -1,0 +1,198 @@
+use std::collections::{HashMap, VecDeque};
+
+use proptest::prelude::*;
+
+use super::{Broken, Label, Partition, RECORD_HEAD};
+use crate::mapping::{SMALLEST, Shape};
+
+/// A partition's bytes, and the shape that they have.
+struct Body {
+    shape: Shape,
+    bytes: Vec<u8>,
+}
+
+impl Body {
+    fn new() -> Body {
+        let shape = Shape::of(SMALLEST).expect("a legal size");
+        Body { bytes: vec![0; shape.body(0).len()], shape }
+    }
+
+    fn partition(&mut self) -> Partition<'_> {
+        Partition::new(&mut self.bytes, &self.shape)
+    }
+
+    fn insert(&mut self, hash: u64, body: &[u8]) -> u32 {
+        self.partition().insert(&label(hash), body).expect("it is whole")
+    }
+
+    fn find(&mut self, hash: u64) -> Option<Vec<u8>> {
+        let partition = self.partition();
+        let (found, body) = partition.find(hash).expect("it is whole")?;
+        assert_eq!(found, label(hash));
+        Some(body.to_vec())
+    }
+}
+
+/// A label that tells of its hash everywhere.
+fn label(hash: u64) -> Label {
+    Label { hash, policy: !hash, expiry: hash as u32 ^ 7, fingerprint: hash as u32 ^ 9 }
+}
+
+/// Bytes that tell of their hash too, and are no zeros.
+fn text(hash: u64, length: usize) -> Vec<u8> {
+    (0..length).map(|at| (hash as usize * 31 + at) as u8 | 1).collect()
+}
+
+#[test]
+fn a_record_is_found_replaced_and_removed() {
+    let mut body = Body::new();
+    assert_eq!(body.find(1), None);
+    assert_eq!((body.insert(1, b"one"), body.insert(2, b""), body.partition().records()), (0, 0, 2));
+    assert_eq!((body.find(1), body.find(2), body.find(3)), (Some(b"one".to_vec()), Some(Vec::new()), None));
+    body.insert(1, b"another one");
+    assert_eq!((body.find(1), body.partition().records()), (Some(b"another one".to_vec()), 2));
+    assert_eq!((body.partition().remove(1), body.partition().remove(1)), (Ok(true), Ok(false)));
+    assert_eq!((body.find(1), body.find(2), body.partition().records()), (None, Some(Vec::new()), 1));
+}
+
+#[test]
+fn records_of_one_bucket_are_told_apart_and_leave_from_anywhere_in_their_chain() {
+    let mut body = Body::new();
+    // The upper half, which names the bucket, is the same.
+    (0..4).for_each(|hash| assert_eq!(body.insert(hash, &text(hash, 20)), 0));
+    for gone in [2, 3, 0, 1] {
+        assert_eq!(body.partition().remove(gone), Ok(true));
+        assert_eq!(body.find(gone), None);
+        let left = (0..4).filter(|&hash| body.find(hash) == Some(text(hash, 20))).count();
+        assert_eq!(left, body.partition().records() as usize);
+    }
+}
+
+#[test]
+fn what_goes_leaves_no_byte_behind() {
+    let mut body = Body::new();
+    let secret = [0xa5; 64];
+    let traces = |body: &Body| body.bytes.windows(8).filter(|bytes| *bytes == &secret[..8]).count();
+    body.insert(1, &secret);
+    assert_ne!(traces(&body), 0);
+    body.partition().remove(1).expect("it is whole");
+    assert_eq!(traces(&body), 0, "removed");
+    body.insert(1, &secret);
+    body.insert(1, b"replaced");
+    assert_eq!(traces(&body), 0, "replaced");
+    body.insert(2, &secret);
+    (10..).find(|&hash| body.insert(hash, &text(hash, 1000)) > 0 && body.find(2).is_none());
+    assert_eq!(traces(&body), 0, "evicted");
+    body.insert(3, &secret);
+    body.partition().clear();
+    assert!(body.bytes.iter().all(|&byte| byte == 0), "emptied");
+}
+
+#[test]
+fn the_longest_record_fits_and_takes_a_quarter() {
+    let mut body = Body::new();
+    let longest = body.partition().longest();
+    assert!((longest + RECORD_HEAD) * 4 <= body.bytes.len());
+    for hash in 0..20 {
+        let evicted = body.insert(hash, &text(hash, longest));
+        assert_eq!(evicted > 0, hash >= 4, "{hash}");
+        assert_eq!(body.find(hash), Some(text(hash, longest)));
+        assert!(body.partition().records() >= 3.min(hash as u32 + 1), "three at least keep their place");
+    }
+}
+
+#[test]
+fn the_oldest_leaves_first() {
+    let mut body = Body::new();
+    let all: Vec<u64> = (0..2000).collect();
+    all.iter().for_each(|&hash| {
+        body.insert(hash << 32, &text(hash, 100 + hash as usize % 50));
+    });
+    let left: Vec<u64> = all.iter().copied().filter(|&hash| body.find(hash << 32).is_some()).collect();
+    assert_eq!(left, all[all.len() - left.len()..], "the newest are left");
+    assert_eq!(left.len(), body.partition().records() as usize);
+}
+
+/// What a caller may do.
+#[derive(Clone, Debug)]
+enum Operation {
+    Insert(u64, usize),
+    Remove(u64),
+    Clear,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        40 => (hash(), 0..600usize).prop_map(|(hash, length)| Operation::Insert(hash, length)),
+        4 => (hash(), 5000..14_000usize).prop_map(|(hash, length)| Operation::Insert(hash, length)),
+        10 => hash().prop_map(Operation::Remove),
+        1 => Just(Operation::Clear),
+    ]
+}
+
+/// Few, of which some share a bucket.
+fn hash() -> impl Strategy<Value = u64> {
+    (0..100u64, 0..4u64).prop_map(|(bucket, low)| bucket << 32 | low)
+}
+
+/// The records, oldest first.
+#[derive(Default)]
+struct Model(VecDeque<(u64, usize)>);
+
+impl Model {
+    fn take(&mut self, hash: u64) -> bool {
+        let before = self.0.len();
+        self.0.retain(|&(known, _)| known != hash);
+        self.0.len() < before
+    }
+}
+
+fn agree(body: &mut Body, model: &Model) {
+    assert_eq!(body.partition().records() as usize, model.0.len());
+    let known: HashMap<u64, usize> = model.0.iter().copied().collect();
+    for hash in (0..100u64).flat_map(|bucket| (0..4).map(move |low| bucket << 32 | low)) {
+        assert_eq!(body.find(hash), known.get(&hash).map(|&length| text(hash, length)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 60 }, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_operations_leave_what_a_plain_queue_has(
+        operations in prop::collection::vec(operation(), 0..if cfg!(miri) { 20 } else { 400 })
+    ) {
+        let (mut body, mut model) = (Body::new(), Model::default());
+        for operation in operations {
+            match operation {
+                Operation::Insert(hash, length) => {
+                    model.take(hash);
+                    let evicted = body.insert(hash, &text(hash, length));
+                    model.0.drain(..evicted as usize);
+                    model.0.push_back((hash, length));
+                }
+                Operation::Remove(hash) => prop_assert_eq!(body.partition().remove(hash), Ok(model.take(hash))),
+                Operation::Clear => {
+                    body.partition().clear();
+                    model.0.clear();
+                }
+            }
+        }
+        agree(&mut body, &model);
+    }
+}
+
+#[test]
+fn a_chain_without_an_end_and_a_record_beyond_the_ring_are_broken() {
+    let mut body = Body::new();
+    body.insert(1, b"one");
+    // The ring's first record follows the buckets; its chain goes on with itself.
+    let ring = 16 + (4 * body.shape.buckets).next_multiple_of(8);
+    body.bytes[ring..ring + 4].copy_from_slice(&1u32.to_ne_bytes());
+    assert_eq!(body.partition().find(2).map(|found| found.is_some()), Err(Broken));
+    body.bytes[ring..ring + 4].copy_from_slice(&u32::MAX.to_ne_bytes());
+    assert_eq!(body.partition().remove(2), Err(Broken));
+    body.bytes[ring..ring + 4].fill(0);
+    body.bytes[ring + 4..ring + 8].copy_from_slice(&100_000u32.to_ne_bytes());
+    assert_eq!(body.partition().find(1).map(|found| found.is_some()), Err(Broken));
+}
