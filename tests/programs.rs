@@ -9,6 +9,9 @@
 //! In TLS 1.2 a server stores its session after its last flight is sent, and a client that only waits for the handshake
 //! can be back too soon. So every client here waits for the server's answer and its end before it reconnects.
 //!
+//! Below `shared` the programs have several processes and the store that processes share; there the library must do what
+//! stock libssl cannot.
+//!
 //! `tests/install` installs the programs.
 
 mod common;
@@ -26,5 +29,6 @@ mod programs {
     mod nginx;
     mod openssl;
     mod scripts;
+    mod shared;
     mod stunnel;
 }

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::sharing::Asked;
 use super::{Mode, SessionCache, residence};
 use crate::handle::Session;
 use crate::store::{Evicted, Key, Outcome, Placed};
@@ -17,7 +18,7 @@ impl SessionCache {
     /// The mode does not matter, but for UPDATE_TIME: then the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: i64) -> bool {
         let is_new = self.keep(session, now);
-        self.share(session, || self.context.client_authentication());
+        self.share(session, || Asked::of_session(self.context, session));
         is_new
     }
 

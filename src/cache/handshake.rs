@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::sharing::Asked;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
 
@@ -13,7 +14,7 @@ impl SessionCache {
         if !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection) {
             self.keep(session, now);
             if Self::is_looked_up(connection) {
-                self.share(session, || connection.client_authentication());
+                self.share(session, || Asked::of_handshake(self.context, connection));
             }
         }
         Self::assert_unlocked();

@@ -16,8 +16,9 @@
 //! SSL_shutdown. Those are one process's affairs: workers come and go, and Redis and Python close all connections so.
 //!
 //! **Who shares with whom.** A session is found by SSL_CTXs of the same certificate, for connections that ask the same of
-//! their clients (CVE-2025-23419). That its session id context is the connection's own, libssl checks when it has it, as it
-//! does with its own cache: a connection's cannot be asked for.
+//! their clients and to the same server name: what stands behind the name, its virtual host, may ask for more, and is known
+//! only after the search (CVE-2025-23419). That its session id context is the connection's own, libssl checks when it has
+//! it, as it does with its own cache: a connection's cannot be asked for.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -133,17 +134,45 @@ fn digest(parts: &[&[u8]]) -> Scope {
     std::array::from_fn(|at| digest[at])
 }
 
-/// What is asked of a client, as a number; 0 for nothing.
-fn policy(asked: &ClientAuthentication) -> u64 {
-    if asked.verify_mode == 0 {
-        return 0;
+/// What a connection and its session have to agree in: the client authentication, and the name of the server.
+pub(super) struct Asked {
+    authentication: ClientAuthentication,
+    server_name: Option<Vec<u8>>,
+}
+
+impl Asked {
+    /// As it is when a session is searched for: before the name is acted upon, which may change the context.
+    fn of_offer(connection: Connection) -> Asked {
+        Asked { authentication: connection.client_authentication(), server_name: connection.server_name_offered() }
     }
-    let mode = asked.verify_mode.to_le_bytes();
-    let names = asked.authorities.iter().map(|name| name.as_ref().map_or(&[][..], |name| &name[..]));
-    let parts: Vec<&[u8]> = std::iter::once(&mode[..]).chain(names).collect();
-    let digest = digest(&parts);
-    // Never what stands for nothing.
-    u64::from_le_bytes(std::array::from_fn(|at| digest[at])) | 1
+
+    /// As it was then, told from what is known when a session has been made.
+    pub(super) fn of_handshake(context: Context, connection: Connection) -> Asked {
+        let switched = !connection.is_of(context);
+        let authentication =
+            if switched { context.client_authentication() } else { connection.client_authentication() };
+        Asked { authentication, server_name: connection.server_name() }
+    }
+
+    /// Of a session that the application adds.
+    pub(super) fn of_session(context: Context, session: &Session) -> Asked {
+        Asked { authentication: context.client_authentication(), server_name: session.server_name() }
+    }
+
+    /// As a number; 0 for nothing.
+    fn policy(&self) -> u64 {
+        let ClientAuthentication { verify_mode, authorities } = &self.authentication;
+        if *verify_mode == 0 && self.server_name.is_none() {
+            return 0;
+        }
+        let name = self.server_name.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let mode = verify_mode.to_le_bytes();
+        let authorities = authorities.iter().map(|name| name.as_ref().map_or(&[][..], |name| &name[..]));
+        let parts: Vec<&[u8]> = [&name[..], &mode].into_iter().chain(authorities).collect();
+        let digest = digest(&parts);
+        // Never what stands for nothing.
+        u64::from_le_bytes(std::array::from_fn(|at| digest[at])) | 1
+    }
 }
 
 /// What a session is found by in the shared store, before it changes.
@@ -210,9 +239,9 @@ impl SessionCache {
     }
 
     /// Stores a session for all processes, if this cache shares at all.
-    pub(super) fn share(&self, session: &Session, asked: impl FnOnce() -> ClientAuthentication) {
+    pub(super) fn share(&self, session: &Session, asked: impl FnOnce() -> Asked) {
         if let Some(sharing) = self.shared() {
-            self.store_record(sharing, session, policy(&asked()));
+            self.store_record(sharing, session, asked().policy());
         }
     }
 
@@ -259,7 +288,7 @@ impl SessionCache {
     /// The session that a client offers: the live one if its record stands, else one made of the record.
     pub(super) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Option<Session> {
         let scope = sharing.scope(self.context);
-        let policy = policy(&offer.connection.client_authentication());
+        let policy = Asked::of_offer(offer.connection).policy();
         let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
         let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();

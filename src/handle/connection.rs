@@ -1,11 +1,11 @@
 //! SSL: a connection, borrowed from the C caller.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uint};
 use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::context::downcast;
-use super::{ClientAuthentication, Session, raw};
+use super::{ClientAuthentication, Context, Session, raw};
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -13,6 +13,10 @@ use crate::{libssl, native};
 const OP_NO_TICKET: u64 = 1 << 14;
 /// SSL_OP_NO_ANTI_REPLAY: early data may be replayed.
 const OP_NO_ANTI_REPLAY: u64 = 1 << 24;
+/// TLSEXT_NAMETYPE_host_name.
+const NAME_TYPE_HOST: c_int = 0;
+/// TLSEXT_TYPE_server_name.
+const EXTENSION_SERVER_NAME: c_uint = 0;
 
 /// A connection of the C caller, good for the time of its call.
 #[derive(Clone, Copy)]
@@ -101,6 +105,38 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// The server name that the client asked for, once libssl has read it.
+    pub fn server_name(self) -> Option<Vec<u8>> {
+        let libssl = libssl::of_object(self.as_ptr())?;
+        // SAFETY: a live connection; NULL or a C string that it keeps.
+        unsafe { libssl::encoding::of_string((libssl.functions.SSL_get_servername)(self.as_ptr(), NAME_TYPE_HOST)) }
+    }
+
+    /// The server name in the ClientHello at hand, which libssl has not read yet as it looks for a session.
+    pub fn server_name_offered(self) -> Option<Vec<u8>> {
+        let libssl = libssl::of_object(self.as_ptr())?;
+        let (mut start, mut length) = (ptr::null(), 0);
+        let get = libssl.functions.SSL_client_hello_get0_ext;
+        // SAFETY: a live connection, whose ClientHello stays while libssl waits for our answer.
+        let extension = unsafe {
+            if get(self.as_ptr(), EXTENSION_SERVER_NAME, &mut start, &mut length) != 1 || start.is_null() {
+                return None;
+            }
+            std::slice::from_raw_parts(start, length)
+        };
+        // RFC 6066: a list, and in it as libssl takes it one name: its type, its length, itself.
+        match extension {
+            [_, _, 0, _, _, name @ ..] => Some(name.to_vec()),
+            _ => None,
+        }
+    }
+
+    /// Whether it has still the context that it was created with.
+    pub fn is_of(self, context: Context) -> bool {
+        // SAFETY: a live connection.
+        (unsafe { raw::SSL_get_SSL_CTX(self.as_ptr()) }) == context.as_ptr()
+    }
+
     /// The session of a connection that ends without having been shut down: libssl takes it for bad, and is about to
     /// remove it (semantics 4.7, ssl_clear_bad_session).
     pub fn session_breaking_off(self) -> Option<Session> {
@@ -143,7 +179,7 @@ impl Connection<'_> {
 
     /// Gives the connection its session, None for none, and says whether it is resumed.
     pub fn negotiate(&self, session: Option<Session>, reused: bool) {
-        let session = session.map_or(std::ptr::null_mut(), Session::into_raw);
+        let session = session.map_or(ptr::null_mut(), Session::into_raw);
         // SAFETY: a live connection of our own, and a reference to give away.
         unsafe { native::negotiate(self.as_ptr(), session, reused) };
     }

@@ -146,6 +146,13 @@ impl Session {
         use_it(&secret[..length.min(secret.len())])
     }
 
+    /// The server name that its handshake was for, if that is among what it says of itself.
+    pub fn server_name(&self) -> Option<Vec<u8>> {
+        let libssl = libssl::of_object(self.as_ptr())?;
+        // SAFETY: a live session; NULL or a C string that it keeps.
+        unsafe { libssl::encoding::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
+    }
+
     /// Whether the application keeps data of its own at the session, which is not among its bytes. It is looked for under
     /// the first few indexes; hardly a program reserves more than one.
     pub fn has_application_data(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Objects as bytes: the DER that libssl itself reads and writes.
 
-use std::ffi::{c_int, c_long, c_uchar};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar};
 use std::ptr;
 
 use zeroize::Zeroizing;
@@ -41,6 +41,15 @@ pub unsafe fn of_names(functions: &Functions, names: *const stack_st_X509_NAME) 
         }
     };
     (0..number).map(name_of).collect()
+}
+
+/// The bytes of a C string; None for NULL.
+///
+/// # Safety
+/// `string` must be NULL or a NUL-terminated string.
+pub unsafe fn of_string(string: *const c_char) -> Option<Vec<u8>> {
+    // SAFETY: by the caller's promise.
+    (!string.is_null()).then(|| unsafe { CStr::from_ptr(string) }.to_bytes().to_vec())
 }
 
 /// A session made of those bytes, with one reference; NULL if they are of none.

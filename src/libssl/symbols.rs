@@ -94,6 +94,8 @@ functions! {
     fn SSL_in_before(*const SSL) -> c_int;
     fn SSL_get_verify_mode(*const SSL) -> c_int;
     fn SSL_get_client_CA_list(*const SSL) -> *mut stack_st_X509_NAME;
+    fn SSL_get_servername(*const SSL, c_int) -> *const c_char;
+    fn SSL_client_hello_get0_ext(*mut SSL, c_uint, *mut *const c_uchar, *mut usize) -> c_int;
     fn SSL_get_options(*const SSL) -> u64;
     fn SSL_set_options(*mut SSL, u64) -> u64;
     fn SSL_get_max_early_data(*const SSL) -> u32;
@@ -114,6 +116,7 @@ functions! {
     fn SSL_SESSION_set_timeout(*mut SSL_SESSION, c_long) -> c_long;
     fn SSL_SESSION_get_protocol_version(*const SSL_SESSION) -> c_int;
     fn SSL_SESSION_set_protocol_version(*mut SSL_SESSION, c_int) -> c_int;
+    fn SSL_SESSION_get0_hostname(*const SSL_SESSION) -> *const c_char;
     fn SSL_SESSION_is_resumable(*const SSL_SESSION) -> c_int;
     fn SSL_SESSION_set_ex_data(*mut SSL_SESSION, c_int, *mut c_void) -> c_int;
     fn SSL_SESSION_get_ex_data(*const SSL_SESSION, c_int) -> *mut c_void;

@@ -7,6 +7,7 @@ use std::{
         unix::process::{CommandExt, ExitStatusExt},
     },
     process::{Child, Command, ExitStatus, Stdio},
+    ptr,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -77,8 +78,11 @@ impl Running {
 
     /// Waits until it ends, `deadline` at most; None if it is still running then.
     pub fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
-        if self.ended.is_none() && ends_within(&self.child, deadline).expect("a child of ours can be waited for") {
-            self.ended = Some(self.child.wait().expect("a child of ours can be waited for"));
+        if self.ended.is_none() {
+            let process = Process::of(self.child.id()).expect("a child that was not waited for is there");
+            if process.ends_within(deadline) {
+                self.ended = Some(self.child.wait().expect("a child of ours can be waited for"));
+            }
         }
         self.ended
     }
@@ -110,24 +114,44 @@ impl Drop for Running {
     }
 }
 
-/// Whether `child` ends within `deadline`, without polling: a pidfd becomes readable when it does.
-fn ends_within(child: &Child, deadline: Duration) -> io::Result<bool> {
-    let until = Instant::now() + deadline;
-    // SAFETY: pidfd_open takes two integers and gives a new descriptor or -1.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id() as libc::pid_t, 0) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
+/// Any process, a child of ours or not. Its id may be given to another process once it has ended: this does not follow.
+pub struct Process(OwnedFd);
+
+impl Process {
+    /// The process that has this id now; None if there is none. Panics on any other failure.
+    pub fn of(id: u32) -> Option<Process> {
+        // SAFETY: pidfd_open takes two integers and gives a new descriptor or -1.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) };
+        if fd < 0 {
+            let error = io::Error::last_os_error();
+            assert_eq!(error.raw_os_error(), Some(libc::ESRCH), "pidfd_open {id}: {error}");
+            return None;
+        }
+        // SAFETY: the descriptor was just made for us and nobody else has it.
+        Some(Process(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
     }
-    // SAFETY: the descriptor was just made for us and nobody else has it.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one pollfd, alive during the call.
-        match unsafe { libc::poll(&mut poll, 1, left.as_millis().try_into().unwrap_or(i32::MAX)) } {
-            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-            -1 => return Err(io::Error::last_os_error()),
-            ready => return Ok(ready > 0),
+
+    /// Sends it `signal`; nothing if it has ended.
+    pub fn signal(&self, signal: i32) {
+        let (fd, info) = (self.0.as_raw_fd(), ptr::null::<libc::siginfo_t>());
+        // SAFETY: no siginfo is given, so no memory is read.
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) };
+    }
+
+    /// Whether it ends within `deadline`, waited for by its parent or not. No polling: a pidfd becomes readable then.
+    pub fn ends_within(&self, deadline: Duration) -> bool {
+        let until = Instant::now() + deadline;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut poll = libc::pollfd { fd: self.0.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            // SAFETY: one pollfd, alive during the call.
+            match unsafe { libc::poll(&mut poll, 1, left.as_millis().try_into().unwrap_or(i32::MAX)) } {
+                -1 => {
+                    let error = io::Error::last_os_error();
+                    assert_eq!(error.kind(), io::ErrorKind::Interrupted, "a pidfd can be polled: {error}");
+                }
+                ready => return ready > 0,
+            }
         }
     }
 }

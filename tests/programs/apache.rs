@@ -36,7 +36,7 @@ SSLSessionTickets off
 
 /// How a server is told to stop. On SIGTERM a child of prefork frees all it has inside its signal handler and, with stock
 /// libssl too, crashes if it was freeing already: it is asked to finish first, which takes a second.
-fn stop_signal(mpm: &str) -> i32 {
+pub fn stop_signal(mpm: &str) -> i32 {
     if mpm == "prefork" { libc::SIGWINCH } else { libc::SIGTERM }
 }
 
@@ -49,7 +49,8 @@ fn limits(mpm: &str, children: usize) -> String {
     format!("StartServers {children}\nServerLimit {children}\nMaxConnectionsPerChild 0\n{spare}")
 }
 
-fn start<'a>(run: &'a Run, mpm: &str, children: usize, cache: &str) -> Server<'a> {
+/// Starts it with so many children, each a process, and waits until it serves `/index.html`.
+pub fn start<'a>(run: &'a Run, mpm: &str, children: usize, cache: &str) -> Server<'a> {
     std::fs::create_dir(run.path("www")).unwrap();
     run.write("www/index.html", "answer");
     let mut server = Server::start(run, 1, |ports| {

@@ -7,12 +7,13 @@ use super::{
     server::Server,
     witness::letters,
 };
+use std::path::PathBuf;
 
-/// `SERVER` is what goes into the TLS server's block, `FRONT` a whole second server.
+/// `MAIN` is what goes to the top, `SERVER` into the TLS server's block, `FRONT_SERVERS` whole further servers.
 const CONFIGURATION: &str = "
-daemon off;
+MAIN
 worker_processes WORKERS;
-error_log stderr notice;
+error_log LOG notice;
 pid @DIR@/nginx.pid;
 events { worker_connections 64; }
 http {
@@ -30,24 +31,49 @@ http {
         SERVER
         location / { return 200 'answer'; }
     }
-    FRONT
+    FRONT_SERVERS
 }
 ";
 
-fn start<'a>(run: &'a Run, workers: usize, server: &str, front: &str) -> Server<'a> {
-    let ports = if front.contains("FRONT_PORT") { 2 } else { 1 };
-    Server::start(run, ports, |ports| {
-        let front = front.replace("FRONT_PORT", &ports[ports.len() - 1].to_string());
+/// What the configuration of one nginx says.
+pub struct Nginx<'t> {
+    pub workers: usize,
+    /// Directives at the top.
+    pub main: &'t str,
+    /// Directives of the TLS server on `PORT`, which is the first.
+    pub server: &'t str,
+    /// Whole further servers, on `PORT` or on `FRONT_PORT`.
+    pub front: &'t str,
+}
+
+impl Nginx<'_> {
+    /// Starts it in the foreground.
+    pub fn start<'a>(&self, run: &'a Run) -> Server<'a> {
+        let ports = if self.front.contains("FRONT_PORT") { 2 } else { 1 };
+        Server::start(run, ports, |ports| {
+            let mut command = run.command("nginx");
+            command.arg("-e").arg("stderr").arg("-c").arg(self.configure(run, "stderr", ports));
+            command.arg("-g").arg("daemon off;");
+            command
+        })
+    }
+
+    /// Writes the configuration for these ports and a log; its path.
+    pub fn configure(&self, run: &Run, log: &str, ports: &[u16]) -> PathBuf {
         let text = CONFIGURATION
-            .replace("WORKERS", &workers.to_string())
-            .replace("SERVER", server)
-            .replace("FRONT", &front)
-            .replace("PORT", &ports[0].to_string());
-        let configuration = run.write("nginx.conf", &text);
-        let mut command = run.command("nginx");
-        command.arg("-e").arg("stderr").arg("-c").arg(configuration);
-        command
-    })
+            .replace("WORKERS", &self.workers.to_string())
+            .replace("LOG", log)
+            .replace("FRONT_SERVERS", self.front)
+            .replace("SERVER", self.server)
+            .replace("FRONT_PORT", &ports[ports.len() - 1].to_string())
+            .replace("PORT", &ports[0].to_string())
+            .replace("MAIN", self.main);
+        run.write("nginx.conf", &text)
+    }
+}
+
+fn start<'a>(run: &'a Run, workers: usize, server: &str, front: &str) -> Server<'a> {
+    Nginx { workers, main: "", server, front }.start(run)
 }
 
 fn reconnections(run: &Run, workers: usize, count: usize, cache: &str, client: &str) -> Story {

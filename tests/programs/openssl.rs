@@ -8,7 +8,7 @@ use super::{
 use std::process::Stdio;
 
 /// `s_server` with these further words; it ends by itself after `connections`.
-fn s_server<'a>(run: &'a Run, connections: usize, words: &str) -> Server<'a> {
+pub fn s_server<'a>(run: &'a Run, connections: usize, words: &str) -> Server<'a> {
     let mut command = run.command("openssl");
     command
         .args(["s_server", "-accept", "127.0.0.1:0", "-cert", "cert.pem", "-key", "key.pem"])

@@ -2,7 +2,7 @@
 
 use super::{build, witness::Witness};
 use crate::common::{self, process};
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, thread, time::Duration};
+use std::{cell::RefCell, fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, thread, time::Duration};
 
 /// What no step of a test takes even on a busy machine, so that a hang fails and does not last.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -21,6 +21,7 @@ pub enum With {
 /// The surroundings of one run; they go away with it.
 pub struct Run {
     with: With,
+    settings: RefCell<Vec<(&'static str, String)>>,
     witness: Witness,
     scratch: common::Scratch,
 }
@@ -32,9 +33,16 @@ impl Run {
         // Workers of nginx and apache come here as another user.
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let witness = Witness::new(&scratch.join("witness"));
-        let run = Run { with, witness, scratch };
+        let run = Run { with, settings: RefCell::default(), witness, scratch };
         run.make_certificate();
         run
+    }
+
+    /// Sets a variable in the environment of `command`s from now on, with `@DIR@` replaced by the scratch directory.
+    pub fn set(&self, variable: &'static str, value: &str) {
+        let mut settings = self.settings.borrow_mut();
+        settings.retain(|(set, _)| *set != variable);
+        settings.push((variable, self.with_directory(value)));
     }
 
     /// What it is with, for what a failure says.
@@ -55,9 +63,12 @@ impl Run {
     /// Writes a file for the program, with `@DIR@` replaced by the scratch directory; its path.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
-        let directory = self.scratch.path().to_str().expect("a path that is text");
-        fs::write(&path, text.replace("@DIR@", directory)).unwrap();
+        fs::write(&path, self.with_directory(text)).unwrap();
         path
+    }
+
+    fn with_directory(&self, text: &str) -> String {
+        text.replace("@DIR@", self.scratch.path().to_str().expect("a path that is text"))
     }
 
     /// `program` with the witness and, if this run is with it, the library.
@@ -72,6 +83,7 @@ impl Run {
             command.env("LD_LIBRARY_PATH", build::symbolic_libssl());
         }
         command.env("LD_PRELOAD", preload).env("SSLSESSION_WITNESS", self.witness.fifo());
+        command.envs(self.settings.borrow().iter().map(|(variable, value)| (variable, value)));
         command
     }
 

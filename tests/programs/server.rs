@@ -85,10 +85,7 @@ impl<'a> Server<'a> {
     pub fn wait(mut self) -> String {
         assert!(self.running.wait(DEADLINE).is_some(), "it did not end:\n{}", self.log());
         let log = self.log();
-        // A worker's end is told only here; and a panic of the library's would otherwise show as a mere miss.
-        for trouble in ["exited on signal", "exit signal", "Segmentation fault", "panicked", "witness:"] {
-            assert!(!log.contains(trouble), "{trouble}, with {:?}:\n{log}", self.run.with());
-        }
+        check_log(self.run, &log);
         log
     }
 
@@ -109,6 +106,13 @@ impl<'a> Server<'a> {
     }
 }
 
+/// A worker's end is told only in the log; and a panic of the library's would otherwise show as a mere miss.
+pub fn check_log(run: &Run, log: &str) {
+    for trouble in ["exited on signal", "exit signal", "Segmentation fault", "panicked", "witness:"] {
+        assert!(!log.contains(trouble), "{trouble}, with {:?}:\n{log}", run.with());
+    }
+}
+
 /// Whether somebody listens. Without a listener the kernel may choose just this port for our own end, and connect us to
 /// ourselves.
 fn is_open(port: u16) -> bool {
@@ -123,13 +127,13 @@ fn spawn(run: &Run, command: &mut Command) -> Running {
 
 /// A port that was free just now, and that no other test on this machine gets while this lives: two servers that find
 /// the same free port before either binds it would have each other's clients.
-struct Claim {
-    port: u16,
+pub struct Claim {
+    pub port: u16,
     _name: UnixListener,
 }
 
 impl Claim {
-    fn new() -> Claim {
+    pub fn new() -> Claim {
         loop {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of 127.0.0.1");
             let port = listener.local_addr().expect("its address").port();
