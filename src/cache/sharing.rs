@@ -21,19 +21,21 @@
 //! it, as it does with its own cache: a connection's cannot be asked for.
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
+mod breaking_off;
+mod policy;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use sha2::{Digest, Sha256};
-
 use super::lookup::Offer;
 use super::{Mode, Role, SessionCache};
-use crate::handle::{self, Certificate, ClientAuthentication, Connection, Context, Session};
+use crate::handle::{self, Certificate, Connection, Context, Session};
 use crate::settings::{self, Attach, Store, Tickets};
 use crate::store::shared::Keys;
 use crate::store::{Found, Key, Mark, Name, Scope, Shared};
+pub(super) use policy::Asked;
+use policy::digest;
 
 /// What a cache knows of the shared store.
 pub(super) struct Sharing {
@@ -120,58 +122,6 @@ impl Sharing {
 
     fn mark(&self, session: &Session) -> Mark {
         session.with_secret(|secret| self.store.mark(secret, SessionCache::expiry_of(session)))
-    }
-}
-
-/// The first 16 bytes of the SHA-256 of parts that are told apart by their lengths.
-fn digest(parts: &[&[u8]]) -> Scope {
-    let mut sha = Sha256::new();
-    for part in parts {
-        sha.update((part.len() as u64).to_le_bytes());
-        sha.update(part);
-    }
-    let digest: [u8; 32] = sha.finalize().into();
-    std::array::from_fn(|at| digest[at])
-}
-
-/// What a connection and its session have to agree in: the client authentication, and the name of the server.
-pub(super) struct Asked {
-    authentication: ClientAuthentication,
-    server_name: Option<Vec<u8>>,
-}
-
-impl Asked {
-    /// As it is when a session is searched for: before the name is acted upon, which may change the context.
-    fn of_offer(connection: Connection) -> Asked {
-        Asked { authentication: connection.client_authentication(), server_name: connection.server_name_offered() }
-    }
-
-    /// As it was then, told from what is known when a session has been made.
-    pub(super) fn of_handshake(context: Context, connection: Connection) -> Asked {
-        let switched = !connection.is_of(context);
-        let authentication =
-            if switched { context.client_authentication() } else { connection.client_authentication() };
-        Asked { authentication, server_name: connection.server_name() }
-    }
-
-    /// Of a session that the application adds.
-    pub(super) fn of_session(context: Context, session: &Session) -> Asked {
-        Asked { authentication: context.client_authentication(), server_name: session.server_name() }
-    }
-
-    /// As a number; 0 for nothing.
-    fn policy(&self) -> u64 {
-        let ClientAuthentication { verify_mode, authorities } = &self.authentication;
-        if *verify_mode == 0 && self.server_name.is_none() {
-            return 0;
-        }
-        let name = self.server_name.as_deref().unwrap_or_default().to_ascii_lowercase();
-        let mode = verify_mode.to_le_bytes();
-        let authorities = authorities.iter().map(|name| name.as_ref().map_or(&[][..], |name| &name[..]));
-        let parts: Vec<&[u8]> = [&name[..], &mode].into_iter().chain(authorities).collect();
-        let digest = digest(&parts);
-        // Never what stands for nothing.
-        u64::from_le_bytes(std::array::from_fn(|at| digest[at])) | 1
     }
 }
 
@@ -325,33 +275,5 @@ impl SessionCache {
         self.start_leaving(1);
         self.leave(&session);
         drop(taken);
-    }
-}
-
-thread_local! {
-    /// The session, by address, that libssl is about to remove because its connection ends without SSL_shutdown.
-    static BREAKING_OFF: Cell<usize> = const { Cell::new(0) };
-}
-
-/// A connection that breaks off tells its own process that the session is bad, and no other.
-impl SessionCache {
-    /// A connection is being freed.
-    pub fn connection_is_going(&self, connection: Connection) {
-        if self.sharing.is_none() {
-            return;
-        }
-        if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
-            let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
-        }
-    }
-
-    /// Whether this thread is inside SSL_free, which takes that session for bad.
-    pub(super) fn is_breaking_off(session: &Session) -> bool {
-        BREAKING_OFF.try_with(Cell::get) == Ok(session.as_ptr().addr())
-    }
-
-    /// It has been removed.
-    pub(super) fn has_broken_off() {
-        let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
     }
 }
