@@ -65,12 +65,12 @@ shuttle:
 	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle
 
 bench:
-	tests/install demo
+	tests/install bench
 	$(CARGO) build --quiet --release --lib
 	benches/run
 
 bench-quick:
-	tests/install demo
+	tests/install bench
 	$(CARGO) build --quiet --release --lib
 	benches/run --quick
 

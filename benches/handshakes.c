@@ -18,18 +18,6 @@ static void fill(void)
     free_sessions(sessions, CAPACITY - 1);
 }
 
-/* One session under another id. */
-static SSL_SESSION *copy_of(const SSL_SESSION *session, uint64_t number)
-{
-    unsigned char id[ID_LENGTH];
-    SSL_SESSION *copy = SSL_SESSION_dup(session);
-
-    CHECK(copy != NULL);
-    id_of(number, id);
-    CHECK(SSL_SESSION_set1_id(copy, id, ID_LENGTH) == 1);
-    return copy;
-}
-
 /* As many sessions as there are entries, all of which can be resumed: copies of one that was negotiated. Places in
  * the heap are shuffled. Returns the server's, which its cache holds. */
 static SSL_SESSION **make_offers(const struct options *options)
@@ -46,12 +34,12 @@ static SSL_SESSION **make_offers(const struct options *options)
     CHECK(offers != NULL && order != NULL && cached != NULL);
     random_order(order, offer_count, 1);
     for (size_t i = 0; i < offer_count; i++) {
-        cached[i] = copy_of(server, order[i]);
+        cached[i] = session_copy(server, order[i]);
         CHECK(SSL_CTX_add_session(peers.server, cached[i]) == 1);
         SSL_SESSION_free(cached[i]);
     }
     for (size_t i = 0; i < offer_count; i++)
-        offers[i] = copy_of(client, i);
+        offers[i] = session_copy(client, i);
     SSL_SESSION_free(client);
     SSL_SESSION_free(server);
     free(order);

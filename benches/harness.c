@@ -2,7 +2,7 @@
  * The harness's command loop. It is driven through its standard input and output, so that two processes, one with
  * the library and one without, can take turns:
  *
- *     harness WORKLOAD [entries=N] [ops=N] [threads=N]
+ *     harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N]
  *     > ready
  *     < round
  *     > NAME NUMBER [NAME NUMBER ...]
@@ -35,7 +35,8 @@ void result(const char *name, double value)
 static const struct workload *find_workload(const char *name)
 {
     static const struct workload *const all[] = {lookup_workloads, write_workloads,     cliff_workloads,
-                                                 memory_workloads, handshake_workloads, counted_workloads};
+                                                 memory_workloads, handshake_workloads, counted_workloads,
+                                                 shared_workloads, room_workloads,      client_workloads};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         for (const struct workload *workload = all[i]; workload->name != NULL; workload++)
             if (strcmp(workload->name, name) == 0)
@@ -48,6 +49,8 @@ static int parse(const char *argument, struct options *options)
     if (sscanf(argument, "entries=%zu", &options->entries) == 1)
         return 1;
     if (sscanf(argument, "ops=%zu", &options->ops) == 1)
+        return 1;
+    if (sscanf(argument, "port=%d", &options->port) == 1)
         return 1;
     return sscanf(argument, "threads=%d", &options->threads) == 1 && options->threads > 0;
 }
@@ -64,7 +67,7 @@ int main(int argc, char **argv)
         if (!parse(argv[i], &options))
             workload = NULL;
     if (workload == NULL) {
-        fprintf(stderr, "usage: harness WORKLOAD [entries=N] [ops=N] [threads=N]\n");
+        fprintf(stderr, "usage: harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N]\n");
         return 2;
     }
     alarm(LONGEST);

@@ -24,6 +24,7 @@ struct options {
     size_t entries; /* sessions in the cache */
     size_t ops;     /* operations of one round, all threads together */
     int threads;
+    int port; /* of a server on 127.0.0.1, for the clients */
 };
 
 /* A workload: made ready once, then run a round at a time. A round prints its results with `result`. */
@@ -34,7 +35,7 @@ struct workload {
 };
 
 extern const struct workload lookup_workloads[], write_workloads[], cliff_workloads[], memory_workloads[],
-    handshake_workloads[], counted_workloads[];
+    handshake_workloads[], counted_workloads[], shared_workloads[], room_workloads[], client_workloads[];
 
 /* Ends the program with a message if a thing that must hold does not: no time is better than a wrong one. */
 #define CHECK(what) ((what) ? (void)0 : fail(__FILE__, __LINE__, #what))

@@ -62,10 +62,11 @@ class Harness:
 class Side:
     """One of the two that are compared: a harness, with or without the library."""
 
-    def __init__(self, harness, preload):
+    def __init__(self, harness, preload, **settings):
         self.harness = harness
-        self.environment = dict(os.environ)
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SSLSESSION_")}
         self.environment.pop("LD_PRELOAD", None)
+        self.environment |= settings
         if preload is not None:
             self.environment["LD_PRELOAD"] = str(preload)
 

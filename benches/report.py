@@ -27,9 +27,11 @@ cryptography: 1.0 within the noise is what can be reached, and counts as reached
 
 NOT_MEASURED = """## Not measured
 
-- More threads than the machine has cores run by turns. How the library scales beyond those cores is not known.
+- More threads or processes than the machine has cores run by turns. How the library scales beyond those cores is not
+  known.
 - Other versions of libssl, and one linked with -Bsymbolic, whose calls differ but whose cache is the same.
 - Handshakes with client certificates, session tickets without a cache, DTLS; and anything over a network.
+- A shared store in a file on a disk, one with sessions that carry client certificates, and processes that are killed.
 - The library without libssl, with sessions of its own.
 - Hardware counters (cache and TLB misses), where the machine is a virtual one without them.
 """
@@ -150,13 +152,15 @@ def counted_table(counted):
     return f"## Instructions\n\n{note}\n\n{table(header, rows)}"
 
 
-def misses(plan, results):
-    missed = [row for row in plan.rows if "missed" in verdict(row, samples(row, results[row.run]))]
+def misses(plan, results, shared):
     wanted = [row for row in plan.rows if row.target is not None]
+    missed = [row.label for row in wanted if "missed" in verdict(row, samples(row, results[row.run]))]
+    missed += [f"shared store: {target.label}" for target in shared.targets if not target.reached]
+    count = len(wanted) + len(shared.targets)
     if not missed:
-        return f"All {len(wanted)} targets are reached.\n"
-    listed = "\n".join(f"- {cells(row, results[row.run])[0]}" for row in missed)
-    return f"{len(wanted) - len(missed)} of {len(wanted)} targets are reached. Missed:\n\n{listed}\n"
+        return f"All {count} targets are reached.\n"
+    listed = "\n".join(f"- {label}" for label in missed)
+    return f"{count - len(missed)} of {count} targets are reached. Missed:\n\n{listed}\n"
 
 
 def plots(directory, plan, results):
@@ -172,9 +176,11 @@ def plots(directory, plan, results):
     return "\n".join(shown)
 
 
-def write(directory, plan, results, counted, libssl_version):
+def write(directory, plan, results, shared, counted, libssl_version):
+    """`shared` is a shared_report.Text."""
     directory.mkdir(parents=True, exist_ok=True)
-    parts = [head(plan, libssl_version), misses(plan, results), plots(directory, plan, results)]
+    about_shared = shared.markdown()
+    parts = [head(plan, libssl_version), misses(plan, results, shared), plots(directory, plan, results)]
     parts += [group(name, plan, results) for name in (LOOKUPS, WRITES, CLIFFS, HANDSHAKES, MEMORY)]
-    parts += [counted_table(counted), NOT_MEASURED]
+    parts += [about_shared, counted_table(counted), NOT_MEASURED]
     (directory / "benchmarks.md").write_text("\n".join(parts))

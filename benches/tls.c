@@ -91,3 +91,30 @@ SSL_SESSION *handshake(const struct peers *peers, SSL_SESSION *offered, SSL_SESS
     SSL_free(server);
     return session;
 }
+
+SSL_SESSION *session_copy(const SSL_SESSION *session, uint64_t number)
+{
+    unsigned char id[ID_LENGTH];
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+
+    CHECK(copy != NULL);
+    id_of(number, id);
+    CHECK(SSL_SESSION_set1_id(copy, id, ID_LENGTH) == 1);
+    return copy;
+}
+
+SSL_SESSION *negotiate(const struct peers *peers, unsigned char **bytes, int *length)
+{
+    SSL_SESSION *session;
+    const unsigned char *at;
+
+    SSL_SESSION_free(handshake(peers, NULL, &session));
+    *bytes = NULL;
+    *length = i2d_SSL_SESSION(session, bytes);
+    CHECK(*length > 0);
+    SSL_SESSION_free(session);
+    at = *bytes;
+    session = d2i_SSL_SESSION(NULL, &at, *length);
+    CHECK(session != NULL);
+    return session;
+}

@@ -17,4 +17,13 @@ struct peers peers_new(int version);
  */
 SSL_SESSION *handshake(const struct peers *peers, SSL_SESSION *offered, SSL_SESSION **servers);
 
+/* One session under the id of `number`. The caller's to free. */
+SSL_SESSION *session_copy(const SSL_SESSION *session, uint64_t number);
+
+/*
+ * The server's session of a new handshake, as a copy that no cache has: one that leaves a cache is marked as not
+ * resumable, and so would be its copies. The caller's to free, and so are its bytes, DER, by OPENSSL_free.
+ */
+SSL_SESSION *negotiate(const struct peers *peers, unsigned char **bytes, int *length);
+
 #endif

@@ -79,7 +79,7 @@ fn size(text: &[u8]) -> Result<usize, String> {
     }
     // Whatever is too long for the type is also too large.
     let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(usize::MAX);
-    let bytes = number.checked_mul(1 << shift).unwrap_or(usize::MAX);
+    let bytes = number.saturating_mul(1 << shift);
     if bytes < Shared::SMALLEST {
         return Err(format!("the size is less than {}K", Shared::SMALLEST >> 10));
     }
@@ -114,6 +114,7 @@ pub fn key_file(value: &[u8]) -> Result<Option<PathBuf>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(not(miri))]
     use proptest::prelude::*;
 
     fn made(path: Option<&str>, size: usize) -> Result<Store, String> {
@@ -127,21 +128,12 @@ mod tests {
     #[test]
     fn stores() {
         let usual = 64 * 1024 * 1024;
-        let no_number = "the size is no number of bytes, such as 64M";
         let table = [
             ("memory", Ok(Store::Memory)),
             ("shared", made(None, usual)),
-            ("shared,size=1M", made(None, 1 << 20)),
             ("shared:web", made(Some("/dev/shm/web"), usual)),
             ("shared:...", made(Some("/dev/shm/..."), usual)),
             ("shared:/var/lib/tls/store", made(Some("/var/lib/tls/store"), usual)),
-            ("shared:/a:b c,size=65536", made(Some("/a:b c"), 65536)),
-            ("shared:web,size=64K", made(Some("/dev/shm/web"), 64 << 10)),
-            ("shared:web,size=64k", made(Some("/dev/shm/web"), 64 << 10)),
-            ("shared,size=3m", made(None, 3 << 20)),
-            ("shared,size=32G", made(None, 32 << 30)),
-            ("shared,size=34359738368", made(None, 32 << 30)),
-            ("shared,size=0000000000000000000000065537", made(None, 65537)),
             ("sharde", refused("unknown store")),
             ("SHARED", refused("unknown store")),
             ("shared2", refused("unknown store")),
@@ -165,6 +157,24 @@ mod tests {
             ("shared,", refused("unknown option \"\"")),
             ("shared,64M", refused("unknown option \"64M\"")),
             ("shared:web,Size=64M", refused("unknown option \"Size=64M\"")),
+        ];
+        for (value, expected) in table {
+            assert_eq!(store(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        let no_number = "the size is no number of bytes, such as 64M";
+        let table = [
+            ("shared,size=1M", made(None, 1 << 20)),
+            ("shared:/a:b c,size=65536", made(Some("/a:b c"), 65536)),
+            ("shared:web,size=64K", made(Some("/dev/shm/web"), 64 << 10)),
+            ("shared:web,size=64k", made(Some("/dev/shm/web"), 64 << 10)),
+            ("shared,size=3m", made(None, 3 << 20)),
+            ("shared,size=32G", made(None, 32 << 30)),
+            ("shared,size=34359738368", made(None, 32 << 30)),
+            ("shared,size=0000000000000000000000065537", made(None, 65537)),
             ("shared,size=64M,size=64M", refused("the size is given twice")),
             ("shared,size=", refused(no_number)),
             ("shared,size=M", refused(no_number)),
@@ -210,9 +220,8 @@ mod tests {
         }
     }
 
+    #[cfg(not(miri))] // where it takes minutes and touches nothing that Miri watches
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 256 }))]
-
         #[test]
         fn no_value_brings_a_path_or_a_size_outside_the_limits(
             start in prop_oneof!["shared", "shared:", "shared,size=", "shared:x,size=", ""],

@@ -86,19 +86,19 @@ pub enum Found {
 /// What a store counts, over all processes, since it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A record was stored.
-    Stored,
     /// A record was found, or found still standing.
     Found,
     /// A record was searched for and not found.
     Missed,
+    /// A record was stored.
+    Stored,
     /// A record was removed, or taken to be used once.
     Removed,
     /// A record left because its partition was full.
     Evicted,
     /// A record was larger than a quarter of a partition, and not stored.
     TooLarge,
-    /// A sealed record did not open.
+    /// A sealed record was found and did not open.
     Refused,
     /// A lock was not to be had in time.
     OutOfReach,
@@ -166,7 +166,7 @@ impl Shared {
         };
         let body = sealed.as_deref().unwrap_or(bytes);
         let Some(mut opened) = self.lock(number) else { return false };
-        let stored = self.change(number, &mut opened, |partition| {
+        let stored = self.change(&mut opened, |partition| {
             if body.len() > partition.longest() {
                 // What has its name is another session.
                 return partition.remove(label.hash).map(|_| None);
@@ -174,11 +174,11 @@ impl Shared {
             partition.insert(&label, body).map(Some)
         });
         let Some(Some(evicted)) = stored else {
-            self.count(number, Event::TooLarge, u64::from(stored.is_some()));
+            opened.count(Event::TooLarge, u64::from(stored.is_some()));
             return false;
         };
-        self.count(number, Event::Stored, 1);
-        self.count(number, Event::Evicted, u64::from(evicted));
+        opened.count(Event::Stored, 1);
+        opened.count(Event::Evicted, u64::from(evicted));
         true
     }
 
@@ -198,8 +198,8 @@ impl Shared {
         let hash = self.hash(name);
         let number = self.partition_of(hash);
         let Some(mut opened) = self.lock(number) else { return false };
-        let removed = self.change(number, &mut opened, |partition| partition.remove(hash)).unwrap_or(false);
-        self.count(number, Event::Removed, u64::from(removed));
+        let removed = self.change(&mut opened, |partition| partition.remove(hash)).unwrap_or(false);
+        opened.count(Event::Removed, u64::from(removed));
         removed
     }
 
@@ -246,26 +246,29 @@ impl Shared {
         loop {
             let Some(mut opened) = self.lock(number) else { return Found::OutOfReach };
             let seen = opened.locked.read(|body| self.glance(body, &wanted, &mut copy));
-            if takes && matches!(seen, Ok(Seen::Standing | Seen::Copied(_))) {
-                self.change(number, &mut opened, |partition| partition.remove(wanted.hash));
-                self.count(number, Event::Removed, 1);
-            }
-            if seen.is_err() {
-                self.empty(number, &mut opened);
-            }
-            drop(opened);
-            let found = match seen {
+            match seen {
                 Ok(Seen::Longer(length)) => {
+                    drop(opened);
                     copy.reserve_exact(length);
                     continue;
                 }
-                Ok(Seen::Copied(label)) => return self.open(name, &label, copy, number),
+                Ok(Seen::Standing | Seen::Copied(_)) => opened.count(Event::Found, 1),
+                _ => opened.count(Event::Missed, 1),
+            }
+            if takes && matches!(seen, Ok(Seen::Standing | Seen::Copied(_))) {
+                self.change(&mut opened, |partition| partition.remove(wanted.hash));
+                opened.count(Event::Removed, 1);
+            }
+            if seen.is_err() {
+                self.empty(&mut opened);
+            }
+            drop(opened);
+            return match seen {
+                Ok(Seen::Copied(label)) => self.open(name, &label, copy, number),
                 Ok(Seen::Standing) => Found::Standing,
                 Ok(Seen::Withheld) => Found::Withheld,
-                Ok(Seen::Nothing) | Err(Broken) => Found::Missing,
+                Ok(Seen::Nothing | Seen::Longer(_)) | Err(Broken) => Found::Missing,
             };
-            self.count(number, if found == Found::Standing { Event::Found } else { Event::Missed }, 1);
-            return found;
         }
     }
 
@@ -292,7 +295,9 @@ impl Shared {
             Some(seal) => seal.open(name, label, body),
             None => Some(body),
         };
-        self.count(number, if opened.is_some() { Event::Found } else { Event::Refused }, 1);
+        if opened.is_none() {
+            self.mapping.head(number).count(Event::Refused as usize);
+        }
         opened.map_or(Found::Missing, Found::Record)
     }
 
@@ -305,41 +310,30 @@ impl Shared {
             Ok(locked) => {
                 let mut opened = Opened { locked, _held: Count::up() };
                 if opened.locked.was_left_changing {
-                    self.empty(number, &mut opened);
+                    self.empty(&mut opened);
                 }
                 Some(opened)
             }
             Err(_) => {
                 avoided.store(mapping::monotonic() + mapping::AVOIDED.as_millis() as u64, Ordering::Relaxed);
-                self.count(number, Event::OutOfReach, 1);
+                self.mapping.head(number).count(Event::OutOfReach as usize);
                 None
             }
         }
     }
 
     /// Changes a partition; one that turns out to be broken is emptied: None.
-    fn change<T>(
-        &self,
-        number: usize,
-        opened: &mut Opened,
-        change: impl FnOnce(&mut Partition) -> Result<T, Broken>,
-    ) -> Option<T> {
+    fn change<T>(&self, opened: &mut Opened, change: impl FnOnce(&mut Partition) -> Result<T, Broken>) -> Option<T> {
         let changed = opened.locked.change(|body| change(&mut Partition::new(body, self.mapping.shape())));
         if changed.is_err() {
-            self.empty(number, opened);
+            self.empty(opened);
         }
         changed.ok()
     }
 
-    fn empty(&self, number: usize, opened: &mut Opened) {
+    fn empty(&self, opened: &mut Opened) {
         opened.locked.change(|body| Partition::new(body, self.mapping.shape()).clear());
-        self.count(number, Event::Emptied, 1);
-    }
-
-    fn count(&self, number: usize, event: Event, times: u64) {
-        if times > 0 {
-            self.mapping.head(number).count(event as usize, times);
-        }
+        opened.count(Event::Emptied, 1);
     }
 
     fn label(&self, name: &Name, mark: Mark) -> Label {
@@ -364,6 +358,14 @@ impl Shared {
 struct Opened<'a> {
     locked: Locked<'a>,
     _held: Count,
+}
+
+impl Opened<'_> {
+    fn count(&self, event: Event, times: u64) {
+        if times > 0 {
+            self.locked.count(event as usize, times);
+        }
+    }
 }
 
 /// What a sealed session without a certificate needs, and some more.

@@ -1,0 +1,157 @@
+"""The part of the report that is about the shared store."""
+
+from dataclasses import dataclass
+
+import report
+from shared_store import MEBIBYTES, NAME, PROCESSES
+
+OPERATIONS = {
+    "store": "SSL_CTX_add_session",
+    "live": "lookup, alive in the process",
+    "one": "lookup, alive in the process, one for all",
+    "stored": "lookup, stored by another process",
+    "take": "take",
+    "miss": "lookup of what is not there",
+    "i2d": "i2d_SSL_SESSION",
+    "d2i": "d2i_SSL_SESSION",
+    "line": "writing one of 64 shared cache lines",
+}
+
+# Whether with sessions that all processes have in common, for those that are not measured both ways.
+COMMON = {"one": True, "miss": False, "i2d": False, "d2i": False, "line": False}
+
+# What an operation does beside its own work.
+BESIDE = {"store": "i2d", "live": None, "stored": "d2i", "take": "d2i", "miss": None}
+OWN_PART_NS = 1000
+SCALING = 1.8
+BYTES = 200
+
+INTRODUCTION = """The library alone, with SSLSESSION_STORE=shared, in processes that were forked from the one that made
+the SSL_CTX. "Plain" is an anonymous store, "sealed" a named one in /dev/shm. Sessions are copies of one that was
+negotiated, without a certificate, under other ids. SSL_CTX_add_session stores them, and the oldest leave, for the store is
+full. A lookup is the callback by which libssl asks the library: of a session that is alive in the process it has to see
+whether its record still stands, and one that another process stored is decoded. A take is what libssl does with a TLS 1.3
+ticket that is good once: the callback, and its own SSL_CTX_remove_session. Each process works on sessions of its own, or
+all on common ones, in another order each; of those that want to take a common one, one gets it."""
+
+RATES = """All processes together, each bound to a processor by turns. What two do in the time of one is the median of the
+rounds, if there were three without other programs only of those. The last three rows are for comparison: encoding and
+decoding share nothing; and a lock, however short, is at least a cache line that each process writes, and that has to
+come from another processor if another wrote it last. What that costs, a virtual machine's host decides anew at times."""
+
+OWN_PARTS = """What an operation costs beside the encoding or decoding in it: in nanoseconds, of one process, median less
+median of the same round. The first two columns are medians of all rounds."""
+
+LATENCIES = """Of one operation, in microseconds: the median, what 99 % and 99.9 % of all did not exceed, and the longest;
+of all rounds, also those in which other programs ran. With more processes than processors a process waits for its turn,
+which here shows as milliseconds."""
+
+HANDSHAKES = """nginx on 127.0.0.1, TLS 1.2, P-256, tickets off. A client of ours makes handshakes with it, 16 connections
+under way in 2 threads, each with one of 256 sessions, and closes. Client and server share the machine's processors, so
+the time of one is of both; processor time is the workers' own. Stock nginx has with two workers its own shared cache,
+`ssl_session_cache shared:SSL:10m`, and with four `builtin`, OpenSSL's, to which a client is unknown that comes to another
+worker; with the library it is `builtin` both times."""
+
+
+@dataclass(frozen=True)
+class Target:
+    label: str
+    reached: bool
+
+
+class Text:
+    """The section's text and targets. `section` is a shared_store.Section."""
+
+    def __init__(self, section):
+        self.section = section
+        self.targets = []
+
+    def verdict(self, label, reached):
+        self.targets.append(Target(label, reached))
+        return "reached" if reached else "**missed**"
+
+    def markdown(self):
+        self.targets = []
+        parts = [f"## {NAME}\n\n{INTRODUCTION}\n"]
+        for store in self.section.stores:
+            head = f"{RATES}\n\n" if store is self.section.stores[0] else ""
+            parts.append(f"### Operations a second, {store.title}\n\n{head}{self.lost(store)}{self.rates(store)}")
+        parts.append(f"### Beside i2d and d2i\n\n{OWN_PARTS}\n\n{self.own_parts()}")
+        for store in self.section.stores:
+            head = f"{LATENCIES}\n\n" if store is self.section.stores[0] else ""
+            parts.append(f"### Latency, {store.title}\n\n{head}{self.latencies(store)}")
+        room = f"A store of {MEBIBYTES} MiB, full of copies of sessions of real handshakes: how many are found."
+        parts.append(f"### Room\n\n{room}\n\n{self.room()}")
+        parts.append(f"### nginx\n\n{HANDSHAKES}\n\n{self.nginx()}")
+        return "\n".join(parts)
+
+    def lost(self, store):
+        lost = store.lost()
+        if lost == 0:
+            return ""
+        return f"Of all operations {lost} did not find what was there: a lock was not to be had in time.\n\n"
+
+    def rows_of(self, store):
+        for operation, label in OPERATIONS.items():
+            if operation in COMMON:
+                yield operation, COMMON[operation], label
+            else:
+                yield operation, False, label
+                yield operation, True, f"{label}, common"
+
+    def rates(self, store):
+        rows = []
+        for operation, common, label in self.rows_of(store):
+            rates = [f"{store.value(operation, common, count, 'rate'):,.0f}" for count in PROCESSES]
+            scaling = store.scaling(operation, common)
+            target = operation in ("live", "stored") and not common
+            outcome = self.verdict(f"{store.title}: {label}, 2 processes to 1", scaling >= SCALING) if target else ""
+            rows.append([label, *rates, f"{scaling:.2f}", f"{SCALING}" if target else "", outcome])
+        header = ["", "1 process", *(f"{count} processes" for count in PROCESSES[1:]), "2 to 1", "target", ""]
+        return report.table(header, rows)
+
+    def own_parts(self):
+        rows = []
+        for store in self.section.stores:
+            for operation, beside in BESIDE.items():
+                whole = store.value(operation, False, 1, "p50")
+                other = store.value(beside, False, 1, "p50") if beside else 0
+                part = store.beside(operation, beside, 1) if beside else whole
+                label = f"{store.title}: {OPERATIONS[operation]}"
+                target = operation in ("store", "live", "stored")
+                outcome = self.verdict(f"{label}, its own part", part <= OWN_PART_NS) if target else ""
+                alone = f"{beside} {other:,.0f}" if beside else ""
+                wanted = f"{OWN_PART_NS:,}" if target else ""
+                rows.append([label, f"{whole:,.0f}", alone, f"{part:,.0f}", wanted, outcome])
+        return report.table(["", "whole", "of that", "its own part", "target", ""], rows)
+
+    def latencies(self, store):
+        rows = []
+        for operation, common, label in self.rows_of(store):
+            cells = []
+            for count in PROCESSES:
+                found = (store.last(operation, common, count, metric) for metric in ("all-p50", "p99", "p99.9", "max"))
+                cells.append(" / ".join(report.number(nanoseconds / 1e3) for nanoseconds in found))
+            rows.append([label, *cells])
+        return report.table(["", "1 process", *(f"{count} processes" for count in PROCESSES[1:])], rows)
+
+    def room(self):
+        rows = []
+        for store in self.section.stores:
+            for version, name in (("tls12", "TLS 1.2"), ("tls13", "TLS 1.3")):
+                held, der = store.held[f"{version}.held"], store.held[f"{version}.der"]
+                each = MEBIBYTES * 2**20 / held
+                label = f"{store.title}: {name}"
+                outcome = self.verdict(f"{label}, bytes of a session", each <= BYTES)
+                rows.append([label, f"{held / MEBIBYTES:,.0f}", f"{der:.1f} B", f"{each:.1f} B", f"{BYTES} B", outcome])
+        header = ["", "sessions in a MiB", "its DER", "bytes of a session, all told", "target", ""]
+        return report.table(header, rows)
+
+    def nginx(self):
+        rows = []
+        for row, pairs in self.section.rows:
+            found = report.cells(row, pairs)
+            if row.target is not None:
+                self.targets.append(Target(found[0], found[-1] == "reached"))
+            rows.append(found)
+        return report.table(["", "stock", "with the library", "target", "measured", "min – max of the rounds", ""], rows)
