@@ -1,6 +1,7 @@
 # make demo     openssl s_server with and without the library
 # make test     runs all tests, installing what they need of Debian's packages
 # make check    what takes seconds once it is built: formatting, lints, layers, header, ELF
+# make fuzz     four minutes of anything in a shared store's memory
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
@@ -19,7 +20,7 @@ export CARGO_TARGET_DIR
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test check check-elf header miri shuttle bench bench-quick install clean
+.PHONY: all release demo test check check-elf header miri shuttle fuzz bench bench-quick install clean
 
 all: release
 
@@ -63,6 +64,13 @@ miri:
 # The memory store, under a scheduler that tries the interleavings of its threads.
 shuttle:
 	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle
+
+# What stands in a shared store's file, guided by what it reaches. `make test` drives the same body at random.
+fuzz:
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
+	  echo "make fuzz: needs the nightly toolchain and cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz $(CARGO) +nightly fuzz run mapping -- \
+	  -max_total_time=240 -max_len=2048 -timeout=5
 
 bench:
 	tests/install bench

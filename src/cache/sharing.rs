@@ -32,10 +32,12 @@ use super::lookup::Offer;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{self, Certificate, Connection, Context, Session};
 use crate::settings::{self, Attach, Store, Tickets};
-use crate::store::shared::Keys;
+use crate::store::shared::{Keys, LARGEST, SMALLEST};
 use crate::store::{Found, Key, Mark, Name, Scope, Shared};
 pub(super) use policy::Asked;
 use policy::digest;
+
+const _: () = assert!(settings::Shared::SMALLEST == SMALLEST && settings::Shared::LARGEST == LARGEST);
 
 /// What a cache knows of the shared store.
 pub(super) struct Sharing {

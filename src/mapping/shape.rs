@@ -75,7 +75,7 @@ mod tests {
             for number in 0..shape.partitions {
                 let body = shape.body(number);
                 assert_eq!(body.end, shape.partition(number + 1));
-                assert!(body.end <= size && shape.partition(number) % 64 == 0, "{shape:?}");
+                assert!(body.end <= size && shape.partition(number).is_multiple_of(64), "{shape:?}");
                 assert!(4 * shape.buckets < body.len() / 4 && body.len() / 8 < 1 << 30, "{shape:?}");
             }
             assert!(size - shape.partition(shape.partitions) < 64 * shape.partitions, "little is left over: {shape:?}");

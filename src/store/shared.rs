@@ -26,6 +26,7 @@ mod keys;
 mod named;
 mod partition;
 mod seal;
+mod terms;
 
 use std::hash::Hasher;
 use std::path::Path;
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 
 pub use crate::mapping::{LARGEST, SMALLEST};
 pub use keys::Keys;
+pub use terms::{Event, Found, Mark, Name, Scope};
 
 use super::Expiry;
 use super::sync::Count;
@@ -43,68 +45,6 @@ use crate::mapping::{self, Locked, Mapping, Shape};
 use header::Header;
 use partition::{Broken, Label, Partition};
 use seal::Seal;
-
-/// A digest of what must be equal for one SSL_CTX to use another's sessions.
-pub type Scope = [u8; 16];
-
-/// What a record is found by.
-#[derive(Clone, Copy, Debug)]
-pub struct Name<'a> {
-    /// The SSL_CTX, or others that are as good as it.
-    pub scope: &'a Scope,
-    /// What the connection asks of its client. A record of another policy is not found; but it is removed.
-    pub policy: u64,
-    /// The protocol version.
-    pub version: i32,
-    /// The session id.
-    pub id: &'a [u8],
-}
-
-/// Tells one session from another of the same id, and from itself before its expiry was changed: what a live session has
-/// in common with its record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    expiry: u32,
-    fingerprint: u32,
-}
-
-/// The answer to a search.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Found {
-    /// The very session that the caller has stands, or stood until it was taken; over or not.
-    Standing,
-    /// The session's bytes.
-    Record(Zeroizing<Vec<u8>>),
-    /// There is none, or one that is over.
-    Missing,
-    /// There is one, for connections of another policy.
-    Withheld,
-    /// Another process has had the partition for too long; there may be one.
-    OutOfReach,
-}
-
-/// What a store counts, over all processes, since it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A record was found, or found still standing.
-    Found,
-    /// A record was searched for and not found.
-    Missed,
-    /// A record was stored.
-    Stored,
-    /// A record was removed, or taken to be used once.
-    Removed,
-    /// A record left because its partition was full.
-    Evicted,
-    /// A record was larger than a quarter of a partition, and not stored.
-    TooLarge,
-    /// A sealed record was found and did not open.
-    Refused,
-    /// A lock was not to be had in time.
-    OutOfReach,
-    /// A partition was emptied, because a process died while changing it or because its bytes made no sense.
-    Emptied,
-}
 
 /// A store of sessions that processes share.
 pub struct Shared {
@@ -158,7 +98,7 @@ impl Shared {
         let label = self.label(name, mark);
         let number = self.partition_of(label.hash);
         let sealed = match &self.seal {
-            Some(seal) => match seal.seal(name, &label, self.mapping.head(number).serial(), bytes) {
+            Some(seal) => match seal.seal(name, &label, self.serial(number), bytes) {
                 None => return false,
                 sealed => sealed,
             },
@@ -235,7 +175,8 @@ impl Shared {
     /// How often something happened.
     pub fn counted(&self, event: Event) -> u64 {
         let heads = (0..self.mapping.shape().partitions).map(|number| self.mapping.head(number));
-        heads.map(|head| head.counted(event as usize)).sum()
+        // Like all else there, the numbers may be anything.
+        heads.map(|head| head.counted(event as usize)).fold(0, u64::wrapping_add)
     }
 
     fn search(&self, name: &Name, known: Option<Mark>, now: i64, takes: bool) -> Found {
@@ -346,6 +287,12 @@ impl Shared {
         hasher.write_i32(name.version);
         hasher.write(name.id);
         hasher.finish()
+    }
+
+    /// A number that no other record of this store gets.
+    fn serial(&self, number: usize) -> u64 {
+        let partitions = self.mapping.shape().partitions as u64;
+        self.mapping.head(number).serial().wrapping_mul(partitions).wrapping_add(number as u64)
     }
 
     /// The lower half of the hash names the partition, the upper one the bucket.

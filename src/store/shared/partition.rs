@@ -34,6 +34,9 @@ use crate::mapping::{Shape, UNIT};
 /// Bytes before a record's body.
 pub const RECORD_HEAD: usize = 32;
 
+/// More records than come together in a bucket by chance: there is a bucket for each, or nearly, and the hash is keyed.
+const LONGEST_CHAIN: usize = 64;
+
 const STATE: usize = 16;
 const DEAD: u32 = 1 << 31;
 const FILLER: u32 = 1 << 30;
@@ -221,8 +224,7 @@ impl<'a> Partition<'a> {
         let bucket = self.bucket_of(hash);
         let mut before = Link::Bucket(bucket);
         let mut link = word(self.buckets, bucket)?;
-        // No chain is longer than there are records.
-        for _ in 0..=self.ring.len() / RECORD_HEAD {
+        for _ in 0..=LONGEST_CHAIN {
             if link == 0 {
                 return Ok(None);
             }

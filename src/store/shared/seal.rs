@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! sealed body     serial 8 | tag 16 | ciphertext, as long as the plain body
-//! nonce           serial 8 | the lower half of the hash 4
+//! nonce           serial 8 | hash, expiry and fingerprint, folded to 4
 //! associated      scope 16 | policy 8 | version 4 | expiry 4 | fingerprint 4 | id
 //! key             HKDF-SHA-256 of a line of the key file, salted with the store's own 16 random bytes
 //! ```
-//! No nonce comes twice, however many processes seal: a partition hands out each serial once, and the lower half of a hash
-//! names the partition. A store that is made anew has another salt, and so another key. Should somebody put an old copy of
-//! the file in place of a store, serials come again; then the hash still has to be the same.
+//! No nonce comes twice, however many processes seal: the store hands out each serial once. A store that is made anew has
+//! another salt, and so another key. Should somebody who may write the file put an old copy in place of the store, serials
+//! come again; then the other 32 bits still have to agree, which they do for the very same session.
 #![forbid(unsafe_code)]
 
 use aes_gcm::aead::AeadInOut;
@@ -50,7 +50,7 @@ impl Seal {
         Seal { ciphers: keys.secrets().map(cipher).collect() }
     }
 
-    /// The sealed form of a body. The record's partition has never given that serial to another.
+    /// The sealed form of a body. No other record of the store has ever had that serial.
     pub fn seal(&self, name: &Name, label: &Label, serial: u64, body: &[u8]) -> Option<Vec<u8>> {
         let cipher = self.ciphers.first()?;
         let mut sealed = vec![0; OVERHEAD + body.len()];
@@ -82,7 +82,9 @@ impl Seal {
 fn nonce(serial: &[u8], label: &Label) -> Nonce<U12> {
     let mut nonce = Nonce::default();
     nonce[..SERIAL].copy_from_slice(serial);
-    nonce[SERIAL..].copy_from_slice(&(label.hash as u32).to_ne_bytes());
+    let hash = label.hash as u32 ^ (label.hash >> 32) as u32;
+    let folded = hash ^ label.expiry.rotate_left(16) ^ label.fingerprint;
+    nonce[SERIAL..].copy_from_slice(&folded.to_ne_bytes());
     nonce
 }
 

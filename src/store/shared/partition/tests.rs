@@ -196,3 +196,23 @@ fn a_chain_without_an_end_and_a_record_beyond_the_ring_are_broken() {
     body.bytes[ring + 4..ring + 8].copy_from_slice(&100_000u32.to_ne_bytes());
     assert_eq!(body.partition().find(1).map(|found| found.is_some()), Err(Broken));
 }
+
+/// Bytes of another's making: a chain of more records than chance brings together. An insertion that walked it for each
+/// record that leaves would hold the lock for seconds.
+#[test]
+fn a_chain_of_all_records_is_broken() {
+    let mut body = Body::new();
+    let count = (2..).take_while(|&hash| body.insert(hash << 32, b"") == 0).count() as u32;
+    let ring = 16 + (4 * body.shape.buckets).next_multiple_of(8);
+    let units = (RECORD_HEAD / 8) as u32;
+    for record in 1..count {
+        let at = ring + record as usize * RECORD_HEAD;
+        body.bytes[at..at + 4].copy_from_slice(&((record - 1) * units + 1).to_ne_bytes());
+    }
+    let mut put = |bucket: usize, word: u32| body.bytes[16 + bucket * 4..][..4].copy_from_slice(&word.to_ne_bytes());
+    put(1, (count - 1) * units + 1);
+    assert!(count > 1000);
+    assert_eq!(body.partition().find(1 << 32).map(|found| found.is_some()), Err(Broken));
+    assert_eq!(body.partition().remove(1 << 32), Err(Broken));
+    assert_eq!(body.partition().insert(&label(1 << 32), b"one"), Err(Broken));
+}
