@@ -16,7 +16,7 @@
 //! locks nobody wrote to takes a new record, at the second attempt at the latest, and gives it back.
 
 use sslsession::store::Expiry;
-use sslsession::store::shared::{Event, Found, Keys, Mark, Name, SMALLEST, Scope, Shared};
+use sslsession::store::shared::{Event, Found, Keys, Mark, Name, Policy, SMALLEST, Scope, Shared};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -315,7 +315,12 @@ fn scope(short: &[u8; 4]) -> Scope {
 }
 
 fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> Name<'a> {
-    Name { scope, policy: u64::from(short[1]), version: 0x303 + i32::from(short[2]), id: &short[3..] }
+    Name {
+        scope,
+        policy: Policy::new(u64::from(short[1]), u64::MAX, Some(0)),
+        version: 0x303 + i32::from(short[2]),
+        id: &short[3..],
+    }
 }
 
 /// One of a few marks: of two secrets, past, present or for ever.

@@ -16,5 +16,5 @@ mod sync;
 pub use expiry::Expiry;
 pub use key::Key;
 pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed};
-pub use shared::{Found, Mark, Name, Scope, Shared};
+pub use shared::{Found, Mark, Name, Policy, Scope, Shared};
 pub use sync::locks_held;

@@ -3,7 +3,7 @@
 //! One thread, so that the processes it forks are whole. Each test is told of in a line of its own, as cargo's are.
 
 use sslsession::store::shared::Event;
-use sslsession::store::{Expiry, Found, Name, Shared};
+use sslsession::store::{Expiry, Found, Name, Policy, Shared};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -116,7 +116,7 @@ impl Random {
 }
 
 fn name(id: &[u8]) -> Name<'_> {
-    Name { scope: &[1; 16], policy: 0, version: 0x0303, id }
+    Name { scope: &[1; 16], policy: Policy::new(0, 0, None), version: 0x0303, id }
 }
 
 /// Bytes that say which session they are of, and whether any of them is missing.

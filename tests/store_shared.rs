@@ -5,7 +5,7 @@ mod common;
 
 use common::Scratch;
 use sslsession::store::shared::{Event, Keys, LARGEST, SMALLEST};
-use sslsession::store::{Expiry, Found, Mark, Name, Scope, Shared};
+use sslsession::store::{Expiry, Found, Mark, Name, Policy, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -15,8 +15,11 @@ const MIB: usize = 1 << 20;
 const NOW: i64 = 1_800_000_000;
 const SCOPE: Scope = [7; 16];
 
+/// Nothing is asked of a client.
+const NOTHING: Policy = Policy::new(0, 0, Some(0));
+
 fn name(id: &[u8]) -> Name<'_> {
-    Name { scope: &SCOPE, policy: 0, version: 0x0303, id }
+    Name { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
 }
 
 /// The mark of a session of that secret, over after ten seconds.
@@ -86,11 +89,28 @@ fn scope_version_and_id_name_it_and_its_policy_withholds_it() {
     let other = [8; 16];
     assert_eq!(store.find(&Name { scope: &other, ..name(b"one") }, None, NOW), Found::Missing);
     assert_eq!(store.find(&Name { version: 0x0304, ..name(b"one") }, None, NOW), Found::Missing);
-    let asking = Name { policy: 1, ..name(b"one") };
+    let asking = Name { policy: Policy::new(1, 2, None), ..name(b"one") };
     assert_eq!((store.find(&asking, None, NOW), store.take(&asking, None, NOW)), (Found::Withheld, Found::Withheld));
-    assert_eq!(store.policy(&asking), Some(0));
+    assert_eq!(store.policy(&asking), Some(NOTHING));
     assert!(store.remove(&asking), "but it is removed");
     assert_eq!(store.policy(&asking), None);
+}
+
+/// What a connection asks in the end matters as soon as it is settled, and a session for any name is found by all.
+#[test]
+fn a_policy_is_compared_as_far_as_it_is_known() {
+    let store = anonymous();
+    let asked = |begun, settled| Policy::new(begun, 9, settled);
+    let found = |id: &[u8], policy| matches!(store.find(&Name { policy, ..name(id) }, None, NOW), Found::Record(_));
+    let settled = 5 << 40;
+    store.insert(&Name { policy: asked(1, Some(settled)), ..name(b"one") }, mark(&store, b""), b"");
+    assert!(found(b"one", asked(1, None)) && found(b"one", asked(1, Some(settled))));
+    assert!(
+        !found(b"one", asked(2, None)) && !found(b"one", asked(1, Some(6 << 40))) && !found(b"one", asked(1, Some(0)))
+    );
+    store.insert(&Name { policy: Policy::new(9, 9, Some(settled)), ..name(b"any") }, mark(&store, b""), b"");
+    assert!(found(b"any", asked(1, None)) && found(b"any", asked(2, Some(settled))));
+    assert!(!found(b"any", Policy::new(1, 8, None)) && !found(b"any", asked(1, Some(0))));
 }
 
 #[test]

@@ -11,15 +11,17 @@ impl SessionCache {
     /// NO_INTERNAL_STORE, then the application is told, then the automatic flush has its turn.
     pub fn negotiated(&self, connection: Connection, session: &Session, now: i64) {
         let role = Role::of(connection.is_server());
-        if !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection) {
+        let is_kept = !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection);
+        if is_kept {
             self.keep(session, now);
-            if Self::is_looked_up(connection) {
-                self.share(session, || Asked::of_handshake(self.context, connection));
-            }
         }
         Self::assert_unlocked();
         if self.mode().caches(role) {
             self.callbacks.new_session(connection, session);
+        }
+        // After the callback, which may set the session's timeout, or data of the application's at it, or remove it.
+        if is_kept && Self::is_looked_up(connection) {
+            self.share(session, || Asked::of_handshake(self.context, connection));
         }
         self.flush_with_session(role, now);
     }

@@ -11,9 +11,11 @@
 //! processes removed is not found here either. Its size, its order and its callbacks stay as they are: of the sessions that
 //! are alive in this process.
 //!
-//! **What removes a session for all processes:** SSL_CTX_remove_session, a fatal alert, and its end in time. **What does
-//! not:** leaving the memory store because that is full or flushed, SSL_CTX_free, and a connection that ends without
-//! SSL_shutdown. Those are one process's affairs: workers come and go, and Redis and Python close all connections so.
+//! **What removes a session for all processes:** SSL_CTX_remove_session, a fatal alert, its end in time (which libssl
+//! notices in TLS 1.2; in TLS 1.3 the record stays, and is refused, until others need its place). **What does not:** leaving
+//! the memory store because that is full or flushed, SSL_CTX_free, and SSL_free of a connection that was not shut down.
+//! Those are one process's affairs: workers come and go, and Redis and Python close all connections so. SSL_clear and
+//! SSL_set_session on an open connection take its session for bad, too, and that cannot be told from an alert.
 //!
 //! **Who shares with whom.** A session is found by SSL_CTXs of the same certificate, for connections that ask the same of
 //! their clients and to the same server name: what stands behind the name, its virtual host, may ask for more, and is known
@@ -33,9 +35,9 @@ use super::{Mode, Role, SessionCache};
 use crate::handle::{self, Certificate, Connection, Context, Session};
 use crate::settings::{self, Attach, Store, Tickets};
 use crate::store::shared::{Keys, LARGEST, SMALLEST};
-use crate::store::{Found, Key, Mark, Name, Scope, Shared};
+use crate::store::{Found, Key, Mark, Name, Policy, Scope, Shared};
 pub(super) use policy::Asked;
-use policy::digest;
+use policy::scope_of;
 
 const _: () = assert!(settings::Shared::SMALLEST == SMALLEST && settings::Shared::LARGEST == LARGEST);
 
@@ -105,16 +107,17 @@ impl Sharing {
 
     /// The digest of the context's certificate, under which it finds sessions and others of its kind do.
     fn scope(&self, context: Context) -> Scope {
+        let address = context.certificate_address();
         // Never waited for: a fork may leave it locked, and then each lookup works the digest out.
         if let Ok(last) = self.scope.try_lock()
             && let Some((certificate, scope)) = &*last
-            && context.has_certificate(certificate.as_ref())
+            && certificate.as_ref().map_or(0, Certificate::address) == address
         {
             return *scope;
         }
         let certificate = context.certificate();
         let bytes = certificate.as_ref().and_then(Certificate::encode);
-        let scope = digest(&[bytes.as_ref().map_or(&[], |bytes| &bytes[..])]);
+        let scope = scope_of(bytes.as_ref().map_or(&[], |bytes| &bytes[..]));
         let now_last = Some((certificate, scope));
         // What it held is freed after it is unlocked.
         let before = self.scope.try_lock().ok().and_then(|mut last| std::mem::replace(&mut *last, now_last));
@@ -126,6 +129,9 @@ impl Sharing {
         session.with_secret(|secret| self.store.mark(secret, SessionCache::expiry_of(session)))
     }
 }
+
+/// The policy of a name by which nothing is searched for.
+const NO_MATTER: Policy = Policy::new(0, 0, None);
 
 /// What a session is found by in the shared store, before it changes.
 pub(super) struct Identity {
@@ -193,11 +199,11 @@ impl SessionCache {
     /// Stores a session for all processes, if this cache shares at all.
     pub(super) fn share(&self, session: &Session, asked: impl FnOnce() -> Asked) {
         if let Some(sharing) = self.shared() {
-            self.store_record(sharing, session, asked().policy());
+            self.store_record(sharing, session, asked().policy(sharing.store));
         }
     }
 
-    fn store_record(&self, sharing: &Sharing, session: &Session, policy: u64) {
+    fn store_record(&self, sharing: &Sharing, session: &Session, policy: Policy) {
         if session.id().is_empty() || !session.is_resumable() {
             return;
         }
@@ -219,7 +225,7 @@ impl SessionCache {
     pub(super) fn unshare(&self, session: &Session) -> bool {
         self.sharing.as_deref().is_some_and(|sharing| {
             let scope = sharing.scope(self.context);
-            let name = Name { scope: &scope, policy: 0, version: session.version(), id: session.id() };
+            let name = Name { scope: &scope, policy: NO_MATTER, version: session.version(), id: session.id() };
             sharing.store.remove(&name)
         })
     }
@@ -228,7 +234,7 @@ impl SessionCache {
     pub(super) fn share_again(&self, before: &Identity, session: &Session) {
         let Some(sharing) = self.sharing.as_deref() else { return };
         let scope = sharing.scope(self.context);
-        let was = Name { scope: &scope, policy: 0, version: before.version, id: &before.id };
+        let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
         if let Some(policy) = sharing.store.policy(&was) {
             if before.version != session.version() || before.id != session.id() {
                 sharing.store.remove(&was);
@@ -240,9 +246,9 @@ impl SessionCache {
     /// The session that a client offers: the live one if its record stands, else one made of the record.
     pub(super) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Option<Session> {
         let scope = sharing.scope(self.context);
-        let policy = Asked::of_offer(offer.connection).policy();
+        let policy = Asked::of_offer(self.context, offer.connection).policy(sharing.store);
         let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
-        let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
+        let resident = self.store.get(key);
         Self::assert_unlocked();
         let known = resident.as_ref().map(|session| sharing.mark(session));
         let found = if offer.once {
@@ -250,6 +256,10 @@ impl SessionCache {
         } else {
             sharing.store.find(&name, known, offer.now)
         };
+        if offer.once && matches!(found, Found::Standing | Found::Record(_)) {
+            // Of all processes this one may use it, and once.
+            drop(self.store.take(key));
+        }
         match found {
             Found::Standing => resident,
             Found::Record(bytes) => {

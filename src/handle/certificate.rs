@@ -25,15 +25,15 @@ impl Certificate {
     }
 
     /// The object's address.
-    pub(super) fn as_ptr(&self) -> *mut X509 {
-        self.0.as_ptr()
+    pub fn address(&self) -> usize {
+        self.0.addr().get()
     }
 
     /// Its bytes; none if no memory is left.
     pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
         let libssl = libssl::in_process()?;
         // SAFETY: a live certificate.
-        unsafe { encoding::of_certificate(&libssl.functions, self.as_ptr()) }
+        unsafe { encoding::of_certificate(&libssl.functions, self.0.as_ptr()) }
     }
 }
 
@@ -41,7 +41,7 @@ impl Drop for Certificate {
     fn drop(&mut self) {
         if let Some(libssl) = libssl::in_process() {
             // SAFETY: this reference is ours and is given back once.
-            unsafe { (libssl.functions.X509_free)(self.as_ptr()) };
+            unsafe { (libssl.functions.X509_free)(self.0.as_ptr()) };
         }
     }
 }

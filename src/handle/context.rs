@@ -112,22 +112,18 @@ impl<'a> Context<'a> {
 
 /// What a shared store has to know of it.
 impl Context<'_> {
-    /// Whether that is its certificate; None stands for none.
-    pub fn has_certificate(self, certificate: Option<&Certificate>) -> bool {
-        self.certificate_address() == certificate.map_or(ptr::null_mut(), Certificate::as_ptr)
-    }
-
     /// Its certificate; of several the one that was set last.
     pub fn certificate(self) -> Option<Certificate> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: the certificate of a live context.
-        unsafe { Certificate::up_ref(&libssl.functions, self.certificate_address()) }
+        unsafe { Certificate::up_ref(&libssl.functions, (libssl.functions.SSL_CTX_get0_certificate)(self.as_ptr())) }
     }
 
-    fn certificate_address(self) -> *mut X509 {
-        libssl::of_object(self.as_ptr()).map_or(ptr::null_mut(), |libssl| {
+    /// The address of that certificate; 0 for none.
+    pub fn certificate_address(self) -> usize {
+        libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
             // SAFETY: a live context.
-            unsafe { (libssl.functions.SSL_CTX_get0_certificate)(self.as_ptr()) }
+            unsafe { (libssl.functions.SSL_CTX_get0_certificate)(self.as_ptr()) }.addr()
         })
     }
 

@@ -37,7 +37,7 @@ use zeroize::Zeroizing;
 
 pub use crate::mapping::{LARGEST, SMALLEST};
 pub use keys::Keys;
-pub use terms::{Event, Found, Mark, Name, Scope};
+pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;
 use super::sync::Count;
@@ -144,11 +144,21 @@ impl Shared {
     }
 
     /// The policy of the record that has the name, whatever the name's own; None if there is no record.
-    pub fn policy(&self, name: &Name) -> Option<u64> {
+    pub fn policy(&self, name: &Name) -> Option<Policy> {
         let hash = self.hash(name);
         let mut opened = self.lock(self.partition_of(hash))?;
         let find = |body: &mut [u8]| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.0.policy);
-        opened.locked.read(find)
+        opened.locked.read(find).map(Policy::of_bits)
+    }
+
+    /// A number for bytes, the same in all processes that have the store, and not to be foreseen by anybody else.
+    pub fn digest(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.salt[1], self.salt[0]);
+        for part in parts {
+            hasher.write_usize(part.len());
+            hasher.write(part);
+        }
+        hasher.finish()
     }
 
     /// How many records there are, over or not.
@@ -217,7 +227,7 @@ impl Shared {
     fn glance(&self, body: &mut [u8], wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
         let partition = Partition::new(body, self.mapping.shape());
         let Some((label, body)) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
-        Ok(if label.policy != wanted.policy {
+        Ok(if !wanted.policy.fits(label.policy) {
             Seen::Withheld
         } else if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
             Seen::Standing
@@ -278,7 +288,7 @@ impl Shared {
     }
 
     fn label(&self, name: &Name, mark: Mark) -> Label {
-        Label { hash: self.hash(name), policy: name.policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
+        Label { hash: self.hash(name), policy: name.policy.bits(), expiry: mark.expiry, fingerprint: mark.fingerprint }
     }
 
     fn hash(&self, name: &Name) -> u64 {
@@ -320,7 +330,7 @@ const USUAL_LENGTH: usize = 512;
 
 struct Wanted {
     hash: u64,
-    policy: u64,
+    policy: Policy,
     known: Option<Mark>,
     now: i64,
 }

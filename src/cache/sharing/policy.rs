@@ -1,59 +1,86 @@
 //! Who shares with whom: see the head of [`super`].
+//!
+//! What is asked of a client may change in a handshake, as a callback switches to the SSL_CTX of another host:
+//!
+//! ```text
+//!   ClientHello ─► client_hello callback ─► search for the session ─► servername callback ─► session made, stored
+//!                  may switch: settled                                may switch: by the name
+//! ```
+//! So a record has both: how the connection began, its server name included, and what was asked in the end. A search
+//! compares the second only if the connection has been switched already; otherwise the name stands for it.
 #![forbid(unsafe_code)]
 
 use sha2::{Digest, Sha256};
 
 use crate::handle::{ClientAuthentication, Connection, Context, Session};
-use crate::store::Scope;
+use crate::store::{Policy, Scope, Shared};
 
-/// The first 16 bytes of the SHA-256 of parts that are told apart by their lengths.
-pub(super) fn digest(parts: &[&[u8]]) -> Scope {
-    let mut sha = Sha256::new();
-    for part in parts {
-        sha.update((part.len() as u64).to_le_bytes());
-        sha.update(part);
-    }
-    let digest: [u8; 32] = sha.finalize().into();
+/// The first 16 bytes of the SHA-256 of a certificate.
+pub(super) fn scope_of(certificate: &[u8]) -> Scope {
+    let digest: [u8; 32] = Sha256::digest(certificate).into();
     std::array::from_fn(|at| digest[at])
 }
 
-/// What a connection and its session have to agree in: the client authentication, and the name of the server.
+/// What a connection and its session have to agree in.
 pub(in crate::cache) struct Asked {
-    authentication: ClientAuthentication,
+    /// As the client said it. None: it did not; or the session is the application's, which vouches for it.
     server_name: Option<Vec<u8>>,
+    is_for_any_name: bool,
+    /// Of the SSL_CTX that the connection began with; its own if it has that still.
+    begun: ClientAuthentication,
+    /// Of the host that it was switched to, or at the end; None as long as that may be to come.
+    settled: Option<ClientAuthentication>,
 }
 
 impl Asked {
-    /// As it is when a session is searched for: before the name is acted upon, which may change the context.
-    pub(super) fn of_offer(connection: Connection) -> Asked {
-        Asked { authentication: connection.client_authentication(), server_name: connection.server_name_offered() }
+    /// As it is when a session is searched for.
+    pub(super) fn of_offer(context: Context, connection: Connection) -> Asked {
+        let server_name = connection.server_name_offered();
+        let own = connection.client_authentication();
+        let (begun, settled) =
+            if connection.is_of(context) { (own, None) } else { (context.client_authentication(), Some(own)) };
+        Asked { server_name, is_for_any_name: false, begun, settled }
     }
 
-    /// As it was then, told from what is known when a session has been made.
+    /// When a session has been made.
     pub(in crate::cache) fn of_handshake(context: Context, connection: Connection) -> Asked {
-        let switched = !connection.is_of(context);
-        let authentication =
-            if switched { context.client_authentication() } else { connection.client_authentication() };
-        Asked { authentication, server_name: connection.server_name() }
+        let begun = if connection.is_of(context) {
+            connection.client_authentication()
+        } else {
+            context.client_authentication()
+        };
+        let settled = Some(connection.client_authentication());
+        Asked { server_name: connection.server_name(), is_for_any_name: false, begun, settled }
     }
 
-    /// Of a session that the application adds.
+    /// Of a session that the application adds. One that says nothing of a name is good for all, as in OpenSSL.
     pub(in crate::cache) fn of_session(context: Context, session: &Session) -> Asked {
-        Asked { authentication: context.client_authentication(), server_name: session.server_name() }
+        let server_name = session.server_name();
+        let is_for_any_name = server_name.is_none();
+        let settled = Some(context.client_authentication());
+        Asked { server_name, is_for_any_name, begun: context.client_authentication(), settled }
     }
 
-    /// As a number; 0 for nothing.
-    pub(super) fn policy(&self) -> u64 {
-        let ClientAuthentication { verify_mode, authorities } = &self.authentication;
-        if *verify_mode == 0 && self.server_name.is_none() {
-            return 0;
-        }
-        let name = self.server_name.as_deref().unwrap_or_default().to_ascii_lowercase();
-        let mode = verify_mode.to_le_bytes();
-        let authorities = authorities.iter().map(|name| name.as_ref().map_or(&[][..], |name| &name[..]));
-        let parts: Vec<&[u8]> = [&name[..], &mode].into_iter().chain(authorities).collect();
-        let digest = digest(&parts);
-        // Never what stands for nothing.
-        u64::from_le_bytes(std::array::from_fn(|at| digest[at])) | 1
+    /// As digests that clients, who choose the name, cannot foresee.
+    pub(super) fn policy(&self, store: &Shared) -> Policy {
+        let by_any_name = digest(store, ANY_NAME, &self.begun);
+        let begun = match &self.server_name {
+            _ if self.is_for_any_name => by_any_name,
+            name => digest(store, &name.as_deref().unwrap_or_default().to_ascii_lowercase(), &self.begun),
+        };
+        Policy::new(begun, by_any_name, self.settled.as_ref().map(|asked| digest(store, b"", asked)))
     }
+}
+
+/// No server name has a zero in it.
+const ANY_NAME: &[u8] = &[0];
+
+fn digest(store: &Shared, name: &[u8], asked: &ClientAuthentication) -> u64 {
+    let mode = asked.verify_mode.to_le_bytes();
+    if asked.authorities.is_empty() {
+        return store.digest(&[name, &mode]);
+    }
+    let authorities = asked.authorities.iter().map(|name| name.as_ref().map_or(&[][..], |name| &name[..]));
+    let parts: Vec<&[u8]> = [name, &mode].into_iter().chain(authorities).collect();
+    store.digest(&parts)
 }

@@ -16,7 +16,7 @@
 //! record     0   next u32         the chain's next record, as in a bucket
 //!            4   length u32       of the body in bytes; bit 31: dead, bit 30: a filler, which has only these two words
 //!            8   hash u64         of scope, version and id; its upper half names the bucket
-//!           16   policy u64
+//!           16   policy u64       as `terms` has it
 //!           24   expiry u32       the last second it may be resumed in, since 1970; all ones: never
 //!           28   fingerprint u32  which session it is, where two have one id
 //!           32   body             padded with zeros to a unit

@@ -89,7 +89,7 @@ fn nonce(serial: &[u8], label: &Label) -> Nonce<U12> {
 }
 
 fn associated(name: &Name, label: &Label) -> Vec<u8> {
-    let policy = name.policy.to_ne_bytes();
+    let policy = label.policy.to_ne_bytes();
     let [version, expiry, fingerprint] = [name.version as u32, label.expiry, label.fingerprint].map(u32::to_ne_bytes);
     [name.scope, &policy[..], &version, &expiry, &fingerprint, name.id].concat()
 }
