@@ -8,7 +8,7 @@
 //!                 └─► libssl        native our own objects    libssl  the libssl in the process
 //! ```
 //! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`; `settings`, what the
-//! environment asks for; and below `store`, `mapping`, the memory that processes share.
+//! environment asks for; `secret`, bytes that are wiped; and below `store`, `mapping`, the memory that processes share.
 
 mod cache;
 pub mod capi;
@@ -18,6 +18,7 @@ mod handle;
 mod libssl;
 mod mapping;
 mod native;
+mod secret;
 mod settings;
 pub mod store;
 mod types;

@@ -3,9 +3,8 @@
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
-use zeroize::Zeroizing;
-
-use crate::libssl::{self, Functions, encoding};
+use crate::libssl::encoding::{self, Encoded};
+use crate::libssl::{self, Functions};
 use crate::types::*;
 
 /// A reference to a certificate, which as long as it is held cannot be taken for another of the same address.
@@ -30,7 +29,7 @@ impl Certificate {
     }
 
     /// Its bytes; none if no memory is left.
-    pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn encode(&self) -> Option<Encoded> {
         let libssl = libssl::in_process()?;
         // SAFETY: a live certificate.
         unsafe { encoding::of_certificate(&libssl.functions, self.0.as_ptr()) }
@@ -47,12 +46,12 @@ impl Drop for Certificate {
 }
 
 /// What a server asks of its clients.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ClientAuthentication {
     /// SSL_CTX_set_verify(3): 0 for nothing.
     pub verify_mode: c_int,
     /// The names of the authorities whose certificates it takes; empty if it asks for none.
-    pub authorities: Vec<Option<Zeroizing<Vec<u8>>>>,
+    pub authorities: Vec<Option<Encoded>>,
 }
 
 impl ClientAuthentication {

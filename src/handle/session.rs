@@ -6,11 +6,10 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use zeroize::Zeroizing;
-
 use super::raw;
+use crate::libssl::encoding::{self, Encoded};
 use crate::types::*;
-use crate::{libssl, native};
+use crate::{libssl, native, secret};
 
 /// A reference to a session. Cloning takes another; dropping gives it back, which may free the session and run the
 /// application's ex_data callbacks: never drop one under a lock.
@@ -123,41 +122,46 @@ impl Session {
 
     /// The session's bytes, by which another process can make it: DER, as i2d_SSL_SESSION(3) has it. None alone, or if no
     /// memory is left.
-    pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn encode(&self) -> Option<Encoded> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live session.
-        unsafe { libssl::encoding::of_session(&libssl.functions, self.as_ptr()) }
+        unsafe { encoding::of_session(&libssl.functions, self.as_ptr()) }
     }
 
     /// The session of those bytes; None if they are of none.
     pub fn decode(bytes: &[u8]) -> Option<Session> {
         let libssl = libssl::in_process()?;
         // SAFETY: a session made just now, with a reference for us.
-        unsafe { Session::adopt(libssl::encoding::to_session(&libssl.functions, bytes)) }
+        unsafe { Session::adopt(encoding::to_session(&libssl.functions, bytes)) }
     }
 
     /// Lets `use_it` see the master secret, or what TLS 1.3 has in its place: its first 48 bytes.
     pub fn with_secret<T>(&self, use_it: impl FnOnce(&[u8]) -> T) -> T {
-        let mut secret = Zeroizing::new([0; 48]);
+        let mut secret = [0; 48];
         let length = libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
             // SAFETY: a live session and a place for so many bytes.
             unsafe { (libssl.functions.SSL_SESSION_get_master_key)(self.as_ptr(), secret.as_mut_ptr(), secret.len()) }
         });
-        use_it(&secret[..length.min(secret.len())])
+        let used = use_it(&secret[..length.min(secret.len())]);
+        secret::wipe(&mut secret);
+        used
     }
 
     /// The server name that its handshake was for, if that is among what it says of itself.
     pub fn server_name(&self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live session; NULL or a C string that it keeps.
-        unsafe { libssl::encoding::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
+        unsafe { encoding::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
     }
 
     /// Whether the application keeps data of its own at the session, which is not among its bytes. It is looked for under
     /// the first few indexes; hardly a program reserves more than one.
     pub fn has_application_data(&self) -> bool {
-        // SAFETY: a live session; OpenSSL answers NULL for an index that nobody reserved.
-        (0..8).any(|index| !unsafe { raw::SSL_SESSION_get_ex_data(self.as_ptr(), index) }.is_null())
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
+            let get = libssl.functions.SSL_SESSION_get_ex_data;
+            // SAFETY: a live session; OpenSSL answers NULL for an index that nobody reserved.
+            (0..8).any(|index| !unsafe { get(self.as_ptr(), index) }.is_null())
+        })
     }
 
     /// Marks the session: connections that still hold it do not offer it again.

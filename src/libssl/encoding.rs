@@ -1,18 +1,40 @@
 //! Objects as bytes: the DER that libssl itself reads and writes.
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uchar};
-use std::ptr;
-
-use zeroize::Zeroizing;
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_void};
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
 
 use super::Functions;
 use crate::types::*;
+
+/// Bytes that libssl wrote into memory of its own, which is wiped and freed when this is dropped.
+pub struct Encoded {
+    start: NonNull<u8>,
+    length: usize,
+    free: unsafe extern "C" fn(*mut c_void, usize, *const c_char, c_int),
+}
+
+impl Deref for Encoded {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: as many bytes as libssl wrote there.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        // SAFETY: libssl allocated it, and it is freed once.
+        unsafe { (self.free)(self.start.as_ptr().cast(), self.length, ptr::null(), 0) };
+    }
+}
 
 /// The bytes of a session, secrets and all; None if it has none, or no memory is left.
 ///
 /// # Safety
 /// `session` must be a live SSL_SESSION of this libssl.
-pub unsafe fn of_session(functions: &Functions, session: *const SSL_SESSION) -> Option<Zeroizing<Vec<u8>>> {
+pub unsafe fn of_session(functions: &Functions, session: *const SSL_SESSION) -> Option<Encoded> {
     // SAFETY: by the caller's promise.
     unsafe { encode(functions, |place| (functions.i2d_SSL_SESSION)(session, place)) }
 }
@@ -21,7 +43,7 @@ pub unsafe fn of_session(functions: &Functions, session: *const SSL_SESSION) -> 
 ///
 /// # Safety
 /// `certificate` must be a live X509 of this libssl.
-pub unsafe fn of_certificate(functions: &Functions, certificate: *const X509) -> Option<Zeroizing<Vec<u8>>> {
+pub unsafe fn of_certificate(functions: &Functions, certificate: *const X509) -> Option<Encoded> {
     // SAFETY: by the caller's promise.
     unsafe { encode(functions, |place| (functions.i2d_X509)(certificate, place)) }
 }
@@ -30,7 +52,7 @@ pub unsafe fn of_certificate(functions: &Functions, certificate: *const X509) ->
 ///
 /// # Safety
 /// `names` must be NULL or a list of this libssl that nobody changes.
-pub unsafe fn of_names(functions: &Functions, names: *const stack_st_X509_NAME) -> Vec<Option<Zeroizing<Vec<u8>>>> {
+pub unsafe fn of_names(functions: &Functions, names: *const stack_st_X509_NAME) -> Vec<Option<Encoded>> {
     // SAFETY: by the caller's promise. OpenSSL counts -1 in no list.
     let number = unsafe { (functions.OPENSSL_sk_num)(names) };
     let name_of = |at| {
@@ -60,28 +82,21 @@ pub unsafe fn to_session(functions: &Functions, bytes: &[u8]) -> *mut SSL_SESSIO
     let Ok(length) = c_long::try_from(bytes.len()) else { return ptr::null_mut() };
     let mut place = bytes.as_ptr();
     // SAFETY: as many bytes as `length` says. What is wrong with them is ours to know, not the application's, which
-    // may look at its error stack later.
+    // may look at its error stack later. It hardly ever is, so the stack is not marked before.
     unsafe {
-        (functions.ERR_set_mark)();
         let session = (functions.d2i_SSL_SESSION)(ptr::null_mut(), &mut place, length);
-        (functions.ERR_pop_to_mark)();
+        if session.is_null() {
+            (functions.ERR_clear_error)();
+        }
         session
     }
 }
 
-/// What one of libssl's i2d functions writes into memory that it allocates. That is wiped as it is freed.
-unsafe fn encode(functions: &Functions, i2d: impl FnOnce(*mut *mut c_uchar) -> c_int) -> Option<Zeroizing<Vec<u8>>> {
+/// What one of libssl's i2d functions writes into memory that it allocates.
+unsafe fn encode(functions: &Functions, i2d: impl FnOnce(*mut *mut c_uchar) -> c_int) -> Option<Encoded> {
     let mut place = ptr::null_mut();
-    // SAFETY: an i2d function allocates where it finds NULL, and says how many bytes it wrote there.
-    unsafe {
-        (functions.ERR_set_mark)();
-        let length = usize::try_from(i2d(&mut place)).unwrap_or(0);
-        (functions.ERR_pop_to_mark)();
-        if place.is_null() || length == 0 {
-            return None;
-        }
-        let bytes = std::slice::from_raw_parts(place, length).to_vec();
-        (functions.CRYPTO_clear_free)(place.cast(), length, ptr::null(), 0);
-        Some(Zeroizing::new(bytes))
-    }
+    // An i2d function allocates where it finds NULL, and says how many bytes it wrote there.
+    let length = usize::try_from(i2d(&mut place)).unwrap_or(0);
+    let start = NonNull::new(place)?;
+    Some(Encoded { start, length, free: functions.CRYPTO_clear_free })
 }

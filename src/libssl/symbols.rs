@@ -136,8 +136,7 @@ functions! {
     ) -> c_int;
     fn CRYPTO_get_ex_data(*const CRYPTO_EX_DATA, c_int) -> *mut c_void;
     fn CRYPTO_clear_free(*mut c_void, usize, *const c_char, c_int);
-    fn ERR_set_mark() -> c_int;
-    fn ERR_pop_to_mark() -> c_int;
+    fn ERR_clear_error();
     fn ERR_new();
     fn ERR_set_debug(*const c_char, c_int, *const c_char);
     fn ERR_set_error(c_int, c_int, *const c_char);

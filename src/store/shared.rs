@@ -33,9 +33,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use siphasher::sip::SipHasher13;
-use zeroize::Zeroizing;
 
 pub use crate::mapping::{LARGEST, SMALLEST};
+pub use crate::secret::Secret;
 pub use keys::Keys;
 pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
@@ -52,7 +52,7 @@ pub struct Shared {
     /// Keys the hashes of names.
     salt: [u64; 2],
     /// Keys the fingerprints of sessions.
-    fingerprints: Zeroizing<[u8; 16]>,
+    fingerprints: [u64; 2],
     seal: Option<Seal>,
     /// By partition: until when it is not waited for, in milliseconds of [`mapping::monotonic`].
     avoided: Box<[AtomicU64]>,
@@ -65,9 +65,9 @@ impl Shared {
         let mapping = Mapping::anonymous(shape).map_err(|error| error.to_string())?;
         mapping.make_locks();
         let header = Header::new().ok_or("no random numbers")?;
-        let mut fingerprints = Zeroizing::new([0; 16]);
-        getrandom::fill(fingerprints.as_mut()).map_err(|error| error.to_string())?;
-        Ok(Shared::of(mapping, &header, fingerprints, None))
+        let mut fingerprints = [0; 16];
+        getrandom::fill(&mut fingerprints).map_err(|error| error.to_string())?;
+        Ok(Shared::of(mapping, &header, &fingerprints, None))
     }
 
     /// The store at `path`, made if there is none, sealed with `keys`. Why it is refused, if it is: a clause that follows
@@ -77,17 +77,17 @@ impl Shared {
         let secret = keys.secrets().next().ok_or("has no key")?;
         let fingerprints = seal::derive(secret, &header.salt, "sslsession: tell sessions apart");
         let seal = Seal::new(keys, &header.salt);
-        Ok(Shared::of(mapping, &header, fingerprints, Some(seal)))
+        Ok(Shared::of(mapping, &header, &fingerprints, Some(seal)))
     }
 
-    fn of(mapping: Mapping, header: &Header, fingerprints: Zeroizing<[u8; 16]>, seal: Option<Seal>) -> Shared {
+    fn of(mapping: Mapping, header: &Header, fingerprints: &[u8; 16], seal: Option<Seal>) -> Shared {
         let avoided = (0..mapping.shape().partitions).map(|_| AtomicU64::new(0)).collect();
-        Shared { mapping, salt: halves(&header.salt), fingerprints, seal, avoided }
+        Shared { mapping, salt: halves(&header.salt), fingerprints: halves(fingerprints), seal, avoided }
     }
 
     /// What tells the session apart that has this secret and expires then.
     pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Mark {
-        let [one, two] = halves(&self.fingerprints);
+        let [one, two] = self.fingerprints;
         let mut hasher = SipHasher13::new_with_keys(one, two);
         hasher.write(secret);
         Mark { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
@@ -193,14 +193,14 @@ impl Shared {
         let wanted = Wanted { hash: self.hash(name), policy: name.policy, known, now };
         let number = self.partition_of(wanted.hash);
         // Most sessions fit, so that the lock need not be taken twice: nothing is allocated under it.
-        let mut copy = Zeroizing::new(Vec::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH }));
+        let mut copy = Secret::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH });
         loop {
             let Some(mut opened) = self.lock(number) else { return Found::OutOfReach };
             let seen = opened.locked.read(|body| self.glance(body, &wanted, &mut copy));
             match seen {
                 Ok(Seen::Longer(length)) => {
                     drop(opened);
-                    copy.reserve_exact(length);
+                    copy.start_anew(length);
                     continue;
                 }
                 Ok(Seen::Standing | Seen::Copied(_)) => opened.count(Event::Found, 1),
@@ -241,7 +241,7 @@ impl Shared {
         })
     }
 
-    fn open(&self, name: &Name, label: &Label, body: Zeroizing<Vec<u8>>, number: usize) -> Found {
+    fn open(&self, name: &Name, label: &Label, body: Secret, number: usize) -> Found {
         let opened = match &self.seal {
             Some(seal) => seal.open(name, label, body),
             None => Some(body),
@@ -292,11 +292,21 @@ impl Shared {
     }
 
     fn hash(&self, name: &Name) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.salt[0], self.salt[1]);
-        hasher.write(name.scope);
-        hasher.write_i32(name.version);
-        hasher.write(name.id);
-        hasher.finish()
+        let hasher = SipHasher13::new_with_keys(self.salt[0], self.salt[1]);
+        let parts = [name.scope, &name.version.to_ne_bytes()[..], name.id];
+        let mut whole = [0; 64];
+        match whole.get_mut(..parts.iter().map(|part| part.len()).sum()) {
+            Some(whole) => {
+                let mut rest = &mut *whole;
+                for part in parts {
+                    let (place, behind) = rest.split_at_mut(part.len());
+                    place.copy_from_slice(part);
+                    rest = behind;
+                }
+                hasher.hash(whole)
+            }
+            None => hasher.hash(&parts.concat()),
+        }
     }
 
     /// A number that no other record of this store gets.

@@ -22,9 +22,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
 use crate::mapping;
+use crate::secret::Secret;
 
 /// The fewest bytes of a key.
 const SHORTEST: usize = 32;
@@ -37,7 +36,7 @@ const LARGEST: usize = 64 << 10;
 
 /// One or more secrets, first seals, all open. They are overwritten when this is dropped.
 pub struct Keys {
-    secrets: Vec<Zeroizing<Vec<u8>>>,
+    secrets: Vec<Secret>,
 }
 
 impl Keys {
@@ -86,7 +85,7 @@ impl Keys {
             if secrets.len() == MOST {
                 return Err(format!("it has more than {MOST} keys: remove the oldest"));
             }
-            secrets.push(Zeroizing::new(line.to_vec()));
+            secrets.push(Secret::from(line.to_vec()));
         }
         if secrets.is_empty() { Err(format!("it has no key: {MAKE}")) } else { Ok(Keys { secrets }) }
     }
@@ -133,8 +132,8 @@ fn check(file: &File) -> Result<(), String> {
 }
 
 /// All of it. The memory is taken once, so that no part of it is left where the text was moved from.
-fn contents(mut file: &File) -> Result<Zeroizing<Vec<u8>>, String> {
-    let mut text = Zeroizing::new(vec![0; LARGEST + 1]);
+fn contents(mut file: &File) -> Result<Secret, String> {
+    let mut text = Secret::from(vec![0; LARGEST + 1]);
     let mut length = 0;
     while length < text.len() {
         match file.read(&mut text[length..]) {

@@ -11,15 +11,14 @@
 //! come again; then the other 32 bits still have to agree, which they do for the very same session.
 #![forbid(unsafe_code)]
 
+use super::partition::Label;
+use super::{Keys, Name};
+use crate::secret::{self, Secret};
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::U12;
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce, Tag};
 use hkdf::Hkdf;
 use sha2::Sha256;
-use zeroize::Zeroizing;
-
-use super::partition::Label;
-use super::{Keys, Name};
 
 /// How many bytes longer a body is when it is sealed.
 pub const OVERHEAD: usize = SERIAL + TAG;
@@ -32,10 +31,10 @@ pub struct Seal {
     ciphers: Vec<Aes256Gcm>,
 }
 
-/// A key for one purpose and one store.
-pub fn derive<const N: usize>(secret: &[u8], salt: &[u8], purpose: &str) -> Zeroizing<[u8; N]> {
-    let mut key = Zeroizing::new([0; N]);
-    let derived = Hkdf::<Sha256>::new(Some(salt), secret).expand(purpose.as_bytes(), key.as_mut());
+/// A key for one purpose and one store. Its user wipes it.
+pub fn derive<const N: usize>(secret: &[u8], salt: &[u8], purpose: &str) -> [u8; N] {
+    let mut key = [0; N];
+    let derived = Hkdf::<Sha256>::new(Some(salt), secret).expand(purpose.as_bytes(), &mut key);
     debug_assert!(derived.is_ok(), "only a key of 8160 bytes and more cannot be had");
     key
 }
@@ -44,8 +43,10 @@ impl Seal {
     /// The keys of a store of that salt.
     pub fn new(keys: &Keys, salt: &[u8]) -> Seal {
         let cipher = |secret| {
-            let key = derive::<32>(secret, salt, "sslsession: seal records");
-            Aes256Gcm::new((&*key).into())
+            let mut key = derive::<32>(secret, salt, "sslsession: seal records");
+            let cipher = Aes256Gcm::new((&key).into());
+            secret::wipe(&mut key);
+            cipher
         };
         Seal { ciphers: keys.secrets().map(cipher).collect() }
     }
@@ -59,20 +60,22 @@ impl Seal {
         serial_place.copy_from_slice(&serial.to_ne_bytes());
         text.copy_from_slice(body);
         let nonce = nonce(serial_place, label);
-        tag.copy_from_slice(&cipher.encrypt_inout_detached(&nonce, &associated(name, label), text.into()).ok()?);
+        let (associated, length) = associated(name, label);
+        tag.copy_from_slice(&cipher.encrypt_inout_detached(&nonce, &associated[..length], text.into()).ok()?);
         Some(sealed)
     }
 
     /// Opens a sealed body in its place; None if none of the keys fits, or anything at all is not as it was sealed.
-    pub fn open(&self, name: &Name, label: &Label, mut sealed: Zeroizing<Vec<u8>>) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, name: &Name, label: &Label, mut sealed: Secret) -> Option<Secret> {
         let (head, _) = sealed.split_at_checked(OVERHEAD)?;
         let (serial, tag) = head.split_at(SERIAL);
         let (nonce, tag) = (nonce(serial, label), Tag::try_from(tag).ok()?);
-        let associated = associated(name, label);
+        let (associated, length) = associated(name, label);
+        let associated = &associated[..length];
         // A failed opening leaves the text as it was, for the next key.
         let text = &mut sealed[OVERHEAD..];
         let opens =
-            |cipher: &Aes256Gcm| cipher.decrypt_inout_detached(&nonce, &associated, (&mut *text).into(), &tag).is_ok();
+            |cipher: &Aes256Gcm| cipher.decrypt_inout_detached(&nonce, associated, (&mut *text).into(), &tag).is_ok();
         self.ciphers.iter().any(opens).then_some(())?;
         sealed.drain(..OVERHEAD);
         Some(sealed)
@@ -88,8 +91,18 @@ fn nonce(serial: &[u8], label: &Label) -> Nonce<U12> {
     nonce
 }
 
-fn associated(name: &Name, label: &Label) -> Vec<u8> {
-    let policy = label.policy.to_ne_bytes();
+/// And how many of the bytes are used: as many as the id has. TLS has none that is longer than 32.
+fn associated(name: &Name, label: &Label) -> ([u8; ASSOCIATED], usize) {
     let [version, expiry, fingerprint] = [name.version as u32, label.expiry, label.fingerprint].map(u32::to_ne_bytes);
-    [name.scope, &policy[..], &version, &expiry, &fingerprint, name.id].concat()
+    let policy = label.policy.to_ne_bytes();
+    let mut bytes = [0; ASSOCIATED];
+    let mut length = 0;
+    for part in [name.scope, &policy[..], &version, &expiry, &fingerprint, name.id] {
+        let end = ASSOCIATED.min(length + part.len());
+        bytes[length..end].copy_from_slice(&part[..end - length]);
+        length = end;
+    }
+    (bytes, length)
 }
+
+const ASSOCIATED: usize = 16 + 8 + 4 + 4 + 4 + 32;

@@ -1,7 +1,7 @@
 //! The terms in which a shared store is asked, and answers.
 #![forbid(unsafe_code)]
 
-use zeroize::Zeroizing;
+use crate::secret::Secret;
 
 /// A digest of what must be equal for one SSL_CTX to use another's sessions.
 pub type Scope = [u8; 16];
@@ -78,7 +78,7 @@ pub enum Found {
     /// The very session that the caller has stands, or stood until it was taken; over or not.
     Standing,
     /// The session's bytes.
-    Record(Zeroizing<Vec<u8>>),
+    Record(Secret),
     /// There is none, or one that is over.
     Missing,
     /// There is one, for connections of another policy.

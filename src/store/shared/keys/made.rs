@@ -8,14 +8,13 @@
 //! the next that makes a key; and of a process that is still at it, which then finds the key that is there by now.
 #![forbid(unsafe_code)]
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
+use crate::secret::{self, Secret};
 
 use super::with_suffix;
 
@@ -42,7 +41,8 @@ struct Unfinished(PathBuf);
 
 impl Unfinished {
     fn write(path: &Path) -> io::Result<Unfinished> {
-        let name = with_suffix(path, &format!(".{}{UNFINISHED}", *random_hex::<{ RANDOM / 2 }>()?));
+        let random = random_hex::<{ RANDOM / 2 }>()?;
+        let name = with_suffix(path, &format!(".{}{UNFINISHED}", String::from_utf8_lossy(&random)));
         let mut options = OpenOptions::new();
         let options = options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
         let mut file = options.open(&name)?;
@@ -55,8 +55,8 @@ impl Unfinished {
         // the umask may have taken rights from us
         file.set_permissions(Permissions::from_mode(0o600))?;
         let mut line = random_hex::<32>()?;
-        line.push('\n');
-        file.write_all(line.as_bytes())?;
+        line.push(b'\n');
+        file.write_all(&line)?;
         // else the name might outlast a loss of power, and the key not
         file.sync_all()
     }
@@ -69,13 +69,14 @@ impl Drop for Unfinished {
 }
 
 /// As many random bytes, as text. Its memory has room for one more character.
-fn random_hex<const BYTES: usize>() -> io::Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new([0; BYTES]);
-    getrandom::fill(bytes.as_mut()).map_err(|error| io::Error::other(error.to_string()))?;
-    let mut text = Zeroizing::new(String::with_capacity(2 * BYTES + 1));
-    for byte in *bytes {
-        let _ = write!(text, "{byte:02x}");
+fn random_hex<const BYTES: usize>() -> io::Result<Secret> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut text = Secret::with_capacity(2 * BYTES + 1);
+    for byte in bytes {
+        write!(text, "{byte:02x}")?;
     }
+    secret::wipe(&mut bytes);
     Ok(text)
 }
 
