@@ -336,7 +336,7 @@ impl Opened<'_> {
 }
 
 /// What a sealed session without a certificate needs, and some more.
-const USUAL_LENGTH: usize = 512;
+const USUAL_LENGTH: usize = 256;
 
 struct Wanted {
     hash: u64,
