@@ -26,7 +26,8 @@
 //! be emptied.
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
+// Nothing here is unsafe, and Miri would take minutes.
+#[cfg(all(test, not(miri)))]
 mod tests;
 
 use crate::mapping::{Shape, UNIT};

@@ -1,6 +1,6 @@
 //! `openssl s_server`, one after the other, with one named store: sessions wait for the next, and single use is single.
 
-use super::{Name, Run, STORE, With, run_with};
+use super::{Name, Run, STORE, TICKETS, With, run_with};
 use crate::programs::openssl::s_server;
 
 /// A server that serves one connection and ends; the letters of that.
@@ -36,6 +36,24 @@ fn early_data_is_accepted_by_one_server_only() {
         assert_eq!(serve_once(&run, "-early_data", "tls1_3 save=session"), "N");
         let replays: String = (0..3).map(|_| serve_once(&run, "-early_data", "tls1_3 early load=session")).collect();
         assert_eq!(replays, "ENN");
+    }
+}
+
+/// Stateless tickets pass every cache by; turned into stateful ones their sessions are cached, in this process as in a
+/// shared store, and no client is sent away for it.
+#[test]
+fn tickets_made_stateful_are_cached_without_a_shared_store_too() {
+    for with in [With::Library, With::LibraryOverSymbolic] {
+        for store in ["memory", "shared"] {
+            for (client, kept) in [("tls1_2", 1), ("tls1_3", 7)] {
+                let run = run_with(with, &[(STORE, store), (TICKETS, "stateful")]);
+                let server = s_server(&run, 6, "");
+                let handshakes = run.reconnect(server.port(), 6, &format!("{client} bye"));
+                server.wait();
+                let freed = run.witness().connections(true, 6);
+                assert_eq!((handshakes.as_str(), freed[5].seen.number), ("NRRRRR", kept), "{store}, {client}");
+            }
+        }
     }
 }
 

@@ -156,11 +156,11 @@ fn agree(body: &mut Body, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 60 }, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn any_operations_leave_what_a_plain_queue_has(
-        operations in prop::collection::vec(operation(), 0..if cfg!(miri) { 20 } else { 400 })
+        operations in prop::collection::vec(operation(), 0..400)
     ) {
         let (mut body, mut model) = (Body::new(), Model::default());
         for operation in operations {
