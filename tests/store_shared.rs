@@ -227,6 +227,27 @@ fn the_file_shows_nothing_of_a_session() {
     assert!(find(&store, b"one").is_some() && !shows(&path, &secret));
 }
 
+/// The flags of this process's mapping of so many KiB, of which there is one.
+fn flags_of_mapping(kib: usize) -> String {
+    let mappings = fs::read_to_string("/proc/self/smaps").expect("Linux tells");
+    let size = format!("{kib} kB");
+    let mut lines = mappings.lines();
+    lines.find(|line| line.strip_prefix("Size:").is_some_and(|found| found.trim() == size)).expect("the mapping");
+    lines.find_map(|line| line.strip_prefix("VmFlags:")).expect("its flags").to_owned()
+}
+
+#[test]
+fn the_memory_is_left_out_of_core_dumps() {
+    let scratch = Scratch::new("store");
+    let anonymous = Shared::anonymous(1236 << 10).expect("memory");
+    let named = Shared::named(&scratch.join("store"), 1240 << 10, &keys(&scratch, &['a'])).expect("a store");
+    for kib in [1236, 1240] {
+        // "dd": do not dump.
+        assert!(flags_of_mapping(kib).split_whitespace().any(|flag| flag == "dd"), "{}", flags_of_mapping(kib));
+    }
+    drop((anonymous, named));
+}
+
 /// Changes each byte that a record has in the file, one at a time.
 #[test]
 fn a_record_that_was_tampered_with_is_refused() {

@@ -42,6 +42,7 @@ pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 use super::Expiry;
 use super::sync::Count;
 use crate::mapping::{self, Locked, Mapping, Shape};
+use crate::secret;
 use header::Header;
 use partition::{Broken, Label, Partition};
 use seal::Seal;
@@ -75,9 +76,11 @@ impl Shared {
     pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
         let (mapping, header) = named::open(path, shape(size)?)?;
         let secret = keys.secrets().next().ok_or("has no key")?;
-        let fingerprints = seal::derive(secret, &header.salt, "sslsession: tell sessions apart");
+        let mut fingerprints = seal::derive(secret, &header.salt, "sslsession: tell sessions apart");
         let seal = Seal::new(keys, &header.salt);
-        Ok(Shared::of(mapping, &header, &fingerprints, Some(seal)))
+        let store = Shared::of(mapping, &header, &fingerprints, Some(seal));
+        secret::wipe(&mut fingerprints);
+        Ok(store)
     }
 
     fn of(mapping: Mapping, header: &Header, fingerprints: &[u8; 16], seal: Option<Seal>) -> Shared {
@@ -175,7 +178,7 @@ impl Shared {
         self.len() == 0
     }
 
-    /// Runs `during` while the partition of that name is locked, or, too, in the middle of a change. For tests.
+    /// Runs `during` while the partition of that name is locked, and `changing` also in the middle of a change. For tests.
     #[doc(hidden)]
     pub fn stall(&self, name: &Name, changing: bool, during: impl FnOnce()) {
         let Some(mut opened) = self.lock(self.partition_of(self.hash(name))) else { return };
