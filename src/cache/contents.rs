@@ -17,20 +17,19 @@ impl SessionCache {
     ///
     /// The mode does not matter, but for UPDATE_TIME: then the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: i64) -> bool {
-        let is_new = self.keep(session, now);
+        let is_new = self.keep(&Self::key_of(session), session, now);
         self.share(session, || Asked::of_session(self.context, session));
         is_new
     }
 
-    /// Adds a session to what is alive in this process.
-    pub(super) fn keep(&self, session: &Session, now: i64) -> bool {
+    /// Adds a session, whose key this is, to what is alive in this process.
+    pub(super) fn keep(&self, key: &Key, session: &Session, now: i64) -> bool {
         if self.mode().has(Mode::UPDATE_TIME) {
             residence::set_time(session, now);
         }
         // Before it is in, lest a change to it in between is not heard of.
         residence::remember(self);
-        let inserted =
-            self.store.insert(&Self::key_of(session), session.clone(), Self::expiry_of(session), self.size());
+        let inserted = self.store.insert(key, session.clone(), Self::expiry_of(session), self.size());
         Self::assert_unlocked();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));

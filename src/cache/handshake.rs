@@ -13,7 +13,7 @@ impl SessionCache {
         let role = Role::of(connection.is_server());
         let is_kept = !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection);
         if is_kept {
-            self.keep(session, now);
+            self.keep(&Self::key_of(session), session, now);
         }
         Self::assert_unlocked();
         if self.mode().caches(role) {

@@ -268,7 +268,7 @@ impl SessionCache {
                     return None;
                 }
                 if !offer.once {
-                    self.keep(&session, offer.now);
+                    self.keep(key, &session, offer.now);
                 }
                 Some(session)
             }

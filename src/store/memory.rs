@@ -11,7 +11,7 @@
 //!   ├ bucket 1   |tag value node ×1| ◄───── (the way back from the order to the slot)
 //!   └ bucket 2   |tag value node ×3| ─► overflow bucket
 //!
-//! Key, 96 bits:   | tag 64      | place: bucket 26 | stripe 6 |
+//! Key:            | tag 64      | place: bucket 26 | stripe 6 |
 //!   compared:       in the slot   by where the slot is, as many bits as there are buckets (all while small)
 //! ```
 //! **Locks.** A lookup takes one lock, as a reader, for as long as it takes to find the slot and to

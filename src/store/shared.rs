@@ -295,21 +295,11 @@ impl Shared {
     }
 
     fn hash(&self, name: &Name) -> u64 {
-        let hasher = SipHasher13::new_with_keys(self.salt[0], self.salt[1]);
-        let parts = [name.scope, &name.version.to_ne_bytes()[..], name.id];
-        let mut whole = [0; 64];
-        match whole.get_mut(..parts.iter().map(|part| part.len()).sum()) {
-            Some(whole) => {
-                let mut rest = &mut *whole;
-                for part in parts {
-                    let (place, behind) = rest.split_at_mut(part.len());
-                    place.copy_from_slice(part);
-                    rest = behind;
-                }
-                hasher.hash(whole)
-            }
-            None => hasher.hash(&parts.concat()),
-        }
+        let mut hasher = SipHasher13::new_with_keys(self.salt[0], self.salt[1]);
+        hasher.write(name.scope);
+        hasher.write_i32(name.version);
+        hasher.write(name.id);
+        hasher.finish()
     }
 
     /// A number that no other record of this store gets.
