@@ -168,6 +168,7 @@ impl SessionCache {
     /// In the child of a fork: what other threads of the parent were letting go is not here to leave.
     pub fn forget_leaving(&self) {
         self.leaving.store(0, Ordering::Relaxed);
+        self.forget_sharing();
     }
 
     /// A connection is being made.

@@ -12,6 +12,7 @@ impl SessionCache {
     pub fn negotiated(&self, connection: Connection, session: &Session, now: i64) {
         let role = Role::of(connection.is_server());
         let is_kept = !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection);
+        let busy = self.start_sharing();
         if is_kept {
             self.keep(&Self::key_of(session), session, now);
         }
@@ -23,6 +24,7 @@ impl SessionCache {
         if is_kept && Self::is_looked_up(connection) {
             self.share(session, || Asked::of_handshake(self.context, connection));
         }
+        drop(busy);
         self.flush_with_session(role, now);
     }
 

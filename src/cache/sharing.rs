@@ -27,7 +27,7 @@ mod breaking_off;
 mod policy;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use super::lookup::Offer;
@@ -47,6 +47,9 @@ pub(super) struct Sharing {
     attach: Attach,
     /// The application keeps data of its own at its sessions, which other processes could not give back.
     left_alone: AtomicBool,
+    /// How many threads have made a session alive in this process whose record is still to be stored: meanwhile it does
+    /// not count as removed by others.
+    storing: AtomicU32,
     /// The scope of the certificate that the context had last.
     scope: Mutex<Option<(Option<Certificate>, Scope)>>,
 }
@@ -102,7 +105,8 @@ impl Sharing {
     pub(super) fn new() -> Option<Box<Sharing>> {
         let store = store()?;
         let left_alone = AtomicBool::new(false);
-        Some(Box::new(Sharing { store, attach: settings::get().attach, left_alone, scope: Mutex::new(None) }))
+        let (storing, scope) = (AtomicU32::new(0), Mutex::new(None));
+        Some(Box::new(Sharing { store, attach: settings::get().attach, left_alone, storing, scope }))
     }
 
     /// The digest of the context's certificate, under which it finds sessions and others of its kind do.
@@ -123,6 +127,15 @@ impl Sharing {
         let before = self.scope.try_lock().ok().and_then(|mut last| std::mem::replace(&mut *last, now_last));
         drop(before);
         scope
+    }
+
+    /// Searches for what a client offers, or takes it.
+    fn ask(&self, name: &Name, known: Option<Mark>, offer: &Offer) -> Found {
+        if offer.once { self.store.take(name, known, offer.now) } else { self.store.find(name, known, offer.now) }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.storing.load(Ordering::Acquire) != 0
     }
 
     fn mark(&self, session: &Session) -> Mark {
@@ -248,17 +261,16 @@ impl SessionCache {
         let scope = sharing.scope(self.context);
         let policy = Asked::of_offer(self.context, offer.connection).policy(sharing.store);
         let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
-        let resident = self.store.get(key);
+        // For single use it is taken out first, so that of several threads one has it.
+        let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
         let known = resident.as_ref().map(|session| sharing.mark(session));
-        let found = if offer.once {
-            sharing.store.take(&name, known, offer.now)
-        } else {
-            sharing.store.find(&name, known, offer.now)
-        };
-        if offer.once && matches!(found, Found::Standing | Found::Record(_)) {
-            // Of all processes this one may use it, and once.
-            drop(self.store.take(key));
+        let mut found = sharing.ask(&name, known, offer);
+        let mut has_left = false;
+        if found == Found::Missing && resident.is_some() && !sharing.is_busy() {
+            // Alive and without a record: one that another process removed; or another thread has stored its record since.
+            found = sharing.ask(&name, known, offer);
+            has_left = found == Found::Missing;
         }
         match found {
             Found::Standing => resident,
@@ -272,20 +284,50 @@ impl SessionCache {
                 }
                 Some(session)
             }
-            Found::Missing => {
-                self.has_left_elsewhere(key, resident);
+            Found::Missing if has_left => {
+                self.has_left_elsewhere(if offer.once { resident } else { self.store.take(key) });
                 None
             }
-            Found::Withheld | Found::OutOfReach => None,
+            Found::Missing | Found::Withheld | Found::OutOfReach => {
+                if let Some(session) = resident.filter(|_| offer.once) {
+                    self.keep(key, &session, offer.now);
+                }
+                None
+            }
         }
     }
 
-    /// A session that is alive here has no record any more: it was removed, or pushed out, by another process.
-    fn has_left_elsewhere(&self, key: &Key, resident: Option<Session>) {
-        let Some(session) = resident else { return };
-        let taken = self.store.take(key);
-        self.start_leaving(1);
-        self.leave(&session);
-        drop(taken);
+    /// A session that was alive here has no record any more: it was removed, or pushed out, by another process. None if
+    /// another thread has seen that first.
+    fn has_left_elsewhere(&self, taken: Option<Session>) {
+        if let Some(session) = taken {
+            self.start_leaving(1);
+            self.leave(&session);
+        }
+    }
+
+    /// Notes that a session is about to be alive here, and will be stored for others before this is dropped.
+    pub(super) fn start_sharing(&self) -> Option<Busy<'_>> {
+        let storing = &self.sharing.as_deref()?.storing;
+        storing.fetch_add(1, Ordering::AcqRel);
+        Some(Busy(storing))
+    }
+
+    /// In the child of a fork: other threads of the parent, which were storing sessions, are not here.
+    pub(super) fn forget_sharing(&self) {
+        if let Some(sharing) = &self.sharing {
+            sharing.storing.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A thread between keeping a session and storing its record.
+pub(super) struct Busy<'a>(&'a AtomicU32);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        // Not below zero: a fork in between forgets it.
+        let less = |storing: u32| Some(storing.saturating_sub(1));
+        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
     }
 }
