@@ -80,6 +80,7 @@ LHASH_OF(SSL_SESSION);
  * Returns 0 if `c` itself was there: it is put where its time and timeout now say, and no reference is kept.
  * Returns 0 for NULL. The session cache mode does not matter.
  *
+ * With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if it can be encoded.
  * A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
  * See SSL_CTX_add_session(3).
  */
@@ -96,6 +97,7 @@ int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *c);
  * Returns 1 if a session with the id (and protocol version) of `c` was there, `c` itself or another; its reference
  * is given back. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c`
  * in both cases, while no lock is held. Returns 0, and nothing happens, for NULL and for a session without an id.
+ * With a shared store it is removed for all processes.
  *
  * Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
  */
@@ -210,7 +212,8 @@ long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
  * `tm` is in seconds since 1970; 0 removes all sessions. A session has expired when `tm` is later than its time plus
  * its timeout: in that very second it is still good. The sessions leave in the order of their expiry, are marked as
  * not resumable, and the remove_session callback is called for each. No lock is held over it, and no other thread
- * waits for longer than the removal of 64 sessions. NULL does nothing. See SSL_CTX_flush_sessions(3).
+ * waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they
+ * leave this process only: until they expire, a client is still resumed. See SSL_CTX_flush_sessions(3).
  */
 void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm);
 

@@ -17,6 +17,7 @@ use crate::types::{SSL_CTX, SSL_SESSION};
 /// Returns 0 if `c` itself was there: it is put where its time and timeout now say, and no reference is kept.
 /// Returns 0 for NULL. The session cache mode does not matter.
 ///
+/// With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if it can be encoded.
 /// A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
 /// See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
@@ -42,6 +43,7 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 /// Returns 1 if a session with the id (and protocol version) of `c` was there, `c` itself or another; its reference
 /// is given back. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c`
 /// in both cases, while no lock is held. Returns 0, and nothing happens, for NULL and for a session without an id.
+/// With a shared store it is removed for all processes.
 ///
 /// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]

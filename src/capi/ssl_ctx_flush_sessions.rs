@@ -12,7 +12,8 @@ use crate::types::SSL_CTX;
 /// `tm` is in seconds since 1970; 0 removes all sessions. A session has expired when `tm` is later than its time plus
 /// its timeout: in that very second it is still good. The sessions leave in the order of their expiry, are marked as
 /// not resumable, and the remove_session callback is called for each. No lock is held over it, and no other thread
-/// waits for longer than the removal of 64 sessions. NULL does nothing. See SSL_CTX_flush_sessions(3).
+/// waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they
+/// leave this process only: until they expire, a client is still resumed. See SSL_CTX_flush_sessions(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long) {
     let flush = if tm == 0 { Flush::Everything } else { Flush::OverAt(tm) };
