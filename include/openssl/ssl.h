@@ -80,7 +80,8 @@ LHASH_OF(SSL_SESSION);
  * Returns 0 if `c` itself was there: it is put where its time and timeout now say, and no reference is kept.
  * Returns 0 for NULL. The session cache mode does not matter.
  *
- * With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if it can be encoded.
+ * With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if `ctx` shares its sessions
+ * and this one can be encoded.
  * A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
  * See SSL_CTX_add_session(3).
  */

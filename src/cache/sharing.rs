@@ -62,8 +62,7 @@ fn store() -> Option<&'static Shared> {
         return store.as_ref();
     }
     // Made outside the cell: a process that forks meanwhile would leave it shut in the child for ever.
-    let opened = open();
-    let (store, refused) = match opened {
+    let (store, refused) = match open() {
         Ok(store) => (store, None),
         Err(why) => (None, Some(why)),
     };
@@ -179,13 +178,10 @@ impl SessionCache {
     /// The mode that is in force for a role: with SSLSESSION_ATTACH=all every server keeps its sessions here, whatever the
     /// application has set.
     pub(super) fn mode_for(&self, role: Role) -> Mode {
-        let all = role == Role::Server && self.takes_all();
-        let bits = self.mode().bits();
-        if all {
-            Mode::new((bits | Mode::SERVER) & !(Mode::NO_INTERNAL_LOOKUP | Mode::NO_INTERNAL_STORE))
-        } else {
-            self.mode()
+        if role == Role::Client || !self.takes_all() {
+            return self.mode();
         }
+        Mode::new((self.mode().bits() | Mode::SERVER) & !(Mode::NO_INTERNAL_LOOKUP | Mode::NO_INTERNAL_STORE))
     }
 
     fn takes_all(&self) -> bool {

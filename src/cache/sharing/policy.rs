@@ -28,37 +28,50 @@ pub(in crate::cache) struct Asked {
     is_for_any_name: bool,
     /// Of the SSL_CTX that the connection began with; its own if it has that still.
     begun: ClientAuthentication,
-    /// Of the host that it was switched to, or at the end; None as long as that may be to come.
-    settled: Option<ClientAuthentication>,
+    settled: Settled,
+}
+
+/// What is asked in the end.
+enum Settled {
+    /// A switch may be to come.
+    NotYet,
+    /// There was none.
+    AsBegun,
+    /// That of the host that the connection was switched to.
+    As(ClientAuthentication),
 }
 
 impl Asked {
     /// As it is when a session is searched for.
     pub(super) fn of_offer(context: Context, connection: Connection) -> Asked {
-        let server_name = connection.server_name_offered();
-        let own = connection.client_authentication();
-        let (begun, settled) =
-            if connection.is_of(context) { (own, None) } else { (context.client_authentication(), Some(own)) };
-        Asked { server_name, is_for_any_name: false, begun, settled }
+        Asked::of_connection(context, connection, connection.server_name_offered(), Settled::NotYet)
     }
 
     /// When a session has been made.
     pub(in crate::cache) fn of_handshake(context: Context, connection: Connection) -> Asked {
-        let begun = if connection.is_of(context) {
-            connection.client_authentication()
+        Asked::of_connection(context, connection, connection.server_name(), Settled::AsBegun)
+    }
+
+    fn of_connection(
+        context: Context,
+        connection: Connection,
+        server_name: Option<Vec<u8>>,
+        unless_switched: Settled,
+    ) -> Asked {
+        let own = connection.client_authentication();
+        let (begun, settled) = if connection.is_of(context) {
+            (own, unless_switched)
         } else {
-            context.client_authentication()
+            (context.client_authentication(), Settled::As(own))
         };
-        let settled = Some(connection.client_authentication());
-        Asked { server_name: connection.server_name(), is_for_any_name: false, begun, settled }
+        Asked { server_name, is_for_any_name: false, begun, settled }
     }
 
     /// Of a session that the application adds. One that says nothing of a name is good for all, as in OpenSSL.
     pub(in crate::cache) fn of_session(context: Context, session: &Session) -> Asked {
         let server_name = session.server_name();
         let is_for_any_name = server_name.is_none();
-        let settled = Some(context.client_authentication());
-        Asked { server_name, is_for_any_name, begun: context.client_authentication(), settled }
+        Asked { server_name, is_for_any_name, begun: context.client_authentication(), settled: Settled::AsBegun }
     }
 
     /// As digests that clients, who choose the name, cannot foresee.
@@ -68,7 +81,12 @@ impl Asked {
             _ if self.is_for_any_name => by_any_name,
             name => digest(store, &name.as_deref().unwrap_or_default().to_ascii_lowercase(), &self.begun),
         };
-        Policy::new(begun, by_any_name, self.settled.as_ref().map(|asked| digest(store, b"", asked)))
+        let settled = match &self.settled {
+            Settled::NotYet => None,
+            Settled::AsBegun => Some(&self.begun),
+            Settled::As(asked) => Some(asked),
+        };
+        Policy::new(begun, by_any_name, settled.map(|asked| digest(store, b"", asked)))
     }
 }
 
