@@ -20,7 +20,7 @@ export CARGO_TARGET_DIR
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test check check-elf header miri shuttle fuzz bench bench-quick install clean
+.PHONY: all release demo test check check-elf header miri shuttle tsan fuzz bench bench-quick install clean
 
 all: release
 
@@ -60,6 +60,14 @@ miri:
 	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
 	  echo "make miri: needs Miri: rustup toolchain install nightly --component miri --component rust-src" >&2; exit 1; }
 	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --lib
+
+# The memory store's threads, with the thread sanitizer watching its one file of unsafe code.
+tsan:
+	@rustup component list --toolchain nightly --installed 2>/dev/null | grep -q rust-src || { \
+	  echo "make tsan: needs the nightly toolchain and its source: rustup toolchain install nightly --component rust-src" >&2; \
+	  exit 1; }
+	RUSTFLAGS=-Zsanitizer=thread $(CARGO) +nightly test --target-dir $(CARGO_TARGET_DIR)/tsan -Zbuild-std \
+	  --target $$($(CARGO) -vV | sed -n 's/^host: //p') --lib store::memory
 
 # The memory store, under a scheduler that tries the interleavings of its threads.
 shuttle:

@@ -30,8 +30,8 @@ pub use mode::{Mode, Role};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
-pub use crate::store::Held;
 use crate::store::{BATCH, Expiry, Key, Memory};
+pub use crate::store::{Held, forked};
 use sharing::Sharing;
 use statistics::Counters;
 

@@ -5,7 +5,7 @@
 //! holds a lock: whatever leaves is returned, and the layer above notifies and frees.
 //!
 //! `memory` keeps live sessions in this process, `shared` their bytes for all processes of a server.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod expiry;
 pub mod key;
@@ -15,6 +15,6 @@ mod sync;
 
 pub use expiry::Expiry;
 pub use key::Key;
-pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed};
+pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed, forked};
 pub use shared::{Found, Mark, Name, Policy, Scope, Shared};
 pub use sync::locks_held;

@@ -2,9 +2,10 @@
 //! handler would: the child's store must be whole and work.
 #![cfg(not(any(shuttle, miri)))]
 
-use sslsession::store::{Expiry, Key, Memory};
-use std::sync::Arc;
+use sslsession::store::{self, Expiry, Key, Memory};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 fn key(id: u32) -> Key {
@@ -21,7 +22,7 @@ fn work(store: &Memory<Arc<u32>>, stop: &AtomicBool, mut id: u32) {
     }
 }
 
-/// What the child does; the exit code says whether it could.
+/// What a child does; the exit code says whether it could.
 fn child(store: &Memory<Arc<u32>>) -> i32 {
     store.validate();
     let before = store.len();
@@ -33,8 +34,8 @@ fn child(store: &Memory<Arc<u32>>) -> i32 {
     i32::from(!(found && left == before + 1 && store.is_empty()))
 }
 
-/// Forks with all locks held; the child's exit code, or 99 if it did not end in time.
-fn fork(store: &Memory<Arc<u32>>) -> i32 {
+/// Forks as a fork handler would have it; the exit code of the child, or 99 if it did not end in time.
+fn fork<V>(store: &Memory<V>, child: impl FnOnce(&Memory<V>) -> i32) -> i32 {
     let held = store.hold();
     // SAFETY: the child touches the store, whose locks are ours, and malloc, which survives forks.
     match unsafe { libc::fork() } {
@@ -42,6 +43,7 @@ fn fork(store: &Memory<Arc<u32>>) -> i32 {
         0 => {
             // SAFETY: no arguments but numbers. A child that hangs is ended by SIGALRM.
             unsafe { libc::alarm(20) };
+            store::forked();
             drop(held);
             let code = child(store);
             // SAFETY: ends the child without its parent's exit handlers.
@@ -65,9 +67,51 @@ fn a_child_forked_under_hold_has_a_whole_store_that_works() {
             let (store, stop) = (&store, &stop);
             scope.spawn(move || work(store, stop, worker));
         }
-        let failed = (0..60).map(|_| fork(&store)).find(|&code| code != 0);
+        let failed = (0..60).map(|_| fork(&store, child)).find(|&code| code != 0);
         stop.store(true, Relaxed);
         failed
     });
     assert_eq!(failed, None, "how a child ended");
+}
+
+/// A value whose reader stays inside the store until it is told to go on.
+struct Slow {
+    inside: Sender<()>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl Clone for Slow {
+    fn clone(&self) -> Self {
+        self.inside.send(()).unwrap();
+        let go_on = self.go_on.lock().unwrap();
+        go_on.recv().unwrap();
+        Self { inside: self.inside.clone(), go_on: Mutex::new(mpsc::channel().1) }
+    }
+}
+
+impl PartialEq for Slow {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+#[test]
+fn a_child_does_not_wait_for_the_readers_of_its_parent() {
+    let ((inside, is_inside), (tell, go_on)) = (mpsc::channel(), mpsc::channel());
+    let mut receivers = vec![go_on];
+    let store = Memory::new();
+    for id in 0..100 {
+        let go_on = receivers.pop().unwrap_or_else(|| mpsc::channel().1);
+        let slow = Slow { inside: inside.clone(), go_on: Mutex::new(go_on) };
+        let _added = store.insert(&key(id), slow, Expiry::new(i64::from(id), 0), 0);
+    }
+    let exit_code = thread::scope(|scope| {
+        scope.spawn(|| assert!(store.get(&key(0)).is_some()));
+        is_inside.recv().unwrap();
+        let exit_code = fork(&store, |store| i32::from(store.take_soonest(usize::MAX).len() != 100));
+        tell.send(()).unwrap();
+        exit_code
+    });
+    assert_eq!(exit_code, 0);
+    assert!(store.take(&key(0)).is_some(), "the parent's reader has left");
 }

@@ -327,7 +327,7 @@ fn a_small_store_does_what_the_model_does() {
 }
 
 #[test]
-fn a_store_that_grows_to_stripes_and_shrinks_does_what_the_model_does() {
+fn a_store_that_grows_to_buckets_and_shrinks_does_what_the_model_does() {
     let sizes = prop_oneof![60 => Just(0usize), 4 => 30usize..100, 1 => 0usize..40].boxed();
     assert!(compare(60, 1, steps(200, sizes, 1, 60, 600)) > 64);
 }

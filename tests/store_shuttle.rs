@@ -103,7 +103,7 @@ fn adding_looking_removing_and_flushing_at_once_lose_no_reference() {
 }
 
 #[test]
-fn a_session_is_found_throughout_while_the_store_moves_to_stripes() {
+fn a_session_is_found_throughout_while_the_store_moves_to_buckets() {
     explore(|| {
         let store = filled(0..31);
         together(vec![
@@ -116,6 +116,20 @@ fn a_session_is_found_throughout_while_the_store_moves_to_stripes() {
         ]);
         store.validate();
         assert_eq!(store.len(), 33);
+    });
+}
+
+#[test]
+fn a_session_is_found_throughout_while_its_bucket_is_split() {
+    explore(|| {
+        let store = filled(0..40);
+        together(vec![
+            with(&store, |store| (40..46).for_each(|id| drop(store.insert(&key(id), session(id), second(99), 0)))),
+            with(&store, |store| (0..20).for_each(|id| assert!(store.contains(&key(id))))),
+            with(&store, |store| (20..40).rev().for_each(|id| assert!(store.contains(&key(id))))),
+        ]);
+        store.validate();
+        assert_eq!(store.len(), 46);
     });
 }
 

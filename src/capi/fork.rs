@@ -1,12 +1,14 @@
 //! Around a fork.
 //!
 //! The child has one thread. A lock that another thread of the parent held at that moment would stay locked for ever,
-//! and what it guarded half changed. So the forking thread takes all of ours first, and both sides let go of them:
+//! and what it guarded half changed. So the forking thread takes all of ours first, and both sides let go of them. Only
+//! who reads in a store's buckets is let be: it changes nothing, and the child does not count it.
 //!
 //! ```text
 //!   prepare   list of caches, every store's locks, private contexts, what else is kept of objects
 //!   parent    let go
-//!   child     let go; if there were other threads, make nothing inside libssl that could wait for one of them
+//!   child     forget who was reading, let go; if there were other threads, make nothing inside libssl that could wait
+//!             for one of them
 //! ```
 
 use std::cell::RefCell;
@@ -15,7 +17,7 @@ use std::mem;
 use std::sync::{Arc, Once};
 
 use crate::cache::residence::{self, Listed};
-use crate::cache::{Held, SessionCache};
+use crate::cache::{self, Held, SessionCache};
 use crate::guard::guard;
 use crate::handle;
 
@@ -83,6 +85,7 @@ unsafe extern "C" fn parent() {
 }
 
 unsafe extern "C" fn child() {
+    cache::forked();
     let_go(|locks| {
         locks.caches.iter().for_each(|cache| cache.forget_leaving());
         if locks.had_threads {

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Key {
     /// What is compared.
     pub(super) tag: u64,
-    /// Which stripe and bucket: see the drawing in [`super::memory`].
+    /// Which bucket: see the drawing in [`super::memory`].
     pub(super) place: u32,
 }
 
@@ -97,9 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn ids_with_one_prefix_spread_over_all_stripes() {
-        let stripes: HashSet<u32> =
+    fn ids_with_one_prefix_spread_over_all_buckets() {
+        let buckets: HashSet<u32> =
             (0u32..1000).map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).place % 64).collect();
-        assert!(stripes.len() > 60);
+        assert!(buckets.len() > 60);
     }
 }

@@ -4,32 +4,35 @@
 //! Memory ── made at the first insertion:
 //!   readers                                            writers, one at a time
 //!   small table: up to 32 slots side by side           order: a list of nodes, soonest to expire first
-//!   or 64 stripes, each a lock over buckets            count, soonest: what can be asked without a lock
+//!   or buckets, each under a lock of its own           count, soonest: what can be asked without a lock
 //!
-//!   stripe (bits of the place)         node number
+//!   bucket (bits of the place)         node number
 //!   ├ bucket 0   |tag value node ×3| ─────► expiry, before, after, place
 //!   ├ bucket 1   |tag value node ×1| ◄───── (the way back from the order to the slot)
-//!   └ bucket 2   |tag value node ×3| ─► overflow bucket
+//!   └ bucket 2   |tag value node ×2| ─► overflow bucket
 //!
-//! Key:            | tag 64      | place: bucket 26 | stripe 6 |
-//!   compared:       in the slot   by where the slot is, as many bits as there are buckets (all while small)
+//! Key:             tag 64                 place 32
+//!   compared:      in the slot            by where the slot is, as many bits as there are buckets (all while small)
 //! ```
 //! **Locks.** A lookup takes one lock, as a reader, for as long as it takes to find the slot and to
 //! clone the value, that is to count a reference. A writer takes the writer lock, and under it, for
-//! each single change of a table, the lock of that stripe. That is the only order: `made`, writer,
+//! each single change of a table, the lock of that bucket. That is the only order: `made`, writer,
 //! table. Nothing is dropped and nothing foreign called under a lock.
 //!
-//! **Growth** is a bucket, a node or a segment (a quarter of what is there, not touched until used)
-//! at a time: no insertion pays for a table.
+//! **Growth** is a bucket, a node, a piece of 1024 buckets or a segment of nodes (a quarter of what is there, not
+//! touched until used) at a time: no insertion pays for a table.
 //!
 //! **Turns.** Whoever takes sessions out in batches comes back for the lock as soon as the last batch
 //! is freed, and would mostly win it against threads that have to be woken first. So a writer that
 //! finds the lock taken says so before it waits, and a batch begins by letting such a writer have its
-//! turn. Readers need no turns: a batch takes a stripe's lock anew for each session.
+//! turn. Readers need no turns: a batch takes a bucket's lock anew for each session.
 //!
-//! **Forks.** [`Memory::hold`] takes all locks; the child of a process that forks meanwhile has a whole store.
-#![forbid(unsafe_code)]
+//! **Forks.** While a process forks, [`Memory::hold`] keeps writers out. The child then has a whole store, in which
+//! readers may be at work whose threads it does not have: [`forked`] tells the buckets that they are gone.
+#![deny(unsafe_code)]
 
+mod bucket;
+mod buckets;
 mod ends;
 mod linear;
 mod order;
@@ -40,6 +43,7 @@ mod table;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 
+pub use bucket::forked;
 pub use results::{Evicted, Inserted, Outcome, Placed};
 
 use super::{Expiry, Key, locks_held, sync};
@@ -88,7 +92,7 @@ struct Writers {
     waiting: AtomicBool,
 }
 
-/// All locks of a [`Memory`]: no writer is at work and no reader inside until this is dropped.
+/// The locks of a [`Memory`]: no writer is at work until this is dropped.
 /// To be dropped by the thread that took it, in the child of a fork by the thread that remains.
 pub struct Held<'a>(#[expect(dead_code, reason = "held until dropped")] Box<dyn Locks + 'a>);
 
@@ -283,7 +287,7 @@ impl<V> Memory<V> {
 
     /// Whether a session is there under `key`.
     pub fn contains(&self, key: &Key) -> bool {
-        self.parts.get().is_some_and(|parts| parts.table.read(key, |_| ()).is_some())
+        self.parts.get().is_some_and(|parts| parts.table.read(key, |_, _| ()).is_some())
     }
 
     /// Whether a session is over at `now`. Costs one load.
@@ -308,8 +312,8 @@ impl<V> Memory<V> {
         self.parts.get().map_or_else(Vec::new, |parts| parts.take(most, |_| true))
     }
 
-    /// Takes every lock of the store: waits until no writer is at work and no reader is inside, and
-    /// lets none in until the locks are dropped. For a fork. The thread must not be inside itself.
+    /// Takes the locks of the store: waits until no writer is at work, and lets none in until the locks are
+    /// dropped. For a fork, whose child calls [`forked`]. The thread must not be inside itself.
     pub fn hold(&self) -> Held<'_> {
         let making = self.making.lock();
         let parts = self.parts.get().map(|parts| {
@@ -360,7 +364,7 @@ impl<V: Clone + PartialEq> Memory<V> {
 
     /// A new reference to the session under `key`.
     pub fn get(&self, key: &Key) -> Option<V> {
-        self.parts.get()?.table.read(key, V::clone)
+        self.parts.get()?.table.read(key, |value, _| value.clone())
     }
 
     /// Takes the session under `key` out.

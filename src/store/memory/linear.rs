@@ -1,56 +1,48 @@
-//! One stripe of the table of a large cache: a hash table by linear hashing.
+//! The table of a large cache: a hash table by linear hashing, each bucket under a lock of its own.
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, not(shuttle)))]
+mod tests;
+
 use super::Key;
-use super::segments::Segments;
-use super::table::{Put, bucket_bits};
+use super::bucket::{Reader, SLOTS, Slots, Writer};
+use super::buckets::Buckets;
+use super::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use super::table::Put;
 
-/// Slots in a bucket: as many as a cache line has room for.
-const SLOTS: usize = 3;
+/// The last slot: in a bucket that goes on in an overflow bucket it holds the way there.
+const LAST: usize = SLOTS - 1;
 
-/// A bucket or an overflow bucket: one cache line, if a value is a pointer.
-///
-/// ```text
-/// 0             24             48       60     64
-/// | tag tag tag | value value value | node ×3 | more |
-/// ```
-/// The slots are filled from the front. A tag behind them is a leftover, without a value: as the
-/// tags before it are looked at first, it can be found, but only where there is no other.
-#[repr(C, align(64))]
-struct Line<V> {
-    tags: [u64; SLOTS],
-    values: [Option<V>; SLOTS],
-    nodes: [u32; SLOTS],
-    /// The bucket has so many that it goes on in overflow bucket `more - 1`.
-    more: u32,
-}
+/// How many buckets there are at first.
+const FIRST: u32 = 16;
 
 /// Buckets 0 to `count - 1`, and the overflow buckets that they go on in.
 ///
-/// A slot belongs to the bucket that the low [`bucket_bits`] of its key name: as many bits as
-/// `count` needs, or one less if that bucket is not there yet. When there are too many entries for the
-/// buckets, one more is appended and takes its share from the one bucket that had its entries until
-/// then. So the table grows by a bucket at a time, and nothing else moves.
-/// In a bucket and its overflow buckets the slots are filled from the front without a hole.
+/// ```text
+///  count = 6           bucket 0   1   2   3   4   5      of the low bits of the key's place: 3, or 2 if that names 6 or 7
+///                             │   │   │   │   │   │
+///  node                       a   b   c   d   f   h
+///  value None, node 1 + n     -   -   ▼   e   g   -      overflow bucket n, under the lock of bucket 2 and its own
+/// ```
+/// When there are too many entries for the buckets, one more is appended and takes its share from the one bucket that had
+/// its entries until then. So the table grows by a bucket at a time, and nothing else moves. Both are locked meanwhile,
+/// and `count` is raised before they are free. So a reader that holds the lock of the bucket that `count` names sees all
+/// there is; and one that did not find its key looks at `count` again.
 ///
-/// What a lookup needs comes first: it shares a cache line with the lock.
+/// Readers come at any time, writers one at a time: they hold the store's writer lock. What only those use is behind
+/// what readers read.
 #[repr(C)]
 pub(super) struct Linear<V> {
-    /// As many bits as `count - 1` needs.
-    mask: u32,
-    count: u32,
-    main: Segments<Line<V>>,
-    entries: u32,
-    /// The overflow buckets not in use, chained by `more`, as 1 + number; 0 if none.
-    unused: u32,
-    overflow: Segments<Line<V>>,
-}
-
-/// One bucket of either kind.
-#[derive(Clone, Copy, PartialEq)]
-enum Bucket {
-    Main(u32),
-    Overflow(u32),
+    count: AtomicU32,
+    main: Buckets<V>,
+    entries: AtomicU32,
+    /// How many overflow buckets there are, and the first of those not in use, as 1 + number; 0 if none.
+    overflow_count: AtomicU32,
+    unused: AtomicU32,
+    overflow: Buckets<V>,
 }
 
 struct Entry<V> {
@@ -59,303 +51,328 @@ struct Entry<V> {
     node: u32,
 }
 
-impl<V> Line<V> {
-    const EMPTY: Self = Self { tags: [0; SLOTS], values: [const { None }; SLOTS], nodes: [0; SLOTS], more: 0 };
+/// The number of the bucket for the place of a key, of so many buckets.
+#[inline]
+fn bucket_of(place: u32, count: u32) -> u32 {
+    let mask = u32::MAX >> (count - 1).leading_zeros();
+    let bucket = place & mask;
+    if bucket < count { bucket } else { bucket & (mask >> 1) }
+}
 
+/// The number of the overflow bucket that a bucket goes on in.
+#[inline]
+fn more<V>(nodes: &[u32; SLOTS], slots: &Slots<V>) -> Option<u32> {
+    if slots.values[LAST].is_some() { None } else { nodes[LAST].checked_sub(1) }
+}
+
+impl<V> Slots<V> {
     /// The slot of a tag. All slots are compared before one branch: which one it is, nothing can predict.
     #[inline]
     fn find(&self, tag: u64) -> Option<usize> {
-        let [first, second, third] = self.tags.map(|there| u32::from(there == tag));
-        let found = first | second << 1 | third << 2;
-        let slot = found.trailing_zeros() as usize;
-        (slot < SLOTS && self.values[slot].is_some()).then_some(slot)
+        let is_it = |slot: usize| u32::from(self.tags[slot] == tag && self.values[slot].is_some()) << slot;
+        let slot = (is_it(0) | is_it(1) | is_it(2)).trailing_zeros() as usize;
+        (slot < SLOTS).then_some(slot)
+    }
+}
+
+impl<V> Reader<'_, V> {
+    #[inline]
+    fn more(&self) -> Option<u32> {
+        more(self.nodes(), self)
+    }
+}
+
+impl<V> Writer<'_, V> {
+    fn more(&mut self) -> Option<u32> {
+        let (nodes, slots) = self.parts();
+        more(nodes, slots)
     }
 
-    /// The slot of a node.
-    #[inline]
-    fn find_node(&self, node: u32) -> Option<usize> {
-        let slot = self.nodes.iter().position(|&there| there == node)?;
-        self.values[slot].is_some().then_some(slot)
-    }
-
-    /// How many slots are used: the first ones.
-    #[inline]
-    fn used(&self) -> usize {
-        self.values.iter().filter(|value| value.is_some()).count()
+    /// Makes the last slot the way to an overflow bucket, or free.
+    fn go_on_in(&mut self, more: Option<u32>) {
+        self.parts().0[LAST] = more.map_or(0, |number| number + 1);
     }
 
     #[inline]
-    fn next(&self) -> Option<Bucket> {
-        self.more.checked_sub(1).map(Bucket::Overflow)
+    fn find(&mut self, tag: u64) -> Option<usize> {
+        self.parts().1.find(tag)
+    }
+
+    #[inline]
+    fn find_node(&mut self, node: u32) -> Option<usize> {
+        let (nodes, slots) = self.parts();
+        (0..SLOTS).find(|&slot| nodes[slot] == node && slots.values[slot].is_some())
+    }
+
+    fn used(&mut self) -> usize {
+        self.parts().1.values.iter().flatten().count()
+    }
+
+    /// A slot that has no entry, and is not the way to an overflow bucket.
+    #[inline]
+    fn find_free(&mut self) -> Option<usize> {
+        let ways = LAST + usize::from(self.more().is_none());
+        self.parts().1.values[..ways].iter().position(Option::is_none)
     }
 
     #[inline]
     fn fill(&mut self, slot: usize, entry: Entry<V>) {
-        (self.tags[slot], self.values[slot], self.nodes[slot]) = (entry.tag, Some(entry.value), entry.node);
+        let (nodes, slots) = self.parts();
+        (nodes[slot], slots.tags[slot], slots.values[slot]) = (entry.node, entry.tag, Some(entry.value));
     }
 
     #[inline]
     fn lift(&mut self, slot: usize) -> Option<Entry<V>> {
-        let value = self.values[slot].take()?;
-        Some(Entry { tag: self.tags[slot], value, node: self.nodes[slot] })
+        let (nodes, slots) = self.parts();
+        let value = slots.values[slot].take()?;
+        Some(Entry { tag: slots.tags[slot], value, node: std::mem::take(&mut nodes[slot]) })
     }
 
-    /// Takes an entry out; the last one fills the hole.
-    #[inline]
-    fn cut(&mut self, slot: usize) -> Option<Entry<V>> {
-        let entry = self.lift(slot)?;
-        for last in (slot + 1..SLOTS).rev() {
-            if let Some(filler) = self.lift(last) {
-                self.fill(slot, filler);
-                break;
-            }
-        }
-        Some(entry)
+    /// Puts `value` into the slot of `old`, which has the same key.
+    fn put_over(&mut self, slot: usize, value: V) -> Option<Put<V>>
+    where
+        V: PartialEq,
+    {
+        let (nodes, slots) = self.parts();
+        slots.values[slot].as_mut().map(|old| Put::over(old, value, nodes[slot]))
     }
 }
 
 impl<V> Linear<V> {
-    pub(super) const fn new() -> Self {
-        Self { mask: 0, count: 0, main: Segments::new(), entries: 0, unused: 0, overflow: Segments::new() }
-    }
-
-    /// The number of the bucket for the [`bucket_bits`] of a key; 0 if there is none yet.
-    #[inline]
-    fn bucket_of(&self, bits: u32) -> u32 {
-        let bucket = bits & self.mask;
-        if bucket < self.count { bucket } else { bucket & (self.mask >> 1) }
-    }
-
-    /// The value under `key`.
-    #[inline]
-    pub(super) fn find(&self, key: &Key) -> Option<&V> {
-        let mut line = self.main.find(self.bucket_of(bucket_bits(key.place)))?;
-        loop {
-            if let Some(slot) = line.find(key.tag) {
-                return line.values[slot].as_ref();
-            }
-            line = self.overflow.find(line.more.checked_sub(1)?)?;
+    pub(super) fn new() -> Self {
+        let (main, overflow) = (Buckets::new(), Buckets::new());
+        main.make(FIRST - 1);
+        Self {
+            count: AtomicU32::new(FIRST),
+            main,
+            entries: AtomicU32::new(0),
+            overflow_count: AtomicU32::new(0),
+            unused: AtomicU32::new(0),
+            overflow,
         }
     }
 
-    /// The value under `key`, and its node.
-    pub(super) fn find_node(&self, key: &Key) -> Option<(&V, u32)> {
-        let mut line = self.main.find(self.bucket_of(bucket_bits(key.place)))?;
+    #[inline]
+    fn bucket_of(&self, place: u32) -> u32 {
+        bucket_of(place, self.count.load(Acquire))
+    }
+
+    /// Calls `then` with the value under `key` and its node, under the lock of a reader.
+    #[inline]
+    pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V, u32) -> R) -> Option<R> {
+        let mut bucket = self.bucket_of(key.place);
         loop {
-            if let Some(slot) = line.find(key.tag) {
-                return line.values[slot].as_ref().map(|value| (value, line.nodes[slot]));
+            let head = self.main.get(bucket).read();
+            if let Some(slot) = head.find(key.tag) {
+                return head.values[slot].as_ref().map(|value| then(value, head.nodes()[slot]));
             }
-            line = self.overflow.find(line.more.checked_sub(1)?)?;
+            if let Some(more) = head.more()
+                && let Some((line, slot)) = self.find_behind(more, key.tag)
+            {
+                return line.values[slot].as_ref().map(|value| then(value, line.nodes()[slot]));
+            }
+            let split = self.bucket_of(key.place);
+            if split == bucket {
+                return None;
+            }
+            bucket = split;
         }
     }
 
-    /// Puts a value in. `bits` tells the [`bucket_bits`] of the nodes that are there already.
+    /// Where a tag is in an overflow bucket, or what that goes on in.
+    fn find_behind(&self, number: u32, tag: u64) -> Option<(Reader<'_, V>, usize)> {
+        let mut line = self.overflow.get(number).read();
+        loop {
+            if let Some(slot) = line.find(tag) {
+                return Some((line, slot));
+            }
+            line = self.overflow.get(line.more()?).read();
+        }
+    }
+
+    /// The bucket for a place, locked by a writer.
     #[inline]
-    pub(super) fn put(&mut self, key: &Key, value: V, node: u32, bits: impl Fn(u32) -> u32) -> Put<V>
+    fn head(&self, place: u32) -> Writer<'_, V> {
+        self.main.get(self.bucket_of(place)).write()
+    }
+
+    /// What a bucket goes on in, locked by a writer, who has that bucket locked.
+    fn behind(&self, line: &mut Writer<V>) -> Option<Writer<'_, V>> {
+        line.more().map(|number| self.overflow.get(number).write())
+    }
+
+    /// Calls `then` with the line and the slot that `find` finds in a bucket, or in what it goes on in.
+    #[inline]
+    fn with_slot<R>(
+        &self,
+        head: &mut Writer<V>,
+        find: impl Fn(&mut Writer<V>) -> Option<usize>,
+        then: impl FnOnce(&mut Writer<V>, usize) -> Option<R>,
+    ) -> Option<R> {
+        if let Some(slot) = find(head) {
+            return then(head, slot);
+        }
+        let mut line = self.behind(head)?;
+        loop {
+            if let Some(slot) = find(&mut line) {
+                return then(&mut line, slot);
+            }
+            line = self.behind(&mut line)?;
+        }
+    }
+
+    /// Puts a value in. `places` tells the place of the nodes that are there already.
+    #[inline]
+    pub(super) fn put(&self, key: &Key, value: V, node: u32, places: impl Fn(u32) -> u32) -> Put<V>
     where
         V: PartialEq,
     {
-        if self.count == 0 {
-            self.split(&bits);
+        let mut head = self.head(key.place);
+        let mut value = Some(value);
+        let over = |line: &mut Writer<V>, slot| line.put_over(slot, value.take()?);
+        if let Some(put) = self.with_slot(&mut head, |line| line.find(key.tag), over) {
+            return put;
         }
-        let head = self.bucket_of(bucket_bits(key.place));
-        let line = self.main.get_mut(head);
-        if let Some(slot) = line.find(key.tag)
-            && let Some(old) = &mut line.values[slot]
-        {
-            return Put::over(old, value, line.nodes[slot]);
-        }
-        if line.more != 0
-            && let Some((bucket, slot)) = self.seek_behind(head, key.tag)
-            && let line = self.line_mut(bucket)
-            && let Some(old) = &mut line.values[slot]
-        {
-            return Put::over(old, value, line.nodes[slot]);
-        }
-        let entry = Entry { tag: key.tag, value, node };
-        self.entries += 1;
+        let Some(value) = value else { return Put::New };
+        let entries = self.entries.load(Relaxed) + 1;
+        self.entries.store(entries, Relaxed);
         // 3 entries to 2 buckets of 3 slots. A bucket that waits for its split has twice what a new one
         // has: with more, too many would go on in an overflow bucket, at a lookup's second cache miss.
-        if u64::from(self.entries) * 2 > u64::from(self.count) * 3 {
-            self.split(bits);
-            self.append(self.bucket_of(bucket_bits(key.place)), entry);
-        } else {
-            self.append(head, entry);
+        if u64::from(entries) * 2 > u64::from(self.count.load(Relaxed)) * 3 {
+            drop(head);
+            self.split(places);
+            head = self.head(key.place);
         }
+        self.append(&mut head, Entry { tag: key.tag, value, node });
         Put::New
     }
 
-    /// Where a tag is in what a main bucket goes on in.
-    fn seek_behind(&self, head: u32, tag: u64) -> Option<(Bucket, usize)> {
-        self.chain(head).skip(1).find_map(|bucket| self.line(bucket).find(tag).map(|slot| (bucket, slot)))
-    }
-
     #[inline]
-    pub(super) fn remove(&mut self, key: &Key) -> Option<(V, u32)> {
-        let entry = self.remove_where(bucket_bits(key.place), |line| line.find(key.tag))?;
+    pub(super) fn remove(&self, key: &Key) -> Option<(V, u32)> {
+        let entry = self.remove_where(key.place, |line| line.find(key.tag))?;
         Some((entry.value, entry.node))
     }
 
-    /// Removes the session of a node, whose key has these [`bucket_bits`].
+    /// Removes the session of a node, whose key has this place.
     #[inline]
-    pub(super) fn remove_node(&mut self, bits: u32, node: u32) -> Option<V> {
-        Some(self.remove_where(bits, |line| line.find_node(node))?.value)
+    pub(super) fn remove_node(&self, place: u32, node: u32) -> Option<V> {
+        Some(self.remove_where(place, |line| line.find_node(node))?.value)
     }
 
     #[inline]
-    fn remove_where(&mut self, bits: u32, find: impl Fn(&Line<V>) -> Option<usize>) -> Option<Entry<V>> {
-        if self.count == 0 {
-            return None;
+    fn remove_where(&self, place: u32, find: impl Fn(&mut Writer<V>) -> Option<usize>) -> Option<Entry<V>> {
+        let mut head = self.head(place);
+        let entry = self.with_slot(&mut head, find, |line, slot| line.lift(slot))?;
+        if head.more().is_some() {
+            self.draw_up(&mut head);
         }
-        let head = self.bucket_of(bits);
-        let line = self.main.get_mut(head);
-        let entry = if line.more == 0 {
-            line.cut(find(line)?)?
-        } else {
-            let mut bucket = Bucket::Main(head);
-            let slot = loop {
-                let line = self.line(bucket);
-                match find(line) {
-                    Some(slot) => break slot,
-                    None => bucket = line.next()?,
-                }
-            };
-            self.cut_chained(head, bucket, slot)?
-        };
-        self.entries -= 1;
+        self.entries.store(self.entries.load(Relaxed) - 1, Relaxed);
         Some(entry)
     }
 
+    /// Adds an entry to a bucket or to what it goes on in.
     #[inline]
-    fn line(&self, bucket: Bucket) -> &Line<V> {
-        match bucket {
-            Bucket::Main(number) => self.main.get(number),
-            Bucket::Overflow(number) => self.overflow.get(number),
+    fn append(&self, line: &mut Writer<V>, entry: Entry<V>) {
+        match line.find_free() {
+            Some(free) => line.fill(free, entry),
+            None => self.append_behind(line, entry),
         }
     }
 
-    #[inline]
-    fn line_mut(&mut self, bucket: Bucket) -> &mut Line<V> {
-        match bucket {
-            Bucket::Main(number) => self.main.get_mut(number),
-            Bucket::Overflow(number) => self.overflow.get_mut(number),
+    fn append_behind(&self, line: &mut Writer<V>, entry: Entry<V>) {
+        if let Some(mut next) = self.behind(line) {
+            return self.append(&mut next, entry);
+        }
+        let last = line.lift(LAST);
+        let (number, mut next) = self.allocate_overflow();
+        line.go_on_in(Some(number));
+        for (slot, entry) in last.into_iter().chain([entry]).enumerate() {
+            next.fill(slot, entry);
         }
     }
 
-    /// A main bucket and the overflow buckets that it goes on in.
-    fn chain(&self, head: u32) -> impl Iterator<Item = Bucket> {
-        std::iter::successors(Some(Bucket::Main(head)), |&bucket| self.line(bucket).next())
-    }
-
-    /// Adds an entry after the last one of a main bucket and what it goes on in.
-    #[inline]
-    fn append(&mut self, head: u32, entry: Entry<V>) {
-        let line = self.main.get_mut(head);
-        let used = line.used();
-        if used < SLOTS {
-            line.fill(used, entry);
-        } else {
-            self.append_behind(head, entry);
-        }
-    }
-
-    fn append_behind(&mut self, head: u32, entry: Entry<V>) {
-        let mut last = Bucket::Main(head);
-        while let Some(next) = self.line(last).next() {
-            last = next;
-        }
-        let used = self.line(last).used();
-        if used < SLOTS {
-            return self.line_mut(last).fill(used, entry);
-        }
-        let more = self.allocate_overflow();
-        self.line_mut(last).more = more + 1;
-        self.overflow.get_mut(more).fill(0, entry);
-    }
-
-    fn allocate_overflow(&mut self) -> u32 {
-        match self.unused.checked_sub(1) {
-            Some(number) => {
-                self.unused = std::mem::take(&mut self.overflow.get_mut(number).more);
-                number
+    /// Fills what is free in a bucket from what it goes on in, and takes off what is empty then.
+    fn draw_up(&self, line: &mut Writer<V>) {
+        while let Some(number) = line.more() {
+            let mut next = self.overflow.get(number).write();
+            for slot in 0..SLOTS {
+                // The last one of all takes the place of the way.
+                let is_last = next.used() == 1 && next.more().is_none();
+                if let Some(free) = line.find_free().or(is_last.then_some(LAST))
+                    && let Some(entry) = next.lift(slot)
+                {
+                    line.fill(free, entry);
+                }
             }
-            None => {
-                self.overflow.push(Line::EMPTY);
-                self.overflow.len() as u32 - 1
+            if next.used() > 0 {
+                return self.draw_up(&mut next);
             }
+            if line.more().is_some() {
+                line.go_on_in(next.more());
+            }
+            next.go_on_in(self.unused.load(Relaxed).checked_sub(1));
+            self.unused.store(number + 1, Relaxed);
         }
     }
 
-    /// Takes out what is in one slot of a bucket; the last entry of the last overflow bucket of `head`
-    /// fills the hole, and that bucket is taken off if it is empty then.
-    fn cut_chained(&mut self, head: u32, bucket: Bucket, slot: usize) -> Option<Entry<V>> {
-        let (mut before, mut last) = (Bucket::Main(head), Bucket::Main(head));
-        while let Some(next) = self.line(last).next() {
-            (before, last) = (last, next);
+    fn allocate_overflow(&self) -> (u32, Writer<'_, V>) {
+        if let Some(number) = self.unused.load(Relaxed).checked_sub(1) {
+            let mut line = self.overflow.get(number).write();
+            self.unused.store(line.more().map_or(0, |next| next + 1), Relaxed);
+            line.go_on_in(None);
+            return (number, line);
         }
-        let entry = self.line_mut(bucket).cut(slot);
-        if last != bucket
-            && let Some(end) = self.line(last).used().checked_sub(1)
-            && let Some(filler) = self.line_mut(last).lift(end)
-        {
-            let line = self.line_mut(bucket);
-            line.fill(line.used(), filler);
-        }
-        if last != before && self.line(last).used() == 0 {
-            self.line_mut(last).more = self.unused;
-            self.unused = std::mem::take(&mut self.line_mut(before).more);
-        }
-        entry
+        let number = self.overflow_count.load(Relaxed);
+        self.overflow_count.store(number + 1, Relaxed);
+        (number, self.overflow.make(number).write())
     }
 
     /// Appends a bucket and gives it its share of the bucket that had its entries.
-    fn split(&mut self, bits: impl Fn(u32) -> u32) {
-        let new = self.count;
-        self.main.push(Line::EMPTY);
-        self.count += 1;
-        if new == 0 {
-            return;
-        }
-        self.mask = u32::MAX >> new.leading_zeros();
-        let old = new - (1 << new.ilog2());
-        let mut kept = 0;
-        while let Some((bucket, slot)) = self.nth(old, kept) {
-            if self.bucket_of(bits(self.line(bucket).nodes[slot])) == old {
-                kept += 1;
-                continue;
-            }
-            let Some(entry) = self.cut_chained(old, bucket, slot) else { break };
-            self.append(new, entry);
-        }
+    fn split(&self, places: impl Fn(u32) -> u32) {
+        let new = self.count.load(Relaxed);
+        let mut to = self.main.make(new).write();
+        let mut from = self.main.get(new - (1 << new.ilog2())).write();
+        self.count.store(new + 1, Release);
+        self.share(&mut from, &mut to, &|node| bucket_of(places(node), new + 1) == new);
+        self.draw_up(&mut from);
     }
 
-    fn nth(&self, head: u32, index: usize) -> Option<(Bucket, usize)> {
-        let bucket = self.chain(head).nth(index / SLOTS)?;
-        let slot = index % SLOTS;
-        (slot < self.line(bucket).used()).then_some((bucket, slot))
+    fn share(&self, from: &mut Writer<V>, to: &mut Writer<V>, belongs: &impl Fn(u32) -> bool) {
+        for slot in 0..SLOTS {
+            let (nodes, slots) = from.parts();
+            if slots.values[slot].is_some()
+                && belongs(nodes[slot])
+                && let Some(entry) = from.lift(slot)
+            {
+                self.append(to, entry);
+            }
+        }
+        if let Some(mut next) = self.behind(from) {
+            self.share(&mut next, to, belongs);
+        }
     }
 
     /// Checks what must hold of the table; returns the node of every slot.
-    pub(super) fn validate(&self, bits: impl Fn(u32) -> u32) -> Vec<u32> {
-        assert_eq!(self.main.len(), self.count as usize);
+    pub(super) fn validate(&self, places: impl Fn(u32) -> u32) -> Vec<u32> {
         let (mut found, mut overflow) = (Vec::new(), 0);
-        for head in 0..self.count {
-            let buckets: Vec<_> = self.chain(head).collect();
-            overflow += buckets.len() - 1;
-            for (position, &bucket) in buckets.iter().enumerate() {
-                let line = self.line(bucket);
-                let used = line.used();
-                assert!(line.values[..used].iter().all(Option::is_some), "filled from the front");
-                assert!(used == SLOTS || position + 1 == buckets.len(), "only the last has room");
-                assert!(used > 0 || position == 0, "no overflow bucket is empty");
-                assert!(line.nodes[..used].iter().all(|&node| self.bucket_of(bits(node)) == head));
-                found.extend(&line.nodes[..used]);
+        for head in 0..self.count.load(Relaxed) {
+            let mut at = self.main.get(head).read();
+            loop {
+                let used = (0..SLOTS).filter(|&slot| at.values[slot].is_some());
+                let nodes: Vec<_> = used.map(|slot| at.nodes()[slot]).collect();
+                assert!(nodes.iter().all(|&node| self.bucket_of(places(node)) == head));
+                found.extend(&nodes);
+                let Some(more) = at.more() else { break };
+                assert_eq!(nodes.len(), LAST, "what goes on is full");
+                at = self.overflow.get(more).read();
+                assert!(at.values.iter().any(Option::is_some), "no overflow bucket is empty");
+                overflow += 1;
             }
         }
-        let unused =
-            std::iter::successors(self.unused.checked_sub(1), |&number| self.overflow.get(number).more.checked_sub(1));
-        assert_eq!(overflow + unused.count(), self.overflow.len(), "no overflow bucket is lost");
-        assert_eq!(found.len(), self.entries as usize);
+        let first = self.unused.load(Relaxed).checked_sub(1);
+        let unused = std::iter::successors(first, |&number| self.overflow.get(number).read().more());
+        assert_eq!(overflow + unused.count() as u32, self.overflow_count.load(Relaxed), "no overflow bucket is lost");
+        assert_eq!(found.len(), self.entries.load(Relaxed) as usize);
         found
     }
 }

@@ -49,13 +49,6 @@ impl<T> Segments<T> {
         Self(Vec::new())
     }
 
-    /// The element, if there are so many.
-    #[inline]
-    pub(super) fn find(&self, index: u32) -> Option<&T> {
-        let position = Position::of(index);
-        self.0.get(position.segment as usize)?.get(position.at as usize)
-    }
-
     #[inline]
     pub(super) fn get(&self, index: u32) -> &T {
         let position = Position::of(index);
@@ -98,7 +91,6 @@ mod tests {
             assert_eq!(list.len(), n as usize);
             list.push(n);
             assert_eq!(*list.get(n), n);
-            assert_eq!(list.find(n + 1), None);
         }
         assert!((0..count).all(|n| *list.get(n) == n));
         assert_eq!(list.len(), count as usize);

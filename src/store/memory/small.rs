@@ -9,7 +9,7 @@ pub(super) const MOST: usize = 32;
 
 pub(super) struct Small<V> {
     slots: Vec<Slot<V>>,
-    /// The sessions have moved on to the stripes: nothing is here any more, nor ever will be.
+    /// The sessions have moved on to the buckets: nothing is here any more, nor ever will be.
     pub(super) moved: bool,
 }
 
@@ -52,7 +52,7 @@ impl<V> Small<V> {
         Some(self.slots.swap_remove(at).value)
     }
 
-    /// Everything leaves for the stripes.
+    /// Everything leaves for the buckets.
     pub(super) fn move_out(&mut self) -> Vec<Slot<V>> {
         self.moved = true;
         std::mem::take(&mut self.slots)

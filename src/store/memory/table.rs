@@ -1,4 +1,4 @@
-//! Where a session is found: the small table, and from some size on the stripes.
+//! Where a session is found: the small table, and from some size on the buckets.
 #![forbid(unsafe_code)]
 
 use super::linear::Linear;
@@ -8,27 +8,13 @@ use super::{Key, sync};
 use std::sync::OnceLock;
 use sync::RwLock;
 
-/// How many stripes a large table has.
-pub(super) const STRIPES: usize = 64;
-
-/// The part of a [`Key::place`] that names the bucket in the stripe.
-#[inline]
-pub(super) fn bucket_bits(place: u32) -> u32 {
-    place / STRIPES as u32
-}
-
-/// A lock and the table under it, alone on their cache lines: who locks one stripe does not take
-/// the line of another from its readers.
-#[repr(align(128))]
-struct Stripe<V>(RwLock<Linear<V>>);
-
-/// Readers lock the small table or one stripe, once. Writers come one at a time (they hold the
-/// store's writer lock) and lock what they change, one at a time, for the one change.
+/// Readers lock the small table or one bucket, once. Writers come one at a time (they hold the
+/// store's writer lock) and lock what they change, for the one change.
 #[repr(C)]
 pub(super) struct Table<V> {
     /// Set once, by a writer, when the small table has become too small. First, as the most read:
     /// see [`super::Parts`].
-    stripes: OnceLock<Box<[Stripe<V>]>>,
+    large: OnceLock<Box<Linear<V>>>,
     small: RwLock<Small<V>>,
 }
 
@@ -51,24 +37,19 @@ impl<V: PartialEq> Put<V> {
 
 impl<V> Table<V> {
     pub(super) const fn new() -> Self {
-        Self { small: RwLock::new(Small::new()), stripes: OnceLock::new() }
+        Self { small: RwLock::new(Small::new()), large: OnceLock::new() }
     }
 
+    /// Calls `then` with the value under `key`, and its node, under the lock of a reader.
     #[inline]
-    fn stripe(&self, place: u32) -> Option<&RwLock<Linear<V>>> {
-        self.stripes.get().map(|stripes| &stripes[place as usize % STRIPES].0)
-    }
-
-    /// Calls `then` with the value under `key`, under the lock of a reader.
-    #[inline]
-    pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V) -> R) -> Option<R> {
+    pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V, u32) -> R) -> Option<R> {
         loop {
-            if let Some(stripe) = self.stripe(key.place) {
-                return stripe.read().find(key).map(then);
+            if let Some(large) = self.large.get() {
+                return large.read(key, then);
             }
             let small = self.small.read();
             if !small.moved {
-                return small.find(key).map(|(value, _)| then(value));
+                return small.find(key).map(|(value, node)| then(value, node));
             }
         }
     }
@@ -78,11 +59,7 @@ impl<V> Table<V> {
     where
         V: PartialEq,
     {
-        let is_it = |&(there, _): &(&V, u32)| there == value;
-        match self.stripe(key.place) {
-            Some(stripe) => stripe.read().find_node(key).filter(is_it).map(|(_, node)| node),
-            None => self.small.read().find(key).filter(is_it).map(|(_, node)| node),
-        }
+        self.read(key, |there, node| (there == value).then_some(node))?
     }
 
     /// Puts a value in for a node. `order` knows the nodes that are there already.
@@ -91,16 +68,16 @@ impl<V> Table<V> {
     where
         V: PartialEq,
     {
-        match self.stripe(key.place) {
-            Some(stripe) => stripe.write().put(key, value, node, |node| bucket_bits(order.place(node))),
+        match self.large.get() {
+            Some(large) => large.put(key, value, node, |node| order.place(node)),
             None => self.small.write().put(key, value, node),
         }
     }
 
     #[inline]
     pub(super) fn remove(&self, key: &Key) -> Option<(V, u32)> {
-        match self.stripe(key.place) {
-            Some(stripe) => stripe.write().remove(key),
+        match self.large.get() {
+            Some(large) => large.remove(key),
             None => self.small.write().remove(key),
         }
     }
@@ -108,45 +85,42 @@ impl<V> Table<V> {
     /// Removes the session of a node, whose key has this [`Key::place`].
     #[inline]
     pub(super) fn remove_node(&self, place: u32, node: u32) -> Option<V> {
-        match self.stripe(place) {
-            Some(stripe) => stripe.write().remove_node(bucket_bits(place), node),
+        match self.large.get() {
+            Some(large) => large.remove_node(place, node),
             None => self.small.write().remove_node(node),
         }
     }
 
-    /// Moves to the stripes if that is due for this many sessions; whether it did.
+    /// Moves to the buckets if that is due for this many sessions; whether it did.
     #[inline]
     pub(super) fn spread(&self, count: usize, order: &Order) -> bool
     where
         V: PartialEq,
     {
-        if count <= small::MOST || self.stripes.get().is_some() {
+        if count <= small::MOST || self.large.get().is_some() {
             return false;
         }
-        self.move_to_stripes(order);
+        self.move_to_buckets(order);
         true
     }
 
     #[cold]
-    fn move_to_stripes(&self, order: &Order)
+    fn move_to_buckets(&self, order: &Order)
     where
         V: PartialEq,
     {
-        let stripes: Box<[_]> = (0..STRIPES).map(|_| Stripe(RwLock::new(Linear::new()))).collect();
+        let large = Box::new(Linear::new());
         // Readers that come meanwhile wait for the small table, to find that its sessions have moved.
         let mut small = self.small.write();
         for small::Slot { key, node, value } in small.move_out() {
-            let mut stripe = stripes[key.place as usize % STRIPES].0.write();
-            let _new = stripe.put(&key, value, node, |node| bucket_bits(order.place(node)));
+            let _new = large.put(&key, value, node, |node| order.place(node));
         }
-        let _set = self.stripes.set(stripes);
+        let _set = self.large.set(large);
     }
 
-    /// Takes the locks of all readers.
+    /// Keeps readers out of the small table.
     pub(super) fn hold(&self) -> impl Sized + '_ {
-        let small = self.small.write();
-        let stripes: Vec<_> = self.stripes.get().into_iter().flat_map(|all| all.iter()).map(|s| s.0.write()).collect();
-        (small, stripes)
+        self.small.write()
     }
 
     /// Checks what must hold; returns the node of every session.
@@ -157,12 +131,9 @@ impl<V> Table<V> {
             node
         };
         let mut found: Vec<_> = small.slots().map(in_small).collect();
-        let Some(stripes) = self.stripes.get() else { return found };
-        assert!(small.moved && found.is_empty(), "a session is in one table only");
-        for (number, stripe) in stripes.iter().enumerate() {
-            let nodes = stripe.0.read().validate(|node| bucket_bits(order.place(node)));
-            assert!(nodes.iter().all(|&node| order.place(node) as usize % STRIPES == number));
-            found.extend(nodes);
+        if let Some(large) = self.large.get() {
+            assert!(small.moved && found.is_empty(), "a session is in one table only");
+            found = large.validate(|node| order.place(node));
         }
         found
     }

@@ -56,8 +56,8 @@ fn an_empty_store_is_small_and_answers_everything() {
 
 #[test]
 fn what_readers_read_and_what_writers_change_is_a_cache_line_apart() {
-    let pointer_to_stripes = size_of::<OnceLock<Box<[u8]>>>();
-    assert!(std::mem::offset_of!(Parts<Session>, writers) >= pointer_to_stripes + 64);
+    let pointer_to_buckets = size_of::<OnceLock<Box<u8>>>();
+    assert!(std::mem::offset_of!(Parts<Session>, writers) >= pointer_to_buckets + 64);
 }
 
 #[test]
