@@ -13,10 +13,22 @@ pub(super) struct Small<V> {
     pub(super) moved: bool,
 }
 
+/// The key in parts, so that a slot is 24 bytes and not 32.
 pub(super) struct Slot<V> {
-    pub(super) key: Key,
+    tag: u64,
+    place: u32,
     pub(super) node: u32,
     pub(super) value: V,
+}
+
+impl<V> Slot<V> {
+    pub(super) fn key(&self) -> Key {
+        Key { tag: self.tag, place: self.place }
+    }
+
+    fn is_of(&self, key: &Key) -> bool {
+        self.tag == key.tag && self.place == key.place
+    }
 }
 
 impl<V> Small<V> {
@@ -25,24 +37,24 @@ impl<V> Small<V> {
     }
 
     pub(super) fn find(&self, key: &Key) -> Option<(&V, u32)> {
-        self.slots.iter().find(|slot| slot.key == *key).map(|slot| (&slot.value, slot.node))
+        self.slots.iter().find(|slot| slot.is_of(key)).map(|slot| (&slot.value, slot.node))
     }
 
     pub(super) fn put(&mut self, key: &Key, value: V, node: u32) -> Put<V>
     where
         V: PartialEq,
     {
-        match self.slots.iter_mut().find(|slot| slot.key == *key) {
+        match self.slots.iter_mut().find(|slot| slot.is_of(key)) {
             Some(slot) => Put::over(&mut slot.value, value, slot.node),
             None => {
-                self.slots.push(Slot { key: *key, node, value });
+                self.slots.push(Slot { tag: key.tag, place: key.place, node, value });
                 Put::New
             }
         }
     }
 
     pub(super) fn remove(&mut self, key: &Key) -> Option<(V, u32)> {
-        let at = self.slots.iter().position(|slot| slot.key == *key)?;
+        let at = self.slots.iter().position(|slot| slot.is_of(key))?;
         let slot = self.slots.swap_remove(at);
         Some((slot.value, slot.node))
     }
@@ -60,6 +72,6 @@ impl<V> Small<V> {
 
     /// The node and [`Key::place`] of every slot.
     pub(super) fn slots(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.slots.iter().map(|slot| (slot.node, slot.key.place))
+        self.slots.iter().map(|slot| (slot.node, slot.place))
     }
 }

@@ -112,8 +112,8 @@ impl<V> Table<V> {
         let large = Box::new(Linear::new());
         // Readers that come meanwhile wait for the small table, to find that its sessions have moved.
         let mut small = self.small.write();
-        for small::Slot { key, node, value } in small.move_out() {
-            let _new = large.put(&key, value, node, |node| order.place(node));
+        for slot in small.move_out() {
+            let _new = large.put(&slot.key(), slot.value, slot.node, |node| order.place(node));
         }
         let _set = self.large.set(large);
     }
