@@ -38,6 +38,7 @@ mod linear;
 mod order;
 mod results;
 mod segments;
+mod slots;
 mod small;
 mod table;
 #[cfg(all(test, not(shuttle)))]

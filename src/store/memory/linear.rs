@@ -5,16 +5,14 @@
 mod tests;
 
 use super::Key;
-use super::bucket::{Reader, SLOTS, Slots, Writer};
+use super::bucket::{Reader, SLOTS, Writer};
 use super::buckets::Buckets;
+use super::slots::{Entry, LAST};
 use super::sync::atomic::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
 use super::table::Put;
-
-/// The last slot: in a bucket that goes on in an overflow bucket it holds the way there.
-const LAST: usize = SLOTS - 1;
 
 /// How many buckets there are at first.
 const FIRST: u32 = 16;
@@ -45,97 +43,12 @@ pub(super) struct Linear<V> {
     overflow: Buckets<V>,
 }
 
-struct Entry<V> {
-    tag: u64,
-    value: V,
-    node: u32,
-}
-
 /// The number of the bucket for the place of a key, of so many buckets.
 #[inline]
 fn bucket_of(place: u32, count: u32) -> u32 {
     let mask = u32::MAX >> (count - 1).leading_zeros();
     let bucket = place & mask;
     if bucket < count { bucket } else { bucket & (mask >> 1) }
-}
-
-/// The number of the overflow bucket that a bucket goes on in.
-#[inline]
-fn more<V>(nodes: &[u32; SLOTS], slots: &Slots<V>) -> Option<u32> {
-    if slots.values[LAST].is_some() { None } else { nodes[LAST].checked_sub(1) }
-}
-
-impl<V> Slots<V> {
-    /// The slot of a tag. All slots are compared before one branch: which one it is, nothing can predict.
-    #[inline]
-    fn find(&self, tag: u64) -> Option<usize> {
-        let is_it = |slot: usize| u32::from(self.tags[slot] == tag && self.values[slot].is_some()) << slot;
-        let slot = (is_it(0) | is_it(1) | is_it(2)).trailing_zeros() as usize;
-        (slot < SLOTS).then_some(slot)
-    }
-}
-
-impl<V> Reader<'_, V> {
-    #[inline]
-    fn more(&self) -> Option<u32> {
-        more(self.nodes(), self)
-    }
-}
-
-impl<V> Writer<'_, V> {
-    fn more(&mut self) -> Option<u32> {
-        let (nodes, slots) = self.parts();
-        more(nodes, slots)
-    }
-
-    /// Makes the last slot the way to an overflow bucket, or free.
-    fn go_on_in(&mut self, more: Option<u32>) {
-        self.parts().0[LAST] = more.map_or(0, |number| number + 1);
-    }
-
-    #[inline]
-    fn find(&mut self, tag: u64) -> Option<usize> {
-        self.parts().1.find(tag)
-    }
-
-    #[inline]
-    fn find_node(&mut self, node: u32) -> Option<usize> {
-        let (nodes, slots) = self.parts();
-        (0..SLOTS).find(|&slot| nodes[slot] == node && slots.values[slot].is_some())
-    }
-
-    fn used(&mut self) -> usize {
-        self.parts().1.values.iter().flatten().count()
-    }
-
-    /// A slot that has no entry, and is not the way to an overflow bucket.
-    #[inline]
-    fn find_free(&mut self) -> Option<usize> {
-        let ways = LAST + usize::from(self.more().is_none());
-        self.parts().1.values[..ways].iter().position(Option::is_none)
-    }
-
-    #[inline]
-    fn fill(&mut self, slot: usize, entry: Entry<V>) {
-        let (nodes, slots) = self.parts();
-        (nodes[slot], slots.tags[slot], slots.values[slot]) = (entry.node, entry.tag, Some(entry.value));
-    }
-
-    #[inline]
-    fn lift(&mut self, slot: usize) -> Option<Entry<V>> {
-        let (nodes, slots) = self.parts();
-        let value = slots.values[slot].take()?;
-        Some(Entry { tag: slots.tags[slot], value, node: std::mem::take(&mut nodes[slot]) })
-    }
-
-    /// Puts `value` into the slot of `old`, which has the same key.
-    fn put_over(&mut self, slot: usize, value: V) -> Option<Put<V>>
-    where
-        V: PartialEq,
-    {
-        let (nodes, slots) = self.parts();
-        slots.values[slot].as_mut().map(|old| Put::over(old, value, nodes[slot]))
-    }
 }
 
 impl<V> Linear<V> {
