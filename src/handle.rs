@@ -16,6 +16,8 @@ pub use connection::Connection;
 pub use context::{Context, Hooks};
 pub use session::Session;
 
+/// Whether the calls of an object reach us: see there.
+pub use crate::libssl::is_bound_in;
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};

@@ -1,10 +1,12 @@
 //! The libssl in the process: which one it is, its functions, and what we leave with its objects.
 //!
 //! `find` decides once whether there is one; `symbols` is the table of its functions; `attachment` keeps our state
-//! in the ex_data of its objects; `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
-//! resumable; `others` keeps the objects of a second libssl apart.
+//! in the ex_data of its objects; `elf` reads what the loader has loaded; `encoding` turns objects into bytes and back;
+//! `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not resumable; `others` keeps the objects of a
+//! second libssl apart.
 
 pub mod attachment;
+mod elf;
 pub mod encoding;
 pub mod error;
 pub mod farewell;
@@ -14,7 +16,7 @@ pub mod marker;
 pub mod others;
 mod symbols;
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -44,6 +46,16 @@ pub fn in_process() -> Option<&'static Libssl> {
 pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
     let ours = in_process()?;
     Some(others::owner(object.cast::<c_void>()).unwrap_or(ours))
+}
+
+/// Whether the object in which an address lies has a function of this name bound by the loader, and so bound to ours. Not
+/// libssl itself; and not one that looks functions up in libssl, by dlsym on its handle, or has them from there because it
+/// was loaded with RTLD_DEEPBIND: its calls go around us. Alone there is no way around us.
+pub fn is_bound_in(address: *const c_void, function: &CStr) -> bool {
+    in_process().is_none_or(|libssl| {
+        let is_libssl = libssl.object.contains(&address.addr());
+        !is_libssl && elf::Object::at(address).is_some_and(|object| object.takes(function))
+    })
 }
 
 /// The libssl whose method this is; None when we stand alone.

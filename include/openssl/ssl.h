@@ -18,8 +18,9 @@
  * nothing. A pointer with a length may be NULL if the length is 0. Any other pointer has to be a live object of its
  * type; that cannot be checked. Times are in seconds since 1970, lengths in bytes.
  *
- * Threads. An SSL_CTX with its cache, and an SSL_SESSION, may be used by any number of threads at once. An SSL is for
- * one thread at a time. The callbacks of a context are to be set before other threads use it. Callbacks are called while
+ * Threads. An SSL_CTX with its cache, and an SSL_SESSION, may be used by any number of threads at once, but for
+ * what sets a session's id, its id context or its version: that needs the session alone. An SSL is for one thread at a
+ * time. The callbacks of a context are to be set before other threads use it. Callbacks are called while
  * no lock is held: they may call any function, of the same context too, and several threads may be in one at once.
  *
  * Secrets. A session holds the key with which a connection is resumed, and stands for all that its first handshake has
@@ -256,7 +257,8 @@ const SSL_METHOD *TLS_client_method(void);
 const SSL_METHOD *TLS_server_method(void);
 
 /**
- * SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER that holds 20480 sessions.
+ * SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER and
+ * size 20480 (see SSL_CTX_sess_set_cache_size).
  *
  * Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
  * until there are some.
@@ -276,7 +278,7 @@ int SSL_CTX_up_ref(SSL_CTX *ctx);
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_sess_number(3): the counters. In OpenSSL they are macros over SSL_CTX_ctrl; here they are functions as well.
  *
- * Each is an int that wraps, is never reset, and is read without a lock.
+ * Each but the first is an int that wraps and is never reset. All are read without a lock.
  */
 
 /**
@@ -334,8 +336,9 @@ long SSL_CTX_sess_hits(SSL_CTX *ctx);
 long SSL_CTX_sess_cb_hits(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache.
- * 0 for NULL. See SSL_CTX_sess_number(3).
+ * SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache: none with
+ * SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, how many of those that it proposed the server did not
+ * resume. 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_misses(SSL_CTX *ctx);
 
@@ -398,8 +401,9 @@ int (*SSL_CTX_sess_get_new_cb(SSL_CTX *ctx))(SSL*, SSL_SESSION*);
 /**
  * SSL_CTX_sess_set_remove_cb sets the callback that is told of each session that leaves; NULL for none.
  *
- * It is called with the context and the session when a session is removed, is evicted, expires, is flushed, or when
- * the context is freed; not when another object of the same id takes its place. It borrows the session, and may
+ * It is called with the context and the session when a session is removed, also one that was not there, is evicted, is
+ * flushed, has expired as a client offers it (up to TLS 1.2), or when the context is freed; not when another object of the
+ * same id takes its place. It borrows the session, and may
  * call any function of the cache: no lock is held. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
  */
 void SSL_CTX_sess_set_remove_cb(SSL_CTX *ctx, void (*remove_session_cb)(SSL_CTX*, SSL_SESSION*));
@@ -744,7 +748,7 @@ long SSL_SESSION_set_timeout(SSL_SESSION *s, long t);
 
 /**
  * SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and has not been marked by leaving
- * a cache. 0 if not, and for NULL.
+ * a cache (other than by giving its place to another of its id). 0 if not, and for NULL.
  */
 int SSL_SESSION_is_resumable(const SSL_SESSION *s);
 
@@ -870,8 +874,8 @@ int SSL_shutdown(SSL *ssl);
  * It counts (accept, hits, misses, cb_hits, timeouts).
  *
  * Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
- * Returns 0 if a full handshake is to be done. Returns -1 for NULL, for an `id_length` of more than 32 bytes, if `ssl` is
- * a client, and beside a libssl, on whose error stack the reason is then.
+ * Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, or as `id` with an `id_length`, for one of more
+ * than 32 bytes, if `ssl` is a client, and beside a libssl, on whose error stack the reason is then.
  */
 int SSLSESSION_lookup(SSL *ssl, int version, const unsigned char *id, size_t id_length);
 

@@ -1,13 +1,13 @@
 //! SSL_CTX_new(3).
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use super::fork;
 use super::hooks::HOOKS;
 use crate::cache;
 use crate::guard::guard;
-use crate::handle::{Context, raw};
+use crate::handle::{self, Context, raw};
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 
 /// TLS_method returns the method for connections of either side.
@@ -34,7 +34,8 @@ pub unsafe extern "C" fn TLS_server_method() -> *const SSL_METHOD {
 }
 symver!(TLS_server_method, "SSLSESSION_0");
 
-/// SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER that holds 20480 sessions.
+/// SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER and
+/// size 20480 (see SSL_CTX_sess_set_cache_size).
 ///
 /// Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
 /// until there are some.
@@ -46,16 +47,41 @@ pub unsafe extern "C" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX 
 symver!(SSL_CTX_new, "OPENSSL_3.0.0");
 
 /// SSL_CTX_new_ex is SSL_CTX_new with a library context and a property query, which matter to libssl only.
+// On other processors it is libssl's, which loses the contexts of programs that call it themselves, and nothing else.
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+#[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_new_ex(
     libctx: *mut OSSL_LIB_CTX,
     propq: *const c_char,
     meth: *const SSL_METHOD,
 ) -> *mut SSL_CTX {
-    // SAFETY: C caller.
-    guard(ptr::null_mut(), || attached(unsafe { raw::SSL_CTX_new_ex(libctx, propq, meth) }))
+    // Where the call returns to is the fourth argument of what it goes on to.
+    #[cfg(target_arch = "x86_64")]
+    core::arch::naked_asm!("endbr64", "mov rcx, [rsp]", "jmp {}", sym new_ex_called_from);
+    #[cfg(target_arch = "aarch64")]
+    core::arch::naked_asm!("hint #34", "mov x3, x30", "b {}", sym new_ex_called_from);
 }
 symver!(SSL_CTX_new_ex, "OPENSSL_3.0.0");
+
+/// SSL_CTX_new_ex, told where it will return to.
+///
+/// Debian's libssl ends its SSL_CTX_new with a jump to SSL_CTX_new_ex, and so to us, also if that was called by a
+/// program that has it from libssl itself (dlsym on its handle, as .NET and Qt do; RTLD_DEEPBIND). The program's other calls
+/// go around us then, and so has its context to: it stays libssl's. A call from our own SSL_CTX_new comes here too: that
+/// attaches when it has the context.
+unsafe extern "C" fn new_ex_called_from(
+    libctx: *mut OSSL_LIB_CTX,
+    propq: *const c_char,
+    meth: *const SSL_METHOD,
+    caller: *const c_void,
+) -> *mut SSL_CTX {
+    guard(ptr::null_mut(), || {
+        // SAFETY: C caller.
+        let ctx = unsafe { raw::SSL_CTX_new_ex(libctx, propq, meth) };
+        if handle::is_bound_in(caller, c"SSL_CTX_new_ex") { attached(ctx) } else { ctx }
+    })
+}
 
 /// Gives a new context its cache; a fault of ours leaves it with libssl's own.
 fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {

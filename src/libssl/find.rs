@@ -7,14 +7,11 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ops::Range;
 use std::ptr;
 
-use super::Libssl;
 use super::symbols::Functions;
+use super::{Libssl, elf};
 
 /// The version node of an OpenSSL 3 libssl, whatever its minor release.
 const OPENSSL_3: &CStr = c"OPENSSL_3.0.0";
-
-/// A node that nobody has. The loader finds it all the same in an object without symbol versions.
-const NOBODYS: &CStr = c"SSLSESSION_NOBODYS";
 
 /// The libssl to work beside: an OpenSSL 3 if there is one, else one without symbol versions, else none.
 pub fn libssl() -> Option<Libssl> {
@@ -34,34 +31,8 @@ pub fn libssl_at(address: *const c_void) -> Option<Libssl> {
     // SAFETY: the loader's names are NUL-terminated and stay as long as the object does.
     let object = Object::open(unsafe { CStr::from_ptr(info.dli_fname) })?;
     // An object that merely uses a libssl is not one.
-    let is_there = addresses_of(object.symbol(c"SSL_CTX_new")).contains(&address.addr());
+    let is_there = object.addresses().contains(&address.addr());
     is_there.then(|| Libssl { attachable: false, ..object.into_libssl() })
-}
-
-/// The addresses of the object in which one lies.
-fn addresses_of(address: *const c_void) -> Range<usize> {
-    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, range: *mut c_void) -> c_int {
-        // SAFETY: dl_iterate_phdr passes a valid entry, and the range handed to it below.
-        let (info, range) = unsafe { (&*info, &mut *range.cast::<Range<usize>>()) };
-        // SAFETY: the entry's program headers, as many as it says.
-        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD).map(|header| {
-            let start = info.dlpi_addr as usize + header.p_vaddr as usize;
-            start..start + header.p_memsz as usize
-        });
-        let whole = loaded.reduce(|whole, part| whole.start.min(part.start)..whole.end.max(part.end));
-        match whole {
-            Some(whole) if whole.contains(&range.start) => {
-                *range = whole;
-                1
-            }
-            _ => 0,
-        }
-    }
-    let mut range = address.addr()..address.addr();
-    // SAFETY: `look` has the type asked for and keeps nothing beyond the call.
-    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut range).cast()) };
-    range
 }
 
 /// The names of all loaded objects, in the loader's order.
@@ -130,14 +101,27 @@ impl Object {
         !found.is_null() && !is_ours(found)
     }
 
+    /// The loader's view of it.
+    fn loaded(&self) -> Option<elf::Object> {
+        elf::Object::at(self.symbol(c"SSL_CTX_new"))
+    }
+
+    fn addresses(&self) -> Range<usize> {
+        self.loaded().map_or(0..0, |object| object.addresses)
+    }
+
+    fn names_versions(&self) -> bool {
+        self.loaded().is_some_and(|object| object.names_versions())
+    }
+
     fn is_openssl_3(&self) -> bool {
-        self.defines(OPENSSL_3) && !self.defines(NOBODYS)
+        self.names_versions() && self.defines(OPENSSL_3)
     }
 
     /// A libssl that names no versions; those of other releases name theirs, and their programs never reach us. That it
     /// has a session cache tells it from what has only a name in common.
     fn is_unversioned(&self) -> bool {
-        self.defines(NOBODYS) && !self.symbol(c"SSL_CTX_add_session").is_null()
+        !self.names_versions() && !self.symbol(c"SSL_CTX_add_session").is_null()
     }
 
     /// Takes all functions from this object, which stays loaded from now on: they must not outlive it.
@@ -147,7 +131,7 @@ impl Object {
         // SAFETY: the function takes nothing; where there is none, its stand-in gives 0.
         let major = unsafe { (functions.OPENSSL_version_major)() };
         let attachable = major >= 3 && !self.symbol(c"SSL_CTX_new_ex").is_null();
-        let object = addresses_of(self.symbol(c"SSL_CTX_new"));
+        let object = self.addresses();
         std::mem::forget(self);
         Libssl { functions, attachable, object }
     }

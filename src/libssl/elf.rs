@@ -1,0 +1,103 @@
+//! What the loader knows of the objects in the process: where each lies, and what its dynamic section says.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ops::Range;
+use std::slice;
+
+/// Tags of a dynamic section, as <elf.h> has them: where its own symbol versions are defined, its symbols and their names;
+/// and the two tables of what the loader fills in, for calls and for the rest, each with its size in bytes.
+const DT_VERDEF: i64 = 0x6fff_fffc;
+const DT_SYMTAB: i64 = 6;
+const DT_STRTAB: i64 = 5;
+const RELOCATIONS: [Table; 2] = [Table { address: 23, size: 2 }, Table { address: 7, size: 8 }];
+
+struct Table {
+    address: i64,
+    size: i64,
+}
+
+/// An entry of a dynamic section.
+#[repr(C)]
+struct Entry {
+    tag: i64,
+    value: u64,
+}
+
+/// An object that is loaded; good for as long as it stays so.
+pub struct Object {
+    /// The addresses that it takes, from its first segment to its last.
+    pub addresses: Range<usize>,
+    /// What its own addresses are counted from.
+    base: usize,
+    dynamic: &'static [Entry],
+}
+
+impl Object {
+    /// The object in which an address lies; None if it lies in none.
+    pub fn at(address: *const c_void) -> Option<Object> {
+        let mut search = Search { address: address.addr(), found: None };
+        // SAFETY: `look` has the type asked for and keeps nothing beyond the call.
+        unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast()) };
+        search.found
+    }
+
+    fn value(&self, tag: i64) -> Option<usize> {
+        self.dynamic.iter().find(|entry| entry.tag == tag).map(|entry| entry.value as usize)
+    }
+
+    /// An address under a tag. The GNU loader has made it absolute; others leave it as it is in the file.
+    fn address(&self, tag: i64) -> Option<usize> {
+        self.value(tag).map(|value| if value < self.base { self.base + value } else { value })
+    }
+
+    /// Whether it names versions of what it defines. (dlvsym does not tell: in an object that only needs versions of others,
+    /// as of the C library, it finds nothing under any; in one that has none at all everything under all.)
+    pub fn names_versions(&self) -> bool {
+        self.value(DT_VERDEF).is_some()
+    }
+
+    /// Whether it takes a function of this name from others, bound by the loader: not one that it looks up by dlsym.
+    pub fn takes(&self, function: &CStr) -> bool {
+        let (Some(symbols), Some(names)) = (self.address(DT_SYMTAB), self.address(DT_STRTAB)) else { return false };
+        let has_name = |relocation: &libc::Elf64_Rela| {
+            let number = (relocation.r_info >> 32) as usize;
+            // SAFETY: the loader has read the symbol and its name there before.
+            unsafe {
+                let symbol = &*(symbols as *const libc::Elf64_Sym).add(number);
+                number != 0 && CStr::from_ptr((names + symbol.st_name as usize) as *const c_char) == function
+            }
+        };
+        RELOCATIONS.iter().any(|table| {
+            let (Some(start), Some(size)) = (self.address(table.address), self.value(table.size)) else { return false };
+            // SAFETY: the loader has gone through the table before.
+            let table = unsafe {
+                slice::from_raw_parts(start as *const libc::Elf64_Rela, size / size_of::<libc::Elf64_Rela>())
+            };
+            table.iter().any(has_name)
+        })
+    }
+}
+
+struct Search {
+    address: usize,
+    found: Option<Object>,
+}
+
+unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, search: *mut c_void) -> c_int {
+    // SAFETY: dl_iterate_phdr passes a valid entry, and the search handed to it.
+    let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+    // SAFETY: the entry's program headers, as many as it says.
+    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let base = info.dlpi_addr as usize;
+    let at = |header: &libc::Elf64_Phdr| base + header.p_vaddr as usize;
+    let segments = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let ranges = segments.map(|segment| at(segment)..at(segment) + segment.p_memsz as usize);
+    let addresses = ranges.reduce(|whole, part| whole.start.min(part.start)..whole.end.max(part.end));
+    let Some(addresses) = addresses.filter(|addresses| addresses.contains(&search.address)) else { return 0 };
+    let dynamic = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC).map_or(&[][..], |section| {
+        // SAFETY: the section of a loaded object, of whole entries.
+        unsafe { slice::from_raw_parts(at(section) as *const Entry, section.p_memsz as usize / size_of::<Entry>()) }
+    });
+    search.found = Some(Object { addresses, base, dynamic });
+    1
+}
