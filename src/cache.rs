@@ -59,6 +59,8 @@ pub struct SessionCache {
     listed: AtomicBool,
     /// The context will tell when it goes.
     watching: AtomicBool,
+    /// A flush of everything has come to libssl's own table: what tells then is not the context's end.
+    flushing: AtomicBool,
     /// Sessions have been lent to libssl's own table.
     lends: AtomicBool,
     this: Weak<SessionCache>,
@@ -101,6 +103,7 @@ impl SessionCache {
             flush_turns: [const { AtomicU8::new(0) }; 2],
             listed: AtomicBool::new(false),
             watching: AtomicBool::new(false),
+            flushing: AtomicBool::new(false),
             lends: AtomicBool::new(false),
             this,
         }
@@ -151,7 +154,9 @@ impl SessionCache {
 
     /// Counts sessions that have left the store and are yet to be told of.
     fn start_leaving(&self, number: usize) {
-        self.leaving.fetch_add(number as u32, Ordering::Relaxed);
+        if number > 0 {
+            self.leaving.fetch_add(number as u32, Ordering::Relaxed);
+        }
     }
 
     /// Counts them as told of. Not below zero: a fork in between forgets them.
@@ -180,11 +185,13 @@ impl SessionCache {
     /// The context is going, and the application's data at it still stands: every session leaves, and is told of.
     pub fn context_is_going(&self) {
         self.watching.store(false, Ordering::Relaxed);
-        self.flush(Flush::Everything);
+        if !self.flushing.load(Ordering::Relaxed) {
+            self.flush(Flush::Everything);
+        }
     }
 
-    /// The context is being freed. What its callbacks added while it was going is not told of; a watch that they
-    /// caused must not stay in libssl's table, which lets go of no session by itself.
+    /// The context is being freed, and nobody is told any more. A watch that its callbacks caused while it was going must not
+    /// stay in libssl's table, which lets go of no session by itself.
     pub fn context_is_freed(&self) {
         self.callbacks.remove.set(None);
         if self.watching.load(Ordering::Relaxed) {

@@ -101,7 +101,7 @@ static void twice(const char *name, SSL_CTX *server) {
 /* A ticket is good once even if no early data comes with it: remove_cb hears of it as it goes. */
 static void without_data(void) {
   SSL_CTX *client = new_client(TLS1_3_VERSION), *server = early_server(0);
-  SSL_SESSION *session = made_with(client, server);
+  SSL_SESSION *session = made_with(client, server), *cached;
 
   puts("-- one ticket twice, no early data sent");
   SSL_CTX_sess_set_remove_cb(server, count_remove);
@@ -110,6 +110,52 @@ static void without_data(void) {
   VALUE("4.6", calls.remove_cb);
   SAY("4.6", "second: %s", offer(client, server, session));
   VALUE("4.6", calls.remove_cb);
+  SSL_SESSION_free(session);
+  session = made_on_both(client, server, &cached);
+  VALUE("A5", SSL_CTX_remove_session(server, cached));
+  VALUE("A6", SSL_CTX_remove_session(server, cached));
+  VALUE("4.1", calls.remove_cb);
+  SAY("A5", "one that the application removed: %s", offer(client, server, session));
+  SSL_CTX_flush_sessions(server, (long)time(NULL) + 60);
+  SAY("4.1", "after a flush of what ends within a minute: holds %ld, remove %d", SSL_CTX_sess_number(server), calls.remove_cb);
+  SSL_SESSION_free(cached);
+  SSL_SESSION_free(session);
+  SSL_CTX_free(client);
+  SSL_CTX_free(server);
+}
+
+/* A size that was lowered acts when the resumption's new ticket is stored, not while the old one is taken out. */
+static void shrunk(void) {
+  SSL_CTX *client = new_client(TLS1_3_VERSION), *server = early_server(0);
+  SSL_SESSION *session;
+  const char *how;
+
+  puts("-- one ticket of many, and less room by now");
+  for (int i = 0; i < 3; i++) SSL_SESSION_free(made_with(client, server));
+  session = made_with(client, server);
+  SSL_CTX_sess_set_remove_cb(server, count_remove);
+  SSL_CTX_sess_set_cache_size(server, 3);
+  reset_calls();
+  how = offer(client, server, session);
+  SAY("4.6", "%s, holds %ld, cache_full %ld, remove %d", how, SSL_CTX_sess_number(server), SSL_CTX_sess_cache_full(server),
+      calls.remove_cb);
+  SSL_SESSION_free(session);
+  SSL_CTX_free(client);
+  SSL_CTX_free(server);
+}
+
+/* 4.3.1: libssl looks at no mark in its own cache. Here what was removed is not resumed, and not left in libssl's table. */
+static void marked(void) {
+  SSL_CTX *client = new_client(TLS1_3_VERSION), *server = early_server(0);
+  SSL_SESSION *cached, *session = made_on_both(client, server, &cached);
+
+  puts("-- one ticket whose session was removed, and added again");
+  VALUE("A5", SSL_CTX_remove_session(server, cached));
+  VALUE("A1", SSL_CTX_add_session(server, cached));
+  DIFFERS("4.3.1", strcmp(offer(client, server, session), "resumed") == 0, 1, 0,
+          "a session that was marked is not resumed from the internal cache either");
+  VALUE("4.6", SSL_CTX_remove_session(server, cached));
+  SSL_SESSION_free(cached);
   SSL_SESSION_free(session);
   SSL_CTX_free(client);
   SSL_CTX_free(server);
@@ -207,7 +253,8 @@ static SSL_SESSION *decoded_external(SSL *ssl, const unsigned char *id, int leng
 enum outside { NOTHING, OBJECTS, ENCODED };
 
 /* 4.6: what must answer is libssl's own cache: a session that is only outside is never resumed with anti-replay. */
-static void modes(const char *name, enum outside outside) {
+/* `added`: the application itself has put the session that it keeps outside into the cache as well. */
+static void modes(const char *name, enum outside outside, int added) {
   static const long bits[] = {0, SSL_SESS_CACHE_NO_INTERNAL_LOOKUP, SSL_SESS_CACHE_NO_INTERNAL_STORE,
                               SSL_SESS_CACHE_NO_INTERNAL};
   for (int i = 0; i < 4; i++) {
@@ -218,6 +265,7 @@ static void modes(const char *name, enum outside outside) {
     if (outside == ENCODED) SSL_CTX_sess_set_get_cb(server, decoded_external);
     session = made_with(client, server);
     SSL_CTX_sess_set_new_cb(server, NULL); /* the outside keeps the first ticket */
+    if (added) SSL_CTX_add_session(server, external);
     printf("-- mode 0x%lx, %s\n", SSL_CTX_get_session_cache_mode(server), name);
     use("first", client, server, session);
     use("second", client, server, session);
@@ -274,14 +322,18 @@ int main(void) {
   twice("NO_ANTI_REPLAY", early_server(SSL_OP_NO_ANTI_REPLAY));
   twice("NO_ANTI_REPLAY, NO_TICKET", early_server(SSL_OP_NO_ANTI_REPLAY | SSL_OP_NO_TICKET));
   without_data();
+  marked();
+  shrunk();
   older_version();
   spent_in_vain(0);
   spent_in_vain(1);
   side_by_side("anti-replay", early_server(0));
   side_by_side("NO_ANTI_REPLAY", early_server(SSL_OP_NO_ANTI_REPLAY));
   at_the_same_moment();
-  modes("nothing outside", NOTHING);
-  modes("an external cache of objects", OBJECTS);
-  modes("an external cache of encoded sessions", ENCODED);
+  modes("nothing outside", NOTHING, 0);
+  modes("an external cache of objects", OBJECTS, 0);
+  modes("an external cache of objects, in the cache too", OBJECTS, 1);
+  modes("an external cache of encoded sessions", ENCODED, 0);
+  modes("an external cache of encoded sessions, in the cache too", ENCODED, 1);
   return 0;
 }

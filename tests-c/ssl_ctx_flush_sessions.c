@@ -192,6 +192,31 @@ static void flushed_can_be_added_again(void) {
   SSL_CTX_free(ctx);
 }
 
+static SSL_CTX *adds_to;
+static SSL_SESSION *to_add;
+
+static void add_then(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx UNUSED, long argl UNUSED,
+                     void *argp UNUSED) {
+  if (ptr == NULL || to_add == NULL) return;
+  put(adds_to, to_add);
+  to_add = NULL;
+}
+
+/* A session that is added as another ends, which OpenSSL lets happen outside its lock, is not flushed with it. */
+static void what_is_added_meanwhile_stays(void) {
+  int index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, add_then);
+  adds_to = noting_context();
+  to_add = new_session13("b", LATER, 100);
+  SSL_SESSION *a = new_session13("a", LATER, 100);
+  REQUIRE(SSL_SESSION_set_ex_data(a, index, a));
+  put(adds_to, a);
+  SSL_CTX_flush_sessions(adds_to, 0);
+  SAY("4.1", "cached: %s; remove_cb got %s", cached(adds_to, "ab"), happened());
+  SSL_CTX_flush_sessions(adds_to, 0);
+  SAY("4.1", "cached: %s; remove_cb got %s", cached(adds_to, "ab"), happened());
+  SSL_CTX_free(adds_to);
+}
+
 int main(void) {
   at_the_exact_second();
   no_timeout_at_all();
@@ -203,5 +228,6 @@ int main(void) {
   settings_do_not_matter();
   thousands();
   flushed_can_be_added_again();
+  what_is_added_meanwhile_stays();
   return 0;
 }

@@ -77,9 +77,40 @@ static void ties_leave_oldest_first(void) {
 /* A remove_cb that reads the numbers of a cache that makes room for one. */
 static void note_numbers(SSL_CTX *ctx, SSL_SESSION *session) {
   char event[128];
-  snprintf(event, sizeof event, "%s(marked=%d, number=%ld, freed=%d)", session_name(session),
-           !SSL_SESSION_is_resumable(session), (long)SSL_CTX_sess_number(ctx), sessions_freed);
+  snprintf(event, sizeof event, "%s(marked=%d, number=%ld, freed=%d, full=%ld)", session_name(session),
+           !SSL_SESSION_is_resumable(session), (long)SSL_CTX_sess_number(ctx), sessions_freed,
+           (long)SSL_CTX_sess_cache_full(ctx));
   note(event);
+}
+
+/* An ex_data free callback that reads them as the evicted session ends; its value is the context. */
+static void note_end(void *parent UNUSED, void *ctx, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED, long argl UNUSED,
+                     void *argp UNUSED) {
+  char event[64];
+  if (ctx == NULL) return;
+  snprintf(event, sizeof event, "end(number=%ld, full=%ld)", (long)SSL_CTX_sess_number(ctx),
+           (long)SSL_CTX_sess_cache_full(ctx));
+  note(event);
+}
+
+/* Each one is told of, ends and is counted before the next one's turn comes. */
+static void one_after_the_other(void) {
+  static const char *const names[] = {"a", "b", "c", "d"};
+  int index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, note_end);
+  SSL_CTX *ctx = new_context();
+  REQUIRE(index >= 0);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    SSL_SESSION *session = new_session(names[i], LATER, 100);
+    REQUIRE(SSL_SESSION_set_ex_data(session, index, ctx));
+    put(ctx, session);
+  }
+  SSL_CTX_sess_set_cache_size(ctx, 2);
+  SSL_CTX_sess_set_remove_cb(ctx, note_numbers);
+  sessions_freed = 0;
+  put(ctx, new_session("e", LATER, 100));
+  SAY("4.1.6", "%s", happened());
+  SSL_CTX_sess_set_remove_cb(ctx, NULL);
+  SSL_CTX_free(ctx);
 }
 
 static void how_a_session_leaves(void) {
@@ -123,6 +154,22 @@ static void shrinking_acts_at_the_next_addition(void) {
   SAY("4.2", "%s; in the cache: %s", happened(), cached(ctx, "abcdefghijk"));
   SSL_CTX_free(ctx);
   happened();
+}
+
+static void shrinking_by_hundreds(void) {
+  SSL_CTX *ctx = new_context();
+  for (unsigned i = 0; i < 500; i++) {
+    SSL_SESSION *s = new_session("many", LATER, 100);
+    unsigned char id[4] = {(unsigned char)(i >> 8), (unsigned char)i, 1, 1};
+    SSL_SESSION_set1_id(s, id, sizeof id);
+    put(ctx, s);
+  }
+  SSL_CTX_sess_set_cache_size(ctx, 3);
+  put(ctx, new_session13("k", LATER, 1));
+  VALUE("4.2", SSL_CTX_sess_number(ctx));
+  VALUE("4.2", SSL_CTX_sess_cache_full(ctx));
+  SAY("4.1.6", "in the cache: %s", cached(ctx, "k"));
+  SSL_CTX_free(ctx);
 }
 
 static void numbers_while_many_leave(void) {
@@ -204,6 +251,34 @@ static void a_session_without_an_id(void) {
   happened();
 }
 
+static SSL_CTX *asked;
+
+static void note_number(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx UNUSED, long argl UNUSED,
+                        void *argp UNUSED) {
+  char event[64];
+  if (ptr == NULL || asked == NULL) return;
+  snprintf(event, sizeof event, "%s ends with %ld there", (const char *)ptr, SSL_CTX_sess_number(asked));
+  note(event);
+}
+
+/* One session takes another's place and others have to leave for it: first ends the one that was replaced. */
+static void replaced_and_evicted_at_once(void) {
+  int index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, note_number);
+  asked = new_context();
+  for (int i = 0; i < 3; i++) {
+    static char names[3][2] = {"a", "b", "c"};
+    SSL_SESSION *session = new_session(names[i], LATER + i, 100);
+    REQUIRE(SSL_SESSION_set_ex_data(session, index, names[i]));
+    put(asked, session);
+  }
+  SSL_CTX_sess_set_cache_size(asked, 1);
+  put(asked, new_session("a", LATER, 100));
+  SAY("4.1.6", "%s", happened());
+  SSL_CTX *ctx = asked;
+  asked = NULL;
+  SSL_CTX_free(ctx);
+}
+
 int main(void) {
   stored_and_returned();
   for (long size = 1; size <= 6; size++) capacity(size);
@@ -211,10 +286,13 @@ int main(void) {
   ties_leave_oldest_first();
   how_a_session_leaves();
   shrinking_acts_at_the_next_addition();
+  shrinking_by_hundreds();
   numbers_while_many_leave();
+  one_after_the_other();
   replacing_makes_room();
   zero_is_unlimited();
   the_default_holds();
   a_session_without_an_id();
+  replaced_and_evicted_at_once();
   return 0;
 }

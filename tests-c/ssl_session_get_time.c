@@ -92,6 +92,19 @@ static void ties(void) {
   SSL_CTX_free(ctx);
 }
 
+/* What is refused changes nothing, the place among those that expire together neither. */
+static void a_refusal_moves_nothing(void) {
+  SSL_CTX *ctx = noting_context();
+  SSL_SESSION *a = new_session("a", LATER, 100);
+  SSL_CTX_add_session(ctx, a);
+  put(ctx, new_session("b", LATER, 100));
+  VALUE("4.8", SSL_SESSION_set_timeout(a, -1));
+  SSL_CTX_flush_sessions(ctx, 0);
+  SAY("4.1.7", "%s", happened());
+  SSL_SESSION_free(a);
+  SSL_CTX_free(ctx);
+}
+
 static void who_is_evicted(void) {
   SSL_CTX *ctx = noting_context();
   SSL_SESSION *a = new_session("a", LATER, 100), *b = new_session("b", LATER, 200);
@@ -183,15 +196,33 @@ static void hundreds(void) {
   SSL_CTX_free(ctx);
 }
 
+/* Sessions without an id share one place, and one that is moved in the order keeps it. */
+static void without_an_id(void) {
+  SSL_CTX *ctx = new_context();
+  SSL_SESSION *s = new_session("s", LATER, 100), *t = new_session("t", LATER, 100);
+  REQUIRE(SSL_SESSION_set1_id(s, NULL, 0) && SSL_SESSION_set1_id(t, NULL, 0));
+  VALUE("A1", SSL_CTX_add_session(ctx, s));
+  VALUE("4.8", SSL_SESSION_set_timeout(s, 400));
+  VALUE("A3", SSL_CTX_add_session(ctx, s));
+  VALUE("4.1", SSL_CTX_sess_number(ctx));
+  VALUE("A2", SSL_CTX_add_session(ctx, t));
+  VALUE("4.1", SSL_CTX_sess_number(ctx));
+  SSL_SESSION_free(s);
+  SSL_SESSION_free(t);
+  SSL_CTX_free(ctx);
+}
+
 int main(void) {
   stored_and_returned();
   without_a_session();
   a_later_time_keeps_it();
   an_earlier_time_lets_it_go();
   ties();
+  a_refusal_moves_nothing();
   who_is_evicted();
   a_sum_that_overflows();
   before_the_epoch();
   hundreds();
+  without_an_id();
   return 0;
 }

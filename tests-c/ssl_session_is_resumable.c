@@ -51,6 +51,19 @@ static void ways_out_of_a_cache(void) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) SSL_SESSION_free(all[i]);
 }
 
+/* A flush marks it, and the id that it gets later does not help. */
+static void without_an_id(void) {
+  SSL_CTX *ctx = new_context();
+  SSL_SESSION *s = new_session("s", LATER, 100);
+  REQUIRE(SSL_SESSION_set1_id(s, NULL, 0));
+  SSL_CTX_add_session(ctx, s);
+  SSL_CTX_flush_sessions(ctx, 0);
+  REQUIRE(SSL_SESSION_set1_id(s, (const unsigned char *)"s", 1));
+  VALUE("4.1", SSL_SESSION_is_resumable(s));
+  SSL_SESSION_free(s);
+  SSL_CTX_free(ctx);
+}
+
 /* Nothing public takes the mark away again. */
 static void the_mark_stays(void) {
   SSL_CTX *ctx = new_context();
@@ -90,6 +103,7 @@ int main(void) {
   an_id_is_needed();
   time_does_not_matter();
   ways_out_of_a_cache();
+  without_an_id();
   the_mark_stays();
   another_contexts_removal();
   return 0;

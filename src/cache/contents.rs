@@ -34,14 +34,16 @@ impl SessionCache {
         Self::assert_unlocked();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
+        // What was replaced is freed first, as in OpenSSL; the evicted still count then.
+        self.start_leaving(inserted.evicted.len());
         drop(inserted.outcome);
         self.evict(inserted.evicted);
         is_new
     }
 
-    /// Sessions that leave because the cache is full: each is marked, told of, freed and counted, in OpenSSL's order.
+    /// Sessions that leave because the cache is full, and are known to be leaving: each is marked, told of, freed and
+    /// counted, in OpenSSL's order.
     fn evict(&self, evicted: Evicted<Session>) {
-        self.start_leaving(evicted.len());
         for session in evicted {
             self.leave(&session);
             drop(session);

@@ -45,8 +45,11 @@ impl SessionCache {
         match flush {
             Flush::OverAt(time) if self.lends.load(Ordering::Relaxed) => self.context.flush_lent(time),
             Flush::Everything if self.watching.load(Ordering::Relaxed) => {
-                // The one that tells when the context goes is there too, so it tells now; others may have been added.
+                // What tells when the context goes is there too, and tells now. The context stays, and so does what was
+                // added since this flush began.
+                self.flushing.store(true, Ordering::Relaxed);
                 self.context.flush_lent(0);
+                self.flushing.store(false, Ordering::Relaxed);
                 self.watch();
             }
             _ => {}

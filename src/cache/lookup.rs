@@ -67,13 +67,13 @@ impl SessionCache {
             return None;
         }
         self.counters.callback_hits.increment();
-        if self.mode().has(Mode::NO_INTERNAL_STORE) {
-            return Some(session);
+        if !self.mode().has(Mode::NO_INTERNAL_STORE) {
+            self.add(&session, offer.now);
         }
-        self.add(&session, offer.now);
-        if offer.once {
-            // Stored, it may be used: but only by who takes it out again. OpenSSL, too, resumes it once.
-            return self.store.take(&Self::key_of(&session)).and_then(|session| self.lend(session));
+        // What may be used once is resumed only by who takes it out of the cache, where it stands by now or because the
+        // application has added it. If it does not, libssl's removal finds nothing, and refuses it.
+        if offer.once && self.store.take(&Self::key_of(&session)).is_some() {
+            return self.lend(session);
         }
         Some(session)
     }

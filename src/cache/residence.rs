@@ -74,12 +74,13 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     let before = Identity::of(session);
     let changed = change();
     if changed {
-        let to = places_of(session).own;
+        let to = places_of(session);
         let listed = lock().caches();
         for cache in &listed {
-            let mut was_here = cache.place(&from.own, &to, session);
+            let mut was_here = cache.place(&from.own, &to.own, session);
             if let Some(common) = from.common {
-                was_here |= cache.place(&common, &to, session);
+                // Added without an id: until it gets one, the next such of its version takes its place.
+                was_here |= cache.place(&common, &to.common.unwrap_or(to.own), session);
             }
             if was_here && let Some(before) = &before {
                 cache.share_again(before, session);

@@ -10,11 +10,12 @@
 //! have been anywhere inside libcrypto: it goes on with those that are there.
 
 use std::cell::Cell;
+use std::ffi::c_uint;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Functions;
+use super::{Functions, lending};
 use crate::types::*;
 
 const CONTEXTS: usize = 8;
@@ -34,18 +35,41 @@ fn lock(place: usize) -> MutexGuard<'static, Private> {
     PRIVATE[place].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Marks a session as not resumable, wherever it is. One without an id cannot be marked, nor be found by it.
+/// Marks a session as not resumable, wherever it is.
 ///
 /// But for counting a reference, the one call of libssl's under a lock of ours: it calls nothing back, and frees nothing.
 ///
 /// # Safety
 /// `session` must be a live SSL_SESSION of this libssl.
 pub unsafe fn mark_not_resumable(functions: &Functions, session: *mut SSL_SESSION) {
+    let mut length: c_uint = 0;
+    // SAFETY: a live session, by the caller's promise.
+    unsafe { (functions.SSL_SESSION_get_id)(session, &mut length) };
+    if length == 0 {
+        // SAFETY: as this function's.
+        return unsafe { mark_without_id(functions, session) };
+    }
     let place = if FORKED.load(Ordering::Relaxed) { FIRST } else { this_threads_place() };
     let mut private = lock(place);
     if let Some(ctx) = private.context(functions) {
         // SAFETY: a live session, by the caller's promise, and a context of our own.
         unsafe { (functions.SSL_CTX_remove_session)(ctx.as_ptr(), session) };
+    }
+}
+
+/// A session without an id, which SSL_CTX_remove_session does not touch, is marked by a flush. Always in the one
+/// context: a session's links allow it one table at a time.
+///
+/// # Safety
+/// `session` must be a live SSL_SESSION of this libssl, to which the caller has a reference.
+unsafe fn mark_without_id(functions: &Functions, session: *mut SSL_SESSION) {
+    let mut private = lock(FIRST);
+    if let Some(ctx) = private.context(functions) {
+        // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
+        unsafe {
+            lending::add(functions, ctx.as_ptr(), session);
+            (functions.SSL_CTX_flush_sessions)(ctx.as_ptr(), 0);
+        }
     }
 }
 
