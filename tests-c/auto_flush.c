@@ -108,6 +108,38 @@ static void many(void) {
   SSL_CTX_free(server);
 }
 
+static int note_new(SSL *ssl UNUSED, SSL_SESSION *session UNUSED) {
+  note("new");
+  return 0;
+}
+
+static void note_expired(SSL_CTX *ctx, SSL_SESSION *session UNUSED) {
+  char event[32];
+  snprintf(event, sizeof event, "expired(holds=%ld)", SSL_CTX_sess_number(ctx));
+  note(event);
+}
+
+/* 4.4: the new session is stored first, then told of; then the expired ones leave. TLS 1.3's turn is with the 255th. */
+static void order(void) {
+  SSL_CTX *client = new_client(TLS1_3_VERSION), *server = new_stateful_server(TLS1_3_VERSION);
+  SSL_SESSION *session = made_with(client, server);
+  const char *how;
+
+  puts("-- in what order");
+  for (int i = 2; i <= 254; i++) REQUIRE(strcmp(offer(client, server, session), "resumed") == 0);
+  SSL_CTX_flush_sessions(server, 0);
+  add_expired(server, 2);
+  SSL_CTX_sess_set_new_cb(server, note_new);
+  SSL_CTX_sess_set_remove_cb(server, note_expired);
+  SSL_CTX_set_num_tickets(server, 1);
+  how = offer(client, server, NULL);
+  SAY("4.4.3", "%s: %s", how, happened());
+  SSL_CTX_sess_set_remove_cb(server, NULL);
+  SSL_SESSION_free(session);
+  SSL_CTX_free(client);
+  SSL_CTX_free(server);
+}
+
 int main(void) {
   const int tls12 = TLS1_2_VERSION, tls13 = TLS1_3_VERSION;
   const long client = SSL_SESS_CACHE_CLIENT, server = SSL_SESS_CACHE_SERVER, never = SSL_SESS_CACHE_NO_AUTO_CLEAR;
@@ -129,6 +161,7 @@ int main(void) {
   };
   for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) run(&plans[i]);
   without_id();
+  order();
   many();
   return 0;
 }

@@ -86,6 +86,20 @@ static void a_client_is_refused(void) {
   SSL_CTX_free(ctx);
 }
 
+/* One without an id, as up to TLS 1.2 a ticket's may be, is no miss. */
+static void a_client_offers_no_id(void) {
+  SSL_CTX *ctx = new_context();
+  SSL *ssl = client_of(ctx);
+  SSL_SESSION *offered = new_session("o", LATER, 100);
+  REQUIRE(SSL_SESSION_set1_id(offered, NULL, 0) && SSL_set_session(ssl, offered));
+  SSL_SESSION_free(offered);
+  finish_new(ssl, "n");
+  CHECK("4.5", SSL_CTX_sess_misses(ctx), 0);
+  CHECK("S3", SSL_session_reused(ssl), 0);
+  SSL_free(ssl);
+  SSL_CTX_free(ctx);
+}
+
 static void a_client_resumes(void) {
   SSL_CTX *ctx = new_context();
   SSL *ssl = client_of(ctx);
@@ -101,6 +115,23 @@ static void a_client_resumes(void) {
   SSL_SESSION_free(s);
   SSL_free(ssl);
   CHECK("S1", sessions_freed, 1);
+  SSL_CTX_free(ctx);
+}
+
+/* One SSL, several handshakes: each says anew whether it resumed. */
+static void a_connection_used_again(void) {
+  SSL_CTX *ctx = new_context();
+  SSL *ssl = server_of(ctx);
+  put(ctx, new_session("s", LATER, 100));
+  CHECK("S3", SSLSESSION_lookup(ssl, TLS1_2_VERSION, id_of("s"), 32), 1);
+  CHECK("S3", SSL_session_reused(ssl), 1);
+  CHECK("S3", SSLSESSION_finish(ssl, SSL_get_session(ssl)), 1);
+  SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN);
+  CHECK("S3", SSLSESSION_lookup(ssl, TLS1_2_VERSION, id_of("x"), 32), 0);
+  CHECK("S3", SSL_session_reused(ssl), 0);
+  CHECK("S3", SSL_get_session(ssl) == NULL, 1);
+  CHECK("4.5", SSL_CTX_sess_accept(ctx), 2);
+  SSL_free(ssl);
   SSL_CTX_free(ctx);
 }
 
@@ -143,6 +174,23 @@ static void open_or_closed(const char *how, int close, int by_set_session, int r
   CHECK("S5", offers(ctx, "s"), !removed);
   SSL_CTX_free(ctx);
   happened();
+}
+
+static void data_freed(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED, long argl UNUSED,
+                       void *argp UNUSED) {
+  if (ptr != NULL) note("data-freed");
+}
+
+/* As in libssl (unclean_close.c): the application's data at the SSL goes first. */
+static void the_order_of_an_end(void) {
+  SSL_CTX *ctx = noting_context();
+  SSL *ssl = server_of(ctx);
+  int index = SSL_get_ex_new_index(0, NULL, NULL, NULL, data_freed);
+  REQUIRE(index >= 0 && SSL_set_ex_data(ssl, index, "data"));
+  finish_new(ssl, "s");
+  SSL_free(ssl);
+  CHECK("S5", strcmp(happened(), "data-freed s"), 0);
+  SSL_CTX_free(ctx);
 }
 
 static void not_open_before_the_end_of_a_handshake(void) {
@@ -198,7 +246,9 @@ int main(void) {
   bad_arguments();
   a_server_makes_and_resumes_a_session();
   a_client_is_refused();
+  a_client_offers_no_id();
   a_client_resumes();
+  a_connection_used_again();
   the_session_of_an_earlier_connection();
   open_or_closed("freed while open", 0, 0, 1);
   open_or_closed("another session set while open", 0, 1, 1);
@@ -206,6 +256,7 @@ int main(void) {
   open_or_closed("after SSL_set_shutdown(SSL_SENT_SHUTDOWN)", 2, 0, 0);
   open_or_closed("the same, another session set", 2, 1, 0);
   open_or_closed("only the peer has closed", 3, 0, 1);
+  the_order_of_an_end();
   not_open_before_the_end_of_a_handshake();
   what_a_session_is_given();
   return failed;

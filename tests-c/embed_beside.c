@@ -1,12 +1,20 @@
 // Modes: stock preloaded linked symbolic
 /*
  * SSLSESSION_lookup and SSLSESSION_finish with a libssl in the process, which runs the handshakes itself: both fail and
- * change nothing. libssl has no such functions; on stock the expected lines are printed.
+ * change nothing, and say why on the error stack. libssl has no such functions; on stock the expected lines are printed.
  */
 #include "helpers.h"
 
+#include <openssl/err.h>
+
 typedef int lookup(SSL *, int, const unsigned char *, size_t);
 typedef int finish(SSL *, SSL_SESSION *);
+
+/* Whether there is one error on the stack, of the SSL library and for that reason; it is taken off. */
+static int reason_is(int reason) {
+  unsigned long error = ERR_get_error();
+  return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reason && ERR_get_error() == 0;
+}
 
 int main(void) {
   lookup *find = (lookup *)dlsym(RTLD_DEFAULT, "SSLSESSION_lookup");
@@ -19,8 +27,11 @@ int main(void) {
   SSL_set_accept_state(ssl);
   SSL_CTX_add_session(ctx, s);
   OURS("embed", find(ssl, TLS1_2_VERSION, id, sizeof id), -1);
+  OURS("embed", reason_is(ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED), 1);
   OURS("embed", find(NULL, TLS1_2_VERSION, NULL, 0), -1);
+  OURS("embed", reason_is(ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED), 1);
   OURS("embed", end(ssl, s), 0);
+  OURS("embed", reason_is(ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED), 1);
   OURS("embed", end(NULL, NULL), 0);
   VALUE("embed", SSL_get_session(ssl) == NULL);
   VALUE("embed", SSL_session_reused(ssl));

@@ -235,6 +235,7 @@ static void without_an_id(void) {
   SSL_SESSION_set1_id(empty, NULL, 0);
   put(ctx, empty);
   CHECK("4.3.1", SSLSESSION_lookup(ssl, TLS1_2_VERSION, id_of("e"), 0), 0);
+  CHECK("4.3.1", SSLSESSION_lookup(ssl, TLS1_2_VERSION, NULL, 0), 0);
   COUNTERS(ctx, 0, 0, 0, 0);
   CHECK("4.3.1", external_calls, 0);
   SSL_free(ssl);
@@ -247,6 +248,7 @@ int main(void) {
   then_external(-1);
   then_external(1);
   then_external(0);
+  then_external(2);
   not_copied_in(1);
   not_copied_in(0);
   without_the_internal_lookup();

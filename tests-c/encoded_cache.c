@@ -1,7 +1,8 @@
 /*
  * An external cache as servers have them: sessions encoded by i2d_SSL_SESSION in new_cb, decoded in get_cb, deleted in
  * remove_cb. One kind encodes the session as it is, the other blanks id and session id context for it and puts them back,
- * to save room. Checked with and without the internal cache (semantics 4.3, 4.4, 4.8).
+ * to save room. Checked with and without the internal cache (semantics 4.3, 4.4, 4.8). And what a decoded session is:
+ * another one of that id, in no cache.
  */
 #include "tls.h"
 
@@ -108,6 +109,87 @@ static void steps(const char *name, int version, long mode, int blank) {
   for (int i = 0; i < ENTRIES; i++) delete(i);
 }
 
+static SSL_SESSION *copy_of(const SSL_SESSION *session) {
+  unsigned char *encoded = NULL;
+  int length = i2d_SSL_SESSION(session, &encoded);
+  const unsigned char *at = encoded;
+  SSL_SESSION *copy = length > 0 ? d2i_SSL_SESSION(NULL, &at, length) : NULL;
+  REQUIRE(copy != NULL);
+  OPENSSL_free(encoded);
+  return copy;
+}
+
+/* 4.8: a decoded session knows nothing of its original's mark and ex_data; what is done to it moves nothing in a cache. */
+static void decoded(void) {
+  SSL_CTX *client = new_client(TLS1_2_VERSION), *server = new_stateful_server(TLS1_2_VERSION);
+  SSL_SESSION *cached, *session = made_on_both(client, server, &cached), *copy;
+
+  puts("-- a decoded session");
+  SSL_CTX_sess_set_remove_cb(server, count_remove);
+  reset_calls();
+  watch_session(cached, "original");
+  copy = copy_of(cached);
+  SAY("4.8", "its ex_data: %s", session_name(copy));
+  VALUE("4.8", SSL_SESSION_set_time(copy, 1));
+  SSL_CTX_flush_sessions(server, SSL_SESSION_get_time(cached));
+  VALUE("4.8", SSL_CTX_sess_number(server));
+  SSL_SESSION_free(copy);
+  copy = copy_of(cached);
+  VALUE("4.1", SSL_CTX_remove_session(server, copy));
+  VALUE("4.1", SSL_SESSION_is_resumable(copy));
+  VALUE("4.1", SSL_SESSION_is_resumable(cached));
+  SSL_SESSION_free(copy);
+  VALUE("A5", SSL_CTX_remove_session(server, cached));
+  copy = copy_of(cached);
+  VALUE("4.8", SSL_SESSION_is_resumable(copy));
+  VALUE("A1", SSL_CTX_add_session(server, copy));
+  SAY("M5", "offered: %s, remove %d", offer(client, server, session), calls.remove_cb);
+  SSL_SESSION_free(copy);
+  SSL_SESSION_free(cached);
+  SSL_SESSION_free(session);
+  SSL_CTX_free(client);
+  SSL_CTX_free(server);
+}
+
+static void note_timeout(SSL_CTX *ctx UNUSED, SSL_SESSION *session) {
+  char event[32];
+  snprintf(event, sizeof event, "%ld", SSL_SESSION_get_timeout(session));
+  note(event);
+}
+
+/* 4.1: d2i_SSL_SESSION into a cached session sets its timeout without a call that a cache could see: it leaves by that. */
+static void decoded_into(void) {
+  SSL_CTX *ctx = new_context();
+  SSL *ssl = SSL_new(ctx);
+  SSL_SESSION *a = new_session("a", LATER, 10), *later = SSL_SESSION_dup(a);
+  unsigned char *encoded = NULL;
+  const unsigned char *at;
+  int length;
+
+  puts("-- decoded into a cached session");
+  SSL_CTX_sess_set_remove_cb(ctx, note_timeout);
+  REQUIRE(later != NULL && SSL_SESSION_set_timeout(later, 1000));
+  REQUIRE(SSL_SESSION_set_cipher(later, SSL_CIPHER_find(ssl, (const unsigned char *)"\xc0\x2f")));
+  REQUIRE((length = i2d_SSL_SESSION(later, &encoded)) > 0);
+  at = encoded;
+  SSL_CTX_add_session(ctx, a);
+  put(ctx, new_session("b", LATER, 5));
+  VALUE("4.1", d2i_SSL_SESSION(&a, &at, length) == a);
+  SSL_CTX_flush_sessions(ctx, LATER + 11);
+  SAY("4.1", "at the end that it was stored with: %s", happened());
+  VALUE("4.1", SSL_CTX_sess_number(ctx));
+  SSL_CTX_flush_sessions(ctx, LATER + 1000);
+  SAY("4.1", "in its last second: %s", happened());
+  SSL_CTX_flush_sessions(ctx, LATER + 1001);
+  SAY("4.1", "after it: %s", happened());
+  VALUE("4.1", SSL_CTX_sess_number(ctx));
+  OPENSSL_free(encoded);
+  SSL_SESSION_free(later);
+  SSL_SESSION_free(a);
+  SSL_free(ssl);
+  SSL_CTX_free(ctx);
+}
+
 int main(void) {
   const long server = SSL_SESS_CACHE_SERVER;
   steps("TLS 1.2", TLS1_2_VERSION, server | SSL_SESS_CACHE_NO_INTERNAL, 0);
@@ -118,5 +200,7 @@ int main(void) {
   steps("TLS 1.3", TLS1_3_VERSION, server | SSL_SESS_CACHE_NO_INTERNAL, 0);
   steps("TLS 1.3", TLS1_3_VERSION, server | SSL_SESS_CACHE_NO_INTERNAL, 1);
   steps("TLS 1.3", TLS1_3_VERSION, server, 0);
+  decoded();
+  decoded_into();
   return 0;
 }

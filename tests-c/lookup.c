@@ -96,6 +96,13 @@ static void copied_in(void) {
   offered("4.1.5", "inside", &s);
   VALUE("4.1.5", (long)time(NULL) - SSL_SESSION_get_time(external) < 50);
   end_scene(&s);
+
+  s = scene("not copied in, with UPDATE_TIME", SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_UPDATE_TIME | SSL_SESS_CACHE_NO_INTERNAL);
+  move_outside(&s, 1);
+  SSL_SESSION_set_time(external, SSL_SESSION_get_time(external) - 100);
+  offered("4.1.5", "outside", &s);
+  VALUE("4.1.5", (long)time(NULL) - SSL_SESSION_get_time(external) < 50);
+  end_scene(&s);
 }
 
 /* 4.3.2, M9: with NO_INTERNAL_STORE what is found outside stays outside. M8: with NO_INTERNAL_LOOKUP only outside counts. */
@@ -111,9 +118,8 @@ static void outside(long mode, const char *title) {
 }
 
 /* 4.3.2: whose reference get_cb gives: copy = 1 its own, and libssl takes another; copy = 0 it is given away. */
-static void references(int copy) {
-  struct scene s = scene(copy ? "references, copy = 1" : "references, copy = 0",
-                         SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+static void references(int copy, const char *title) {
+  struct scene s = scene(title, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
 
   put_outside(&s, copy);
   sessions_freed = 0;
@@ -270,8 +276,9 @@ int main(void) {
   outside(SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL_STORE, "NO_INTERNAL_STORE");
   outside(SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL_LOOKUP, "NO_INTERNAL_LOOKUP");
   outside(SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL, "NO_INTERNAL");
-  references(0);
-  references(1);
+  references(0, "references, copy = 0");
+  references(1, "references, copy = 1");
+  references(2, "references, copy = 2, which is not 0");
   marked_outside(0);
   marked_outside(1);
   marked_inside();

@@ -117,6 +117,51 @@ static void stateful(void) {
   SSL_CTX_free(server);
 }
 
+/* A second identity in the client's hello: a key that both ends are said to have, of a name that long. */
+static size_t name_length;
+
+static int second_identity(SSL *ssl, const EVP_MD *digest, const unsigned char **name, size_t *length,
+                           SSL_SESSION **key) {
+  static const unsigned char bytes[SSL_MAX_SSL_SESSION_ID_LENGTH + 1] = "the name of a key that is nowhere";
+  static const unsigned char tls_aes_256_gcm_sha384[] = {0x13, 0x02};
+  SSL_SESSION *session = SSL_SESSION_new();
+  const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, tls_aes_256_gcm_sha384);
+  REQUIRE(session != NULL && cipher != NULL);
+  REQUIRE(SSL_SESSION_set1_master_key(session, bytes, 32) && SSL_SESSION_set_cipher(session, cipher));
+  REQUIRE(SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION));
+  if (digest != NULL && digest != SSL_CIPHER_get_handshake_digest(cipher)) {
+    SSL_SESSION_free(session);
+    session = NULL;
+  }
+  *name = bytes;
+  *length = name_length;
+  *key = session;
+  return 1;
+}
+
+/* 4.6: each identity of 32 bytes costs a lookup, and a miss, until one is found; of another length it costs none. */
+static void identities(void) {
+  SSL_CTX *client = new_client(TLS1_3_VERSION), *server = new_stateful_server(TLS1_3_VERSION);
+  SSL_SESSION *session = made_with(client, server);
+
+  puts("-- TLS 1.3, stateful, two identities");
+  watch_lookups(server);
+  SSL_CTX_set_psk_use_session_callback(client, second_identity);
+  name_length = SSL_MAX_SSL_SESSION_ID_LENGTH;
+  offered("4.6", "the ticket and 32 bytes", client, server, session);
+  SSL_CTX_flush_sessions(server, 0);
+  reset_calls();
+  offered("4.6", "the ticket of a session that has gone and 32 bytes", client, server, session);
+  name_length++;
+  offered("4.6", "the same and 33 bytes", client, server, session);
+  name_length -= 2;
+  offered("4.6", "the same and 31 bytes", client, server, session);
+  offered("4.6", "31 bytes alone", client, server, NULL);
+  SSL_SESSION_free(session);
+  SSL_CTX_free(client);
+  SSL_CTX_free(server);
+}
+
 /* 4.6: the same by get_cb: nothing inside, and a TLS 1.3 ticket's id comes to the callback. */
 static void stateful_outside(void) {
   SSL_CTX *client = new_client(TLS1_3_VERSION), *server = new_stateful_server(TLS1_3_VERSION);
@@ -205,6 +250,7 @@ int main(void) {
   old_ticket(TLS1_2_VERSION, "TLS 1.2");
   old_ticket(TLS1_3_VERSION, "TLS 1.3");
   stateful();
+  identities();
   stateful_outside();
   stateful_context();
   stateful_timed_out();

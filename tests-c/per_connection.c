@@ -98,6 +98,13 @@ static void context_and_verify(void) {
   SSL_set_verify(c.server, SSL_VERIFY_PEER, NULL);
   print_server("4.4.1", "none, verifying", &c, server);
   close_connection(&c);
+  c = open_connection(client, server, session);
+  REQUIRE(SSL_CTX_set_session_id_context(server, (const unsigned char *)"its own", 7));
+  print_server("4.2", "the context's by now, but not when it was made", &c, server);
+  close_connection(&c);
+  c = open_connection(client, server, session);
+  print_server("4.2", "the context's when it was made", &c, server);
+  close_connection(&c);
   SSL_SESSION_free(session);
   SSL_CTX_free(client);
   SSL_CTX_free(server);

@@ -109,6 +109,35 @@ static int end_of_a_context_that_is_filled(void) {
   return emptied() >= 3;
 }
 
+/* A remove_cb that gives the session it gets a later end, as if that could keep it. OpenSSL waits for its own lock there. */
+static void put_off(SSL_CTX *from, SSL_SESSION *session) {
+  outermost++;
+  everythings++;
+  REQUIRE(SSL_SESSION_set_time(session, LATER + 5000) == LATER + 5000 && SSL_SESSION_set_timeout(session, 5000) == 1);
+  REQUIRE(SSL_SESSION_set1_id(session, (const unsigned char *)"another", 7) == 1);
+  REQUIRE(SSL_SESSION_is_resumable(session) == 0 && SSL_CTX_sess_number(from) >= 0);
+}
+
+static int flush_of_sessions_put_off(void) {
+  fill(LATER);
+  SSL_CTX_sess_set_remove_cb(ctx, put_off);
+  SSL_CTX_flush_sessions(ctx, LATER + 100);
+  REQUIRE(SSL_CTX_sess_number(ctx) == 0);
+  return emptied();
+}
+
+static int eviction_of_a_session_put_off(void) {
+  SSL_SESSION *session = fresh(LATER);
+  fill(LATER);
+  SSL_CTX_sess_set_remove_cb(ctx, put_off);
+  SSL_CTX_sess_set_cache_size(ctx, 4);
+  REQUIRE(SSL_CTX_add_session(ctx, session) == 1);
+  SSL_SESSION_free(session);
+  REQUIRE(SSL_CTX_sess_number(ctx) == 3);
+  SSL_CTX_sess_set_remove_cb(ctx, NULL);
+  return emptied();
+}
+
 /* The same sessions with no remove_cb; what calls back is the end of a session whose last reference was the cache's. */
 static SSL_SESSION *reentering_session(void) {
   SSL_SESSION *session = fresh(LATER - 300);
@@ -162,6 +191,8 @@ int main(void) {
   OURS("4.1", flush(), 3);
   OURS("4.1", flush_of_some(), 2);
   OURS("4.1.6", eviction(), 1);
+  OURS("4.8", flush_of_sessions_put_off(), 3);
+  OURS("4.8", eviction_of_a_session_put_off(), 1);
   OURS("4.1", end_of_the_context(), 3);
   OURS("4.1", end_of_a_context_that_is_filled(), 1);
   OURS("A5", end_of_a_removed_session(), 1);

@@ -6,6 +6,20 @@
  */
 #include "helpers.h"
 
+#ifdef SSLSESSION_ALONE
+#define REASON(function, reason) #reason /* there is no error stack */
+#else
+#include <openssl/err.h>
+#define REASON(function, reason) reason_of(function, reason, #reason)
+
+/* The name of the reason if that is what the function has left on the error stack, and nothing else. */
+static const char *reason_of(int function_returned, int reason, const char *name) {
+  unsigned long error = ERR_get_error();
+  if (function_returned != 0 || ERR_GET_LIB(error) != ERR_LIB_SSL || ERR_GET_REASON(error) != reason) return "another";
+  return ERR_get_error() == 0 ? name : "more than one";
+}
+#endif
+
 static const unsigned char context[SSL_MAX_SID_CTX_LENGTH + 1] = "a context of exactly 32 bytes...";
 
 static void lengths(void) {
@@ -22,6 +36,20 @@ static void lengths(void) {
   VALUE("4.2", SSL_set_session_id_context(ssl, context, SSL_MAX_SID_CTX_LENGTH + 1));
   VALUE("4.2", SSL_set_session_id_context(ssl, context, 0));
   VALUE("4.2", SSL_set_session_id_context(ssl, context, 0xffffffffu));
+  SSL_free(ssl);
+  SSL_CTX_free(ctx);
+}
+
+/* 4.2: what is too long leaves its reason on libssl's error stack. */
+static void reasons(void) {
+  SSL_CTX *ctx = new_context();
+  SSL *ssl = SSL_new(ctx);
+  SSL_SESSION *session = SSL_SESSION_new();
+  REQUIRE(ssl != NULL && session != NULL);
+  SAY("4.2", "%s", REASON(SSL_CTX_set_session_id_context(ctx, context, 33), SSL_R_SSL_SESSION_ID_CONTEXT_TOO_LONG));
+  SAY("4.2", "%s", REASON(SSL_set_session_id_context(ssl, context, 33), SSL_R_SSL_SESSION_ID_CONTEXT_TOO_LONG));
+  SAY("4.8", "%s", REASON(SSL_SESSION_set1_id_context(session, context, 33), SSL_R_SSL_SESSION_ID_CONTEXT_TOO_LONG));
+  SSL_SESSION_free(session);
   SSL_free(ssl);
   SSL_CTX_free(ctx);
 }
@@ -71,6 +99,10 @@ static void of_a_cached_session(void) {
 
 int main(void) {
   lengths();
+#ifndef SSLSESSION_ALONE
+  ERR_clear_error(); /* what lengths() left */
+#endif
+  reasons();
   of_a_session();
   of_a_cached_session();
   return 0;

@@ -5,7 +5,7 @@
  */
 #include "helpers.h"
 
-static const void *expected_parent;
+static const void *expected_parent, *last_made;
 
 /* The callbacks note what they get: argl is the letter of the index they were registered with. */
 static void note_call(const char *what, void *parent, const void *data, long letter, const void *argp) {
@@ -16,7 +16,8 @@ static void note_call(const char *what, void *parent, const void *data, long let
   note(event);
 }
 
-static void data_new(void *parent, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED, long argl, void *argp) {
+static void data_new(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index UNUSED, long argl, void *argp) {
+  last_made = ad;
   note_call("new", parent, ptr, argl, argp);
 }
 
@@ -24,15 +25,17 @@ static void data_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int in
   note_call("free", parent, ptr, argl, argp);
 }
 
-static int data_dup(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, void **from_d, int index UNUSED,
-                    long argl, void *argp) {
+static int data_dup(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **from_d, int index UNUSED, long argl,
+                    void *argp) {
   note_call("dup", NULL, *from_d, argl, argp);
+  if (to != last_made || from == last_made) note("from the copy");
   if (*from_d != NULL) *from_d = "copied";
   return 1;
 }
 
 static void sessions(void) {
   int s = SSL_SESSION_get_ex_new_index('s', &expected_parent, data_new, data_dup, data_free);
+  VALUE("ex_data", s > 0); /* 0 is for SSL_SESSION_set_app_data */
   int t = SSL_SESSION_get_ex_new_index('t', &expected_parent, NULL, NULL, data_free);
   REQUIRE(s >= 0 && t >= 0 && s != t);
   SSL_SESSION *session = SSL_SESSION_new();
@@ -59,6 +62,30 @@ static void sessions(void) {
   SSL_SESSION_free(copy);
   SAY("ex_data", "the copy: %s", happened());
   expected_parent = NULL;
+}
+
+static int data_dup_refused(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, void **from_d, int index UNUSED,
+                            long argl, void *argp) {
+  note_call("dup", NULL, *from_d, argl, argp);
+  return strcmp(*from_d, "refused") != 0;
+}
+
+/* A dup callback that returns 0: there is no copy, and what was made of it ends. */
+static void a_copy_refused(void) {
+  int r = SSL_SESSION_get_ex_new_index('r', &expected_parent, NULL, data_dup_refused, data_free);
+  SSL_SESSION *session = SSL_SESSION_new(), *copy;
+  REQUIRE(r >= 0 && session != NULL && SSL_SESSION_set_ex_data(session, r, "taken"));
+  happened();
+  copy = SSL_SESSION_dup(session);
+  VALUE("ex_data", copy != NULL);
+  SSL_SESSION_free(copy);
+  happened();
+  REQUIRE(SSL_SESSION_set_ex_data(session, r, "refused"));
+  VALUE("ex_data", SSL_SESSION_dup(session) == NULL);
+  SAY("ex_data", "refused: %s", happened());
+  REQUIRE(SSL_SESSION_set_ex_data(session, r, "taken"));
+  SSL_SESSION_free(session);
+  SAY("ex_data", "the original: %s", happened());
 }
 
 /* A session that is only the cache's keeps its data; what frees it frees them. */
@@ -172,6 +199,7 @@ static void indices(void) {
 
 int main(void) {
   sessions();
+  a_copy_refused();
   sessions_in_a_cache();
   contexts();
   connections();

@@ -117,6 +117,23 @@ static void gone_under_the_new_id(void) {
   SSL_CTX_free(ctx);
 }
 
+/* One that was added without an id, and is given one. */
+static void an_id_at_last(void) {
+  SSL_CTX *ctx = noting_context();
+  SSL_SESSION *a = session_with_id("a", "", 100);
+  if (on_sslsession()) {
+    SSL_CTX_add_session(ctx, a);
+    SET(a, "an-id");
+  }
+  OURS("4.1", has(ctx, "an-id", 5), 1);
+  OURS("4.1", has(ctx, "", 0), 0);
+  OURS("4.1", SSL_CTX_remove_session(ctx, a), 1);
+  OURS("4.1", SSL_CTX_sess_number(ctx), 0);
+  SSL_SESSION_free(a);
+  SSL_CTX_free(ctx);
+  happened();
+}
+
 /* Evicting one whose id has changed; with OpenSSL nothing would ever leave again. */
 static void evicted_under_the_new_id(void) {
   SSL_CTX *ctx = noting_context();
@@ -189,6 +206,7 @@ int main(void) {
   same_first_four_bytes();
   another_id_and_back();
   gone_under_the_new_id();
+  an_id_at_last();
   evicted_under_the_new_id();
   onto_another_sessions_id();
   no_id_for_a_moment();

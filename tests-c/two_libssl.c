@@ -1,15 +1,18 @@
 // Modes: stock preloaded linked symbolic alone
 // Links:
 // Object: two_libssl_foreign -DFOREIGN
+// Object: two_libssl_bare -DBARE -nostdlib
+// Object: two_libssl_bare_cache -DBARE -DCACHE -nostdlib
 // Object: two_libssl_11 -DLIBSSL_11 -Wl,-soname,two_libssl_11.so -Wl,--version-script=two_libssl.map
 // Object: two_libssl_user11 -DUSER_11 -l:two_libssl_11.so
 // Object: two_libssl_user3 -DUSER_3 -lssl -lcrypto
 /*
- * Three definitions of SSL_CTX_new in one process, as happens when a Python wheel brings a libssl 1.1 of its own:
+ * Four definitions of SSL_CTX_new in one process, as happens when a Python wheel brings a libssl 1.1 of its own:
  * - a stand-in for libssl 1.1: its functions carry the version OPENSSL_1_1_0, and it is used by an object linked with it.
  *   Its contexts are no SSL_CTX of ours, so none of its calls may reach us;
  * - an object whose SSL_CTX_new carries no version and has nothing to do with libssl. Nobody calls it. It is loaded
  *   before libssl, so that whoever looks for a libssl through all objects comes upon it first;
+ * - the same in an object that knows no versions at all, not even the C library's: there dlvsym finds it under any;
  * - libssl 3, loaded last, used by an object linked with it. (Alone: libsslsession, used by the program.)
  */
 #include "helpers.h"
@@ -27,6 +30,25 @@ long SSL_CTX_ctrl(SSL_CTX *ctx UNUSED, int command, long value UNUSED, void *poi
   printf("the foreign SSL_CTX_ctrl was called, command %d\n", command);
   return -1;
 }
+
+#elif defined BARE
+
+SSL_CTX *SSL_CTX_new(const SSL_METHOD *method UNUSED) {
+  return NULL;
+}
+
+long SSL_CTX_ctrl(SSL_CTX *ctx UNUSED, int command UNUSED, long value UNUSED, void *pointer UNUSED) {
+  return -1;
+}
+
+#ifdef CACHE
+
+/* With this it is taken for a libssl, but only where there is no other. */
+int SSL_CTX_add_session(SSL_CTX *ctx UNUSED, SSL_SESSION *session UNUSED) {
+  return -1;
+}
+
+#endif
 
 #elif defined LIBSSL_11
 
@@ -161,6 +183,10 @@ int main(void) {
   void *user11;
   alarm(60);
   load("two_libssl_foreign.so");
+  load("two_libssl_bare.so");
+#ifndef SSLSESSION_ALONE
+  load("two_libssl_bare_cache.so");
+#endif
   user11 = load("two_libssl_user11.so");
   work_of(user11);
   work_of_libssl_3();

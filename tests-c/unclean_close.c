@@ -60,6 +60,27 @@ static void freed(void) {
   end_scene("S5", &s);
 }
 
+static void note_data_freed(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED, long argl UNUSED,
+                            void *argp UNUSED) {
+  if (ptr != NULL) note("data-freed");
+}
+
+static void note_bad(SSL_CTX *ctx UNUSED, SSL_SESSION *session) {
+  note(SSL_SESSION_is_resumable(session) ? "removed, not marked" : "removed");
+}
+
+/* The application's data at the SSL is gone when remove_cb hears of its session. */
+static void order(void) {
+  struct scene s = scene("SSL_free at once, with data at the SSL", TLS1_2_VERSION);
+  int index = SSL_get_ex_new_index(0, NULL, NULL, NULL, note_data_freed);
+  REQUIRE(index >= 0 && SSL_set_ex_data(s.c.server, index, "data"));
+  SSL_CTX_sess_set_remove_cb(s.server, note_bad);
+  free_server(&s);
+  SAY("S5", "%s", happened());
+  SSL_CTX_sess_set_remove_cb(s.server, count_remove);
+  end_scene("S5", &s);
+}
+
 /* SSL_clear and SSL_set_session do the same; SSL_clear then has no session, or keeps a good one. */
 static void cleared(void) {
   struct scene s = scene("SSL_clear at once", TLS1_2_VERSION);
@@ -169,6 +190,7 @@ static void client_side(int version, const char *name) {
 
 int main(void) {
   freed();
+  order();
   cleared();
   shared();
   halfway();
