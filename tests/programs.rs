@@ -25,9 +25,15 @@ mod programs {
     mod witness;
 
     mod apache;
+    mod curl;
+    mod environment;
     mod haproxy;
+    mod lighttpd;
     mod nginx;
     mod openssl;
+    mod php;
+    mod postfix;
+    mod redis;
     mod scripts;
     mod shared;
     mod stunnel;

@@ -1,0 +1,56 @@
+//! Servers that are started without the environment of who starts them, and what README.md says lets the library through.
+
+use super::{
+    apache,
+    compare::{Story, same_with_all},
+    run::{Run, With},
+};
+use std::{fs, os::unix::fs::PermissionsExt};
+
+/// What stands before the server's own script in the script in /etc/init.d: `env -i` and what that leaves.
+fn emptying() -> String {
+    let script = fs::read_to_string("/etc/init.d/apache2").expect("Debian's own script");
+    let command = script.lines().find_map(|line| line.strip_prefix("ENV=\"")?.strip_suffix('"'));
+    command.filter(|command| command.starts_with("env -i ")).expect("that script empties the environment").to_owned()
+}
+
+/// Has `apache2` be what the script in /etc/init.d runs, for a configuration directory of ours: an empty environment,
+/// and then apache2ctl, which reads `envvars`. Of the environment of this run, `envvars` names what `exports` says.
+fn start_by_script(run: &Run, exports: &[&str]) {
+    let directory = run.path("");
+    let mut envvars = format!("export APACHE_RUN_DIR={0} APACHE_LOCK_DIR={0}/lock\n", directory.display());
+    envvars += "APACHE_ULIMIT_MAX_FILES=true\nAPACHE_HTTPD='exec /usr/sbin/apache2'\n";
+    for (variable, value) in run.command("apache2").get_envs() {
+        if let (Some(variable), Some(value)) = (variable.to_str().filter(|name| exports.contains(name)), value) {
+            envvars += &format!("export {variable}='{}'\n", value.to_str().expect("a path that is text"));
+        }
+    }
+    run.write("envvars", &envvars);
+    let script = format!("#!/bin/sh\nexec {} APACHE_CONFDIR={} apache2ctl \"$@\"\n", emptying(), directory.display());
+    fs::set_permissions(run.write("apache2", &script), fs::Permissions::from_mode(0o755)).unwrap();
+    run.set("PATH", &format!("@DIR@:{}", std::env::var("PATH").expect("a PATH")));
+}
+
+fn reconnections(run: &Run, exports: &[&str]) -> String {
+    start_by_script(run, exports);
+    let server = apache::start(run, "prefork", 1, "shmcb:@DIR@/cache(512000)");
+    let handshakes = run.reconnect(server.port(), 6, "tls1_2 path=/index.html");
+    server.stop(apache::stop_signal("prefork"));
+    handshakes
+}
+
+const OF_THE_TEST: [&str; 2] = ["SSLSESSION_WITNESS", "LD_LIBRARY_PATH"];
+
+#[test]
+fn what_envvars_exports_reaches_apache_from_its_init_script() {
+    let exports = [OF_THE_TEST[0], OF_THE_TEST[1], "LD_PRELOAD"];
+    let story = same_with_all(|run| Story::new(reconnections(run, &exports), &run.witness().connections(true, 6)));
+    assert_eq!(story.handshakes, "NRRRRR");
+}
+
+#[test]
+fn what_it_does_not_export_does_not_reach_apache() {
+    let run = Run::new(With::Library);
+    assert_eq!(reconnections(&run, &OF_THE_TEST), "NRRRRR");
+    assert_eq!(run.witness().told(), []);
+}

@@ -1,0 +1,155 @@
+//! Postfix: smtpd keeps its sessions with tlsmgr through the callbacks, posttls-finger keeps its own in memory. Its
+//! master starts both kinds of daemons with an environment of its own.
+
+use super::{
+    compare::{Story, same_with_all},
+    run::{Run, With, printed},
+    server::Server,
+    witness::letters,
+};
+use std::{
+    fs,
+    os::unix::fs::chown,
+    process::Command,
+    time::{Duration, SystemTime},
+};
+
+const MAIN: &str = "
+compatibility_level = 3.6
+queue_directory = @DIR@/queue
+data_directory = @DIR@/data
+maillog_file = /dev/stdout
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = localhost.test
+alias_maps =
+local_recipient_maps =
+smtpd_tls_cert_file = @DIR@/cert.pem
+smtpd_tls_key_file = @DIR@/key.pem
+smtpd_tls_security_level = may
+tls_ssl_options = no_ticket
+smtpd_error_sleep_time = 0
+";
+
+/// TLS from the first byte on, as for submissions (465), and after STARTTLS, as between servers. One smtpd each.
+const MASTER: &str = "
+127.0.0.1:TLS_PORT inet n - n - 1 smtpd -o smtpd_tls_wrappermode=yes
+127.0.0.1:STARTTLS_PORT inet n - n - 1 smtpd
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+proxymap unix - - n - - proxymap
+rewrite unix - - n - - trivial-rewrite
+tlsmgr unix - - n 1000? 1 tlsmgr
+";
+
+const CACHE: &str = "smtpd_tls_session_cache_database = btree:${data_directory}/smtpd_scache";
+
+/// The words of README.md that let a variable through.
+fn import_library() -> &'static str {
+    let readme = include_str!("../../README.md");
+    let mut commands = readme.split('`').filter(|words| words.starts_with("postconf -e"));
+    commands.next().expect("README.md says how the variable gets through")
+}
+
+/// Starts a master with `settings` added to main.cf; its ports are those of `MASTER`. Only root can: Postfix's daemons
+/// are other users.
+fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    assert_eq!(unsafe { libc::geteuid() }, 0, "only root can start Postfix: run the tests as root");
+    let user = printed(run.plain_command("id").args(["-u", "postfix"])).trim().parse().expect("a user's number");
+    for directory in ["queue/private", "queue/public", "queue/pid", "data"] {
+        fs::create_dir_all(run.path(directory)).unwrap();
+        chown(run.path(directory), Some(user), None).unwrap();
+    }
+    run.write("main.cf", &format!("{MAIN}{settings}\n"));
+    settle(run);
+    import_settings(run);
+    if import {
+        settle(run);
+        printed(run.plain_command("sh").args(["-c", import_library()]).env("MAIL_CONFIG", run.path("")));
+    }
+    settle(run);
+    Server::start(run, 2, |ports| {
+        let text = MASTER.replace("STARTTLS_PORT", &ports[1].to_string()).replace("TLS_PORT", &ports[0].to_string());
+        run.write("master.cf", &text);
+        let mut master = run.command("/usr/lib/postfix/sbin/master");
+        master.arg("-d").arg("-c").arg(run.path("")).env("MAIL_CONFIG", run.path(""));
+        master
+    })
+}
+
+/// Postfix waits until main.cf has not been written for a second before it reads it.
+fn settle(run: &Run) {
+    let file = fs::File::options().append(true).open(run.path("main.cf")).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
+}
+
+/// Lets through what belongs to the test and not to the library: where the witness writes, which libssl is used.
+fn import_settings(run: &Run) {
+    let mut imported = printed(Command::new("postconf").args(["-d", "-h", "import_environment"]));
+    let command = run.command("master");
+    for (variable, value) in command.get_envs() {
+        if let (Some(variable @ ("SSLSESSION_WITNESS" | "LD_LIBRARY_PATH")), Some(value)) = (variable.to_str(), value) {
+            imported = format!("{} {variable}={}", imported.trim(), value.to_str().expect("a path that is text"));
+        }
+    }
+    let mut set = Command::new("postconf");
+    printed(set.arg("-e").arg(format!("import_environment = {imported}")).env("MAIL_CONFIG", run.path("")));
+}
+
+fn reconnections(run: &Run, settings: &str, client: &str) -> Story {
+    let server = start(run, settings, true);
+    let handshakes = run.reconnect(server.ports[0], 6, client);
+    let freed = run.witness().connections(true, 6);
+    server.stop(libc::SIGTERM);
+    Story::new(handshakes, &freed)
+}
+
+#[track_caller]
+fn expect(settings: &str, client: &str, handshakes: &str, cb_hits: i64) {
+    let story = same_with_all(|run| reconnections(run, settings, client));
+    assert_eq!((story.handshakes.as_str(), story.kept()), (handshakes, 0), "{settings}, {client}");
+    assert_eq!(story.seen()[0].cb_hits, cb_hits, "{settings}, {client}");
+}
+
+#[test]
+fn the_cache_of_tlsmgr_works_through_us() {
+    expect(CACHE, "tls1_2", "NRRRRR", 5);
+    expect(CACHE, "tls1_3", "NRRRRR", 5);
+}
+
+#[test]
+fn without_a_database_nothing_is_kept() {
+    expect("smtpd_tls_session_cache_database =", "tls1_2", "NNNNNN", 0);
+}
+
+/// Says `EHLO`, `STARTTLS` and goodbye to the second smtpd, twice, a second apart; what it says of it.
+fn finger(run: &Run, port: u16) -> String {
+    let mut finger = run.command("posttls-finger");
+    finger.args(["-c", "-l", "encrypt", "-p", "TLSv1.2", "-r", "1", "-m", "1"]).arg(format!("[127.0.0.1]:{port}"));
+    printed(finger.env("MAIL_CONFIG", run.path("")))
+}
+
+#[test]
+fn the_client_side_resumes_after_starttls() {
+    let story = same_with_all(|run| {
+        let server = start(run, CACHE, false);
+        let said = finger(run, server.ports[1]);
+        assert!(said.contains("Reusing old session"), "{said}");
+        let freed = run.witness().connections(false, 2);
+        server.stop(libc::SIGTERM);
+        Story::new(letters(&freed), &freed)
+    });
+    assert_eq!(story.handshakes, "NR");
+}
+
+#[test]
+fn the_variable_gets_through_as_the_readme_says_and_not_without() {
+    for import in [false, true] {
+        let run = Run::new(With::Library);
+        let server = start(&run, CACHE, import);
+        assert_eq!(run.reconnect(server.ports[0], 2, "tls1_2"), "NR");
+        server.stop(libc::SIGTERM);
+        assert_eq!(run.witness().told().len(), if import { 2 } else { 0 }, "imported: {import}");
+    }
+}
