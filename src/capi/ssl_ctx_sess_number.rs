@@ -1,6 +1,6 @@
 //! SSL_CTX_sess_number(3): the counters. In OpenSSL they are macros over SSL_CTX_ctrl; here they are functions as well.
 //!
-//! Each is an int that wraps, is never reset, and is read without a lock.
+//! Each but the first is an int that wraps and is never reset. All are read without a lock.
 
 use std::ffi::c_long;
 
@@ -92,8 +92,9 @@ pub unsafe extern "C" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_long {
 }
 symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
 
-/// SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache.
-/// 0 for NULL. See SSL_CTX_sess_number(3).
+/// SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache: none with
+/// SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, how many of those that it proposed the server did not
+/// resume. 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.

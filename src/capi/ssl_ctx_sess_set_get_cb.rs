@@ -40,8 +40,9 @@ symver!(SSL_CTX_sess_get_new_cb, "OPENSSL_3.0.0");
 
 /// SSL_CTX_sess_set_remove_cb sets the callback that is told of each session that leaves; NULL for none.
 ///
-/// It is called with the context and the session when a session is removed, is evicted, expires, is flushed, or when
-/// the context is freed; not when another object of the same id takes its place. It borrows the session, and may
+/// It is called with the context and the session when a session is removed, also one that was not there, is evicted, is
+/// flushed, has expired as a client offers it (up to TLS 1.2), or when the context is freed; not when another object of the
+/// same id takes its place. It borrows the session, and may
 /// call any function of the cache: no lock is held. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_set_remove_cb(

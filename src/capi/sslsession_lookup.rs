@@ -20,8 +20,8 @@ use crate::types::{SSL, SSL_SESSION};
 /// It counts (accept, hits, misses, cb_hits, timeouts).
 ///
 /// Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
-/// Returns 0 if a full handshake is to be done. Returns -1 for NULL, for an `id_length` of more than 32 bytes, if `ssl` is
-/// a client, and beside a libssl, on whose error stack the reason is then.
+/// Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, or as `id` with an `id_length`, for one of more
+/// than 32 bytes, if `ssl` is a client, and beside a libssl, on whose error stack the reason is then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSLSESSION_lookup(
     ssl: *mut SSL,
