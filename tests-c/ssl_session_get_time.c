@@ -212,6 +212,31 @@ static void without_an_id(void) {
   SSL_CTX_free(ctx);
 }
 
+/* Of 40 contexts, the one added to last and another: a session moves in its own, and flushes find it where it is now. */
+static void among_many_contexts(void) {
+  enum { MANY = 40 };
+  SSL_CTX *contexts[MANY];
+  SSL_SESSION *sessions[MANY];
+  for (int i = 0; i < MANY; i++) {
+    contexts[i] = noting_context();
+    sessions[i] = new_session("mine", LATER, 100);
+    SSL_CTX_add_session(contexts[i], sessions[i]);
+    put(contexts[i], new_session("other", LATER, 200));
+  }
+  for (int i = MANY - 1; i >= 0; i -= 13) {
+    VALUE("4.8", SSL_SESSION_set_timeout(sessions[i], 300));
+    SSL_CTX_flush_sessions(contexts[i], LATER + 250);
+    SAY("4.8", "later than the other one: remove_cb got %s", happened());
+    SSL_SESSION_set_time(sessions[i], LATER - 300);
+    SSL_CTX_flush_sessions(contexts[i], LATER + 1);
+    SAY("4.8", "over: remove_cb got %s", happened());
+  }
+  for (int i = 0; i < MANY; i++) {
+    SSL_SESSION_free(sessions[i]);
+    SSL_CTX_free(contexts[i]);
+  }
+}
+
 int main(void) {
   stored_and_returned();
   without_a_session();
@@ -224,5 +249,6 @@ int main(void) {
   before_the_epoch();
   hundreds();
   without_an_id();
+  among_many_contexts();
   return 0;
 }

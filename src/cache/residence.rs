@@ -5,12 +5,17 @@
 //! its id before the change, for libssl changes no id of a cached session by itself.
 //!
 //! Which caches hold a session is not noted at the session: ex_data there would cost more than the whole rest of an
-//! entry (two allocations of 48 bytes). Instead the caches that have ever held one are listed here. They are
-//! few, a look into each costs one hash, and these setters are rare.
+//! entry (two allocations of 48 bytes). Instead the caches that have ever held one are listed here, and asked: each
+//! costs a look into its table. A server with a context for each of its thousands of hosts must not pay that for each
+//! handshake after which it sets a timeout, as nginx does. So where many are listed, a change of time or timeout ends
+//! with the cache that this thread has added a session to last, if the session is there. (In another one that holds it too
+//! its place in the order is then that of before. OpenSSL knows one cache of a session.)
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::SessionCache;
@@ -18,13 +23,24 @@ use super::sharing::Identity;
 use crate::handle::{self, Session};
 use crate::store::Key;
 
-static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
+/// By number.
+type Caches = BTreeMap<u32, Weak<SessionCache>>;
+
+static CACHES: Mutex<Caches> = Mutex::new(BTreeMap::new());
 
 /// How many caches are listed, readable without the lock: most programs' setters meet none.
 static LISTED: AtomicUsize = AtomicUsize::new(0);
 
+/// More are many.
+const FEW: usize = 16;
+
+thread_local! {
+    /// The number of the cache that this thread has added a session to last; 0 for none.
+    static LAST: Cell<u32> = const { Cell::new(0) };
+}
+
 /// The list, locked. Taken before any store's lock, if both are taken.
-pub struct Listed(MutexGuard<'static, Vec<Weak<SessionCache>>>);
+pub struct Listed(MutexGuard<'static, Caches>);
 
 /// Locks the list.
 pub fn lock() -> Listed {
@@ -34,7 +50,7 @@ pub fn lock() -> Listed {
 impl Listed {
     /// The caches that are listed. Keep them for longer than the lock: the last reference to one takes it again.
     pub fn caches(&self) -> Vec<Arc<SessionCache>> {
-        self.0.iter().filter_map(Weak::upgrade).collect()
+        self.0.values().filter_map(Weak::upgrade).collect()
     }
 
     fn changed(&self) {
@@ -44,23 +60,34 @@ impl Listed {
 
 /// Lists a cache before its first session is in. Whoever finds it listed may store: a fork holds what is listed.
 pub(super) fn remember(cache: &SessionCache) {
-    if cache.listed.load(Ordering::Acquire) {
-        return;
+    let mut number = cache.number.load(Ordering::Acquire);
+    if number == 0 {
+        number = list(cache);
     }
+    let _ = LAST.try_with(|last| last.set(number));
+}
+
+#[cold]
+fn list(cache: &SessionCache) -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
     handle::prepare_to_mark();
     let mut list = lock();
-    if !cache.listed.load(Ordering::Relaxed) {
-        list.0.push(Weak::clone(&cache.this));
-        list.changed();
-        cache.listed.store(true, Ordering::Release);
+    let mut number = cache.number.load(Ordering::Relaxed);
+    while number == 0 || list.0.get(&number).is_some_and(|listed| !Weak::ptr_eq(listed, &cache.this)) {
+        number = NEXT.fetch_add(1, Ordering::Relaxed);
     }
+    list.0.insert(number, Weak::clone(&cache.this));
+    list.changed();
+    cache.number.store(number, Ordering::Release);
+    number
 }
 
 /// A cache is going.
 pub(super) fn forget(cache: &SessionCache) {
-    if cache.listed.load(Ordering::Acquire) {
+    let number = cache.number.load(Ordering::Acquire);
+    if number != 0 {
         let mut list = lock();
-        list.0.retain(|listed| !Weak::ptr_eq(listed, &cache.this));
+        list.0.remove(&number);
         list.changed();
     }
 }
@@ -75,19 +102,37 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     let changed = change();
     if changed {
         let to = places_of(session);
-        let listed = lock().caches();
-        for cache in &listed {
-            let mut was_here = cache.place(&from.own, &to.own, session);
-            if let Some(common) = from.common {
-                // Added without an id: until it gets one, the next such of its version takes its place.
-                was_here |= cache.place(&common, &to.common.unwrap_or(to.own), session);
-            }
-            if was_here && let Some(before) = &before {
-                cache.share_again(before, session);
-            }
+        let is_moved_in = |cache: &Arc<SessionCache>| is_moved(cache, session, &from, &to, before.as_ref());
+        let is_done = from.own == to.own && last_added_to().as_ref().is_some_and(is_moved_in);
+        if !is_done {
+            lock().caches().iter().for_each(|cache| {
+                is_moved_in(cache);
+            });
         }
     }
     changed
+}
+
+/// The cache that this thread has added a session to last, where many are listed.
+fn last_added_to() -> Option<Arc<SessionCache>> {
+    if LISTED.load(Ordering::Relaxed) <= FEW {
+        return None;
+    }
+    let last = LAST.try_with(Cell::get).ok()?;
+    lock().0.get(&last)?.upgrade()
+}
+
+/// Moves a session in a cache; whether it is there.
+fn is_moved(cache: &SessionCache, session: &Session, from: &Places, to: &Places, before: Option<&Identity>) -> bool {
+    let mut was_here = cache.place(&from.own, &to.own, session);
+    if let Some(common) = from.common {
+        // Added without an id: until it gets one, the next such of its version takes its place.
+        was_here |= cache.place(&common, &to.common.unwrap_or(to.own), session);
+    }
+    if was_here && let Some(before) = before {
+        cache.share_again(before, session);
+    }
+    was_here
 }
 
 /// The keys under which a session may stand.
