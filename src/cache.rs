@@ -55,8 +55,8 @@ pub struct SessionCache {
     flush_up_to: AtomicI64,
     /// By role: how many automatic flushes have been due, modulo 256.
     flush_turns: [AtomicU8; 2],
-    /// Its number in the list of `residence`; 0 before its first session.
-    number: AtomicU32,
+    /// Known to `residence` since its first session.
+    listed: AtomicBool,
     /// The context will tell when it goes.
     watching: AtomicBool,
     /// A flush of everything has come to libssl's own table: what tells then is not the context's end.
@@ -101,7 +101,7 @@ impl SessionCache {
             leaving: AtomicU32::new(0),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],
-            number: AtomicU32::new(0),
+            listed: AtomicBool::new(false),
             watching: AtomicBool::new(false),
             flushing: AtomicBool::new(false),
             lends: AtomicBool::new(false),

@@ -52,9 +52,13 @@ pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
 /// libssl itself; and not one that looks functions up in libssl, by dlsym on its handle, or has them from there because it
 /// was loaded with RTLD_DEEPBIND: its calls go around us. Alone there is no way around us.
 pub fn is_bound_in(address: *const c_void, function: &CStr) -> bool {
+    /// Where this library is: it calls its own.
+    static OURS: OnceLock<Range<usize>> = OnceLock::new();
+    let find_ours = || elf::Object::at(is_bound_in as *const c_void).map_or(0..0, |object| object.addresses);
     in_process().is_none_or(|libssl| {
-        let is_libssl = libssl.object.contains(&address.addr());
-        !is_libssl && elf::Object::at(address).is_some_and(|object| object.takes(function))
+        let is_in = |range: &Range<usize>| range.contains(&address.addr());
+        let is_a_program = !is_in(OURS.get_or_init(find_ours)) && !is_in(&libssl.object);
+        is_a_program && elf::Object::at(address).is_some_and(|object| object.takes(function))
     })
 }
 

@@ -14,8 +14,8 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::SessionCache;
@@ -23,10 +23,8 @@ use super::sharing::Identity;
 use crate::handle::{self, Session};
 use crate::store::Key;
 
-/// By number.
-type Caches = BTreeMap<u32, Weak<SessionCache>>;
-
-static CACHES: Mutex<Caches> = Mutex::new(BTreeMap::new());
+/// Sorted by address.
+static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
 
 /// How many caches are listed, readable without the lock: most programs' setters meet none.
 static LISTED: AtomicUsize = AtomicUsize::new(0);
@@ -35,12 +33,12 @@ static LISTED: AtomicUsize = AtomicUsize::new(0);
 const FEW: usize = 16;
 
 thread_local! {
-    /// The number of the cache that this thread has added a session to last; 0 for none.
-    static LAST: Cell<u32> = const { Cell::new(0) };
+    /// The cache that this thread has added a session to last. It may have gone since.
+    static LAST: Cell<*const SessionCache> = const { Cell::new(ptr::null()) };
 }
 
 /// The list, locked. Taken before any store's lock, if both are taken.
-pub struct Listed(MutexGuard<'static, Caches>);
+pub struct Listed(MutexGuard<'static, Vec<Weak<SessionCache>>>);
 
 /// Locks the list.
 pub fn lock() -> Listed {
@@ -50,7 +48,12 @@ pub fn lock() -> Listed {
 impl Listed {
     /// The caches that are listed. Keep them for longer than the lock: the last reference to one takes it again.
     pub fn caches(&self) -> Vec<Arc<SessionCache>> {
-        self.0.values().filter_map(Weak::upgrade).collect()
+        self.0.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Where a cache of that address stands, or where it would.
+    fn place(&self, cache: *const SessionCache) -> Result<usize, usize> {
+        self.0.binary_search_by(|listed| listed.as_ptr().cmp(&cache))
     }
 
     fn changed(&self) {
@@ -60,35 +63,31 @@ impl Listed {
 
 /// Lists a cache before its first session is in. Whoever finds it listed may store: a fork holds what is listed.
 pub(super) fn remember(cache: &SessionCache) {
-    let mut number = cache.number.load(Ordering::Acquire);
-    if number == 0 {
-        number = list(cache);
+    if !cache.listed.load(Ordering::Acquire) {
+        list(cache);
     }
-    let _ = LAST.try_with(|last| last.set(number));
+    let _ = LAST.try_with(|last| last.set(cache));
 }
 
 #[cold]
-fn list(cache: &SessionCache) -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
+fn list(cache: &SessionCache) {
     handle::prepare_to_mark();
     let mut list = lock();
-    let mut number = cache.number.load(Ordering::Relaxed);
-    while number == 0 || list.0.get(&number).is_some_and(|listed| !Weak::ptr_eq(listed, &cache.this)) {
-        number = NEXT.fetch_add(1, Ordering::Relaxed);
+    if let Err(place) = list.place(cache) {
+        list.0.insert(place, Weak::clone(&cache.this));
+        list.changed();
+        cache.listed.store(true, Ordering::Release);
     }
-    list.0.insert(number, Weak::clone(&cache.this));
-    list.changed();
-    cache.number.store(number, Ordering::Release);
-    number
 }
 
 /// A cache is going.
 pub(super) fn forget(cache: &SessionCache) {
-    let number = cache.number.load(Ordering::Acquire);
-    if number != 0 {
+    if cache.listed.load(Ordering::Acquire) {
         let mut list = lock();
-        list.0.remove(&number);
-        list.changed();
+        if let Ok(place) = list.place(cache) {
+            list.0.remove(place);
+            list.changed();
+        }
     }
 }
 
@@ -119,7 +118,8 @@ fn last_added_to() -> Option<Arc<SessionCache>> {
         return None;
     }
     let last = LAST.try_with(Cell::get).ok()?;
-    lock().0.get(&last)?.upgrade()
+    let list = lock();
+    list.0[list.place(last).ok()?].upgrade()
 }
 
 /// Moves a session in a cache; whether it is there.
