@@ -96,48 +96,36 @@ impl<V> Bucket<V> {
         let free = NOW.load(Relaxed);
         // Mostly it is free; and to ask first would fetch the line twice, to be read and then to be changed.
         if self.word.compare_exchange(free, free + 1, Acquire, Relaxed).is_err() {
-            self.read_when_free(free);
+            self.enter(free, 1, |word| word & WRITER != 0 || word & READERS == READERS);
         }
         Reader { bucket: self, _held: Count::up() }
-    }
-
-    #[cold]
-    fn read_when_free(&self, free: u32) {
-        let mut waited = 0;
-        loop {
-            let word = self.word.load(Relaxed);
-            let now = of_this_era(word, free);
-            if now & WRITER != 0 || now & READERS == READERS {
-                wait(&mut waited);
-            } else if self.word.compare_exchange_weak(word, now + 1, Acquire, Relaxed).is_ok() {
-                return;
-            }
-        }
     }
 
     #[inline]
     pub(super) fn write(&self) -> Writer<'_, V> {
         let free = NOW.load(Relaxed);
         if self.word.compare_exchange(free, free | WRITER, Acquire, Relaxed).is_err() {
-            self.write_when_free(free);
+            self.enter(free, WRITER, |word| word & WRITER != 0);
+            let mut waited = 0;
+            while self.word.load(Acquire) & READERS != 0 {
+                wait(&mut waited);
+            }
         }
         Writer { bucket: self, _held: Count::up() }
     }
 
+    /// Adds to the word as soon as it bars no more.
     #[cold]
-    fn write_when_free(&self, free: u32) {
+    fn enter(&self, free: u32, added: u32, bars: impl Fn(u32) -> bool) {
         let mut waited = 0;
         loop {
             let word = self.word.load(Relaxed);
             let now = of_this_era(word, free);
-            if now & WRITER != 0 {
+            if bars(now) {
                 wait(&mut waited);
-            } else if self.word.compare_exchange_weak(word, now | WRITER, Acquire, Relaxed).is_ok() {
-                break;
+            } else if self.word.compare_exchange_weak(word, now + added, Acquire, Relaxed).is_ok() {
+                return;
             }
-        }
-        while self.word.load(Acquire) & READERS != 0 {
-            wait(&mut waited);
         }
     }
 }
