@@ -73,7 +73,7 @@ impl SessionCache {
             let was_lent = self.context.remove_lent(session);
             return was_lent || was_here;
         }
-        Self::has_broken_off();
+        self.has_broken_off();
         session.mark_not_resumable();
         self.callbacks.remove_session(self.context, session);
         was_here
@@ -81,7 +81,7 @@ impl SessionCache {
 
     /// Removes a session from the shared store too, unless it is only its connection that broke off.
     fn removed_for_all(&self, session: &Session) -> bool {
-        !Self::is_breaking_off(session) && self.unshare(session)
+        !self.is_breaking_off(session) && self.unshare(session)
     }
 
     /// libssl removed a session by itself, and has marked it: takes it out here and tells the application.
@@ -91,7 +91,7 @@ impl SessionCache {
         }
         let resident = self.store.take(&Self::key_of(session));
         self.removed_for_all(session);
-        Self::has_broken_off();
+        self.has_broken_off();
         Self::assert_unlocked();
         self.callbacks.remove_session(self.context, session);
         drop(resident);

@@ -66,7 +66,13 @@ pub(super) fn remember(cache: &SessionCache) {
     if !cache.listed.load(Ordering::Acquire) {
         list(cache);
     }
-    let _ = LAST.try_with(|last| last.set(cache));
+    if are_many() {
+        let _ = LAST.try_with(|last| last.set(cache));
+    }
+}
+
+fn are_many() -> bool {
+    LISTED.load(Ordering::Relaxed) > FEW
 }
 
 #[cold]
@@ -114,7 +120,7 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
 
 /// The cache that this thread has added a session to last, where many are listed.
 fn last_added_to() -> Option<Arc<SessionCache>> {
-    if LISTED.load(Ordering::Relaxed) <= FEW {
+    if !are_many() {
         return None;
     }
     let last = LAST.try_with(Cell::get).ok()?;

@@ -32,12 +32,14 @@ impl SessionCache {
     }
 
     /// Whether this thread is inside SSL_free, which takes that session for bad.
-    pub(in crate::cache) fn is_breaking_off(session: &Session) -> bool {
-        BREAKING_OFF.try_with(Cell::get) == Ok(session.as_ptr().addr())
+    pub(in crate::cache) fn is_breaking_off(&self, session: &Session) -> bool {
+        self.sharing.is_some() && BREAKING_OFF.try_with(Cell::get) == Ok(session.as_ptr().addr())
     }
 
     /// It has been removed.
-    pub(in crate::cache) fn has_broken_off() {
-        let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
+    pub(in crate::cache) fn has_broken_off(&self) {
+        if self.sharing.is_some() {
+            let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
+        }
     }
 }
