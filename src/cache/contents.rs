@@ -30,7 +30,9 @@ impl SessionCache {
         }
         // Before it is in, lest a change to it in between is not heard of.
         residence::remember(self);
-        let inserted = self.store.insert(key, session.clone(), Self::expiry_of(session), self.size());
+        // Read before the reference is counted: so the processor waits for all lines of the session at once.
+        let expiry = Self::expiry_of(session);
+        let inserted = self.store.insert(key, session.clone(), expiry, self.size());
         Self::assert_unlocked();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
@@ -65,6 +67,8 @@ impl SessionCache {
         if session.id().is_empty() {
             return false;
         }
+        // Asked before the search, so that the processor waits for all lines of the session at once.
+        let is_marked = !session.is_resumable();
         let resident = self.store.take(&Self::key_of(session));
         let was_here = self.removed_for_all(session) || resident.is_some();
         Self::assert_unlocked();
@@ -74,7 +78,9 @@ impl SessionCache {
             return was_lent || was_here;
         }
         self.has_broken_off();
-        session.mark_not_resumable();
+        if !is_marked {
+            session.mark_not_resumable();
+        }
         self.callbacks.remove_session(self.context, session);
         was_here
     }
