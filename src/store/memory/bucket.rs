@@ -26,7 +26,8 @@
 //! Shuttle (`make shuttle`), Miri (`make miri`) and the thread sanitizer (`make tsan`) run the store's tests over this.
 //!
 //! *Waiting.* Who holds the lock looks at three slots or counts a reference; it takes longer only if it loses its processor.
-//! So others spin for a moment, then give the processor away, then sleep.
+//! So others spin for a moment, then give the processor away, then sleep. To be woken instead they would have to be asked
+//! for by everyone who lets go, which is what each lookup does.
 //!
 //! *Forks.* The child of a process with other threads has no thread that could count these out again. It begins
 //! a new era ([`forked`]), and a word of another era counts as free. No writer is at work at a fork (`Memory::hold`).

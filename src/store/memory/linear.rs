@@ -114,21 +114,16 @@ impl<V> Linear<V> {
         line.more().map(|number| self.overflow.get(number).write())
     }
 
-    /// Calls `then` with the line and the slot that `find` finds in a bucket, or in what it goes on in.
-    #[inline]
-    fn with_slot<R>(
+    /// The line and the slot that `find` finds in what a bucket goes on in.
+    fn seek_behind(
         &self,
         head: &mut Writer<V>,
         find: impl Fn(&mut Writer<V>) -> Option<usize>,
-        then: impl FnOnce(&mut Writer<V>, usize) -> Option<R>,
-    ) -> Option<R> {
-        if let Some(slot) = find(head) {
-            return then(head, slot);
-        }
+    ) -> Option<(Writer<'_, V>, usize)> {
         let mut line = self.behind(head)?;
         loop {
             if let Some(slot) = find(&mut line) {
-                return then(&mut line, slot);
+                return Some((line, slot));
             }
             line = self.behind(&mut line)?;
         }
@@ -141,12 +136,12 @@ impl<V> Linear<V> {
         V: PartialEq,
     {
         let mut head = self.head(key.place);
-        let mut value = Some(value);
-        let over = |line: &mut Writer<V>, slot| line.put_over(slot, value.take()?);
-        if let Some(put) = self.with_slot(&mut head, |line| line.find(key.tag), over) {
-            return put;
+        if let Some(slot) = head.find(key.tag) {
+            return head.put_over(slot, value);
         }
-        let Some(value) = value else { return Put::New };
+        if let Some((mut line, slot)) = self.seek_behind(&mut head, |line| line.find(key.tag)) {
+            return line.put_over(slot, value);
+        }
         let entries = self.entries.load(Relaxed) + 1;
         self.entries.store(entries, Relaxed);
         // 3 entries to 2 buckets of 3 slots. A bucket that waits for its split has twice what a new one
@@ -175,7 +170,13 @@ impl<V> Linear<V> {
     #[inline]
     fn remove_where(&self, place: u32, find: impl Fn(&mut Writer<V>) -> Option<usize>) -> Option<Entry<V>> {
         let mut head = self.head(place);
-        let entry = self.with_slot(&mut head, find, |line, slot| line.lift(slot))?;
+        let entry = match find(&mut head) {
+            Some(slot) => head.lift(slot)?,
+            None => {
+                let (mut line, slot) = self.seek_behind(&mut head, find)?;
+                line.lift(slot)?
+            }
+        };
         if head.more().is_some() {
             self.draw_up(&mut head);
         }

@@ -83,12 +83,13 @@ impl<V> Writer<'_, V> {
         Some(Entry { tag: slots.tags[slot], value, node: std::mem::take(&mut nodes[slot]) })
     }
 
-    /// Puts `value` into the slot of `old`, which has the same key.
-    pub(super) fn put_over(&mut self, slot: usize, value: V) -> Option<Put<V>>
+    /// Puts `value` into a slot that has one of the same key.
+    pub(super) fn put_over(&mut self, slot: usize, value: V) -> Put<V>
     where
         V: PartialEq,
     {
         let (nodes, slots) = self.parts();
-        slots.values[slot].as_mut().map(|old| Put::over(old, value, nodes[slot]))
+        let old = slots.values[slot].as_mut().expect("the slot has one");
+        Put::over(old, value, nodes[slot])
     }
 }
