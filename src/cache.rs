@@ -182,7 +182,8 @@ impl SessionCache {
         self.flush_with_connection(now);
     }
 
-    /// The context is going, and the application's data at it still stands: every session leaves, and is told of.
+    /// The context is going, and the application's data at it still stands: every session leaves, and is told of. Or it is
+    /// a flush that took what tells.
     pub fn context_is_going(&self) {
         self.watching.store(false, Ordering::Relaxed);
         if !self.flushing.load(Ordering::Relaxed) {

@@ -17,4 +17,4 @@ pub use expiry::Expiry;
 pub use key::Key;
 pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed, forked};
 pub use shared::{Found, Mark, Name, Policy, Scope, Shared};
-pub use sync::locks_held;
+pub use sync::{Mutex, MutexGuard, locks_held};

@@ -8,6 +8,8 @@
  */
 #include "helpers.h"
 
+#include <unistd.h>
+
 static const unsigned char long_id[SSL_MAX_SSL_SESSION_ID_LENGTH + 1] = "an id of exactly thirty-two byte";
 
 static void print_id(const char *when, const SSL_SESSION *session) {
@@ -201,7 +203,34 @@ static void no_id_for_a_moment(void) {
   SSL_CTX_free(ctx);
 }
 
+static SSL_SESSION *to_change;
+
+static void change_another(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx UNUSED, long argl UNUSED,
+                           void *argp UNUSED) {
+  if (ptr != NULL && to_change != NULL) SSL_SESSION_set_timeout(to_change, 7);
+}
+
+/* The one whose place is taken ends there and then, and what hears of that may move sessions itself. */
+static void the_end_of_the_other_moves_a_third(void) {
+  int index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, change_another);
+  SSL_CTX *ctx = new_context();
+  SSL_SESSION *a = session_with_id("a", "one", 100), *b = session_with_id("b", "two", 200);
+  to_change = session_with_id("c", "three", 300);
+  REQUIRE(SSL_SESSION_set_ex_data(a, index, a));
+  put(ctx, a);
+  SSL_CTX_add_session(ctx, b);
+  SSL_CTX_add_session(ctx, to_change);
+  if (on_sslsession()) SET(b, "one");
+  OURS("4.8", SSL_SESSION_get_timeout(to_change), 7);
+  OURS("4.1", SSL_CTX_sess_number(ctx), 2);
+  SSL_CTX_free(ctx);
+  SSL_SESSION_free(to_change);
+  to_change = NULL;
+  SSL_SESSION_free(b);
+}
+
 int main(void) {
+  alarm(60); /* a lock that is taken twice never ends */
   lengths();
   same_first_four_bytes();
   another_id_and_back();
@@ -210,5 +239,6 @@ int main(void) {
   evicted_under_the_new_id();
   onto_another_sessions_id();
   no_id_for_a_moment();
+  the_end_of_the_other_moves_a_third();
   return 0;
 }

@@ -16,12 +16,12 @@
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::SessionCache;
 use super::sharing::Identity;
 use crate::handle::{self, Session};
-use crate::store::Key;
+use crate::store::{Key, Mutex, MutexGuard};
 
 /// Sorted by address.
 static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
@@ -42,7 +42,7 @@ pub struct Listed(MutexGuard<'static, Vec<Weak<SessionCache>>>);
 
 /// Locks the list.
 pub fn lock() -> Listed {
-    Listed(CACHES.lock().unwrap_or_else(PoisonError::into_inner))
+    Listed(CACHES.lock())
 }
 
 impl Listed {
@@ -110,9 +110,11 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
         let is_moved_in = |cache: &Arc<SessionCache>| is_moved(cache, session, &from, &to, before.as_ref());
         let is_done = from.own == to.own && last_added_to().as_ref().is_some_and(is_moved_in);
         if !is_done {
-            lock().caches().iter().for_each(|cache| {
+            // By its own name, so that the list is not locked for longer: what leaves a cache here ends.
+            let caches = lock().caches();
+            for cache in &caches {
                 is_moved_in(cache);
-            });
+            }
         }
     }
     changed

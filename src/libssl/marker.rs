@@ -37,7 +37,7 @@ fn lock(place: usize) -> MutexGuard<'static, Private> {
 
 /// Marks a session as not resumable, wherever it is.
 ///
-/// But for counting a reference, the one call of libssl's under a lock of ours: it calls nothing back, and frees nothing.
+/// But for counting a reference, here alone is libssl called under a lock of ours: it calls nothing back, and frees nothing.
 ///
 /// # Safety
 /// `session` must be a live SSL_SESSION of this libssl.

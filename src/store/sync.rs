@@ -3,8 +3,9 @@
 //! held at a fork (`Memory::hold`) works on in the child.
 //!
 //! In builds with debug assertions every thread counts the locks it holds, so that the layers above
-//! can assert that they hold none when they call out. Under `--cfg shuttle` the locks are shuttle's,
-//! whose scheduler tries the interleavings.
+//! can assert that they hold none when they call out. A lock of theirs under which nothing may be called
+//! out is from here, too. Under `--cfg shuttle` the locks are shuttle's, whose scheduler tries the
+//! interleavings.
 #![forbid(unsafe_code)]
 
 #[cfg(shuttle)]
@@ -22,27 +23,30 @@ pub(super) use std::{sync::atomic, thread::yield_now};
 pub(super) use shuttle::{sync::atomic, thread::yield_now};
 
 /// A lock for one thread. A panic under it does not close it: nothing foreign runs under it.
-pub(super) struct Mutex<T>(from::Mutex<T>);
+pub struct Mutex<T>(from::Mutex<T>);
 
 /// A lock for many readers or one writer.
 pub(super) struct RwLock<T>(from::RwLock<T>);
 
 /// A lock held: opens and is counted out when dropped.
-pub(super) struct Guard<G> {
+pub struct Guard<G> {
     guard: G,
     _held: Count,
 }
 
-pub(super) type MutexGuard<'a, T> = Guard<from::MutexGuard<'a, T>>;
+/// A [`Mutex`] held.
+pub type MutexGuard<'a, T> = Guard<from::MutexGuard<'a, T>>;
 pub(super) type ReadGuard<'a, T> = Guard<from::RwLockReadGuard<'a, T>>;
 pub(super) type WriteGuard<'a, T> = Guard<from::RwLockWriteGuard<'a, T>>;
 
 impl<T> Mutex<T> {
-    pub(super) const fn new(inside: T) -> Self {
+    /// An open lock.
+    pub const fn new(inside: T) -> Self {
         Self(from::Mutex::new(inside))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
+    /// Waits until the lock is free, and takes it.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         Guard::new(self.0.lock())
     }
 
