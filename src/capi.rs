@@ -51,6 +51,7 @@ pub mod ssl_session_set1_id;
 pub mod ssl_set_connect_state;
 pub mod ssl_set_session;
 pub mod ssl_set_shutdown;
+pub mod ssl_set_ssl_ctx;
 pub mod ssl_shutdown;
 pub mod sslsession_lookup;
 
@@ -110,6 +111,15 @@ unsafe fn with_cache<T: Copy>(
 unsafe fn connection<'a>(ssl: *const SSL) -> Option<Connection<'a>> {
     // SAFETY: by the caller's promise.
     unsafe { Connection::borrow(ssl) }
+}
+
+/// Gives a connection the cache of the context that it has now, if it has none yet.
+///
+/// # Safety
+/// `ssl` must be NULL or a live connection.
+unsafe fn settle(ssl: *mut SSL) {
+    // SAFETY: by the caller's promise.
+    let _ = unsafe { connection(ssl) }.and_then(cache::of_connection);
 }
 
 /// A session id from C: None if it is longer than 32 bytes, or NULL with a length.

@@ -3,7 +3,7 @@
 //! `find` decides once whether there is one; `symbols` is the table of its functions; `attachment` keeps our state
 //! in the ex_data of its objects; `elf` reads what the loader has loaded; `encoding` turns objects into bytes and back;
 //! `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not resumable; `others` keeps the objects of a
-//! second libssl apart.
+//! second libssl apart; `recursion` stops a call that comes back to us.
 
 pub mod attachment;
 mod elf;
@@ -14,6 +14,7 @@ mod find;
 pub mod lending;
 pub mod marker;
 pub mod others;
+pub mod recursion;
 mod symbols;
 
 use std::ffi::{CStr, c_void};

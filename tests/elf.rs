@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a preloaded program must reach, and the node under which OpenSSL has it (README, "Functions"). SSL_add_session and
 /// SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built against ours ask for them.
-const PRELOADED: [(&str, &str); 25] = [
+const PRELOADED: [(&str, &str); 28] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
     ("SSL_CTX_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_flush_sessions", "OPENSSL_3.0.0"),
@@ -36,8 +36,11 @@ const PRELOADED: [(&str, &str); 25] = [
     ("SSL_SESSION_set_time_ex", "OPENSSL_3.3.0"),
     ("SSL_SESSION_set_timeout", "OPENSSL_3.0.0"),
     ("SSL_add_session", "OPENSSL_3.0.0"),
+    ("SSL_free", "OPENSSL_3.0.0"),
     ("SSL_has_matching_session_id", "OPENSSL_3.0.0"),
+    ("SSL_new", "OPENSSL_3.0.0"),
     ("SSL_remove_session", "OPENSSL_3.0.0"),
+    ("SSL_set_SSL_CTX", "OPENSSL_3.0.0"),
     ("SSL_set_session", "OPENSSL_3.0.0"),
 ];
 

@@ -846,6 +846,18 @@ void SSL_set_shutdown(SSL *ssl, int mode);
 int SSL_get_shutdown(const SSL *ssl);
 
 /* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_set_SSL_CTX(3).
+ */
+
+/**
+ * SSL_set_SSL_CTX switches `ssl` to the certificate and the settings of `ctx`; NULL for `ctx` switches back. The session
+ * cache stays that of the context which `ssl` was made with.
+ *
+ * Returns the context that `ssl` has now, borrowed; NULL on failure, for a NULL `ssl`, and where there is no libssl.
+ */
+SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_shutdown(3).
  */
 

@@ -36,6 +36,7 @@ use crate::handle::{self, Certificate, Connection, Context, Session};
 use crate::settings::{self, Attach, Store, Tickets};
 use crate::store::shared::{Keys, LARGEST, SMALLEST};
 use crate::store::{Found, Key, Mark, Name, Policy, Scope, Shared};
+pub use breaking_off::connection_is_gone;
 pub(super) use policy::Asked;
 use policy::scope_of;
 

@@ -1,5 +1,7 @@
 //! SSL_free(3).
 
+use super::connection;
+use crate::cache;
 use crate::guard::guard;
 use crate::handle::raw;
 use crate::types::SSL;
@@ -13,7 +15,16 @@ pub unsafe extern "C" fn SSL_free(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
-    // SAFETY: C caller.
-    guard((), || unsafe { raw::SSL_free(ssl) });
+    guard((), || {
+        // SAFETY: C caller.
+        if let Some(connection) = unsafe { connection(ssl) }.filter(|connection| connection.is_freed_late())
+            && let Some(cache) = cache::of_connection(connection)
+        {
+            cache.connection_is_going(connection);
+        }
+        // SAFETY: C caller.
+        unsafe { raw::SSL_free(ssl) };
+        cache::connection_is_gone();
+    });
 }
-symver!(SSL_free, "SSLSESSION_0");
+symver!(SSL_free, "OPENSSL_3.0.0");

@@ -15,10 +15,15 @@ pub unsafe extern "C" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     if ctx.is_null() {
         return ptr::null_mut();
     }
-    // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_new(ctx) })
+    guard(ptr::null_mut(), || {
+        // SAFETY: C caller.
+        let ssl = unsafe { raw::SSL_new(ctx) };
+        // SAFETY: NULL or made just now.
+        unsafe { super::settle(ssl) };
+        ssl
+    })
 }
-symver!(SSL_new, "SSLSESSION_0");
+symver!(SSL_new, "OPENSSL_3.0.0");
 
 /// SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]

@@ -47,6 +47,11 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Returns true if its ex_data is freed after its session, so that who frees it has to look at it before.
+    pub fn is_freed_late(self) -> bool {
+        libssl::of_object(self.as_ptr()).is_some() && libssl::attachment::context_comes_late()
+    }
+
     /// Whether it is a server's.
     pub fn is_server(self) -> bool {
         // SAFETY: a live connection.

@@ -78,6 +78,7 @@ pass_on! {
     fn SSL_up_ref(ssl: *mut SSL) -> c_int;
     fn SSL_free(ssl: *mut SSL);
     fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX;
+    fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX) -> *mut SSL_CTX, alone ptr::null_mut();
     fn SSL_is_server(ssl: *const SSL) -> c_int;
     fn SSL_set_accept_state(ssl: *mut SSL);
     fn SSL_set_connect_state(ssl: *mut SSL);
@@ -100,8 +101,6 @@ pass_on! {
     fn SSL_SESSION_set1_id(session: *mut SSL_SESSION, id: *const c_uchar, length: c_uint) -> c_int;
     fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, length: *mut c_uint) -> *const c_uchar;
     fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *const c_uchar, length: c_uint) -> c_int;
-    fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long;
-    fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long;
     fn SSL_SESSION_get_timeout(session: *const SSL_SESSION) -> c_long;
     fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, timeout: c_long) -> c_long;
     fn SSL_SESSION_get_protocol_version(session: *const SSL_SESSION) -> c_int;
@@ -113,7 +112,6 @@ pass_on! {
     // For contexts that we did not see being made: the cache is libssl's own.
     fn SSL_CTX_add_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, alone 0;
     fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, alone 0;
-    fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long), alone ();
     fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION, alone ptr::null_mut();
     fn SSL_CTX_sess_set_new_cb(ctx: *mut SSL_CTX, callback: Option<NewSessionCallback>), alone ();
     fn SSL_CTX_sess_set_get_cb(ctx: *mut SSL_CTX, callback: Option<GetSessionCallback>), alone ();
@@ -148,6 +146,42 @@ pub unsafe fn SSL_CTX_new_ex(
         // SAFETY: as above.
         None => unsafe { native::SSL_CTX_new(method) },
     }
+}
+
+/// `SSL_CTX_flush_sessions` of the libssl that made the object, by its newest name.
+pub unsafe fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long) {
+    if let Some(libssl) = libssl::of_object(ctx) {
+        let flush = match libssl::recursion::is_endless() {
+            true => libssl.functions.SSL_CTX_flush_sessions,
+            false => libssl.functions.SSL_CTX_flush_sessions_ex,
+        };
+        // SAFETY: the caller promises what the C function of this name asks for.
+        libssl::recursion::nested(|| unsafe { flush(ctx, time) });
+    }
+}
+
+/// `SSL_SESSION_get_time` of whoever made the object, by its newest name.
+pub unsafe fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long {
+    match libssl::of_object(session) {
+        // SAFETY: the caller promises what the C function of this name asks for.
+        Some(libssl) => unsafe { (libssl.functions.SSL_SESSION_get_time_ex)(session) },
+        // SAFETY: as above.
+        None => unsafe { native::SSL_SESSION_get_time(session) },
+    }
+}
+
+/// `SSL_SESSION_set_time` of whoever made the object, by its newest name.
+pub unsafe fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long {
+    let Some(libssl) = libssl::of_object(session) else {
+        // SAFETY: the caller promises what the C function of this name asks for.
+        return unsafe { native::SSL_SESSION_set_time(session, time) };
+    };
+    let set_time = match libssl::recursion::is_endless() {
+        true => libssl.functions.SSL_SESSION_set_time,
+        false => libssl.functions.SSL_SESSION_set_time_ex,
+    };
+    // SAFETY: as above.
+    libssl::recursion::nested(|| unsafe { set_time(session, time) })
 }
 
 macro_rules! new_index {

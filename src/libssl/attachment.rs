@@ -6,10 +6,20 @@
 //! An SSL points to the state of the context it was *created* with, whose cache serves it to the end;
 //! SSL_get_SSL_CTX names another one after an SNI switch. libssl holds that first context as long as the SSL lives,
 //! so the borrowed pointer stays good.
+//!
+//! An SSL gets its state at whichever comes first:
+//!
+//! ```text
+//!   SSL_new ─► ex_data new callback    OpenSSL 1.1.1 to 3.1: the SSL has its context by then. Since 3.2 it has not
+//!           └► return to our SSL_new   since 3.2, for programs
+//!   SSL_set_SSL_CTX, SSL_free          before libssl acts: connections that libssl made by itself (-Bsymbolic)
+//!   first callback of the handshake    the same
+//! ```
 
 use std::any::TypeId;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::{Functions, in_process};
@@ -84,16 +94,52 @@ pub unsafe fn of_context<'a, T: Attachment>(functions: &Functions, ctx: *const S
     unsafe { state.cast::<T>().as_ref() }
 }
 
-/// The state attached to the context that a connection was created with.
+/// Returns the state attached to the context that a connection was created with.
 ///
 /// # Safety
 /// `ssl` must be a live SSL of this libssl, and live for `'a`.
+#[inline]
 pub unsafe fn of_connection<'a, T: Attachment>(functions: &Functions, ssl: *const SSL) -> Option<&'a T> {
     let indexes = known_indexes::<T>()?;
     // SAFETY: a live SSL, by the caller's promise.
     let state = unsafe { (functions.SSL_get_ex_data)(ssl, indexes.connection) };
-    // SAFETY: only `connection_made` fills this index, with the T of a context that the SSL holds.
-    unsafe { state.cast::<T>().as_ref() }
+    // SAFETY: only `settle` fills this index, with the T of a context that the SSL holds.
+    match unsafe { state.cast::<T>().as_ref() } {
+        Some(state) => Some(state),
+        // SAFETY: as this function's.
+        None => unsafe { settle(functions, indexes, ssl.cast_mut()) },
+    }
+}
+
+/// Gives a connection the state of the context that it has now, which is the one that it was created with: whoever
+/// changes the context settles this first. Returns None while the connection has no context yet, and for one that is
+/// not attached to.
+///
+/// # Safety
+/// `ssl` must be a live SSL of this libssl, and live for `'a`.
+#[cold]
+unsafe fn settle<'a, T: Attachment>(functions: &Functions, indexes: &Indexes, ssl: *mut SSL) -> Option<&'a T> {
+    // SAFETY: a live SSL, by the caller's promise; its context is live, and with it what `attach` put there.
+    unsafe {
+        let ctx = (functions.SSL_get_SSL_CTX)(ssl);
+        if ctx.is_null() {
+            return None;
+        }
+        let state = (functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
+        let attached = state.cast::<T>().as_ref()?;
+        (functions.SSL_set_ex_data)(ssl, indexes.connection, state);
+        guard((), || attached.connection_is_made(ssl));
+        Some(attached)
+    }
+}
+
+/// A connection was made whose ex_data came before its context, as in OpenSSL since 3.2. There SSL_free frees the
+/// ex_data after the session, so its callback may look at neither.
+static CONTEXT_COMES_LATE: AtomicBool = AtomicBool::new(false);
+
+/// Returns true if the ex_data free callback of a connection comes too late to look at it.
+pub fn context_comes_late() -> bool {
+    CONTEXT_COMES_LATE.load(Ordering::Relaxed)
 }
 
 /// SSL_CTX ex_data free callback: the context is gone, and its cache with it.
@@ -115,30 +161,30 @@ unsafe extern "C" fn context_freed<T: Attachment>(
     }
 }
 
-/// SSL ex_data new callback: runs inside SSL_new, with the connection's context already set.
+/// SSL ex_data new callback: runs inside SSL_new. Up to OpenSSL 3.1 the connection has its context by then; since 3.2 it is
+/// an empty object, of which nothing but that may be asked.
 unsafe extern "C" fn connection_made<T: Attachment>(
     ssl: *mut c_void,
     _ptr: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
-    index: c_int,
+    _index: c_int,
     _argl: c_long,
     _argp: *mut c_void,
 ) {
     let (Some(libssl), Some(indexes)) = (in_process(), known_indexes::<T>()) else { return };
     let ssl: *mut SSL = ssl.cast();
-    // SAFETY: OpenSSL hands over the SSL being made; its context is live, and with it what `attach` put there.
+    // SAFETY: OpenSSL hands over the SSL being made.
     unsafe {
-        let ctx = (libssl.functions.SSL_get_SSL_CTX)(ssl);
-        let state = (libssl.functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
-        if let Some(attached) = state.cast::<T>().as_ref() {
-            (libssl.functions.SSL_set_ex_data)(ssl, index, state);
-            guard((), || attached.connection_is_made(ssl));
+        if (libssl.functions.SSL_get_SSL_CTX)(ssl).is_null() {
+            CONTEXT_COMES_LATE.store(true, Ordering::Relaxed);
+        } else {
+            settle::<T>(&libssl.functions, indexes, ssl);
         }
     }
 }
 
-/// SSL ex_data free callback: runs inside SSL_free, before that removes the session of a connection that was not shut
-/// down.
+/// SSL ex_data free callback: runs inside SSL_free. Where the context did not come late, that is before SSL_free removes the
+/// session of a connection that was not shut down; else after, and our SSL_free has told.
 unsafe extern "C" fn connection_freed<T: Attachment>(
     ssl: *mut c_void,
     state: *mut c_void,
@@ -147,7 +193,10 @@ unsafe extern "C" fn connection_freed<T: Attachment>(
     _argl: c_long,
     _argp: *mut c_void,
 ) {
-    // SAFETY: `connection_made` put the state there, of a context that the SSL still holds; and the SSL is whole.
+    if context_comes_late() {
+        return;
+    }
+    // SAFETY: `settle` put the state there, of a context that the SSL still holds; and the SSL is whole.
     unsafe {
         if let Some(attached) = state.cast::<T>().as_ref() {
             guard((), || attached.connection_is_going(ssl.cast()));

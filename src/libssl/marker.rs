@@ -68,7 +68,7 @@ unsafe fn mark_without_id(functions: &Functions, session: *mut SSL_SESSION) {
         // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
         unsafe {
             lending::add(functions, ctx.as_ptr(), session);
-            (functions.SSL_CTX_flush_sessions)(ctx.as_ptr(), 0);
+            (functions.SSL_CTX_flush_sessions_ex)(ctx.as_ptr(), 0);
         }
     }
 }

@@ -12,8 +12,10 @@ unsafe extern "C" fn absent() -> usize {
     0
 }
 
+/// `fn NAME(types) -> type;` is the function of that name; `fn NAME(types) -> type, or OLDER;` the one of an older name
+/// where libssl does not have it yet.
 macro_rules! functions {
-    ($(fn $name:ident($($argument:ty),* $(,)?) $(-> $result:ty)?;)*) => {
+    ($(fn $name:ident($($argument:ty),* $(,)?) $(-> $result:ty)? $(, or $older:ident)?;)*) => {
         /// One libssl's own functions; each field has the name and the type of the C function.
         #[derive(Clone, Copy)]
         pub struct Functions {
@@ -30,6 +32,11 @@ macro_rules! functions {
                 $(
                     let name = concat!(stringify!($name), "\0");
                     let found = find(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""));
+                    $(
+                        let older = concat!(stringify!($older), "\0");
+                        let older = || find(CStr::from_bytes_with_nul(older.as_bytes()).unwrap_or(c""));
+                        let found = if found.is_null() { older() } else { found };
+                    )?
                     let $name = if found.is_null() { absent as *mut c_void } else { found };
                 )*
                 Functions {
@@ -57,6 +64,7 @@ functions! {
     fn SSL_CTX_add_session(*mut SSL_CTX, *mut SSL_SESSION) -> c_int;
     fn SSL_CTX_remove_session(*mut SSL_CTX, *mut SSL_SESSION) -> c_int;
     fn SSL_CTX_flush_sessions(*mut SSL_CTX, c_long);
+    fn SSL_CTX_flush_sessions_ex(*mut SSL_CTX, c_long), or SSL_CTX_flush_sessions;
     fn SSL_CTX_sessions(*mut SSL_CTX) -> *mut lhash_st_SSL_SESSION;
     fn SSL_CTX_sess_set_new_cb(*mut SSL_CTX, Option<NewSessionCallback>);
     fn SSL_CTX_sess_set_get_cb(*mut SSL_CTX, Option<GetSessionCallback>);
@@ -77,6 +85,7 @@ functions! {
     fn SSL_up_ref(*mut SSL) -> c_int;
     fn SSL_free(*mut SSL);
     fn SSL_get_SSL_CTX(*const SSL) -> *mut SSL_CTX;
+    fn SSL_set_SSL_CTX(*mut SSL, *mut SSL_CTX) -> *mut SSL_CTX;
     fn SSL_is_server(*const SSL) -> c_int;
     fn SSL_set_accept_state(*mut SSL);
     fn SSL_set_connect_state(*mut SSL);
@@ -110,8 +119,9 @@ functions! {
     fn SSL_SESSION_set1_id(*mut SSL_SESSION, *const c_uchar, c_uint) -> c_int;
     fn SSL_SESSION_get0_id_context(*const SSL_SESSION, *mut c_uint) -> *const c_uchar;
     fn SSL_SESSION_set1_id_context(*mut SSL_SESSION, *const c_uchar, c_uint) -> c_int;
-    fn SSL_SESSION_get_time(*const SSL_SESSION) -> c_long;
+    fn SSL_SESSION_get_time_ex(*const SSL_SESSION) -> c_long, or SSL_SESSION_get_time;
     fn SSL_SESSION_set_time(*mut SSL_SESSION, c_long) -> c_long;
+    fn SSL_SESSION_set_time_ex(*mut SSL_SESSION, c_long) -> c_long, or SSL_SESSION_set_time;
     fn SSL_SESSION_get_timeout(*const SSL_SESSION) -> c_long;
     fn SSL_SESSION_set_timeout(*mut SSL_SESSION, c_long) -> c_long;
     fn SSL_SESSION_get_protocol_version(*const SSL_SESSION) -> c_int;

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   SSL_free ─► our ex_data free callback: open, and not shut down?  ─► note the session, for this thread
+//!            │  (since OpenSSL 3.2 our own SSL_free: the callback comes after the removal)
 //!            └► SSL_CTX_remove_session ─► our remove callback: noted? ─► removed here, and for no other process
 //! ```
 #![forbid(unsafe_code)]
@@ -17,6 +18,11 @@ use crate::handle::{Connection, Session};
 thread_local! {
     /// The session, by address, that libssl is about to remove because its connection ends without SSL_shutdown.
     static BREAKING_OFF: Cell<usize> = const { Cell::new(0) };
+}
+
+/// SSL_free has returned: no session is being taken for bad any more. The cache may be gone with the connection.
+pub fn connection_is_gone() {
+    let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
 }
 
 /// A connection that breaks off tells its own process that the session is bad, and no other.
@@ -39,7 +45,7 @@ impl SessionCache {
     /// It has been removed.
     pub(in crate::cache) fn has_broken_off(&self) {
         if self.sharing.is_some() {
-            let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
+            connection_is_gone();
         }
     }
 }

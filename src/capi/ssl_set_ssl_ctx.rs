@@ -1,0 +1,26 @@
+//! SSL_set_SSL_CTX(3).
+
+use std::ptr;
+
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::{SSL, SSL_CTX};
+
+/// SSL_set_SSL_CTX switches `ssl` to the certificate and the settings of `ctx`; NULL for `ctx` switches back. The session
+/// cache stays that of the context which `ssl` was made with.
+///
+/// Returns the context that `ssl` has now, borrowed; NULL on failure, for a NULL `ssl`, and where there is no libssl.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX) -> *mut SSL_CTX {
+    if ssl.is_null() {
+        return ptr::null_mut();
+    }
+    guard(ptr::null_mut(), || {
+        // SAFETY: C caller.
+        unsafe {
+            super::settle(ssl);
+            raw::SSL_set_SSL_CTX(ssl, ctx)
+        }
+    })
+}
+symver!(SSL_set_SSL_CTX, "OPENSSL_3.0.0");
