@@ -192,12 +192,21 @@ impl SessionCache {
         }
     }
 
-    /// The context is being freed, and nobody is told any more. A watch that its callbacks caused while it was going must not
-    /// stay in libssl's table, which lets go of no session by itself.
+    /// The context is being freed, and nobody is told any more: what is still here is marked. A watch that its callbacks
+    /// caused while it was going must not stay in libssl's table, which lets go of no session by itself.
     pub fn context_is_freed(&self) {
         self.callbacks.remove.set(None);
         if self.watching.load(Ordering::Relaxed) {
             self.context.flush_lent(0);
+        }
+        loop {
+            let left = self.store.take_soonest(BATCH);
+            if left.is_empty() {
+                return;
+            }
+            for session in left {
+                session.mark_not_resumable(self.context);
+            }
         }
     }
 
@@ -208,17 +217,7 @@ impl SessionCache {
 }
 
 impl Drop for SessionCache {
-    /// The context is gone, and nobody asked to be told of its sessions.
     fn drop(&mut self) {
         residence::forget(self);
-        loop {
-            let left = self.store.take_soonest(BATCH);
-            if left.is_empty() {
-                return;
-            }
-            for session in left {
-                session.mark_not_resumable();
-            }
-        }
     }
 }

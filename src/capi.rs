@@ -7,17 +7,50 @@
 //! made by the libssl in the process or, alone, by us; and a pointer with a length is readable over it. NULL gets the
 //! function's failure value, also where OpenSSL would crash.
 //!
-//! **Symbol versions.** Under each function stands its node. OPENSSL_3.0.0 (and later ones, where the function came later):
-//! programs that are preloaded reach us. SSLSESSION_0: they reach libssl, and only programs linked with us reach us.
+//! **Symbol versions.** Under each function stand its nodes, that of OpenSSL 3 first: programs linked with it find that one.
+//! OPENSSL_1_1_0, OPENSSL_3.0.0, OPENSSL_4.0.0 (and later ones, where the function came later): programs that are preloaded
+//! reach us, and the node by which they do says which libssl they mean. SSLSESSION_0: they reach libssl, and only programs
+//! linked with us reach us.
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 
-/// Binds a function that stands in this file to its symbol version node.
+/// Binds a function that stands in this file to its symbol version nodes.
+///
+/// `symver!(NAME, "NODE", ...)` gives the function these versions. `symver!(NAME(arguments) -> type, "NODE", ...)` makes an
+/// entry for each, which notes whose caller came by it: for functions whose first argument is an object that another libssl
+/// than the first may have made. `remove` takes the entry's own name out of the symbol table.
 macro_rules! symver {
-    ($name:ident, $node:literal) => {
+    ($name:ident, $default:literal $(, $more:literal)*) => {
         #[cfg(not(miri))]
-        core::arch::global_asm!(concat!(".symver ", stringify!($name), ",", stringify!($name), "@@", $node));
+        core::arch::global_asm!(
+            concat!(".symver ", stringify!($name), ",", stringify!($name), "@@", $default),
+            $(concat!(".symver ", stringify!($name), ",", stringify!($name), "@", $more),)*
+        );
+    };
+    ($name:ident $arguments:tt $(-> $result:ty)?, $default:literal $(, $more:literal)*) => {
+        symver!(@entry "@@", $default, $name $arguments $(-> $result)?);
+        symver!(@entries $name $arguments $(-> $result)?, $($more),*);
+    };
+    (@entries $name:ident $arguments:tt $(-> $result:ty)?, ) => {};
+    (@entries $name:ident $arguments:tt $(-> $result:ty)?, $node:literal $(, $more:literal)*) => {
+        symver!(@entry "@", $node, $name $arguments $(-> $result)?);
+        symver!(@entries $name $arguments $(-> $result)?, $($more),*);
+    };
+    (@entry $at:literal, $node:literal, $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?) => {
+        #[cfg(not(miri))]
+        const _: () = {
+            #[unsafe(export_name = concat!(stringify!($name), "__", $node))]
+            unsafe extern "C" fn entry($($argument: $type),*) $(-> $result)? {
+                const FAMILY: crate::handle::Family = crate::handle::Family::of_node($node);
+                // SAFETY: C caller.
+                crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) })
+            }
+        };
+        #[cfg(not(miri))]
+        core::arch::global_asm!(concat!(
+            ".symver \"", stringify!($name), "__", $node, "\",", stringify!($name), $at, $node, ",remove"
+        ));
     };
 }
 

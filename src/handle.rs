@@ -16,10 +16,15 @@ pub use connection::Connection;
 pub use context::{Context, Hooks};
 pub use session::Session;
 
+pub use crate::libssl::Family;
 /// Whether the calls of an object reach us: see there.
 pub use crate::libssl::is_bound_in;
+/// Around calls, in a process with several libssls: see there.
+pub use crate::libssl::known::{for_caller_of, for_libssl};
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
+/// Whether this thread is marking a session through a context of the application's.
+pub use crate::libssl::marker::is_marking;
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
 use crate::{libssl, native};
 
@@ -30,14 +35,13 @@ pub fn stands_alone() -> bool {
 
 /// What is locked around a fork that is not a cache's.
 pub struct Held {
-    _marker: libssl::marker::Held,
-    _others: libssl::others::Held,
+    _known: libssl::known::Held,
     _native: native::Held,
 }
 
 /// Locks it until the guard goes.
 pub fn hold() -> Held {
-    Held { _marker: libssl::marker::hold(), _others: libssl::others::hold(), _native: native::hold() }
+    Held { _known: libssl::known::hold(), _native: native::hold() }
 }
 
 /// In the child of a process that had several threads.
@@ -45,10 +49,10 @@ pub fn forked() {
     libssl::marker::forked();
 }
 
-/// Before the first session is stored: makes what marking sessions that leave will need.
-pub fn prepare_to_mark() {
-    if let Some(libssl) = libssl::in_process() {
-        libssl::marker::prepare(&libssl.functions);
+/// Before the first session of a context is stored: makes what marking sessions that leave will need.
+pub fn prepare_to_mark(context: Context) {
+    if let Some(libssl) = libssl::of_object(context.as_ptr()) {
+        libssl.prepare_to_mark();
     }
 }
 

@@ -1,9 +1,9 @@
-//! The libssl in the process: which one it is, its functions, and what we leave with its objects.
+//! The libssls in the process: which there are, their functions, and what we leave with their objects.
 //!
-//! `find` decides once whether there is one; `symbols` is the table of its functions; `attachment` keeps our state
-//! in the ex_data of its objects; `elf` reads what the loader has loaded; `encoding` turns objects into bytes and back;
-//! `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not resumable; `others` keeps the objects of a
-//! second libssl apart; `recursion` stops a call that comes back to us.
+//! `find` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
+//! of one's functions; `attachment` keeps our state in the ex_data of its objects; `elf` reads what the loader has loaded;
+//! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
+//! resumable; `recursion` stops a call that comes back to us.
 
 pub mod attachment;
 mod elf;
@@ -11,9 +11,9 @@ pub mod encoding;
 pub mod error;
 pub mod farewell;
 mod find;
+pub mod known;
 pub mod lending;
 pub mod marker;
-pub mod others;
 pub mod recursion;
 mod symbols;
 
@@ -21,50 +21,78 @@ use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::types::SSL_METHOD;
+pub use known::{first as in_process, of_method, of_object};
 pub use symbols::Functions;
 
-/// The libssl that the process uses.
+/// The releases of OpenSSL whose programs reach us, by the symbol version node of their libssl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// OPENSSL_1_1_0 and OPENSSL_1_1_1.
+    V1_1,
+    /// OPENSSL_3.0.0 and those after it.
+    V3,
+    /// OPENSSL_4.0.0.
+    V4,
+}
+
+impl Family {
+    /// Each with the node that SSL_CTX_new carries there.
+    const NODES: [(Family, &CStr); 3] =
+        [(Family::V3, c"OPENSSL_3.0.0"), (Family::V4, c"OPENSSL_4.0.0"), (Family::V1_1, c"OPENSSL_1_1_0")];
+
+    /// Returns the family that a symbol version node is of.
+    pub const fn of_node(node: &str) -> Family {
+        match node.as_bytes() {
+            [.., b'_', b'3', b'.', _, b'.', _] => Family::V3,
+            [.., b'_', b'4', b'.', _, b'.', _] => Family::V4,
+            [.., b'_', b'1', b'_', b'1', b'_', _] => Family::V1_1,
+            _ => panic!("a node of no family"),
+        }
+    }
+}
+
+/// A libssl that the process uses.
 pub struct Libssl {
     /// Its functions.
     pub functions: Functions,
-    /// Whether it is an OpenSSL 3 whose contexts we attach to. Others are passed on to and left alone.
+    /// The release that it is of; None for one that we do not know.
+    pub family: Option<Family>,
+    /// True if it is of a release that we know and has every function that we need: its contexts are attached to. Others are
+    /// passed on to and left alone.
     pub attachable: bool,
     /// The addresses at which it is loaded.
     pub object: Range<usize>,
+    attachment: attachment::State,
+    farewell: farewell::State,
+    marker: marker::State,
 }
 
-/// The libssl in the process; None when we stand alone.
-///
-/// Decided at the first call that needs it and never again: an `SSL_CTX` that is ours cannot become libssl's.
-pub fn in_process() -> Option<&'static Libssl> {
-    static FOUND: OnceLock<Option<Libssl>> = OnceLock::new();
-    FOUND.get_or_init(find::libssl).as_ref()
+impl Libssl {
+    /// A libssl of that family, None for one that we do not know.
+    fn new(functions: Functions, family: Option<Family>, object: Range<usize>) -> Libssl {
+        Libssl {
+            functions,
+            family,
+            attachable: family.is_some() && functions.are_complete,
+            object,
+            attachment: Default::default(),
+            farewell: Default::default(),
+            marker: Default::default(),
+        }
+    }
 }
 
-/// The libssl that made an object; None when we stand alone.
-#[inline(always)]
-pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
-    let ours = in_process()?;
-    Some(others::owner(object.cast::<c_void>()).unwrap_or(ours))
-}
-
-/// Whether the object in which an address lies has a function of this name bound by the loader, and so bound to ours. Not
-/// libssl itself; and not one that looks functions up in libssl, by dlsym on its handle, or has them from there because it
-/// was loaded with RTLD_DEEPBIND: its calls go around us. Alone there is no way around us.
+/// Returns true if the object in which an address lies has a function of this name bound by the loader, and so bound to ours.
+/// Not a libssl itself; and not one that looks functions up in libssl, by dlsym on its handle, or has them from there because
+/// it was loaded with RTLD_DEEPBIND: its calls go around us. Alone there is no way around us.
 pub fn is_bound_in(address: *const c_void, function: &CStr) -> bool {
     /// Where this library is: it calls its own.
     static OURS: OnceLock<Range<usize>> = OnceLock::new();
+    if in_process().is_none() {
+        return true;
+    }
     let find_ours = || elf::Object::at(is_bound_in as *const c_void).map_or(0..0, |object| object.addresses);
-    in_process().is_none_or(|libssl| {
-        let is_in = |range: &Range<usize>| range.contains(&address.addr());
-        let is_a_program = !is_in(OURS.get_or_init(find_ours)) && !is_in(&libssl.object);
-        is_a_program && elf::Object::at(address).is_some_and(|object| object.takes(function))
-    })
-}
-
-/// The libssl whose method this is; None when we stand alone.
-pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
-    let ours = in_process()?;
-    Some(others::of_method(ours, method).unwrap_or(ours))
+    let is_ours = OURS.get_or_init(find_ours).contains(&address.addr());
+    let is_a_program = !is_ours && known::at(address).is_none();
+    is_a_program && elf::Object::at(address).is_some_and(|object| object.takes(function))
 }

@@ -57,7 +57,7 @@ impl SessionCache {
     pub(super) fn leave(&self, session: &Session) {
         Self::assert_unlocked();
         self.stop_leaving(1);
-        session.mark_not_resumable();
+        session.mark_not_resumable(self.context);
         self.callbacks.remove_session(self.context, session);
     }
 
@@ -79,7 +79,7 @@ impl SessionCache {
         }
         self.has_broken_off();
         if !is_marked {
-            session.mark_not_resumable();
+            session.mark_not_resumable(self.context);
         }
         self.callbacks.remove_session(self.context, session);
         was_here

@@ -77,7 +77,7 @@ fn are_many() -> bool {
 
 #[cold]
 fn list(cache: &SessionCache) {
-    handle::prepare_to_mark();
+    handle::prepare_to_mark(cache.context);
     let mut list = lock();
     if let Err(place) = list.place(cache) {
         list.0.insert(place, Weak::clone(&cache.this));

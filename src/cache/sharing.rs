@@ -272,7 +272,7 @@ impl SessionCache {
         match found {
             Found::Standing => resident,
             Found::Record(bytes) => {
-                let session = Session::decode(&bytes)?;
+                let session = Session::decode(&bytes, self.context)?;
                 if session.version() != offer.version || session.id() != offer.id {
                     return None;
                 }

@@ -8,16 +8,21 @@ use super::{connection, session_id};
 use crate::cache::{self, SessionCache};
 use crate::clock;
 use crate::guard::guard;
-use crate::handle::{Context, Hooks, Session};
+use crate::handle::{self, Context, Hooks, Session};
 use crate::types::{Attachment, SSL, SSL_CTX, SSL_SESSION};
 
 /// For every context that is attached to.
 pub static HOOKS: Hooks = Hooks { new: new_session, get: get_session, remove: remove_session };
 
+/// Answers libssl by `body`; `failure` after a fault of ours.
+fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
+    guard(failure, || handle::for_libssl(body))
+}
+
 /// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
 /// application has references of its own.
 unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
-    guard(0, || {
+    hooked(0, || {
         // SAFETY: libssl passes live objects.
         let (Some(connection), Some(session)) = (unsafe { (connection(ssl), Session::borrow(session)) }) else {
             return 0;
@@ -36,7 +41,7 @@ unsafe extern "C" fn get_session(
     length: c_int,
     copy: *mut c_int,
 ) -> *mut SSL_SESSION {
-    guard(ptr::null_mut(), || {
+    hooked(ptr::null_mut(), || {
         // SAFETY: libssl passes a place for its answer.
         unsafe { *copy = 0 };
         // SAFETY: libssl passes a live connection and `length` bytes.
@@ -51,7 +56,10 @@ unsafe extern "C" fn get_session(
 
 /// libssl removed a session.
 unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
-    guard((), || {
+    if handle::is_marking() {
+        return;
+    }
+    hooked((), || {
         // SAFETY: libssl passes live objects.
         let (Some(context), Some(session)) = (unsafe { (Context::borrow(ctx), Session::borrow(session)) }) else {
             return;

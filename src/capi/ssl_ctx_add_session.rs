@@ -29,7 +29,7 @@ pub unsafe extern "C" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESS
     // SAFETY: C caller.
     unsafe { with_cache(ctx, 0, add, || raw::SSL_CTX_add_session(ctx, c)) }
 }
-symver!(SSL_CTX_add_session, "OPENSSL_3.0.0");
+symver!(SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_S
     // SAFETY: C caller.
     unsafe { with_cache(ctx, 0, remove, || raw::SSL_CTX_remove_session(ctx, c)) }
 }
-symver!(SSL_CTX_remove_session, "OPENSSL_3.0.0");
+symver!(SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]

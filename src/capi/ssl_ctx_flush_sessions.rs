@@ -20,7 +20,7 @@ pub unsafe extern "C" fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long) {
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.flush(flush), || raw::SSL_CTX_flush_sessions(ctx, tm)) }
 }
-symver!(SSL_CTX_flush_sessions, "OPENSSL_3.0.0");
+symver!(SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long), "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// SSL_CTX_flush_sessions_ex is SSL_CTX_flush_sessions for a time_t, as OpenSSL has it since 3.4.
 #[unsafe(no_mangle)]
@@ -28,4 +28,4 @@ pub unsafe extern "C" fn SSL_CTX_flush_sessions_ex(ctx: *mut SSL_CTX, tm: libc::
     // SAFETY: C caller.
     unsafe { SSL_CTX_flush_sessions(ctx, tm) }
 }
-symver!(SSL_CTX_flush_sessions_ex, "OPENSSL_3.4.0");
+symver!(SSL_CTX_flush_sessions_ex(ctx: *mut SSL_CTX, tm: libc::time_t), "OPENSSL_3.4.0", "OPENSSL_4.0.0");

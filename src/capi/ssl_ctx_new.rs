@@ -44,7 +44,7 @@ pub unsafe extern "C" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX 
     // SAFETY: C caller.
     guard(ptr::null_mut(), || attached(unsafe { raw::SSL_CTX_new(method) }))
 }
-symver!(SSL_CTX_new, "OPENSSL_3.0.0");
+symver!(SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// SSL_CTX_new_ex is SSL_CTX_new with a library context and a property query, which matter to libssl only.
 // On other processors it is libssl's, which loses the contexts of programs that call it themselves, and nothing else.
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn SSL_CTX_new_ex(
     #[cfg(target_arch = "aarch64")]
     core::arch::naked_asm!("hint #34", "mov x3, x30", "b {}", sym new_ex_called_from);
 }
-symver!(SSL_CTX_new_ex, "OPENSSL_3.0.0");
+symver!(SSL_CTX_new_ex, "OPENSSL_3.0.0", "OPENSSL_4.0.0");
 
 /// SSL_CTX_new_ex, told where it will return to.
 ///

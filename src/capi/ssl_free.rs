@@ -27,4 +27,4 @@ pub unsafe extern "C" fn SSL_free(ssl: *mut SSL) {
         cache::connection_is_gone();
     });
 }
-symver!(SSL_free, "OPENSSL_3.0.0");
+symver!(SSL_free(ssl: *mut SSL), "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");

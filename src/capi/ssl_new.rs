@@ -23,7 +23,7 @@ pub unsafe extern "C" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
         ssl
     })
 }
-symver!(SSL_new, "OPENSSL_3.0.0");
+symver!(SSL_new(ctx: *mut SSL_CTX) -> *mut SSL, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]

@@ -4,23 +4,22 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use crate::libssl::encoding::{self, Encoded};
-use crate::libssl::{self, Functions};
+use crate::libssl::{Functions, Libssl};
 use crate::types::*;
 
 /// A reference to a certificate, which as long as it is held cannot be taken for another of the same address.
-#[derive(Debug)]
-pub struct Certificate(NonNull<X509>);
+pub struct Certificate(NonNull<X509>, &'static Libssl);
 
 // SAFETY: certificates are counted atomically and shared between threads by design.
 unsafe impl Send for Certificate {}
 
 impl Certificate {
     /// Takes a reference; None for NULL.
-    pub(super) unsafe fn up_ref(functions: &Functions, certificate: *mut X509) -> Option<Certificate> {
+    pub(super) unsafe fn up_ref(libssl: &'static Libssl, certificate: *mut X509) -> Option<Certificate> {
         let certificate = NonNull::new(certificate)?;
         // SAFETY: a live certificate, by the caller's promise.
-        unsafe { (functions.X509_up_ref)(certificate.as_ptr()) };
-        Some(Certificate(certificate))
+        unsafe { (libssl.functions.X509_up_ref)(certificate.as_ptr()) };
+        Some(Certificate(certificate, libssl))
     }
 
     /// The object's address.
@@ -30,18 +29,15 @@ impl Certificate {
 
     /// Its bytes; none if no memory is left.
     pub fn encode(&self) -> Option<Encoded> {
-        let libssl = libssl::in_process()?;
         // SAFETY: a live certificate.
-        unsafe { encoding::of_certificate(&libssl.functions, self.0.as_ptr()) }
+        unsafe { encoding::of_certificate(&self.1.functions, self.0.as_ptr()) }
     }
 }
 
 impl Drop for Certificate {
     fn drop(&mut self) {
-        if let Some(libssl) = libssl::in_process() {
-            // SAFETY: this reference is ours and is given back once.
-            unsafe { (libssl.functions.X509_free)(self.0.as_ptr()) };
-        }
+        // SAFETY: this reference is ours and is given back once.
+        unsafe { (self.1.functions.X509_free)(self.0.as_ptr()) };
     }
 }
 

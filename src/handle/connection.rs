@@ -41,7 +41,7 @@ impl<'a> Connection<'a> {
         match libssl::of_object(self.as_ptr()) {
             Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live connection.
-            Some(libssl) => unsafe { libssl::attachment::of_connection(&libssl.functions, self.as_ptr()) },
+            Some(libssl) => unsafe { libssl.attached_to_connection(self.as_ptr()) },
             // SAFETY: a live connection.
             None => unsafe { native::attached(raw::SSL_get_SSL_CTX(self.as_ptr())) }.and_then(downcast),
         }
@@ -49,7 +49,7 @@ impl<'a> Connection<'a> {
 
     /// Returns true if its ex_data is freed after its session, so that who frees it has to look at it before.
     pub fn is_freed_late(self) -> bool {
-        libssl::of_object(self.as_ptr()).is_some() && libssl::attachment::context_comes_late()
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.context_comes_late())
     }
 
     /// Whether it is a server's.

@@ -64,7 +64,7 @@ impl<'a> Context<'a> {
             return unsafe { native::attach(self.as_ptr(), state) };
         };
         // SAFETY: a live context of this libssl, which no other thread has seen yet.
-        if !libssl.attachable || !unsafe { libssl::attachment::attach(&libssl.functions, self.as_ptr(), state) } {
+        if !libssl.attachable || !unsafe { libssl.attach(self.as_ptr(), state) } {
             return false;
         }
         // SAFETY: a live context and callbacks of OpenSSL's types.
@@ -82,7 +82,7 @@ impl<'a> Context<'a> {
         match libssl::of_object(self.as_ptr()) {
             Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live context.
-            Some(libssl) => unsafe { libssl::attachment::of_context(&libssl.functions, self.as_ptr()) },
+            Some(libssl) => unsafe { libssl.attached_to_context(self.as_ptr()) },
             // SAFETY: a live context.
             None => unsafe { native::attached(self.as_ptr()) }.and_then(downcast),
         }
@@ -116,7 +116,7 @@ impl Context<'_> {
     pub fn certificate(self) -> Option<Certificate> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: the certificate of a live context.
-        unsafe { Certificate::up_ref(&libssl.functions, (libssl.functions.SSL_CTX_get0_certificate)(self.as_ptr())) }
+        unsafe { Certificate::up_ref(libssl, (libssl.functions.SSL_CTX_get0_certificate)(self.as_ptr())) }
     }
 
     /// The address of that certificate; 0 for none.
@@ -143,7 +143,7 @@ impl Context<'_> {
 impl Context<'_> {
     /// Lets libssl's own removal find a session, once; false alone, or if that failed.
     pub fn lend(self, session: &Session) -> bool {
-        libssl::in_process().is_some_and(|libssl| {
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
             // SAFETY: live objects of this libssl.
             unsafe { libssl::lending::lend(&libssl.functions, self.as_ptr(), session.as_ptr()) }
         })
@@ -163,17 +163,17 @@ impl Context<'_> {
 
     /// Asks to be told when the context goes: true if it will be. Our own contexts always tell.
     pub fn watch<T: Attachment>(self) -> bool {
-        libssl::in_process().is_none_or(|libssl| {
+        libssl::of_object(self.as_ptr()).is_none_or(|libssl| {
             // SAFETY: a live context of this libssl.
-            unsafe { libssl::farewell::watch::<T>(&libssl.functions, self.as_ptr()) }
+            unsafe { libssl.watch::<T>(self.as_ptr()) }
         })
     }
 
     /// Whether a session that left the table is only there to tell when the context goes.
     pub fn is_watch(self, session: &Session) -> bool {
-        libssl::in_process().is_some_and(|libssl| {
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
             // SAFETY: a live session of this libssl.
-            unsafe { libssl::farewell::is_sentinel(&libssl.functions, session.as_ptr()) }
+            unsafe { libssl.is_sentinel(session.as_ptr()) }
         })
     }
 }

@@ -141,8 +141,11 @@ pub unsafe fn SSL_CTX_new_ex(
     method: *const SSL_METHOD,
 ) -> *mut SSL_CTX {
     match libssl::of_method(method) {
-        // SAFETY: the caller promises what the C function of this name asks for.
-        Some(libssl) => unsafe { (libssl.functions.SSL_CTX_new_ex)(libctx, properties, method) },
+        Some(libssl) => match libssl.functions.SSL_CTX_new_ex {
+            // SAFETY: the caller promises what the C function of this name asks for.
+            Some(new_ex) => unsafe { new_ex(libctx, properties, method) },
+            None => ptr::null_mut(),
+        },
         // SAFETY: as above.
         None => unsafe { native::SSL_CTX_new(method) },
     }

@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use super::raw;
+use super::{Context, raw};
 use crate::libssl::encoding::{self, Encoded};
 use crate::types::*;
 use crate::{libssl, native, secret};
@@ -128,9 +128,9 @@ impl Session {
         unsafe { encoding::of_session(&libssl.functions, self.as_ptr()) }
     }
 
-    /// The session of those bytes; None if they are of none.
-    pub fn decode(bytes: &[u8]) -> Option<Session> {
-        let libssl = libssl::in_process()?;
+    /// The session of those bytes, for `context`; None if they are of none.
+    pub fn decode(bytes: &[u8], context: Context) -> Option<Session> {
+        let libssl = libssl::of_object(context.as_ptr())?;
         // SAFETY: a session made just now, with a reference for us.
         unsafe { Session::adopt(encoding::to_session(&libssl.functions, bytes)) }
     }
@@ -164,11 +164,11 @@ impl Session {
         })
     }
 
-    /// Marks the session: connections that still hold it do not offer it again.
-    pub fn mark_not_resumable(&self) {
-        match libssl::in_process() {
-            // SAFETY: a live session.
-            Some(libssl) => unsafe { libssl::marker::mark_not_resumable(&libssl.functions, self.as_ptr()) },
+    /// Marks the session, which has left the cache of `context`: connections that still hold it do not offer it again.
+    pub fn mark_not_resumable(&self, context: Context) {
+        match libssl::of_object(self.as_ptr()) {
+            // SAFETY: a live session and a live context of the same libssl.
+            Some(libssl) => unsafe { libssl.mark_not_resumable(self.as_ptr(), context.as_ptr()) },
             // SAFETY: a live session.
             None => unsafe { native::mark_not_resumable(self.as_ptr()) },
         }

@@ -19,10 +19,12 @@
 use std::any::TypeId;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
-use super::{Functions, in_process};
+use once_cell::race::OnceBox;
+
+use super::{Libssl, known};
 use crate::guard::guard;
 use crate::types::*;
 
@@ -31,115 +33,130 @@ pub const CLASS_SSL: c_int = 0;
 pub const CLASS_SSL_CTX: c_int = 1;
 pub const CLASS_SSL_SESSION: c_int = 2;
 
-/// Our ex_data indexes in the classes SSL_CTX and SSL, and the type of what they hold.
+/// Our ex_data indexes in one libssl's classes SSL_CTX and SSL, and the type of what they hold.
 struct Indexes {
     context: c_int,
     connection: c_int,
     of: TypeId,
 }
 
-static INDEXES: OnceLock<Option<Indexes>> = OnceLock::new();
-
-/// The indexes, once something is attached; None for a type other than what was attached first.
-#[inline]
-fn known_indexes<T: Attachment>() -> Option<&'static Indexes> {
-    INDEXES.get()?.as_ref().filter(|indexes| indexes.of == TypeId::of::<T>())
+/// What one libssl's attachments stand on.
+#[derive(Default)]
+pub struct State {
+    indexes: OnceBox<Option<Indexes>>,
+    /// A connection was made whose ex_data came before its context, as in OpenSSL since 3.2. There SSL_free frees the
+    /// ex_data after the session, so its callback may look at neither.
+    context_comes_late: AtomicBool,
 }
 
-fn reserve_indexes<T: Attachment>(functions: &Functions) -> Option<Indexes> {
-    let reserve = |class, new, dup, free| {
-        // SAFETY: the callbacks have OpenSSL's types and, as -z nodelete keeps us loaded, live for ever.
-        unsafe { (functions.CRYPTO_get_ex_new_index)(class, 0, ptr::null_mut(), new, dup, free) }
-    };
-    let context = reserve(CLASS_SSL_CTX, None, None, Some(context_freed::<T> as ExDataFree));
-    let connection = reserve(
-        CLASS_SSL,
-        Some(connection_made::<T> as ExDataNew),
-        Some(connection_copied as ExDataDup),
-        Some(connection_freed::<T> as ExDataFree),
-    );
-    (context > 0 && connection > 0).then_some(Indexes { context, connection, of: TypeId::of::<T>() })
-}
-
-/// Attaches `state` to a context that has none yet; false if it has one or no memory is left.
-///
-/// # Safety
-/// `ctx` must be a live SSL_CTX of this libssl that no other thread uses yet.
-pub unsafe fn attach<T: Attachment>(functions: &Functions, ctx: *mut SSL_CTX, state: Arc<T>) -> bool {
-    INDEXES.get_or_init(|| reserve_indexes::<T>(functions));
-    let Some(indexes) = known_indexes::<T>() else { return false };
-    // SAFETY: a live context, by the caller's promise.
-    if !unsafe { (functions.SSL_CTX_get_ex_data)(ctx, indexes.context) }.is_null() {
-        return false;
+impl Libssl {
+    /// Returns the indexes, once something is attached; None for a type other than what was attached first.
+    #[inline]
+    fn indexes<T: Attachment>(&self) -> Option<&Indexes> {
+        self.attachment.indexes.get()?.as_ref().filter(|indexes| indexes.of == TypeId::of::<T>())
     }
-    let state = Arc::into_raw(state);
-    // SAFETY: a live context; the pointer is taken back in `context_freed`.
-    if unsafe { (functions.SSL_CTX_set_ex_data)(ctx, indexes.context, state.cast_mut().cast()) } == 1 {
-        return true;
+
+    fn reserve_indexes<T: Attachment>(&'static self) -> Option<Indexes> {
+        let this = ptr::from_ref(self).cast_mut().cast();
+        let reserve = |class, new, dup, free| {
+            // SAFETY: the callbacks have OpenSSL's types and, as -z nodelete keeps us loaded, live for ever; so does `this`.
+            unsafe { (self.functions.CRYPTO_get_ex_new_index)(class, 0, this, new, dup, free) }
+        };
+        let context = reserve(CLASS_SSL_CTX, None, None, Some(context_freed::<T> as ExDataFree));
+        let connection = reserve(
+            CLASS_SSL,
+            Some(connection_made::<T> as ExDataNew),
+            Some(connection_copied as ExDataDup),
+            Some(connection_freed::<T> as ExDataFree),
+        );
+        (context > 0 && connection > 0).then_some(Indexes { context, connection, of: TypeId::of::<T>() })
     }
-    // SAFETY: taken from an Arc above and given to nobody.
-    drop(unsafe { Arc::from_raw(state) });
-    false
-}
 
-/// The state attached to a context.
-///
-/// # Safety
-/// `ctx` must be a live SSL_CTX of this libssl, and live for `'a`.
-pub unsafe fn of_context<'a, T: Attachment>(functions: &Functions, ctx: *const SSL_CTX) -> Option<&'a T> {
-    let indexes = known_indexes::<T>()?;
-    // SAFETY: a live context, by the caller's promise.
-    let state = unsafe { (functions.SSL_CTX_get_ex_data)(ctx, indexes.context) };
-    // SAFETY: only `attach` fills this index, with a T whose reference goes with the context.
-    unsafe { state.cast::<T>().as_ref() }
-}
-
-/// Returns the state attached to the context that a connection was created with.
-///
-/// # Safety
-/// `ssl` must be a live SSL of this libssl, and live for `'a`.
-#[inline]
-pub unsafe fn of_connection<'a, T: Attachment>(functions: &Functions, ssl: *const SSL) -> Option<&'a T> {
-    let indexes = known_indexes::<T>()?;
-    // SAFETY: a live SSL, by the caller's promise.
-    let state = unsafe { (functions.SSL_get_ex_data)(ssl, indexes.connection) };
-    // SAFETY: only `settle` fills this index, with the T of a context that the SSL holds.
-    match unsafe { state.cast::<T>().as_ref() } {
-        Some(state) => Some(state),
-        // SAFETY: as this function's.
-        None => unsafe { settle(functions, indexes, ssl.cast_mut()) },
-    }
-}
-
-/// Gives a connection the state of the context that it has now, which is the one that it was created with: whoever
-/// changes the context settles this first. Returns None while the connection has no context yet, and for one that is
-/// not attached to.
-///
-/// # Safety
-/// `ssl` must be a live SSL of this libssl, and live for `'a`.
-#[cold]
-unsafe fn settle<'a, T: Attachment>(functions: &Functions, indexes: &Indexes, ssl: *mut SSL) -> Option<&'a T> {
-    // SAFETY: a live SSL, by the caller's promise; its context is live, and with it what `attach` put there.
-    unsafe {
-        let ctx = (functions.SSL_get_SSL_CTX)(ssl);
-        if ctx.is_null() {
-            return None;
+    /// Attaches `state` to a context that has none yet; false if it has one or no memory is left.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl that no other thread uses yet.
+    pub unsafe fn attach<T: Attachment>(&'static self, ctx: *mut SSL_CTX, state: Arc<T>) -> bool {
+        self.attachment.indexes.get_or_init(|| Box::new(self.reserve_indexes::<T>()));
+        let Some(indexes) = self.indexes::<T>() else { return false };
+        // SAFETY: a live context, by the caller's promise.
+        if !unsafe { (self.functions.SSL_CTX_get_ex_data)(ctx, indexes.context) }.is_null() {
+            return false;
         }
-        let state = (functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
-        let attached = state.cast::<T>().as_ref()?;
-        (functions.SSL_set_ex_data)(ssl, indexes.connection, state);
-        guard((), || attached.connection_is_made(ssl));
-        Some(attached)
+        let state = Arc::into_raw(state);
+        // SAFETY: a live context; the pointer is taken back in `context_freed`.
+        if unsafe { (self.functions.SSL_CTX_set_ex_data)(ctx, indexes.context, state.cast_mut().cast()) } == 1 {
+            return true;
+        }
+        // SAFETY: taken from an Arc above and given to nobody.
+        drop(unsafe { Arc::from_raw(state) });
+        false
+    }
+
+    /// Returns the state attached to a context.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl, and live for `'a`.
+    pub unsafe fn attached_to_context<'a, T: Attachment>(&self, ctx: *const SSL_CTX) -> Option<&'a T> {
+        let indexes = self.indexes::<T>()?;
+        // SAFETY: a live context, by the caller's promise.
+        let state = unsafe { (self.functions.SSL_CTX_get_ex_data)(ctx, indexes.context) };
+        // SAFETY: only `attach` fills this index, with a T whose reference goes with the context.
+        unsafe { state.cast::<T>().as_ref() }
+    }
+
+    /// Returns the state attached to the context that a connection was created with.
+    ///
+    /// # Safety
+    /// `ssl` must be a live SSL of this libssl, and live for `'a`.
+    #[inline]
+    pub unsafe fn attached_to_connection<'a, T: Attachment>(&self, ssl: *const SSL) -> Option<&'a T> {
+        let indexes = self.indexes::<T>()?;
+        // SAFETY: a live SSL, by the caller's promise.
+        let state = unsafe { (self.functions.SSL_get_ex_data)(ssl, indexes.connection) };
+        // SAFETY: only `settle` fills this index, with the T of a context that the SSL holds.
+        match unsafe { state.cast::<T>().as_ref() } {
+            Some(state) => Some(state),
+            // SAFETY: as this function's.
+            None => unsafe { self.settle(indexes, ssl.cast_mut()) },
+        }
+    }
+
+    /// Gives a connection the state of the context that it has now, which is the one that it was created with: whoever
+    /// changes the context settles this first. Returns None while the connection has no context yet, and for one that is
+    /// not attached to.
+    ///
+    /// # Safety
+    /// `ssl` must be a live SSL of this libssl, and live for `'a`.
+    #[cold]
+    unsafe fn settle<'a, T: Attachment>(&self, indexes: &Indexes, ssl: *mut SSL) -> Option<&'a T> {
+        // SAFETY: a live SSL, by the caller's promise; its context is live, and with it what `attach` put there.
+        unsafe {
+            let ctx = (self.functions.SSL_get_SSL_CTX)(ssl);
+            if ctx.is_null() {
+                return None;
+            }
+            let state = (self.functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
+            let attached = state.cast::<T>().as_ref()?;
+            (self.functions.SSL_set_ex_data)(ssl, indexes.connection, state);
+            guard((), || attached.connection_is_made(ssl));
+            Some(attached)
+        }
+    }
+
+    /// Returns true if the ex_data free callback of a connection comes too late to look at it.
+    pub fn context_comes_late(&self) -> bool {
+        self.attachment.context_comes_late.load(Ordering::Relaxed)
     }
 }
 
-/// A connection was made whose ex_data came before its context, as in OpenSSL since 3.2. There SSL_free frees the
-/// ex_data after the session, so its callback may look at neither.
-static CONTEXT_COMES_LATE: AtomicBool = AtomicBool::new(false);
-
-/// Returns true if the ex_data free callback of a connection comes too late to look at it.
-pub fn context_comes_late() -> bool {
-    CONTEXT_COMES_LATE.load(Ordering::Relaxed)
+/// Returns the libssl that a callback was reserved with.
+///
+/// # Safety
+/// `argp` must be what `reserve_indexes` handed over.
+unsafe fn libssl(argp: *mut c_void) -> &'static Libssl {
+    // SAFETY: a Libssl that lives for ever, by the caller's promise.
+    unsafe { &*argp.cast::<Libssl>() }
 }
 
 /// SSL_CTX ex_data free callback: the context is gone, and its cache with it.
@@ -149,14 +166,16 @@ unsafe extern "C" fn context_freed<T: Attachment>(
     _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
-    _argp: *mut c_void,
+    argp: *mut c_void,
 ) {
     if !state.is_null() {
-        // SAFETY: `attach` put the pointer there and OpenSSL calls this once for each object.
-        let state = unsafe { Arc::from_raw(state.cast::<T>()) };
+        // SAFETY: `attach` put the reference there; the context gives it back once. And `argp` is ours.
+        let (libssl, state) = unsafe { (libssl(argp), Arc::from_raw(state.cast::<T>())) };
         guard((), || {
-            state.context_is_freed();
-            drop(state);
+            known::on_behalf_of(libssl, || {
+                state.context_is_freed();
+                drop(state);
+            });
         });
     }
 }
@@ -167,18 +186,21 @@ unsafe extern "C" fn connection_made<T: Attachment>(
     ssl: *mut c_void,
     _ptr: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
-    _index: c_int,
+    index: c_int,
     _argl: c_long,
-    _argp: *mut c_void,
+    argp: *mut c_void,
 ) {
-    let (Some(libssl), Some(indexes)) = (in_process(), known_indexes::<T>()) else { return };
+    // SAFETY: `argp` is ours.
+    let libssl = unsafe { libssl(argp) };
+    // Of two threads that reserved indexes at once, one did so for nothing.
+    let Some(indexes) = libssl.indexes::<T>().filter(|indexes| indexes.connection == index) else { return };
     let ssl: *mut SSL = ssl.cast();
     // SAFETY: OpenSSL hands over the SSL being made.
     unsafe {
         if (libssl.functions.SSL_get_SSL_CTX)(ssl).is_null() {
-            CONTEXT_COMES_LATE.store(true, Ordering::Relaxed);
+            libssl.attachment.context_comes_late.store(true, Ordering::Relaxed);
         } else {
-            settle::<T>(&libssl.functions, indexes, ssl);
+            known::on_behalf_of(libssl, || libssl.settle::<T>(indexes, ssl));
         }
     }
 }
@@ -191,15 +213,17 @@ unsafe extern "C" fn connection_freed<T: Attachment>(
     _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
-    _argp: *mut c_void,
+    argp: *mut c_void,
 ) {
-    if context_comes_late() {
+    // SAFETY: `argp` is ours.
+    let libssl = unsafe { libssl(argp) };
+    if libssl.context_comes_late() {
         return;
     }
     // SAFETY: `settle` put the state there, of a context that the SSL still holds; and the SSL is whole.
     unsafe {
         if let Some(attached) = state.cast::<T>().as_ref() {
-            guard((), || attached.connection_is_going(ssl.cast()));
+            guard((), || known::on_behalf_of(libssl, || attached.connection_is_going(ssl.cast())));
         }
     }
 }
@@ -212,11 +236,9 @@ unsafe extern "C" fn connection_copied(
     ptr: *mut *mut c_void,
     index: c_int,
     _argl: c_long,
-    _argp: *mut c_void,
+    argp: *mut c_void,
 ) -> c_int {
-    if let Some(libssl) = in_process() {
-        // SAFETY: OpenSSL passes the copy's ex_data and the place of the value to set there.
-        unsafe { *ptr = (libssl.functions.CRYPTO_get_ex_data)(to, index) };
-    }
+    // SAFETY: `argp` is ours; OpenSSL passes the copy's ex_data and the place of the value to set there.
+    unsafe { *ptr = (libssl(argp).functions.CRYPTO_get_ex_data)(to, index) };
     1
 }

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_void};
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
-use super::Functions;
+use super::{Functions, error};
 use crate::types::*;
 
 /// Bytes that libssl wrote into memory of its own, which is wiped and freed when this is dropped.
@@ -81,22 +81,16 @@ pub unsafe fn of_string(string: *const c_char) -> Option<Vec<u8>> {
 pub unsafe fn to_session(functions: &Functions, bytes: &[u8]) -> *mut SSL_SESSION {
     let Ok(length) = c_long::try_from(bytes.len()) else { return ptr::null_mut() };
     let mut place = bytes.as_ptr();
-    // SAFETY: as many bytes as `length` says. What is wrong with them is ours to know, not the application's, which
-    // may look at its error stack later. It hardly ever is, so the stack is not marked before.
-    unsafe {
-        let session = (functions.d2i_SSL_SESSION)(ptr::null_mut(), &mut place, length);
-        if session.is_null() {
-            (functions.ERR_clear_error)();
-        }
-        session
-    }
+    // SAFETY: as many bytes as `length` says. Whether something is wrong with them is ours to know.
+    error::unnoted(functions, || unsafe { (functions.d2i_SSL_SESSION)(ptr::null_mut(), &mut place, length) })
 }
 
 /// What one of libssl's i2d functions writes into memory that it allocates.
 unsafe fn encode(functions: &Functions, i2d: impl FnOnce(*mut *mut c_uchar) -> c_int) -> Option<Encoded> {
     let mut place = ptr::null_mut();
     // An i2d function allocates where it finds NULL, and says how many bytes it wrote there.
-    let length = usize::try_from(i2d(&mut place)).unwrap_or(0);
+    let length = error::unnoted(functions, || i2d(&mut place));
+    let length = usize::try_from(length).unwrap_or(0);
     let start = NonNull::new(place)?;
     Some(Encoded { start, length, free: functions.CRYPTO_clear_free })
 }

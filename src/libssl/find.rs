@@ -8,31 +8,29 @@ use std::ops::Range;
 use std::ptr;
 
 use super::symbols::Functions;
-use super::{Libssl, elf};
+use super::{Family, Libssl, elf};
 
-/// The version node of an OpenSSL 3 libssl, whatever its minor release.
-const OPENSSL_3: &CStr = c"OPENSSL_3.0.0";
-
-/// The libssl to work beside: an OpenSSL 3 if there is one, else one without symbol versions, else none.
-pub fn libssl() -> Option<Libssl> {
+/// Returns all libssls that are loaded, those to attach to first: an object that we know nothing of is the first one's.
+pub fn libssls() -> Vec<Libssl> {
     // Miri has no dynamic loader; what it runs stands alone.
     if cfg!(miri) {
-        return None;
+        return Vec::new();
     }
-    let mut objects: Vec<Object> = loaded_objects().iter().filter_map(|name| Object::open(name)).collect();
-    let chosen =
-        objects.iter().position(Object::is_openssl_3).or_else(|| objects.iter().position(Object::is_unversioned))?;
-    Some(objects.swap_remove(chosen).into_libssl())
+    let objects = loaded_objects();
+    let mut libssls: Vec<Libssl> =
+        objects.iter().filter_map(|name| Object::open(name)).filter_map(Object::into_libssl).collect();
+    libssls.sort_by_key(|libssl| !libssl.attachable);
+    libssls
 }
 
-/// The libssl, other than the one we work beside, in which an address lies. Its contexts are not attached to.
+/// Returns the libssl in which an address lies.
 pub fn libssl_at(address: *const c_void) -> Option<Libssl> {
     let info = object_info(address)?;
     // SAFETY: the loader's names are NUL-terminated and stay as long as the object does.
     let object = Object::open(unsafe { CStr::from_ptr(info.dli_fname) })?;
     // An object that merely uses a libssl is not one.
     let is_there = object.addresses().contains(&address.addr());
-    is_there.then(|| Libssl { attachable: false, ..object.into_libssl() })
+    if is_there { object.into_libssl() } else { None }
 }
 
 /// The names of all loaded objects, in the loader's order.
@@ -114,26 +112,26 @@ impl Object {
         self.loaded().is_some_and(|object| object.names_versions())
     }
 
-    fn is_openssl_3(&self) -> bool {
-        self.names_versions() && self.defines(OPENSSL_3)
+    /// Returns the release whose symbol version nodes it has; None if it names no versions or others than we know.
+    fn family(&self) -> Option<Family> {
+        let known = || Family::NODES.iter().find(|(_, node)| self.defines(node)).map(|&(family, _)| family);
+        self.names_versions().then(known)?
     }
 
-    /// A libssl that names no versions; those of other releases name theirs, and their programs never reach us. That it
-    /// has a session cache tells it from what has only a name in common.
-    fn is_unversioned(&self) -> bool {
-        !self.names_versions() && !self.symbol(c"SSL_CTX_add_session").is_null()
-    }
-
-    /// Takes all functions from this object, which stays loaded from now on: they must not outlive it.
-    fn into_libssl(self) -> Libssl {
+    /// Takes all functions from this object, which stays loaded from now on: they must not outlive it. Returns None for an
+    /// object that has no more than a name in common with a libssl: it has neither versions that we know nor a session
+    /// cache.
+    fn into_libssl(self) -> Option<Libssl> {
+        let family = self.family();
+        let has_cache = [c"SSL_new", c"SSL_CTX_add_session"].iter().all(|name| !self.symbol(name).is_null());
+        if family.is_none() && !has_cache {
+            return None;
+        }
         // SAFETY: the object is a libssl, so its functions of these names are OpenSSL's.
         let functions = unsafe { Functions::find(|name| self.symbol(name)) };
-        // SAFETY: the function takes nothing; where there is none, its stand-in gives 0.
-        let major = unsafe { (functions.OPENSSL_version_major)() };
-        let attachable = major >= 3 && !self.symbol(c"SSL_CTX_new_ex").is_null();
         let object = self.addresses();
         std::mem::forget(self);
-        Libssl { functions, attachable, object }
+        Some(Libssl::new(functions, family, object))
     }
 }
 

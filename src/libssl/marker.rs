@@ -15,81 +15,149 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Functions, lending};
+use super::{Functions, Libssl, error, lending};
 use crate::types::*;
 
 const CONTEXTS: usize = 8;
 
+/// The place whose context is made first: with the first session stored, so that a forked child has it.
+const FIRST: usize = 0;
+
 /// A context of our own, once it has been made.
-struct Private(Option<NonNull<SSL_CTX>>);
+#[derive(Default)]
+enum Private {
+    #[default]
+    NotMade,
+    Made(NonNull<SSL_CTX>),
+    /// There is none to be had: the default library context has no provider.
+    Refused,
+}
 
 // SAFETY: contexts may be used from any thread.
 unsafe impl Send for Private {}
 
-static PRIVATE: [Mutex<Private>; CONTEXTS] = [const { Mutex::new(Private(None)) }; CONTEXTS];
+/// One libssl's private contexts.
+#[derive(Default)]
+pub struct State([Mutex<Private>; CONTEXTS]);
 
 /// This process was forked from one with several threads, and makes no private context if it can help it.
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-fn lock(place: usize) -> MutexGuard<'static, Private> {
-    PRIVATE[place].lock().unwrap_or_else(PoisonError::into_inner)
+thread_local! {
+    /// This thread marks a session through the context at hand, whose remove hook is called.
+    static MARKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks a session as not resumable, wherever it is.
-///
-/// But for counting a reference, here alone is libssl called under a lock of ours: it calls nothing back, and frees nothing.
-///
-/// # Safety
-/// `session` must be a live SSL_SESSION of this libssl.
-pub unsafe fn mark_not_resumable(functions: &Functions, session: *mut SSL_SESSION) {
-    let mut length: c_uint = 0;
-    // SAFETY: a live session, by the caller's promise.
-    unsafe { (functions.SSL_SESSION_get_id)(session, &mut length) };
-    if length == 0 {
+/// Returns true if this thread is marking a session: libssl calls our remove hook then, and nothing was removed.
+pub fn is_marking() -> bool {
+    MARKING.try_with(Cell::get).unwrap_or(false)
+}
+
+impl State {
+    fn lock(&self, place: usize) -> MutexGuard<'_, Private> {
+        self.0[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks all private contexts until the guard goes: around a fork.
+    pub fn hold(&self) -> Held<'_> {
+        Held { _contexts: std::array::from_fn(|place| self.lock(place)) }
+    }
+}
+
+/// All private contexts of a libssl, with no thread inside.
+pub struct Held<'a> {
+    _contexts: [MutexGuard<'a, Private>; CONTEXTS],
+}
+
+impl Libssl {
+    /// Marks a session as not resumable, wherever it is.
+    ///
+    /// But for counting a reference, here alone is libssl called under a lock of ours: it calls nothing back, and frees
+    /// nothing.
+    ///
+    /// # Safety
+    /// `session` must be a live SSL_SESSION of this libssl, and `at_hand` a live SSL_CTX of it that does not hold it.
+    pub unsafe fn mark_not_resumable(&self, session: *mut SSL_SESSION, at_hand: *mut SSL_CTX) {
+        let mut length: c_uint = 0;
+        // SAFETY: a live session, by the caller's promise.
+        unsafe { (self.functions.SSL_SESSION_get_id)(session, &mut length) };
+        if length == 0 {
+            // SAFETY: as this function's.
+            return unsafe { self.mark_without_id(session) };
+        }
+        let place = if FORKED.load(Ordering::Relaxed) { FIRST } else { this_threads_place() };
+        let mut private = self.marker.lock(place);
+        if let Some(ctx) = private.context(&self.functions) {
+            // SAFETY: a live session, by the caller's promise, and a context of our own.
+            unsafe { (self.functions.SSL_CTX_remove_session)(ctx.as_ptr(), session) };
+            return;
+        }
+        drop(private);
         // SAFETY: as this function's.
-        return unsafe { mark_without_id(functions, session) };
+        unsafe { self.mark_through(at_hand, session) };
     }
-    let place = if FORKED.load(Ordering::Relaxed) { FIRST } else { this_threads_place() };
-    let mut private = lock(place);
-    if let Some(ctx) = private.context(functions) {
-        // SAFETY: a live session, by the caller's promise, and a context of our own.
-        unsafe { (functions.SSL_CTX_remove_session)(ctx.as_ptr(), session) };
-    }
-}
 
-/// A session without an id, which SSL_CTX_remove_session does not touch, is marked by a flush. Always in the one
-/// context: a session's links allow it one table at a time.
-///
-/// # Safety
-/// `session` must be a live SSL_SESSION of this libssl, to which the caller has a reference.
-unsafe fn mark_without_id(functions: &Functions, session: *mut SSL_SESSION) {
-    let mut private = lock(FIRST);
-    if let Some(ctx) = private.context(functions) {
-        // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
-        unsafe {
-            lending::add(functions, ctx.as_ptr(), session);
-            (functions.SSL_CTX_flush_sessions_ex)(ctx.as_ptr(), 0);
+    /// Marks a session through a context of the application's: where the default library context has no provider, as in a
+    /// program that works in its own OSSL_LIB_CTX, no private context can be made.
+    ///
+    /// # Safety
+    /// As `mark_not_resumable`.
+    #[cold]
+    unsafe fn mark_through(&self, ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
+        let before = MARKING.try_with(|marking| marking.replace(true));
+        // SAFETY: live objects, by the caller's promise.
+        unsafe { (self.functions.SSL_CTX_remove_session)(ctx, session) };
+        if let Ok(before) = before {
+            let _ = MARKING.try_with(|marking| marking.set(before));
         }
     }
-}
 
-/// The place whose context is made first: with the first session stored, so that a forked child has it.
-const FIRST: usize = 0;
+    /// A session without an id, which SSL_CTX_remove_session does not touch, is marked by a flush. Always in the one
+    /// context: a session's links allow it one table at a time. Without a private context it stays as it is: by what it has
+    /// it can be resumed as a client's only, and offers a ticket that its server knows how to judge.
+    ///
+    /// # Safety
+    /// `session` must be a live SSL_SESSION of this libssl, to which the caller has a reference.
+    unsafe fn mark_without_id(&self, session: *mut SSL_SESSION) {
+        let mut private = self.marker.lock(FIRST);
+        if let Some(ctx) = private.context(&self.functions) {
+            // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
+            unsafe {
+                lending::add(&self.functions, ctx.as_ptr(), session);
+                (self.functions.SSL_CTX_flush_sessions_ex)(ctx.as_ptr(), 0);
+            }
+        }
+    }
 
-/// Makes the first private context.
-pub fn prepare(functions: &Functions) {
-    lock(FIRST).context(functions);
+    /// Makes the first private context.
+    pub fn prepare_to_mark(&self) {
+        self.marker.lock(FIRST).context(&self.functions);
+    }
 }
 
 impl Private {
     fn context(&mut self, functions: &Functions) -> Option<NonNull<SSL_CTX>> {
-        if self.0.is_none() {
-            // SAFETY: default library context, no properties, a method of the same libssl. Called by address, so that
-            // it does not pass the SSL_CTX_new_ex that we export, and the context is not attached to.
-            let ctx = unsafe { (functions.SSL_CTX_new_ex)(ptr::null_mut(), ptr::null(), (functions.TLS_method)()) };
-            self.0 = NonNull::new(ctx);
+        if let Private::NotMade = self {
+            let made = error::unnoted(functions, || Private::make(functions));
+            *self = NonNull::new(made).map_or(Private::Refused, Private::Made);
         }
-        self.0
+        match *self {
+            Private::Made(ctx) => Some(ctx),
+            _ => None,
+        }
+    }
+
+    /// Makes a context in the default library context, by functions of the libssl's own: it does not pass the SSL_CTX_new_ex
+    /// that we export, and is not attached to.
+    fn make(functions: &Functions) -> *mut SSL_CTX {
+        // SAFETY: no library context, no properties, a method of the same libssl.
+        unsafe {
+            let method = (functions.TLS_method)();
+            match functions.SSL_CTX_new_ex {
+                Some(new_ex) => new_ex(ptr::null_mut(), ptr::null(), method),
+                None => (functions.SSL_CTX_new)(method),
+            }
+        }
     }
 }
 
@@ -108,16 +176,6 @@ fn this_threads_place() -> usize {
         }
     });
     place.unwrap_or(FIRST)
-}
-
-/// Around a fork: all private contexts, with no thread inside.
-pub struct Held {
-    _contexts: [MutexGuard<'static, Private>; CONTEXTS],
-}
-
-/// Locks all private contexts until the guard goes.
-pub fn hold() -> Held {
-    Held { _contexts: std::array::from_fn(lock) }
 }
 
 /// In the child of a process that had several threads.

@@ -3,24 +3,33 @@
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_void};
-use std::mem;
+use std::{mem, ptr};
 
 use crate::types::*;
 
-/// A function that is not in the libssl at hand: 0 or NULL, the failure value of all that we call.
+/// A function that is not in the libssl at hand: 0 or NULL, the failure value of all that we call. Such a libssl is not attached
+/// to.
 unsafe extern "C" fn absent() -> usize {
     0
 }
 
 /// `fn NAME(types) -> type;` is the function of that name; `fn NAME(types) -> type, or OLDER;` the one of an older name
-/// where libssl does not have it yet.
+/// where libssl does not have it yet. Those behind `optional:` a libssl may lack.
 macro_rules! functions {
-    ($(fn $name:ident($($argument:ty),* $(,)?) $(-> $result:ty)? $(, or $older:ident)?;)*) => {
+    (
+        $(fn $name:ident($($argument:ty),* $(,)?) $(-> $result:ty)? $(, or $older:ident)?;)*
+        optional:
+        $(fn $extra:ident($($extra_argument:ty),* $(,)?) $(-> $extra_result:ty)?;)*
+    ) => {
         /// One libssl's own functions; each field has the name and the type of the C function.
         #[derive(Clone, Copy)]
         pub struct Functions {
             $(#[doc = concat!("`", stringify!($name), "`")]
             pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
+            $(#[doc = concat!("`", stringify!($extra), "`, where libssl has it.")]
+            pub $extra: Option<unsafe extern "C" fn($($extra_argument),*) $(-> $extra_result)?>,)*
+            /// None is missing but the optional ones.
+            pub are_complete: bool,
         }
 
         impl Functions {
@@ -29,14 +38,12 @@ macro_rules! functions {
             /// # Safety
             /// What `find` returns for a name must be NULL or the OpenSSL function of that name.
             pub unsafe fn find(find: impl Fn(&CStr) -> *mut c_void) -> Functions {
+                let find = |name: &str| CStr::from_bytes_with_nul(name.as_bytes()).map_or(ptr::null_mut(), &find);
+                let mut are_complete = true;
                 $(
-                    let name = concat!(stringify!($name), "\0");
-                    let found = find(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""));
-                    $(
-                        let older = concat!(stringify!($older), "\0");
-                        let older = || find(CStr::from_bytes_with_nul(older.as_bytes()).unwrap_or(c""));
-                        let found = if found.is_null() { older() } else { found };
-                    )?
+                    let found = find(concat!(stringify!($name), "\0"));
+                    $(let found = if found.is_null() { find(concat!(stringify!($older), "\0")) } else { found };)?
+                    are_complete &= !found.is_null();
                     let $name = if found.is_null() { absent as *mut c_void } else { found };
                 )*
                 Functions {
@@ -45,6 +52,14 @@ macro_rules! functions {
                     $($name: unsafe {
                         mem::transmute::<*mut c_void, unsafe extern "C" fn($($argument),*) $(-> $result)?>($name)
                     },)*
+                    // SAFETY: as above; NULL is None.
+                    $($extra: unsafe {
+                        mem::transmute::<
+                            *mut c_void,
+                            Option<unsafe extern "C" fn($($extra_argument),*) $(-> $extra_result)?>,
+                        >(find(concat!(stringify!($extra), "\0")))
+                    },)*
+                    are_complete,
                 }
             }
         }
@@ -57,7 +72,6 @@ functions! {
     fn TLS_server_method() -> *const SSL_METHOD;
 
     fn SSL_CTX_new(*const SSL_METHOD) -> *mut SSL_CTX;
-    fn SSL_CTX_new_ex(*mut OSSL_LIB_CTX, *const c_char, *const SSL_METHOD) -> *mut SSL_CTX;
     fn SSL_CTX_up_ref(*mut SSL_CTX) -> c_int;
     fn SSL_CTX_free(*mut SSL_CTX);
     fn SSL_CTX_ctrl(*mut SSL_CTX, c_int, c_long, *mut c_void) -> c_long;
@@ -146,9 +160,15 @@ functions! {
     ) -> c_int;
     fn CRYPTO_get_ex_data(*const CRYPTO_EX_DATA, c_int) -> *mut c_void;
     fn CRYPTO_clear_free(*mut c_void, usize, *const c_char, c_int);
-    fn ERR_clear_error();
+    fn ERR_set_mark() -> c_int;
+    fn ERR_pop_to_mark() -> c_int;
+
+    optional:
+    // Since OpenSSL 3.
+    fn SSL_CTX_new_ex(*mut OSSL_LIB_CTX, *const c_char, *const SSL_METHOD) -> *mut SSL_CTX;
     fn ERR_new();
     fn ERR_set_debug(*const c_char, c_int, *const c_char);
     fn ERR_set_error(c_int, c_int, *const c_char);
-    fn OPENSSL_version_major() -> c_uint;
+    // Before OpenSSL 3.
+    fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
 }

@@ -1,0 +1,240 @@
+//! The libssls that were found, and which one an object belongs to.
+//!
+//! A process mostly has one. It may have several: a Python wheel brings its own beside the system's, under names of its own; a
+//! program of OpenSSL 1.1 loads a plugin of OpenSSL 3. Preloaded, we then get the calls of all parties. Each is served by
+//! its own; an object of one must never reach a function of another:
+//!
+//! ```text
+//!   SSL_CTX_new(method)   the method lies in one libssl: that one makes the context
+//!   f(object)             an object that another libssl than the first made is known by its address: that one's f
+//!                         an object that is not known: the first libssl's f, unless the caller came by another's node
+//! ```
+//! Addresses are learnt and forgotten by ex_data callbacks, which run for every object that a libssl makes and frees. For an
+//! object that was made before we met its libssl, the symbol version node by which the caller reached us says which
+//! one it means. A process with one libssl pays a look at one flag.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+
+use once_cell::race::OnceBox;
+
+use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
+use super::{Family, Libssl, find};
+use crate::guard::guard;
+use crate::types::*;
+
+/// A process with more libssls than these has the rest left alone: their contexts are made by the first.
+const MAX_LIBSSLS: usize = 16;
+
+/// In the order in which they were met. Filled from the left, and never emptied: no fork can leave one half made.
+static KNOWN: [OnceBox<Libssl>; MAX_LIBSSLS] = [const { OnceBox::new() }; MAX_LIBSSLS];
+
+/// There is more than one.
+static SEVERAL: AtomicBool = AtomicBool::new(false);
+
+/// What `DECIDED` says.
+const UNDECIDED: u8 = 0;
+const ALONE: u8 = 1;
+const BESIDE: u8 = 2;
+
+/// Decided at the first call that needs it and never again: an `SSL_CTX` that is ours cannot become libssl's.
+static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// The objects of all but the first, by address.
+static OBJECTS: RwLock<Option<HashMap<usize, &'static Libssl>>> = RwLock::new(None);
+
+thread_local! {
+    /// The libssl that an object is of whose address is not known, in a process with several; None for the first.
+    static MEANT: Cell<Option<&'static Libssl>> = const { Cell::new(None) };
+}
+
+/// Returns the libssl that was met first; None when we stand alone.
+#[inline(always)]
+pub fn first() -> Option<&'static Libssl> {
+    match DECIDED.load(Ordering::Acquire) {
+        BESIDE => KNOWN[0].get(),
+        ALONE => None,
+        _ => decide(),
+    }
+}
+
+#[cold]
+fn decide() -> Option<&'static Libssl> {
+    for found in find::libssls() {
+        add(found);
+    }
+    let decision = if KNOWN[0].get().is_some() { BESIDE } else { ALONE };
+    // Another thread may have decided meanwhile, and found less.
+    let _ = DECIDED.compare_exchange(UNDECIDED, decision, Ordering::AcqRel, Ordering::Acquire);
+    first()
+}
+
+/// Lists a libssl that was found, once. Returns the one that is listed; None if there is no room.
+fn add(found: Libssl) -> Option<&'static Libssl> {
+    let mut found = Box::new(found);
+    for (number, place) in KNOWN.iter().enumerate() {
+        let Err(refused) = place.set(found) else {
+            let added = place.get()?;
+            if number > 0 {
+                track(added);
+            }
+            return Some(added);
+        };
+        let there = place.get()?;
+        if there.object == refused.object {
+            return Some(there);
+        }
+        found = refused;
+    }
+    None
+}
+
+fn all() -> impl Iterator<Item = &'static Libssl> {
+    KNOWN.iter().map_while(OnceBox::get)
+}
+
+/// Returns the libssl in which an address lies.
+pub fn at(address: *const c_void) -> Option<&'static Libssl> {
+    all().find(|libssl| libssl.object.contains(&address.addr()))
+}
+
+/// Returns the libssl that made an object; None when we stand alone.
+#[inline(always)]
+pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
+    let first = first()?;
+    if SEVERAL.load(Ordering::Relaxed) { Some(owner(object.cast()).unwrap_or(first)) } else { Some(first) }
+}
+
+#[cold]
+fn owner(object: *const c_void) -> Option<&'static Libssl> {
+    let objects = OBJECTS.read().unwrap_or_else(PoisonError::into_inner);
+    let known = objects.as_ref().and_then(|objects| objects.get(&object.addr()).copied());
+    known.or_else(meant)
+}
+
+fn meant() -> Option<&'static Libssl> {
+    MEANT.try_with(Cell::get).unwrap_or(None)
+}
+
+/// Returns the libssl whose method this is; None when we stand alone.
+pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
+    let first = first()?;
+    let address = method.cast::<c_void>();
+    let met = || add(find::libssl_at(address)?);
+    let of_address = at(address).or_else(met).map(|libssl| one_over_its_libcrypto(libssl, first));
+    Some(of_address.or_else(meant).unwrap_or(first))
+}
+
+/// Two libssls over one libcrypto share its ex_data, so whose object is made cannot be told. They are of one release then,
+/// and their objects alike: the first one serves both.
+fn one_over_its_libcrypto(libssl: &'static Libssl, first: &'static Libssl) -> &'static Libssl {
+    let ex_data_of = |libssl: &Libssl| libssl.functions.CRYPTO_get_ex_new_index as usize;
+    if ex_data_of(libssl) == ex_data_of(first) { first } else { libssl }
+}
+
+/// Makes a call for a program that reached us by a node of `family`.
+#[inline(always)]
+pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
+    meaning(|| all().find(|libssl| libssl.family == Some(family)), call)
+}
+
+/// Makes a call in which objects whose address is not known are of `libssl`: one that frees an object has forgotten it by
+/// then.
+pub fn on_behalf_of<T>(libssl: &'static Libssl, call: impl FnOnce() -> T) -> T {
+    meaning(|| Some(libssl), call)
+}
+
+/// Makes a call that a libssl began: objects whose address is not known are of the first.
+#[inline(always)]
+pub fn for_libssl<T>(call: impl FnOnce() -> T) -> T {
+    meaning(|| None, call)
+}
+
+#[inline(always)]
+fn meaning<T>(libssl: impl FnOnce() -> Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
+    if SEVERAL.load(Ordering::Relaxed) { among_several(libssl(), call) } else { call() }
+}
+
+#[cold]
+fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
+    let before = MEANT.try_with(|meant| meant.replace(libssl));
+    let result = call();
+    if let Ok(before) = before {
+        let _ = MEANT.try_with(|meant| meant.set(before));
+    }
+    result
+}
+
+/// Asks to be told of every object that a libssl makes and frees from now on.
+fn track(libssl: &'static Libssl) {
+    SEVERAL.store(true, Ordering::Relaxed);
+    let first = KNOWN[0].get();
+    if first.is_some_and(|first| ptr::eq(one_over_its_libcrypto(libssl, first), first)) {
+        return;
+    }
+    for class in [CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION] {
+        let (new, free) = (Some(object_made as ExDataNew), Some(object_freed as ExDataFree));
+        // SAFETY: callbacks of OpenSSL's types, which stay loaded (-z nodelete), and a libssl that lives for ever.
+        unsafe {
+            (libssl.functions.CRYPTO_get_ex_new_index)(
+                class,
+                0,
+                ptr::from_ref(libssl).cast_mut().cast(),
+                new,
+                None,
+                free,
+            )
+        };
+    }
+}
+
+fn objects() -> RwLockWriteGuard<'static, Option<HashMap<usize, &'static Libssl>>> {
+    OBJECTS.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+unsafe extern "C" fn object_made(
+    object: *mut c_void,
+    _value: *mut c_void,
+    _ex_data: *mut CRYPTO_EX_DATA,
+    _index: c_int,
+    _argl: c_long,
+    libssl: *mut c_void,
+) {
+    // SAFETY: `track` handed over a libssl that lives for ever.
+    if let Some(libssl) = unsafe { libssl.cast::<Libssl>().as_ref() } {
+        guard((), || {
+            objects().get_or_insert_default().insert(object.addr(), libssl);
+        });
+    }
+}
+
+unsafe extern "C" fn object_freed(
+    object: *mut c_void,
+    _value: *mut c_void,
+    _ex_data: *mut CRYPTO_EX_DATA,
+    _index: c_int,
+    _argl: c_long,
+    _libssl: *mut c_void,
+) {
+    guard((), || {
+        if let Some(objects) = objects().as_mut() {
+            objects.remove(&object.addr());
+        }
+    });
+}
+
+/// Around a fork: no thread of the parent may be at the objects, nor inside a private context.
+pub struct Held {
+    _objects: RwLockWriteGuard<'static, Option<HashMap<usize, &'static Libssl>>>,
+    _markers: Vec<super::marker::Held<'static>>,
+}
+
+/// Locks them until the guard goes.
+pub fn hold() -> Held {
+    let markers = all().map(|libssl| libssl.marker.hold()).collect();
+    Held { _objects: objects(), _markers: markers }
+}
