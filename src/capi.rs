@@ -12,6 +12,7 @@
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
+#![cfg_attr(target_env = "musl", allow(deprecated, reason = "time_t, which has 64 bits on all machines of 64 bits"))]
 
 /// Binds a function that stands in this file to its symbol version node.
 macro_rules! symver {
