@@ -14,11 +14,12 @@
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 #![cfg_attr(target_env = "musl", allow(deprecated, reason = "time_t, which has 64 bits on all machines of 64 bits"))]
 
-/// Binds a function that stands in this file to its symbol version node.
+/// Binds a function that stands in this file to its symbol version node, as the default of its name. (`@@@`: the name without
+/// a version goes, as GNU ld takes it for a second definition.)
 macro_rules! symver {
     ($name:ident, $node:literal) => {
         #[cfg(not(miri))]
-        core::arch::global_asm!(concat!(".symver ", stringify!($name), ",", stringify!($name), "@@", $node));
+        core::arch::global_asm!(concat!(".symver ", stringify!($name), ",", stringify!($name), "@@@", $node));
     };
 }
 
