@@ -48,6 +48,8 @@ fn main() {
         "-fuse-ld=bfd".to_owned(),
         format!("-Wl,--version-script={}", map.display()),
         "-Wl,-soname,libsslsession.so".to_owned(),
+        // What the C library lacks is missed here, and not by every program that is started.
+        "-Wl,-z,defs".to_owned(),
         // Our own calls between exported functions are ours, and the loader has nothing to look up at start.
         "-Wl,-Bsymbolic".to_owned(),
         // Function pointers of ours live in every SSL_CTX: the code must not go away.
