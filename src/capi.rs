@@ -7,37 +7,39 @@
 //! made by the libssl in the process or, alone, by us; and a pointer with a length is readable over it. NULL gets the
 //! function's failure value, also where OpenSSL would crash.
 //!
-//! **Symbol versions.** Under each function stand its nodes, that of OpenSSL 3 first: programs linked with it find that one.
+//! **Symbol versions.** Under each function stand its nodes, that of OpenSSL 3 first: programs that are linked with us get it.
 //! OPENSSL_1_1_0, OPENSSL_3.0.0, OPENSSL_4.0.0 (and later ones, where the function came later): programs that are preloaded
 //! reach us, and the node by which they do says which libssl they mean. SSLSESSION_0: they reach libssl, and only programs
 //! linked with us reach us.
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
+#![cfg_attr(target_env = "musl", allow(deprecated, reason = "time_t, which has 64 bits on all machines of 64 bits"))]
 
-/// Binds a function that stands in this file to its symbol version nodes.
+/// Binds a function that stands in this file to its symbol version nodes, the first as the default of its name.
 ///
-/// `symver!(NAME, "NODE", ...)` gives the function these versions. `symver!(NAME(arguments) -> type, "NODE", ...)` makes an
-/// entry for each, which notes whose caller came by it: for functions whose first argument is an object that another libssl
-/// than the first may have made. `remove` takes the entry's own name out of the symbol table.
+/// `symver!(NAME, "NODE", ...)` gives the function itself these versions. `symver!(NAME(arguments) -> type, "NODE", ...)` makes
+/// an entry for each node but the first, which notes the release that its caller means: for functions that take objects,
+/// in a process with several libssls. (`@@@`, `remove`: the name without a version goes, as GNU ld takes it for a second
+/// definition.)
 macro_rules! symver {
     ($name:ident, $default:literal $(, $more:literal)*) => {
         #[cfg(not(miri))]
         core::arch::global_asm!(
-            concat!(".symver ", stringify!($name), ",", stringify!($name), "@@", $default),
             $(concat!(".symver ", stringify!($name), ",", stringify!($name), "@", $more),)*
+            concat!(".symver ", stringify!($name), ",", stringify!($name), "@@@", $default),
         );
     };
     ($name:ident $arguments:tt $(-> $result:ty)?, $default:literal $(, $more:literal)*) => {
-        symver!(@entry "@@", $default, $name $arguments $(-> $result)?);
+        symver!($name, $default);
         symver!(@entries $name $arguments $(-> $result)?, $($more),*);
     };
     (@entries $name:ident $arguments:tt $(-> $result:ty)?, ) => {};
     (@entries $name:ident $arguments:tt $(-> $result:ty)?, $node:literal $(, $more:literal)*) => {
-        symver!(@entry "@", $node, $name $arguments $(-> $result)?);
+        symver!(@entry $node, $name $arguments $(-> $result)?);
         symver!(@entries $name $arguments $(-> $result)?, $($more),*);
     };
-    (@entry $at:literal, $node:literal, $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?) => {
+    (@entry $node:literal, $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?) => {
         #[cfg(not(miri))]
         const _: () = {
             #[unsafe(export_name = concat!(stringify!($name), "__", $node))]
@@ -49,7 +51,7 @@ macro_rules! symver {
         };
         #[cfg(not(miri))]
         core::arch::global_asm!(concat!(
-            ".symver \"", stringify!($name), "__", $node, "\",", stringify!($name), $at, $node, ",remove"
+            ".symver \"", stringify!($name), "__", $node, "\",", stringify!($name), "@", $node, ",remove"
         ));
     };
 }

@@ -1,4 +1,5 @@
-//! The shared library as the dynamic loader sees it, proved with `readelf -W`. `make check-elf` runs this.
+//! The shared library as the dynamic loader sees it, proved with `readelf -W`. `make check-elf` runs this on a release
+//! build, `make dist` on what it ships, with `SSLSESSION_TEST_FLOOR=GLIBC_2.28`: the newest version that it may need.
 
 mod common;
 mod exports;
@@ -7,7 +8,13 @@ use common::{
     library,
     process::{Outcome, run},
 };
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -48,7 +55,11 @@ const PRELOADED: [(&str, &str); 28] = [
 const OWN_NODE: &str = "SSLSESSION_0";
 
 fn readelf(options: &[&str]) -> String {
-    let outcome: Outcome = run(Command::new("readelf").arg("-W").args(options).arg(library()), DEADLINE);
+    readelf_of(library(), options)
+}
+
+fn readelf_of(file: &Path, options: &[&str]) -> String {
+    let outcome: Outcome = run(Command::new("readelf").arg("-W").args(options).arg(file), DEADLINE);
     assert!(outcome.success(), "readelf {outcome}");
     String::from_utf8(outcome.stdout).expect("readelf writes text")
 }
@@ -72,27 +83,87 @@ fn defined() -> Vec<String> {
     symbols().into_iter().filter(|(section, _)| section != "UND" && section != "ABS").map(|(_, name)| name).collect()
 }
 
+/// What the loader has to find elsewhere, or else the program does not start.
+fn undefined() -> Vec<String> {
+    let table = readelf(&["--dyn-syms"]);
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let rows = rows.filter(|row| row.len() >= 8 && row[6] == "UND" && row[4] == "GLOBAL");
+    rows.map(|row| row[7].to_owned()).collect()
+}
+
+/// Whether it is built for musl, whose loader knows no versions.
+fn is_for_musl() -> bool {
+    dynamic("NEEDED").iter().any(|line| line.ends_with("[libc.so]"))
+}
+
+/// The newest version of glibc that may be needed: what is shipped has its own; what is built for this machine needs that
+/// in which glibc's libraries became one, as it was linked with it.
+fn floor() -> String {
+    env::var("SSLSESSION_TEST_FLOOR").unwrap_or_else(|_| "GLIBC_2.34".to_owned())
+}
+
+fn is_shipped() -> bool {
+    env::var_os("SSLSESSION_TEST_FLOOR").is_some()
+}
+
 #[test]
-fn exports_are_those_of_the_source_each_with_its_node() {
+fn exports_are_those_of_the_source_each_under_its_nodes() {
     let pages = exports::pages(common::root());
     let functions = pages.iter().flat_map(|page| &page.functions);
-    let mut expected: Vec<String> = functions.map(|function| format!("{}@@{}", function.name, function.node)).collect();
-    let mut found = defined();
+    let at_nodes = |function: &exports::Function| {
+        function.nodes.iter().map(|node| format!("{}@{node}", function.name)).collect::<Vec<_>>()
+    };
+    let mut expected: Vec<String> = functions.flat_map(at_nodes).collect();
+    let mut found: Vec<String> = defined().iter().map(|name| name.replace("@@", "@")).collect();
     expected.sort();
     found.sort();
     assert_eq!(found, expected);
 }
 
+/// What a program gets that is linked with the library.
+#[test]
+fn each_name_has_one_default() {
+    let defined = defined();
+    let names: BTreeSet<&str> = defined.iter().filter_map(|name| name.split('@').next()).collect();
+    let defaults: Vec<&str> = defined.iter().filter_map(|name| Some(name.split_once("@@")?.0)).collect();
+    assert_eq!(defaults.len(), names.len());
+    assert_eq!(BTreeSet::from_iter(defaults), names);
+}
+
 #[test]
 fn a_preloaded_program_reaches_what_it_must_and_no_more() {
-    let found: BTreeMap<String, String> = defined()
-        .iter()
-        .filter_map(|name| name.split_once("@@"))
-        .filter(|(_, node)| *node != OWN_NODE)
-        .map(|(name, node)| (name.to_owned(), node.to_owned()))
-        .collect();
-    let expected = PRELOADED.map(|(name, node)| (name.to_owned(), node.to_owned()));
-    assert_eq!(found, BTreeMap::from(expected));
+    let defined = defined();
+    let versions = defined.iter().filter_map(|name| name.split_once('@'));
+    let versions = versions.map(|(name, node)| (name, node.trim_start_matches('@')));
+    let (of_openssl_3, others): (Vec<_>, Vec<_>) =
+        versions.filter(|(_, node)| *node != OWN_NODE).partition(|(_, node)| node.starts_with("OPENSSL_3"));
+    assert_eq!(BTreeMap::from_iter(of_openssl_3), BTreeMap::from(PRELOADED));
+    for (name, node) in others {
+        assert!(PRELOADED.iter().any(|known| known.0 == name), "{name}@{node}");
+    }
+}
+
+/// What needs more is refused by the loader, and with it every program.
+#[test]
+fn it_needs_no_newer_c_library() {
+    let number = |version: &str| -> Vec<u32> {
+        let digits = version.trim_start_matches("GLIBC_").split('.');
+        digits.map(|digits| digits.parse().expect("a version of glibc")).collect()
+    };
+    let undefined = undefined();
+    assert!(undefined.iter().any(|name| name.starts_with("malloc")), "{undefined:?}");
+    if is_for_musl() {
+        // Since 1.2.5: the floor is 1.2.4. What musl never had does not get past the linker (-z defs).
+        let newer = ["statx", "preadv2", "pwritev2"];
+        assert!(!undefined.iter().any(|name| newer.contains(&name.as_str()) || name.contains('@')), "{undefined:?}");
+        return;
+    }
+    for name in undefined {
+        let (_, version) = name.split_once('@').unwrap_or_else(|| panic!("{name} has no version"));
+        if version.starts_with("GLIBC_") {
+            assert!(number(version) <= number(&floor()), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -111,11 +182,19 @@ fn it_stays_loaded_and_is_bound_at_once() {
     assert!(flags.contains("SYMBOLIC"), "FLAGS is {flags}");
 }
 
-/// Nothing but the C library and the compiler's: one libssl more would come into every process.
+/// Nothing but the C library, and what is built here the compiler's: one libssl more would come into every process. What is
+/// shipped may meet no libgcc_s.
 #[test]
 fn it_needs_no_openssl() {
     let needed = dynamic("NEEDED");
-    let allowed = ["libgcc_s.so.1", "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2"];
+    let mut allowed =
+        vec!["libc.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"];
+    if is_for_musl() {
+        allowed = vec!["libc.so"];
+    }
+    if !is_shipped() {
+        allowed.extend(["libgcc_s.so.1", "libm.so.6"]);
+    }
     assert!(!needed.is_empty(), "readelf shows what is needed");
     for line in &needed {
         assert!(allowed.iter().any(|name| line.ends_with(&format!("[{name}]"))), "{line}");
@@ -131,12 +210,9 @@ fn it_searches_no_directories() {
 /// OpenSSL's functions are looked up at the first call. An undefined one would end a process that has no OpenSSL.
 #[test]
 fn it_asks_the_loader_for_nothing_of_openssl() {
-    let undefined: Vec<String> = symbols()
-        .into_iter()
-        .filter(|(section, name)| section == "UND" && !name.is_empty())
-        .map(|(_, name)| name)
-        .collect();
-    assert!(undefined.iter().any(|name| name.starts_with("malloc@") || name.starts_with("dl")), "{undefined:?}");
+    let undefined: Vec<String> =
+        symbols().into_iter().filter(|(section, _)| section == "UND").map(|(_, name)| name).collect();
+    assert!(undefined.iter().any(|name| name.starts_with("dl")), "{undefined:?}");
     for name in undefined {
         let foreign = ["SSL", "TLS", "DTLS", "CRYPTO", "OPENSSL", "ERR_", "BIO_", "OSSL"];
         assert!(!foreign.iter().any(|prefix| name.starts_with(prefix)), "{name}");
@@ -174,8 +250,14 @@ fn load_functions() -> Vec<String> {
         let place = u64::from_str_radix(columns.first()?, 16).ok()?;
         (start..start + size).contains(&place).then(|| hex(columns.last().expect("a relocation has an addend")))
     });
-    let names = readelf(&["--syms"]);
+    let names = names();
     targets.map(|target| function_at(&names, target)).collect()
+}
+
+/// The table of all symbols. What is shipped is stripped: it stands in the file of its debug data, beside it.
+fn names() -> String {
+    let debug = library().with_extension("so.debug");
+    if debug.exists() { readelf_of(&debug, &["--syms"]) } else { readelf(&["--syms"]) }
 }
 
 fn function_at(symbols: &str, address: u64) -> String {

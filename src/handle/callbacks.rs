@@ -6,7 +6,7 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::{Connection, Context, Session};
+use super::{Connection, Context, Session, for_libssl};
 use crate::types::*;
 
 /// A function pointer or none, set and read without a lock as in OpenSSL.
@@ -60,7 +60,7 @@ impl Callbacks {
         let Some(callback) = self.new.get() else { return };
         let reference = session.clone();
         // SAFETY: live objects, and a callback of this type that the application registered.
-        if unsafe { callback(connection.as_ptr(), reference.as_ptr()) } != 0 {
+        if for_libssl(|| unsafe { callback(connection.as_ptr(), reference.as_ptr()) }) != 0 {
             mem::forget(reference);
         }
     }
@@ -75,7 +75,7 @@ impl Callbacks {
         // SAFETY: a live connection, a slice of at most 32 bytes, and a place for the answer; what comes back is
         // NULL or a live session.
         unsafe {
-            let session = callback(connection.as_ptr(), id.as_ptr(), id.len() as c_int, &mut copy);
+            let session = for_libssl(|| callback(connection.as_ptr(), id.as_ptr(), id.len() as c_int, &mut copy));
             if copy == 0 { Session::adopt(session) } else { Session::up_ref(session) }
         }
     }
@@ -85,7 +85,7 @@ impl Callbacks {
     pub fn remove_session(&self, context: Context, session: &Session) {
         if let Some(callback) = self.remove.get() {
             // SAFETY: live objects, and a callback of this type that the application registered.
-            unsafe { callback(context.as_ptr(), session.as_ptr()) };
+            for_libssl(|| unsafe { callback(context.as_ptr(), session.as_ptr()) });
         }
     }
 }

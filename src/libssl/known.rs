@@ -148,7 +148,8 @@ pub fn on_behalf_of<T>(libssl: &'static Libssl, call: impl FnOnce() -> T) -> T {
     meaning(|| Some(libssl), call)
 }
 
-/// Makes a call that a libssl began: objects whose address is not known are of the first.
+/// Makes a call to or from the application that no node says anything of: objects whose address is not known are of the first
+/// libssl. So it is in a call that came by a node of OpenSSL 3, which passes here neither.
 #[inline(always)]
 pub fn for_libssl<T>(call: impl FnOnce() -> T) -> T {
     meaning(|| None, call)

@@ -49,7 +49,10 @@ pub struct Head {
     serial: AtomicU64,
 }
 
-const _: () = assert!(size_of::<Head>() <= HEAD && offset_of!(Head, counters) == 48);
+const _: () = assert!(size_of::<Head>() <= HEAD && offset_of!(Head, counters) == COUNTERS_AT);
+
+/// A mutex is of 48 bytes on glibc for arm64, and of 40 on musl and on glibc for x86-64.
+const COUNTERS_AT: usize = if cfg!(all(target_arch = "aarch64", target_env = "gnu")) { 56 } else { 48 };
 
 // SAFETY: the mutex is made for use from anywhere, the rest is atomic.
 unsafe impl Sync for Head {}
@@ -73,14 +76,9 @@ pub enum Refused {
     NoLock,
 }
 
-unsafe extern "C" {
-    /// Since glibc 2.30. Unlike pthread_mutex_timedlock it does not wait for an hour when the clock is set back by one.
-    fn pthread_mutex_clocklock(
-        mutex: *mut libc::pthread_mutex_t,
-        clock: libc::clockid_t,
-        until: *const libc::timespec,
-    ) -> c_int;
-}
+/// pthread_mutex_clocklock(3), since glibc 2.30. Unlike pthread_mutex_timedlock it does not wait for an hour when the clock
+/// is set back by one.
+type ClockLock = unsafe extern "C" fn(*mut libc::pthread_mutex_t, libc::clockid_t, *const libc::timespec) -> c_int;
 
 impl Head {
     /// Makes the lock, in memory of zeros or over one that nobody can be using any more.
@@ -122,9 +120,8 @@ impl Head {
         // SAFETY: a mutex by its kind, made by `make`.
         let mut taken = unsafe { libc::pthread_mutex_trylock(mutex) };
         if taken == libc::EBUSY && may_wait() {
-            let until = monotonic_in(PATIENCE);
-            // SAFETY: as above, and a time.
-            taken = unsafe { pthread_mutex_clocklock(mutex, libc::CLOCK_MONOTONIC, &until) };
+            // SAFETY: as above.
+            taken = unsafe { wait_for(mutex) };
         }
         match taken {
             0 => {}
@@ -184,8 +181,24 @@ unsafe fn make_mutex(mutex: *mut libc::pthread_mutex_t) {
     }
 }
 
-/// Where glibc keeps a mutex's kind, on all machines of 64 bits.
-const KIND: Range<usize> = 16..20;
+/// Waits for a mutex, not longer than `PATIENCE`.
+unsafe fn wait_for(mutex: *mut libc::pthread_mutex_t) -> c_int {
+    // SAFETY: a NUL-terminated name.
+    let clocklock = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pthread_mutex_clocklock".as_ptr()) };
+    if cfg!(miri) || clocklock.is_null() {
+        let until = from_now(libc::CLOCK_REALTIME, PATIENCE);
+        // SAFETY: a mutex, by the caller's promise, and a time.
+        return unsafe { libc::pthread_mutex_timedlock(mutex, &until) };
+    }
+    // SAFETY: the C library's function of that name has this type.
+    let clocklock: ClockLock = unsafe { std::mem::transmute(clocklock) };
+    let until = from_now(libc::CLOCK_MONOTONIC, PATIENCE);
+    // SAFETY: as above.
+    unsafe { clocklock(mutex, libc::CLOCK_MONOTONIC, &until) }
+}
+
+/// Where the C library keeps a mutex's kind, on all machines of 64 bits: musl, and glibc.
+const KIND: Range<usize> = if cfg!(target_env = "musl") { 0..4 } else { 16..20 };
 
 unsafe fn kind_of(mutex: *const libc::pthread_mutex_t) -> u32 {
     // SAFETY: within the mutex, by the caller's promise of its memory.
@@ -208,16 +221,16 @@ fn kind() -> u32 {
 
 /// Milliseconds by the clock that nobody sets.
 pub fn monotonic() -> u64 {
-    let now = monotonic_in(Duration::ZERO);
+    let now = from_now(libc::CLOCK_MONOTONIC, Duration::ZERO);
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
-fn monotonic_in(from_now: Duration) -> libc::timespec {
+fn from_now(clock: libc::clockid_t, wait: Duration) -> libc::timespec {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a place for the time.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    let nanoseconds = time.tv_nsec + i64::from(from_now.subsec_nanos());
-    time.tv_sec += from_now.as_secs() as i64 + nanoseconds / 1_000_000_000;
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    let nanoseconds = time.tv_nsec + i64::from(wait.subsec_nanos());
+    time.tv_sec += wait.as_secs() as i64 + nanoseconds / 1_000_000_000;
     time.tv_nsec = nanoseconds % 1_000_000_000;
     time
 }

@@ -1,4 +1,4 @@
-//! What `src/capi` exports, read from its text: a file per man page, under each function its symbol version node.
+//! What `src/capi` exports, read from its text: a file per man page, under each function its symbol version nodes.
 #![allow(dead_code)] // each test binary uses a part of this
 
 use std::{
@@ -20,8 +20,15 @@ pub struct Page {
 pub struct Function {
     /// The C name.
     pub name: String,
-    /// Its symbol version node, as `symver!` under it says.
-    pub node: String,
+    /// Its symbol version nodes, as `symver!` under it says.
+    pub nodes: Vec<String>,
+}
+
+impl Function {
+    /// Whether a preloaded program reaches it: libssl has it under the same node.
+    pub fn is_reached(&self) -> bool {
+        self.nodes.iter().any(|node| node.starts_with("OPENSSL_"))
+    }
 }
 
 impl Page {
@@ -31,7 +38,7 @@ impl Page {
     }
 }
 
-/// All of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks its node or a node its function.
+/// All of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks its nodes or nodes their function.
 pub fn pages(root: &Path) -> Vec<Page> {
     let directory = root.join("src/capi");
     let entries = fs::read_dir(&directory).expect("src/capi is there");
@@ -46,23 +53,19 @@ pub fn pages(root: &Path) -> Vec<Page> {
 fn page(path: PathBuf) -> Page {
     let text = fs::read_to_string(&path).expect("a source file is UTF-8");
     let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
-    let names = between(&text, "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn ", "(");
-    let nodes = between(&text, "\nsymver!(", ");");
-    let marks = text.matches("no_mangle").count();
-    assert_eq!(
-        (names.len(), nodes.len()),
-        (marks, marks),
-        "a function without its node, or a node without its function"
-    );
-    let functions = names.iter().zip(&nodes).map(|(name, bound)| Function {
-        name: (*name).to_owned(),
-        node: bound
-            .strip_prefix(*name)
-            .and_then(|rest| rest.strip_prefix(", \"")?.strip_suffix('"'))
-            .unwrap_or_else(|| panic!("{}: under {name} stands symver!({bound})", path.display()))
-            .to_owned(),
+    let functions = between(&text, "\nsymver!(", ");").into_iter().map(|bound| {
+        let name = bound.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let nodes: Vec<String> = bound.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        let is_complete = !nodes.is_empty() && text.contains(&format!(" fn {name}("));
+        assert!(is_complete, "{}: symver!({bound}) lacks its function or its nodes", path.display());
+        Function { name: name.to_owned(), nodes }
     });
-    Page { title: head.join("\n").trim().to_owned(), functions: functions.collect(), path }
+    let functions: Vec<Function> = functions.collect();
+    for name in between(&text, "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn ", "(") {
+        let is_bound = functions.iter().any(|function| function.name == name);
+        assert!(is_bound, "{}: {name} has no symver!", path.display());
+    }
+    Page { title: head.join("\n").trim().to_owned(), functions, path }
 }
 
 /// Each piece of `text` from after `start` to before the next `end`.

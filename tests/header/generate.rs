@@ -55,8 +55,7 @@ pub fn table(root: &Path) -> String {
         "| man page | reached when preloaded, linked or alone | reached when linked or alone |\n| --- | --- | --- |\n",
     );
     for page in pages(root) {
-        let (preloaded, linked): (Vec<_>, Vec<_>) =
-            page.functions.iter().partition(|function| function.node.starts_with("OPENSSL_"));
+        let (preloaded, linked): (Vec<_>, Vec<_>) = page.functions.iter().partition(|function| function.is_reached());
         let names = |functions: Vec<&crate::exports::Function>| {
             functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>().join(", ")
         };
