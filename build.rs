@@ -67,7 +67,8 @@ fn exports(directory: &Path) -> Vec<(String, String)> {
         let text = fs::read_to_string(&path).unwrap_or_default();
         for bound in text.split("\nsymver!(").skip(1) {
             let bound = bound.split(");").next().unwrap_or_default();
-            let name = bound.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            let name =
+                bound.trim_start().split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
             let quoted = bound.split('"').skip(1).step_by(2);
             let nodes: Vec<&str> = quoted.filter(|quoted| *quoted != "C").collect();
             assert!(!name.is_empty() && !nodes.is_empty(), "{}: symver!({bound}) binds nothing", path.display());

@@ -19,7 +19,8 @@ mod symbols;
 
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
-use std::sync::OnceLock;
+
+use once_cell::race::OnceBox;
 
 pub use known::{first as in_process, of_method, of_object};
 pub use symbols::Functions;
@@ -62,6 +63,8 @@ pub struct Libssl {
     pub attachable: bool,
     /// The addresses at which it is loaded.
     pub object: Range<usize>,
+    /// It has SSL_new.
+    makes_connections: bool,
     attachment: attachment::State,
     farewell: farewell::State,
     marker: marker::State,
@@ -69,12 +72,13 @@ pub struct Libssl {
 
 impl Libssl {
     /// A libssl of that family, None for one that we do not know.
-    fn new(functions: Functions, family: Option<Family>, object: Range<usize>) -> Libssl {
+    fn new(functions: Functions, family: Option<Family>, object: Range<usize>, makes_connections: bool) -> Libssl {
         Libssl {
             functions,
             family,
             attachable: family.is_some() && functions.are_complete,
             object,
+            makes_connections,
             attachment: Default::default(),
             farewell: Default::default(),
             marker: Default::default(),
@@ -86,13 +90,16 @@ impl Libssl {
 /// Not a libssl itself; and not one that looks functions up in libssl, by dlsym on its handle, or has them from there because
 /// it was loaded with RTLD_DEEPBIND: its calls go around us. Alone there is no way around us.
 pub fn is_bound_in(address: *const c_void, function: &CStr) -> bool {
-    /// Where this library is: it calls its own.
-    static OURS: OnceLock<Range<usize>> = OnceLock::new();
     if in_process().is_none() {
         return true;
     }
-    let find_ours = || elf::Object::at(is_bound_in as *const c_void).map_or(0..0, |object| object.addresses);
-    let is_ours = OURS.get_or_init(find_ours).contains(&address.addr());
-    let is_a_program = !is_ours && known::at(address).is_none();
+    let is_a_program = !is_ours(address) && known::at(address).is_none();
     is_a_program && elf::Object::at(address).is_some_and(|object| object.takes(function))
+}
+
+/// Returns true if an address lies in this library.
+fn is_ours(address: *const c_void) -> bool {
+    static OURS: OnceBox<Range<usize>> = OnceBox::new();
+    let find = || Box::new(elf::Object::at(is_ours as *const c_void).map_or(0..0, |object| object.addresses));
+    OURS.get_or_init(find).contains(&address.addr())
 }

@@ -23,13 +23,18 @@ use crate::types::{SSL_CTX, SSL_SESSION};
 /// See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
-    // SAFETY: C caller.
-    let Some(session) = (unsafe { Session::borrow(c) }) else { return 0 };
-    let add = |cache: &SessionCache| c_int::from(cache.add(&session, clock::now()));
+    let add = |cache: &SessionCache| {
+        // SAFETY: C caller.
+        let session = unsafe { Session::borrow(c) };
+        c_int::from(session.is_some_and(|session| cache.add(&session, clock::now())))
+    };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, 0, add, || raw::SSL_CTX_add_session(ctx, c)) }
 }
-symver!(SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]
@@ -49,13 +54,18 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 /// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
-    // SAFETY: C caller.
-    let Some(session) = (unsafe { Session::borrow(c) }) else { return 0 };
-    let remove = |cache: &SessionCache| c_int::from(cache.remove(&session));
+    let remove = |cache: &SessionCache| {
+        // SAFETY: C caller.
+        let session = unsafe { Session::borrow(c) };
+        c_int::from(session.is_some_and(|session| cache.remove(&session)))
+    };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, 0, remove, || raw::SSL_CTX_remove_session(ctx, c)) }
 }
-symver!(SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]

@@ -108,7 +108,10 @@ pub unsafe extern "C" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_lon
         None => pass_on(),
     }
 }
-symver!(SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// Carries out a command that takes no pointer.
 ///

@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_uchar};
 
 use super::with_cache;
 use crate::handle::raw;
-use crate::types::{SSL, SSL_CTX, SSL_SESSION};
+use crate::types::{self, SSL, SSL_CTX, SSL_SESSION};
 
 /// SSL_CTX_sess_set_new_cb sets the callback that is told of each new session; NULL for none.
 ///
@@ -24,8 +24,10 @@ pub unsafe extern "C" fn SSL_CTX_sess_set_new_cb(
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.callbacks.new.set(new_session_cb), pass_on) }
 }
-symver!(SSL_CTX_sess_set_new_cb(ctx: *mut SSL_CTX, new_session_cb: Option<unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int>,
-), "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_sess_set_new_cb(ctx: *mut SSL_CTX, callback: Option<types::NewSessionCallback>),
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_CTX_sess_get_new_cb returns the callback that SSL_CTX_sess_set_new_cb set; NULL for none.
 #[unsafe(no_mangle)]
@@ -37,7 +39,10 @@ pub unsafe extern "C" fn SSL_CTX_sess_get_new_cb(
     // SAFETY: C caller.
     unsafe { with_cache(ctx, None, |cache| cache.callbacks.new.get(), pass_on) }
 }
-symver!(SSL_CTX_sess_get_new_cb(ctx: *mut SSL_CTX) -> Option<unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int>, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_sess_get_new_cb(ctx: *mut SSL_CTX) -> Option<types::NewSessionCallback>,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_CTX_sess_set_remove_cb sets the callback that is told of each session that leaves; NULL for none.
 ///
@@ -55,7 +60,10 @@ pub unsafe extern "C" fn SSL_CTX_sess_set_remove_cb(
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.set_remove_callback(remove_session_cb), pass_on) }
 }
-symver!(SSL_CTX_sess_set_remove_cb(ctx: *mut SSL_CTX, remove_session_cb: Option<unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION)>), "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_sess_set_remove_cb(ctx: *mut SSL_CTX, callback: Option<types::RemoveSessionCallback>),
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_CTX_sess_get_remove_cb returns the callback that SSL_CTX_sess_set_remove_cb set; NULL for none.
 #[unsafe(no_mangle)]
@@ -67,7 +75,10 @@ pub unsafe extern "C" fn SSL_CTX_sess_get_remove_cb(
     // SAFETY: C caller.
     unsafe { with_cache(ctx, None, |cache| cache.callbacks.remove.get(), pass_on) }
 }
-symver!(SSL_CTX_sess_get_remove_cb(ctx: *mut SSL_CTX) -> Option<unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION)>, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_sess_get_remove_cb(ctx: *mut SSL_CTX) -> Option<types::RemoveSessionCallback>,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_CTX_sess_set_get_cb sets the callback that a server asks for a session that is not in the internal cache; NULL
 /// for none.
@@ -86,8 +97,10 @@ pub unsafe extern "C" fn SSL_CTX_sess_set_get_cb(
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.callbacks.get.set(get_session_cb), pass_on) }
 }
-symver!(SSL_CTX_sess_set_get_cb(ctx: *mut SSL_CTX, get_session_cb: Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION>,
-), "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_sess_set_get_cb(ctx: *mut SSL_CTX, callback: Option<types::GetSessionCallback>),
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_CTX_sess_get_get_cb returns the callback that SSL_CTX_sess_set_get_cb set; NULL for none.
 #[unsafe(no_mangle)]
@@ -99,4 +112,7 @@ pub unsafe extern "C" fn SSL_CTX_sess_get_get_cb(
     // SAFETY: C caller.
     unsafe { with_cache(ctx, None, |cache| cache.callbacks.get.get(), pass_on) }
 }
-symver!(SSL_CTX_sess_get_get_cb(ctx: *mut SSL_CTX) -> Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION>, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_sess_get_get_cb(ctx: *mut SSL_CTX) -> Option<types::GetSessionCallback>,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);

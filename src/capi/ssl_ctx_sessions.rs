@@ -19,4 +19,7 @@ pub unsafe extern "C" fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SS
     // SAFETY: C caller.
     guard(ptr::null_mut(), || unsafe { raw::SSL_CTX_sessions(ctx) })
 }
-symver!(SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);

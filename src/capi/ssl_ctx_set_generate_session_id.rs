@@ -27,4 +27,7 @@ pub unsafe extern "C" fn SSL_has_matching_session_id(ssl: *const SSL, id: *const
         }
     })
 }
-symver!(SSL_has_matching_session_id(ssl: *const SSL, id: *const c_uchar, id_len: c_uint) -> c_int, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_has_matching_session_id(ssl: *const SSL, id: *const c_uchar, id_len: c_uint) -> c_int,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);

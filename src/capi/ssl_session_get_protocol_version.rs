@@ -45,4 +45,7 @@ pub unsafe extern "C" fn SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, v
         c_int::from(residence::change(&session, set))
     })
 }
-symver!(SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int, "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0");
+symver!(
+    SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0"
+);

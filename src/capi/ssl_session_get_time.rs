@@ -29,7 +29,10 @@ pub unsafe extern "C" fn SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_long) -
         tm
     })
 }
-symver!(SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_long) -> c_long, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_long) -> c_long,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_SESSION_set_time_ex is SSL_SESSION_set_time for a time_t, as OpenSSL has it since 3.3.
 #[unsafe(no_mangle)]
@@ -37,7 +40,10 @@ pub unsafe extern "C" fn SSL_SESSION_set_time_ex(s: *mut SSL_SESSION, t: libc::t
     // SAFETY: C caller.
     unsafe { SSL_SESSION_set_time(s, t) }
 }
-symver!(SSL_SESSION_set_time_ex(s: *mut SSL_SESSION, t: libc::time_t) -> libc::time_t, "OPENSSL_3.3.0", "OPENSSL_4.0.0");
+symver!(
+    SSL_SESSION_set_time_ex(s: *mut SSL_SESSION, t: libc::time_t) -> libc::time_t,
+    "OPENSSL_3.3.0", "OPENSSL_4.0.0"
+);
 
 /// SSL_SESSION_get_timeout returns for how many seconds from its time the session `s` may be resumed; 0 for NULL.
 #[unsafe(no_mangle)]
@@ -60,4 +66,7 @@ pub unsafe extern "C" fn SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: c_long)
         c_long::from(residence::change(&session, || session.set_timeout(t)))
     })
 }
-symver!(SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: c_long) -> c_long, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: c_long) -> c_long,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);

@@ -22,4 +22,7 @@ pub unsafe extern "C" fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSIO
     // SAFETY: C caller.
     guard(0, || unsafe { raw::SSL_set_session(ssl, session) })
 }
-symver!(SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
+symver!(
+    SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);

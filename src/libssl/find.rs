@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 
 use super::symbols::Functions;
-use super::{Family, Libssl, elf};
+use super::{Family, Libssl, elf, is_ours};
 
 /// Returns all libssls that are loaded, those to attach to first: an object that we know nothing of is the first one's.
 pub fn libssls() -> Vec<Libssl> {
@@ -17,7 +17,7 @@ pub fn libssls() -> Vec<Libssl> {
     }
     let objects = elf::Object::all().into_iter().filter_map(|(name, loaded)| Object::open(&name, loaded));
     let mut libssls: Vec<Libssl> = objects.filter_map(Object::into_libssl).collect();
-    libssls.sort_by_key(|libssl| !libssl.attachable);
+    libssls.sort_by_key(|libssl| (!libssl.attachable, !libssl.makes_connections));
     libssls
 }
 
@@ -66,15 +66,16 @@ impl Object {
     /// cache.
     fn into_libssl(self) -> Option<Libssl> {
         let family = self.family();
-        let has_cache = [c"SSL_new", c"SSL_CTX_add_session"].iter().all(|name| !self.symbol(name).is_null());
-        if family.is_none() && !has_cache {
+        let makes_connections = !self.symbol(c"SSL_new").is_null();
+        let has_cache = !self.symbol(c"SSL_CTX_add_session").is_null();
+        if family.is_none() && !(makes_connections && has_cache) {
             return None;
         }
         // SAFETY: the object is a libssl, so its functions of these names are OpenSSL's.
         let functions = unsafe { Functions::find(|name| self.symbol(name)) };
         let object = self.loaded.addresses.clone();
         std::mem::forget(self);
-        Some(Libssl::new(functions, family, object))
+        Some(Libssl::new(functions, family, object, makes_connections))
     }
 }
 
@@ -83,10 +84,4 @@ impl Drop for Object {
         // SAFETY: the handle came from dlopen and is closed once; the object's other users keep it loaded.
         unsafe { libc::dlclose(self.handle) };
     }
-}
-
-/// Whether an address lies in this library.
-fn is_ours(address: *const c_void) -> bool {
-    let here = is_ours as fn(*const c_void) -> bool as *const c_void;
-    elf::Object::at(here).is_some_and(|ours| ours.addresses.contains(&address.addr()))
 }

@@ -33,7 +33,7 @@ const MAX_LIBSSLS: usize = 16;
 /// In the order in which they were met. Filled from the left, and never emptied: no fork can leave one half made.
 static KNOWN: [OnceBox<Libssl>; MAX_LIBSSLS] = [const { OnceBox::new() }; MAX_LIBSSLS];
 
-/// There is more than one.
+/// There is more than one, or one beside our own objects.
 static SEVERAL: AtomicBool = AtomicBool::new(false);
 
 /// What `DECIDED` says.
@@ -67,7 +67,15 @@ fn decide() -> Option<&'static Libssl> {
     for found in find::libssls() {
         add(found);
     }
-    let decision = if KNOWN[0].get().is_some() { BESIDE } else { ALONE };
+    // An object that has some functions of a libssl and makes no connections is called by its own programs, and is none that
+    // others could mean.
+    let (decision, are_several) = match KNOWN[0].get() {
+        Some(first) => (if first.makes_connections { BESIDE } else { ALONE }, !first.makes_connections),
+        None => (ALONE, false),
+    };
+    if are_several {
+        SEVERAL.store(true, Ordering::Relaxed);
+    }
     // Another thread may have decided meanwhile, and found less.
     let _ = DECIDED.compare_exchange(UNDECIDED, decision, Ordering::AcqRel, Ordering::Acquire);
     first()
@@ -79,7 +87,7 @@ fn add(found: Libssl) -> Option<&'static Libssl> {
     for (number, place) in KNOWN.iter().enumerate() {
         let Err(refused) = place.set(found) else {
             let added = place.get()?;
-            if number > 0 {
+            if number > 0 || DECIDED.load(Ordering::Acquire) == ALONE {
                 track(added);
             }
             return Some(added);
@@ -105,8 +113,8 @@ pub fn at(address: *const c_void) -> Option<&'static Libssl> {
 /// Returns the libssl that made an object; None when we stand alone.
 #[inline(always)]
 pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
-    let first = first()?;
-    if SEVERAL.load(Ordering::Relaxed) { Some(owner(object.cast()).unwrap_or(first)) } else { Some(first) }
+    let first = first();
+    if SEVERAL.load(Ordering::Relaxed) { owner(object.cast()).or(first) } else { first }
 }
 
 #[cold]
@@ -122,23 +130,25 @@ fn meant() -> Option<&'static Libssl> {
 
 /// Returns the libssl whose method this is; None when we stand alone.
 pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
-    let first = first()?;
+    let first = first();
     let address = method.cast::<c_void>();
-    let met = || add(find::libssl_at(address)?);
-    let of_address = at(address).or_else(met).map(|libssl| one_over_its_libcrypto(libssl, first));
-    Some(of_address.or_else(meant).unwrap_or(first))
+    let met = || if super::is_ours(address) { None } else { add(find::libssl_at(address)?) };
+    let libssl = at(address).or_else(met).or_else(meant).or(first)?;
+    Some(if shares_libcrypto(libssl, first) { first? } else { libssl })
 }
 
-/// Two libssls over one libcrypto share its ex_data, so whose object is made cannot be told. They are of one release then,
-/// and their objects alike: the first one serves both.
-fn one_over_its_libcrypto(libssl: &'static Libssl, first: &'static Libssl) -> &'static Libssl {
+/// Returns true for two libssls over one libcrypto. They share its ex_data, so whose object is made cannot be told; they are
+/// of one release then, and their objects alike: the first one serves both.
+fn shares_libcrypto(libssl: &Libssl, first: Option<&Libssl>) -> bool {
     let ex_data_of = |libssl: &Libssl| libssl.functions.CRYPTO_get_ex_new_index as usize;
-    if ex_data_of(libssl) == ex_data_of(first) { first } else { libssl }
+    first.is_some_and(|first| ex_data_of(libssl) == ex_data_of(first) && libssl.attachable)
 }
 
 /// Makes a call for a program that reached us by a node of `family`.
 #[inline(always)]
 pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
+    // The first call of all may be this one.
+    first();
     meaning(|| all().find(|libssl| libssl.family == Some(family)), call)
 }
 
@@ -173,8 +183,7 @@ fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -
 /// Asks to be told of every object that a libssl makes and frees from now on.
 fn track(libssl: &'static Libssl) {
     SEVERAL.store(true, Ordering::Relaxed);
-    let first = KNOWN[0].get();
-    if first.is_some_and(|first| ptr::eq(one_over_its_libcrypto(libssl, first), first)) {
+    if shares_libcrypto(libssl, first()) {
         return;
     }
     for class in [CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION] {

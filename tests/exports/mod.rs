@@ -54,7 +54,8 @@ fn page(path: PathBuf) -> Page {
     let text = fs::read_to_string(&path).expect("a source file is UTF-8");
     let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
     let functions = between(&text, "\nsymver!(", ");").into_iter().map(|bound| {
-        let name = bound.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let name =
+            bound.trim_start().split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         let nodes: Vec<String> =
             bound.split('"').skip(1).step_by(2).filter(|quoted| *quoted != "C").map(str::to_owned).collect();
         let is_complete = !nodes.is_empty() && text.contains(&format!(" fn {name}("));
