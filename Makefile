@@ -5,6 +5,8 @@
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
+# make dist     what is shipped: archives for glibc and musl, on x86-64 and arm64, in dist/
+# make dist-test  uses each archive on a system that did not build it
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -20,11 +22,12 @@ export CARGO_TARGET_DIR
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test check check-elf header miri shuttle tsan fuzz bench bench-quick install clean
+.PHONY: all release demo test check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
 
 all: release
 
 release:
+	@packaging/tools
 	$(CARGO) build --release --lib
 
 demo:
@@ -106,6 +109,14 @@ install: release
 	  'Libs: -L$${libdir} -lsslsession' \
 	  'Cflags: -I$${includedir}' \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/sslsession.pc
+
+# Four minutes at first, of which one is for zig; a quarter of a minute for each target after that.
+dist:
+	@packaging/tools dist
+	packaging/dist
+
+dist-test:
+	tests/dist/run
 
 clean:
 	$(CARGO) clean
