@@ -129,15 +129,16 @@ impl Libssl {
                 cc.arg("-specs").arg(root.join("usr/lib/aarch64-linux-musl/musl-gcc.specs"));
             }
             (Platform::Arm64, Some(root)) => {
-                cc.arg("-I").arg(root.join("usr/include")).arg("-I").arg(root.join("usr/include/aarch64-linux-gnu"));
+                cc.arg("-isystem").arg(root.join("usr/include")).arg("-isystem").arg(root.join("usr/include/aarch64-linux-gnu"));
                 cc.arg("-L").arg(root.join("usr/lib/aarch64-linux-gnu"));
             }
             _ => {}
         }
         if let Some(directory) = &made.libssl {
             let lib = directory.join("lib");
-            cc.arg("-I").arg(directory.join("include")).arg("-L").arg(&lib);
-            cc.arg(format!("-Wl,-rpath,{}", lib.display()));
+            cc.arg("-isystem").arg(directory.join("include")).arg("-L").arg(&lib);
+            // an rpath of the old kind, which libssl's own search for libcrypto inherits
+            cc.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", lib.display()));
         }
         Ok(cc)
     }
