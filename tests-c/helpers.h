@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "openssl_1_1_1.h"
+
 #define UNUSED __attribute__((unused))
 
 /* VALUE("A1", SSL_CTX_add_session(ctx, c)) prints "A1  SSL_CTX_add_session(ctx, c) = 1". */
@@ -80,10 +82,20 @@ static UNUSED void check(const char *promise, const char *expression, long value
   if (value != expected) failed = 1;
 }
 
+/* The libssl in the process by the names that the releases give it, as dlopen(name, mode | RTLD_NOLOAD) finds it; NULL if
+ * it is not loaded. */
+static UNUSED void *loaded_libssl(int mode) {
+  static const char *const names[] = {"libssl.so.3", "libssl.so.4", "libssl.so.1.1"};
+  void *libssl = NULL;
+  for (size_t i = 0; i < sizeof names / sizeof *names && libssl == NULL; i++)
+    libssl = dlopen(names[i], mode | RTLD_NOLOAD);
+  return libssl;
+}
+
 /* Whether the libssl in the process was linked -Bsymbolic, so that its own calls reach its own functions only. */
 static UNUSED int libssl_is_symbolic(void) {
   struct link_map *map = NULL;
-  void *libssl = dlopen("libssl.so.3", RTLD_LAZY | RTLD_NOLOAD);
+  void *libssl = loaded_libssl(RTLD_LAZY);
   int symbolic = 0;
   if (libssl == NULL || dlinfo(libssl, RTLD_DI_LINKMAP, &map) != 0) return 0;
   for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++)

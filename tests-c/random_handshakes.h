@@ -69,13 +69,13 @@ static void session_freed(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNU
 }
 
 /* Every session with a tag of its own, also the one that OpenSSL made as a copy of another. */
-static int tag_copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, void **from_d, int idx UNUSED,
+static int tag_copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d, int idx UNUSED,
                       long argl UNUSED, void *argp UNUSED) {
-  struct tag *tag = *from_d;
+  struct tag *tag = COPIED(from_d);
   if (tag == NULL) return 1;
   REQUIRE(tags_made < TAGS);
   tags[tags_made] = (struct tag){tags_made, tag->home};
-  *from_d = &tags[tags_made++];
+  COPIED(from_d) = &tags[tags_made++];
   return 1;
 }
 

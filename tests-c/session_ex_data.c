@@ -14,9 +14,9 @@ static void note_free(void *parent UNUSED, void *note, CRYPTO_EX_DATA *data UNUS
 }
 
 /* Whoever duplicates a session (libssl does for each TLS 1.3 ticket) gets a note of its own. */
-static int note_dup(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, void **note, int index UNUSED,
+static int note_dup(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from note, int index UNUSED,
                     long argl UNUSED, void *argp UNUSED) {
-  if (*note != NULL) *note = strdup(*note);
+  if (COPIED(note) != NULL) COPIED(note) = strdup(COPIED(note));
   return 1;
 }
 

@@ -54,7 +54,7 @@ static void *look(void *last) {
 int main(void) {
   unsigned last = (unsigned)rounds(SESSIONS, BRIEF), marked = 0;
   pthread_t looking;
-  void *libssl = dlopen("libssl.so.3", RTLD_LAZY | RTLD_NOLOAD);
+  void *libssl = loaded_libssl(RTLD_LAZY);
   void *(*get_get_cb)(SSL_CTX *);
 
   REQUIRE(libssl != NULL);

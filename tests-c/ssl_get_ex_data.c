@@ -25,11 +25,11 @@ static void data_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int in
   note_call("free", parent, ptr, argl, argp);
 }
 
-static int data_dup(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **from_d, int index UNUSED, long argl,
+static int data_dup(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, ex_data_from from_d, int index UNUSED, long argl,
                     void *argp) {
-  note_call("dup", NULL, *from_d, argl, argp);
+  note_call("dup", NULL, COPIED(from_d), argl, argp);
   if (to != last_made || from == last_made) note("from the copy");
-  if (*from_d != NULL) *from_d = "copied";
+  if (COPIED(from_d) != NULL) COPIED(from_d) = "copied";
   return 1;
 }
 
@@ -64,10 +64,10 @@ static void sessions(void) {
   expected_parent = NULL;
 }
 
-static int data_dup_refused(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, void **from_d, int index UNUSED,
+static int data_dup_refused(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d, int index UNUSED,
                             long argl, void *argp) {
-  note_call("dup", NULL, *from_d, argl, argp);
-  return strcmp(*from_d, "refused") != 0;
+  note_call("dup", NULL, COPIED(from_d), argl, argp);
+  return strcmp(COPIED(from_d), "refused") != 0;
 }
 
 /* A dup callback that returns 0: there is no copy, and what was made of it ends. */

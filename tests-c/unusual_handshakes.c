@@ -4,7 +4,11 @@
  */
 #include "tls.h"
 
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+#include <openssl/hmac.h>
+#else
 #include <openssl/core_names.h>
+#endif
 
 static void print_server(const char *promise, const char *what, const struct connection *c, SSL_CTX *server) {
   SAY(promise, "%s: %s, holds %ld, accept %ld good %ld hits %ld misses %ld, new %d get %d remove %d", what, outcome(c),
@@ -122,19 +126,34 @@ static void post_handshake(void) {
   SSL_CTX_free(server);
 }
 
-/* Encrypts tickets under one fixed key, and asks for a new ticket whenever it has read one. */
-static int renewing_key(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-                        int encrypt) {
-  static unsigned char key[32] = "a key for tickets, of this test";
-  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key, sizeof key),
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+typedef HMAC_CTX mac_context;
+#define SSL_CTX_set_tlsext_ticket_key_evp_cb SSL_CTX_set_tlsext_ticket_key_cb
+
+static int use_mac_key(mac_context *mac, unsigned char *key, size_t length) {
+  return HMAC_Init_ex(mac, key, (int)length, EVP_sha256(), NULL);
+}
+#else
+typedef EVP_MAC_CTX mac_context;
+
+static int use_mac_key(mac_context *mac, unsigned char *key, size_t length) {
+  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key, length),
                              OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
                              OSSL_PARAM_construct_end()};
+  return EVP_MAC_CTX_set_params(mac, parameters);
+}
+#endif
+
+/* Encrypts tickets under one fixed key, and asks for a new ticket whenever it has read one. */
+static int renewing_key(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, mac_context *mac,
+                        int encrypt) {
+  static unsigned char key[32] = "a key for tickets, of this test";
   if (encrypt) {
     memset(name, 'n', 16);
     memset(iv, 'i', 16);
   }
   if (!EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key, iv, encrypt)) return -1;
-  if (!EVP_MAC_CTX_set_params(mac, parameters)) return -1;
+  if (!use_mac_key(mac, key, sizeof key)) return -1;
   return encrypt ? 1 : 2;
 }
 

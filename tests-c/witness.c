@@ -20,7 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NODE "OPENSSL_3.0.0"
 
 typedef long ctrl_function(SSL_CTX *, int, long, void *);
 
@@ -32,24 +31,43 @@ __attribute__((constructor)) static void read_environment(void) {
   if (name != NULL && strlen(name) < sizeof fifo) strcpy(fifo, name);
 }
 
+/* The names that the releases give libssl, and the nodes under which each has its functions; what one release added lately
+ * has a later node, but is not asked for here. */
+static const struct {
+  const char *libssl;
+  const char *nodes[2];
+} releases[] = {
+    {"libssl.so.3", {"OPENSSL_3.0.0", NULL}},
+    {"libssl.so.4", {"OPENSSL_4.0.0", NULL}},
+    {"libssl.so.1.1", {"OPENSSL_1_1_0", "OPENSSL_1_1_1"}},
+};
+static int release; /* of the libssl in the process */
+
 /* Python and Perl load libssl privately, where no search through the global scope finds it. */
 static void *libssl(void) {
   static void *handle;
-  if (handle == NULL) handle = dlopen("libssl.so.3", RTLD_NOW | RTLD_NOLOAD);
+  for (int i = 0; handle == NULL && i < (int)(sizeof releases / sizeof *releases); i++)
+    if ((handle = dlopen(releases[release = i].libssl, RTLD_NOW | RTLD_NOLOAD)) != NULL) break;
   return handle;
+}
+
+static void *in(void *handle, const char *name) {
+  void *found = dlvsym(handle, name, releases[release].nodes[0]);
+  if (found == NULL && releases[release].nodes[1] != NULL) found = dlvsym(handle, name, releases[release].nodes[1]);
+  return found;
 }
 
 /* What the program's own call would have reached without this file: the versioned symbol behind us. libssl's handle
  * finds libcrypto's functions too. */
 static void *next(const char *name) {
-  void *found = dlvsym(RTLD_NEXT, name, NODE);
-  return found != NULL ? found : dlvsym(libssl(), name, NODE);
+  void *own = libssl(), *found = in(RTLD_NEXT, name);
+  return found != NULL ? found : in(own, name);
 }
 
 #define NEXT(function) ((__typeof__(&function))next(#function))
 
 static long own(SSL_CTX *ctx, int command) {
-  return ((ctrl_function *)dlvsym(libssl(), "SSL_CTX_ctrl", NODE))(ctx, command, 0, NULL);
+  return ((ctrl_function *)in(libssl(), "SSL_CTX_ctrl"))(ctx, command, 0, NULL);
 }
 
 static long asked(SSL_CTX *ctx, int command) {
@@ -68,7 +86,7 @@ static long own_sessions(SSL_CTX *ctx, const char *answered_by) {
   long counted = 0;
   if (strncmp(answered_by, "libssl.", 7) == 0) return own(ctx, SSL_CTRL_SESS_NUMBER);
   NEXT(OPENSSL_LH_doall_arg)
-  ((OPENSSL_LHASH *)((__typeof__(&SSL_CTX_sessions))dlvsym(libssl(), "SSL_CTX_sessions", NODE))(ctx), count, &counted);
+  ((OPENSSL_LHASH *)((__typeof__(&SSL_CTX_sessions))in(libssl(), "SSL_CTX_sessions"))(ctx), count, &counted);
   return counted;
 }
 

@@ -21,7 +21,7 @@ pub fn reconnect() -> &'static Path {
     RECONNECT.get_or_init(|| compile("reconnect.c", "reconnect", &[], &["-lssl", "-lcrypto"]))
 }
 
-/// The directory of a `libssl.so.3` linked `-Bsymbolic`, whose calls to its own functions nothing can be preloaded over.
+/// The directory of a libssl linked `-Bsymbolic`, whose calls to its own functions nothing can be preloaded over.
 pub fn symbolic_libssl() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
@@ -31,7 +31,10 @@ pub fn symbolic_libssl() -> &'static Path {
         let outcome = process::run(link.arg(&making), Duration::from_secs(120));
         assert!(outcome.success(), "{link:?} {outcome}");
         fs::create_dir_all(&directory).unwrap();
-        fs::rename(making.join("libssl.so.3"), directory.join("libssl.so.3")).unwrap();
+        for file in fs::read_dir(&making).unwrap() {
+            let file = file.unwrap();
+            fs::rename(file.path(), directory.join(file.file_name())).unwrap();
+        }
         fs::remove_dir(making).unwrap();
         directory
     })

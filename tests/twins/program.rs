@@ -1,4 +1,4 @@
-//! The C programs: which there are, what each says it needs, and how they are compiled.
+//! The C programs: which there are, and what each says it needs.
 //!
 //! Lines of a program's source that begin so:
 //! - `// Modes: stock preloaded linked symbolic` the modes it runs in; those named are the default, `alone` and
@@ -6,6 +6,7 @@
 //!   by its exit status and by lines that say ", expected". `// Modes: none` is for a source that another test drives.
 //! - `// Shared: no, WHY` for a program that cannot print the same with the shared store: it runs in that mode too, where
 //!   it runs preloaded.
+//! - `// Over: no, WHY` for a program that runs over the system's libssl alone.
 //! - `// Valgrind: no, WHY` for a program that would take too long there and does what others do there.
 //! - `// Links: -lssl -lcrypto` what it is linked with, this by default; `// Links:` for nothing. (In the modes linked
 //!   and alone libsslsession comes before this, or instead of it.)
@@ -13,12 +14,7 @@
 //!   order given, in the program's own directory, where `dlopen("NAME.so")` and `-l:NAME.so` find them.
 
 use crate::common;
-use std::{
-    fmt, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+use std::{fmt, fs, path::PathBuf};
 
 /// How a program runs; see tests/twins.rs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,26 +72,26 @@ impl fmt::Display for Mode {
 /// One program of `tests-c`.
 pub struct Program {
     name: String,
-    source: PathBuf,
-    directory: PathBuf,
+    /// Its file.
+    pub source: PathBuf,
     modes: Vec<Mode>,
+    over: bool,
     valgrind: bool,
-    links: Vec<String>,
-    objects: Vec<Vec<String>>,
-    objects_made: OnceLock<Result<(), String>>,
-    builds: [OnceLock<Result<PathBuf, String>>; 3],
-    reference: OnceLock<Result<Vec<u8>, String>>,
+    /// The linker's arguments for what it is linked with.
+    pub links: Vec<String>,
+    /// The name of each object, and the compiler's arguments for it.
+    pub objects: Vec<Vec<String>>,
 }
 
 impl Program {
     /// All programs, by name. Panics if there is none, or if one asks for a mode that does not exist.
-    pub fn all(scratch: &Path) -> Vec<Program> {
+    pub fn all() -> Vec<Program> {
         let tests_c = common::root().join("tests-c");
         let files = fs::read_dir(&tests_c).unwrap_or_else(|error| panic!("{}: {error}", tests_c.display()));
         let mut programs: Vec<Program> = files
             .map(|file| file.expect("a directory can be read to its end").path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
-            .filter_map(|path| Program::read(path, scratch))
+            .filter_map(Program::read)
             .collect();
         assert!(!programs.is_empty(), "no program in {}", tests_c.display());
         programs.sort_by(|a, b| a.name.cmp(&b.name));
@@ -103,7 +99,7 @@ impl Program {
     }
 
     /// None for a source that says `// Modes: none`.
-    fn read(source: PathBuf, scratch: &Path) -> Option<Program> {
+    fn read(source: PathBuf) -> Option<Program> {
         let text = fs::read_to_string(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
         let name = source.file_stem().expect("a .c file has a name").to_string_lossy().into_owned();
         let marked = |marker: &str| -> Vec<Vec<String>> {
@@ -121,14 +117,11 @@ impl Program {
             modes.push(Mode::Shared);
         }
         Some(Program {
-            directory: scratch.join(&name),
             modes,
+            over: marked("// Over: no").is_empty(),
             valgrind: marked("// Valgrind: no").is_empty(),
             links: marked("// Links:").pop().unwrap_or_else(|| vec!["-lssl".to_owned(), "-lcrypto".to_owned()]),
             objects: marked("// Object:"),
-            objects_made: OnceLock::new(),
-            builds: [const { OnceLock::new() }; 3],
-            reference: OnceLock::new(),
             name,
             source,
         })
@@ -139,87 +132,21 @@ impl Program {
         &self.name
     }
 
-    /// The modes it runs in; at least one.
-    pub fn modes(&self) -> &[Mode] {
-        &self.modes
+    /// The modes it runs in over the system's libssl; at least one. The first is the reference for the others.
+    pub fn modes(&self) -> Vec<Mode> {
+        self.modes.clone()
+    }
+
+    /// The modes it runs in over a libssl that is not the system's; perhaps none.
+    pub fn modes_over(&self) -> Vec<Mode> {
+        let over = |mode: &Mode| matches!(mode, Mode::Stock | Mode::Preloaded | Mode::Linked | Mode::Shared);
+        let modes: Vec<Mode> = self.modes.iter().copied().filter(over).collect();
+        if self.over && modes != [Mode::Stock] { modes } else { Vec::new() }
     }
 
     /// The modes it runs in under valgrind.
     pub fn valgrind_modes(&self) -> impl Iterator<Item = Mode> {
         let modes = self.modes.iter().copied().filter(|mode| matches!(mode, Mode::Preloaded | Mode::Alone));
         modes.filter(|_| self.valgrind)
-    }
-
-    /// A directory of its own.
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
-    /// What it printed in its first mode; `run` is called once, by whoever asks first.
-    pub fn reference(&self, run: impl FnOnce() -> Result<Vec<u8>, String>) -> &Result<Vec<u8>, String> {
-        self.reference.get_or_init(run)
-    }
-
-    /// The path of that binary, compiled at first use.
-    pub fn build(&self, build: Build) -> Result<PathBuf, String> {
-        self.objects_made.get_or_init(|| self.make_objects()).clone()?;
-        self.builds[build as usize].get_or_init(|| self.make(build)).clone()
-    }
-
-    fn make_objects(&self) -> Result<(), String> {
-        fs::create_dir_all(&self.directory).map_err(|error| format!("{}: {error}", self.directory.display()))?;
-        for object in &self.objects {
-            let (name, flags) = object.split_first().ok_or(format!("{}.c: an object without a name", self.name))?;
-            let mut cc = self.cc(&self.directory.join(format!("{name}.so")));
-            self.compile(cc.args(["-shared", "-fPIC"]).args(flags))?;
-        }
-        Ok(())
-    }
-
-    fn make(&self, build: Build) -> Result<PathBuf, String> {
-        let suffix = match build {
-            Build::Plain => "plain",
-            Build::Linked => "linked",
-            Build::Alone => "alone",
-        };
-        let program = self.directory.join(format!("{}.{suffix}", self.name));
-        let mut cc = self.cc(&program);
-        if matches!(build, Build::Alone) {
-            // without our header the compiler would silently take the system's
-            let include = common::root().join("include");
-            fs::metadata(include.join("openssl/ssl.h")).map_err(|error| format!("include/openssl/ssl.h: {error}"))?;
-            cc.arg("-DSSLSESSION_ALONE").arg("-I").arg(include);
-        }
-        if !matches!(build, Build::Plain) {
-            // a linker that only takes what is needed would drop libssl, where our library defines all that is used
-            cc.arg("-L").arg(common::library_dir()).args(["-Wl,--no-as-needed", "-lsslsession"]);
-        }
-        if !matches!(build, Build::Alone) {
-            cc.args(&self.links);
-        }
-        self.compile(&mut cc)?;
-        Ok(program)
-    }
-
-    fn cc(&self, output: &Path) -> Command {
-        let mut cc = Command::new("cc");
-        cc.current_dir(common::root().join("tests-c"))
-            .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-fno-omit-frame-pointer", "-pthread"])
-            .arg(&self.source)
-            .arg("-o")
-            .arg(output)
-            .args(["-Wl,-rpath,$ORIGIN", "-L"])
-            .arg(&self.directory);
-        cc
-    }
-
-    fn compile(&self, cc: &mut Command) -> Result<(), String> {
-        let cc = cc.output().map_err(|error| format!("cc: {error}"))?;
-        if cc.status.success() {
-            return Ok(());
-        }
-        let errors = String::from_utf8_lossy(&cc.stderr);
-        let first: Vec<&str> = errors.lines().take(20).collect();
-        Err(format!("{}.c does not compile:\n{}", self.name, first.join("\n")))
     }
 }

@@ -1,0 +1,200 @@
+//! The libssls that programs run over: the system's, and others that `tests/reach` has scripts for.
+
+use crate::common::{self, process};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
+
+/// The time limit for fetching or building one of them.
+const FETCHING: Duration = Duration::from_secs(1800);
+
+/// A C library and a processor: what a program and the library under test have to be built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    Native,
+    Musl,
+    Arm64,
+    MuslArm64,
+}
+
+impl Platform {
+    /// The library under test for this platform; none where the run was given none.
+    pub fn library(self) -> Option<PathBuf> {
+        let variable = match self {
+            Platform::Native => return Some(common::library().to_owned()),
+            Platform::Musl => "SSLSESSION_TEST_LIBRARY_MUSL",
+            Platform::Arm64 => "SSLSESSION_TEST_LIBRARY_ARM64",
+            Platform::MuslArm64 => "SSLSESSION_TEST_LIBRARY_MUSL_ARM64",
+        };
+        env::var_os(variable).map(PathBuf::from)
+    }
+
+    fn script_argument(self) -> Option<&'static str> {
+        match self {
+            Platform::Native => None,
+            Platform::Musl => Some("musl"),
+            Platform::Arm64 => Some("arm64"),
+            Platform::MuslArm64 => Some("musl-arm64"),
+        }
+    }
+}
+
+/// What a program is linked with and runs over.
+pub struct Libssl {
+    name: String,
+    platform: Platform,
+    /// The script that makes it and its argument; none for the system's.
+    script: Option<(&'static str, String)>,
+    made: OnceLock<Result<Made, String>>,
+}
+
+/// Directories of the cache.
+struct Made {
+    libssl: Option<PathBuf>,
+    platform: Option<PathBuf>,
+}
+
+/// The glibc wheels, of which each takes seconds: what `make test` runs over without being asked.
+const QUICK: &str = "1.1.1w 3.5.4 3.5.8 musl-3.1.7 musl-3.5.7";
+
+impl Libssl {
+    /// The system's own: the reference is what it does, and it is where all modes run.
+    pub fn system() -> Libssl {
+        let name = env::var("SSLSESSION_TEST_SYSTEM").unwrap_or_else(|_| "system".to_owned());
+        Libssl { name, platform: Platform::Native, script: None, made: OnceLock::new() }
+    }
+
+    /// The others of this run: those that `SSLSESSION_TEST_LIBSSLS` names, separated by blanks. One whose platform has no
+    /// library to test is left out, which is said.
+    pub fn others() -> Vec<Libssl> {
+        let names = env::var("SSLSESSION_TEST_LIBSSLS").unwrap_or_else(|_| QUICK.to_owned());
+        let named = names.split_whitespace().map(Libssl::named);
+        named
+            .filter(|libssl| {
+                let tested = libssl.platform == Platform::Native || libssl.platform.library().is_some();
+                if !tested {
+                    eprintln!("{libssl}: not run over, as there is no library for {:?}", libssl.platform);
+                }
+                tested
+            })
+            .collect()
+    }
+
+    /// `openssl-3.2.1` is built from source, `arm64` is Debian's for that processor, others come in wheels.
+    fn named(name: &str) -> Libssl {
+        let (platform, script) = match name {
+            "arm64" => (Platform::Arm64, ("platform", "arm64")),
+            _ if name.starts_with("musl-arm64-") => (Platform::MuslArm64, ("wheel", name)),
+            _ if name.starts_with("musl-") => (Platform::Musl, ("wheel", name)),
+            _ => match name.strip_prefix("openssl-") {
+                Some(release) => (Platform::Native, ("openssl", release)),
+                None => (Platform::Native, ("wheel", name)),
+            },
+        };
+        let script = Some((script.0, script.1.to_owned()));
+        Libssl { name: name.to_owned(), platform, script, made: OnceLock::new() }
+    }
+
+    /// Its name, in those of the tests and in `tests/reach/differences`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// True for the one that the compiler finds by itself.
+    pub fn is_system(&self) -> bool {
+        self.script.is_none()
+    }
+
+    /// The library under test for the platform of this libssl.
+    pub fn library(&self) -> PathBuf {
+        self.platform.library().expect("others() keeps none without")
+    }
+
+    /// The compiler, so that what it makes is linked with this libssl and finds it when it runs.
+    pub fn cc(&self) -> Result<Command, String> {
+        let made = self.made()?;
+        let mut cc = match self.platform {
+            Platform::Native | Platform::Musl => Command::new("cc"),
+            Platform::Arm64 | Platform::MuslArm64 => Command::new("aarch64-linux-gnu-gcc"),
+        };
+        match (self.platform, &made.platform) {
+            (Platform::Musl, Some(root)) => {
+                cc.arg("-specs").arg(root.join("usr/lib/x86_64-linux-musl/musl-gcc.specs"));
+            }
+            (Platform::MuslArm64, Some(root)) => {
+                cc.arg("-specs").arg(root.join("usr/lib/aarch64-linux-musl/musl-gcc.specs"));
+            }
+            (Platform::Arm64, Some(root)) => {
+                cc.arg("-isystem").arg(root.join("usr/include")).arg("-isystem").arg(root.join("usr/include/aarch64-linux-gnu"));
+                cc.arg("-L").arg(root.join("usr/lib/aarch64-linux-gnu"));
+            }
+            _ => {}
+        }
+        if let Some(directory) = &made.libssl {
+            let lib = directory.join("lib");
+            cc.arg("-isystem").arg(directory.join("include")).arg("-L").arg(&lib);
+            // an rpath of the old kind, which libssl's own search for libcrypto inherits
+            cc.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", lib.display()));
+        }
+        Ok(cc)
+    }
+
+    /// The directory with `include`, `lib` and perhaps `bin`; none for the system's.
+    pub fn directory(&self) -> Result<Option<&Path>, String> {
+        Ok(self.made()?.libssl.as_deref())
+    }
+
+    /// Starts `program`, under an emulator where the processor is another.
+    pub fn command(&self, program: &Path) -> Result<Command, String> {
+        Ok(match (self.platform, &self.made()?.platform) {
+            (Platform::Arm64 | Platform::MuslArm64, Some(root)) => {
+                let mut emulator = Command::new("qemu-aarch64-static");
+                emulator.arg("-L").arg(root).arg(program);
+                emulator
+            }
+            _ => Command::new(program),
+        })
+    }
+
+    /// How many times longer a program may take.
+    pub fn slowness(&self) -> u32 {
+        match self.platform {
+            Platform::Native | Platform::Musl => 1,
+            Platform::Arm64 | Platform::MuslArm64 => 10,
+        }
+    }
+
+    fn made(&self) -> Result<&Made, String> {
+        let make = || {
+            let platform = self.platform.script_argument();
+            let platform = platform.map(|argument| script("platform", argument)).transpose()?;
+            let libssl = match &self.script {
+                Some(("platform", _)) | None => None,
+                Some((name, argument)) => Some(script(name, argument)?),
+            };
+            Ok(Made { libssl, platform })
+        };
+        self.made.get_or_init(make).as_ref().map_err(String::clone)
+    }
+}
+
+impl fmt::Display for Libssl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Runs a script of `tests/reach`; the directory that it prints.
+fn script(name: &str, argument: &str) -> Result<PathBuf, String> {
+    let mut script = Command::new(common::root().join("tests/reach").join(name));
+    let outcome = process::run(script.arg(argument), FETCHING);
+    if !outcome.success() {
+        return Err(format!("tests/reach/{name} {argument} {outcome}"));
+    }
+    let printed = String::from_utf8_lossy(&outcome.stdout);
+    printed.lines().last().map(PathBuf::from).ok_or_else(|| format!("tests/reach/{name} printed nothing"))
+}

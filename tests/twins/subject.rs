@@ -1,0 +1,164 @@
+//! A program over one libssl: how it is compiled for it, and how it is started.
+
+use super::{
+    libssl::Libssl,
+    program::{Build, Mode, Program},
+};
+use crate::common;
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, OnceLock},
+};
+
+/// The binaries and the reference of a program over a libssl.
+pub struct Subject {
+    program: Arc<Program>,
+    libssl: Arc<Libssl>,
+    directory: PathBuf,
+    modes: Vec<Mode>,
+    objects_made: OnceLock<Result<(), String>>,
+    builds: [OnceLock<Result<PathBuf, String>>; 3],
+    reference: OnceLock<Result<Vec<u8>, String>>,
+}
+
+impl Subject {
+    /// The program over that libssl, in a directory of its own below `scratch`.
+    pub fn new(program: &Arc<Program>, libssl: &Arc<Libssl>, scratch: &Path) -> Subject {
+        Subject {
+            directory: scratch.join(libssl.name()).join(program.name()),
+            modes: if libssl.is_system() { program.modes() } else { program.modes_over() },
+            program: program.clone(),
+            libssl: libssl.clone(),
+            objects_made: OnceLock::new(),
+            builds: [const { OnceLock::new() }; 3],
+            reference: OnceLock::new(),
+        }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The libssl.
+    pub fn libssl(&self) -> &Libssl {
+        &self.libssl
+    }
+
+    /// The modes it runs in; the first is the reference.
+    pub fn modes(&self) -> &[Mode] {
+        &self.modes
+    }
+
+    /// A directory of its own.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The name of the test of that mode, without the program's.
+    pub fn mode_name(&self, mode: Mode) -> String {
+        if self.libssl.is_system() { mode.to_string() } else { format!("over_{}_{mode}", self.libssl) }
+    }
+
+    /// What it printed in its first mode; `run` is called once, by whoever asks first.
+    pub fn reference(&self, run: impl FnOnce() -> Result<Vec<u8>, String>) -> &Result<Vec<u8>, String> {
+        self.reference.get_or_init(run)
+    }
+
+    /// How it is started in `mode`; builds what that takes.
+    pub fn command(&self, mode: Mode) -> Result<Command, String> {
+        let mut command = self.libssl.command(&self.build(mode.build())?)?;
+        command.current_dir(&self.directory);
+        for (name, _) in env::vars_os().filter(|(name, _)| is_setting(name)) {
+            command.env_remove(name);
+        }
+        if matches!(mode.build(), Build::Plain) && mode != Mode::Stock {
+            command.env("LD_PRELOAD", self.libssl.library());
+        }
+        if matches!(mode.build(), Build::Linked | Build::Alone) {
+            command.env("LD_LIBRARY_PATH", directory_of(&self.libssl.library()));
+        }
+        if matches!(mode, Mode::Shared | Mode::SharedSymbolic) {
+            command.env("SSLSESSION_STORE", "shared");
+        }
+        Ok(command)
+    }
+
+    /// The path of that binary, compiled at first use.
+    fn build(&self, build: Build) -> Result<PathBuf, String> {
+        self.objects_made.get_or_init(|| self.make_objects()).clone()?;
+        self.builds[build as usize].get_or_init(|| self.make(build)).clone()
+    }
+
+    fn make_objects(&self) -> Result<(), String> {
+        fs::create_dir_all(&self.directory).map_err(|error| format!("{}: {error}", self.directory.display()))?;
+        for object in &self.program.objects {
+            let (name, flags) = object.split_first().ok_or("an object without a name")?;
+            let mut cc = self.cc(&self.directory.join(format!("{name}.so")))?;
+            self.compile(cc.args(["-fPIC", "-shared"]).args(flags))?;
+        }
+        Ok(())
+    }
+
+    fn make(&self, build: Build) -> Result<PathBuf, String> {
+        let suffix = match build {
+            Build::Plain => "plain",
+            Build::Linked => "linked",
+            Build::Alone => "alone",
+        };
+        let program = self.directory.join(format!("{}.{suffix}", self.program.name()));
+        let mut cc = self.cc(&program)?;
+        if matches!(build, Build::Alone) {
+            // without our header the compiler would silently take the system's
+            let include = common::root().join("include");
+            fs::metadata(include.join("openssl/ssl.h")).map_err(|error| format!("include/openssl/ssl.h: {error}"))?;
+            cc.arg("-DSSLSESSION_ALONE").arg("-I").arg(include);
+        }
+        if !matches!(build, Build::Plain) {
+            // a linker that only takes what is needed would drop libssl, where our library defines all that is used
+            cc.arg("-L").arg(directory_of(&self.libssl.library())).args(["-Wl,--no-as-needed", "-lsslsession"]);
+        }
+        if !matches!(build, Build::Alone) {
+            cc.args(&self.program.links);
+        }
+        self.compile(&mut cc)?;
+        Ok(program)
+    }
+
+    fn cc(&self, output: &Path) -> Result<Command, String> {
+        let mut cc = self.libssl.cc()?;
+        cc.current_dir(common::root().join("tests-c"))
+            .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-fno-omit-frame-pointer", "-pthread"])
+            .arg("-DOPENSSL_SUPPRESS_DEPRECATED")
+            .arg(&self.program.source)
+            .arg("-o")
+            .arg(output)
+            .args(["-Wl,-rpath,$ORIGIN", "-L"])
+            .arg(&self.directory);
+        Ok(cc)
+    }
+
+    fn compile(&self, cc: &mut Command) -> Result<(), String> {
+        let cc = cc.output().map_err(|error| format!("{:?}: {error}", cc.get_program()))?;
+        if cc.status.success() {
+            return Ok(());
+        }
+        let errors = String::from_utf8_lossy(&cc.stderr);
+        let first: Vec<&str> = errors.lines().take(20).collect();
+        Err(format!("{}.c does not compile for {}:\n{}", self.program.name(), self.libssl, first.join("\n")))
+    }
+}
+
+fn directory_of(library: &Path) -> &Path {
+    library.parent().expect("a file has a directory")
+}
+
+/// Whether a variable of our own environment would change what the programs do.
+fn is_setting(name: &OsString) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("SSLSESSION_") || name.starts_with("LD_") || name.starts_with("OPENSSL_")
+}
