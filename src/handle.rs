@@ -35,13 +35,13 @@ pub fn stands_alone() -> bool {
 
 /// What is locked around a fork that is not a cache's.
 pub struct Held {
-    _known: libssl::known::Held,
+    _libssls: Vec<libssl::marker::Held<'static>>,
     _native: native::Held,
 }
 
 /// Locks it until the guard goes.
 pub fn hold() -> Held {
-    Held { _known: libssl::known::hold(), _native: native::hold() }
+    Held { _libssls: libssl::known::hold(), _native: native::hold() }
 }
 
 /// In the child of a process that had several threads.

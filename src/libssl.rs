@@ -1,10 +1,11 @@
 //! The libssls in the process: which there are, their functions, and what we leave with their objects.
 //!
 //! `find` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
-//! of one's functions; `attachment` keeps our state in the ex_data of its objects; `elf` reads what the loader has loaded;
+//! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `elf` reads what the loader has loaded;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
 //! resumable; `recursion` stops a call that comes back to us.
 
+mod address_map;
 pub mod attachment;
 mod elf;
 pub mod encoding;

@@ -158,7 +158,9 @@ impl Run {
         match (reference == outcome.stdout, known) {
             (true, None) => return Ok(()),
             (true, Some(reason)) => {
-                return Err(format!("{name} {mode_name}: no longer differs, as reach/differences says: {reason}").into());
+                return Err(
+                    format!("{name} {mode_name}: no longer differs, as reach/differences says: {reason}").into()
+                );
             }
             (false, _) => {}
         }

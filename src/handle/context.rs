@@ -171,10 +171,7 @@ impl Context<'_> {
 
     /// Whether a session that left the table is only there to tell when the context goes.
     pub fn is_watch(self, session: &Session) -> bool {
-        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
-            // SAFETY: a live session of this libssl.
-            unsafe { libssl.is_sentinel(session.as_ptr()) }
-        })
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.is_sentinel(session.as_ptr()))
     }
 }
 

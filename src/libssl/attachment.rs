@@ -1,9 +1,9 @@
-//! Our state at libssl's objects, kept in their ex_data.
+//! Our state at libssl's objects, found by their address, and its end told by their ex_data callbacks.
 //!
 //! ```text
-//!   SSL_CTX ex_data ──owns a reference──► T ◄──borrows── SSL ex_data         T: Attachment, one type in the process
+//!   SSL_CTX ──owns a reference──► T ◄──borrows── SSL         T: Attachment, one type in the process
 //! ```
-//! An SSL points to the state of the context it was *created* with, whose cache serves it to the end;
+//! An SSL has the state of the context it was *created* with, whose cache serves it to the end;
 //! SSL_get_SSL_CTX names another one after an SNI switch. libssl holds that first context as long as the SSL lives,
 //! so the borrowed pointer stays good.
 //!
@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
+use super::address_map::AddressMap;
 use super::{Libssl, known};
 use crate::guard::guard;
 use crate::types::*;
@@ -33,43 +34,41 @@ pub const CLASS_SSL: c_int = 0;
 pub const CLASS_SSL_CTX: c_int = 1;
 pub const CLASS_SSL_SESSION: c_int = 2;
 
-/// Our ex_data indexes in one libssl's classes SSL_CTX and SSL, and the type of what they hold.
-struct Indexes {
-    context: c_int,
-    connection: c_int,
-    of: TypeId,
-}
+/// What is attached to each context: a reference to a T.
+static CONTEXTS: AddressMap = AddressMap::new();
+
+/// What is attached to the context that each connection was created with: a T that the context owns.
+static CONNECTIONS: AddressMap = AddressMap::new();
 
 /// What one libssl's attachments stand on.
 #[derive(Default)]
 pub struct State {
-    indexes: OnceBox<Option<Indexes>>,
+    /// The type of what is attached, once its callbacks are reserved; None if they could not be.
+    reserved: OnceBox<Option<TypeId>>,
     /// A connection was made whose ex_data came before its context, as in OpenSSL since 3.2. There SSL_free frees the
     /// ex_data after the session, so its callback may look at neither.
     context_comes_late: AtomicBool,
 }
 
 impl Libssl {
-    /// Returns the indexes, once something is attached; None for a type other than what was attached first.
+    /// Returns true once a T may be attached: there are callbacks for it, and for no other type.
     #[inline]
-    fn indexes<T: Attachment>(&self) -> Option<&Indexes> {
-        self.attachment.indexes.get()?.as_ref().filter(|indexes| indexes.of == TypeId::of::<T>())
+    fn attaches<T: Attachment>(&self) -> bool {
+        self.attachment.reserved.get().is_some_and(|of| *of == Some(TypeId::of::<T>()))
     }
 
-    fn reserve_indexes<T: Attachment>(&'static self) -> Option<Indexes> {
+    /// Asks to be told when a connection is made and when it and a context are freed. Of two threads that do so at once, one
+    /// does so for nothing: the callbacks find what they have to do done.
+    fn reserve_callbacks<T: Attachment>(&'static self) -> Option<TypeId> {
         let this = ptr::from_ref(self).cast_mut().cast();
-        let reserve = |class, new, dup, free| {
+        let reserve = |class, new, free| {
             // SAFETY: the callbacks have OpenSSL's types and, as -z nodelete keeps us loaded, live for ever; so does `this`.
-            unsafe { (self.functions.CRYPTO_get_ex_new_index)(class, 0, this, new, dup, free) }
+            unsafe { (self.functions.CRYPTO_get_ex_new_index)(class, 0, this, new, None, free) }
         };
-        let context = reserve(CLASS_SSL_CTX, None, None, Some(context_freed::<T> as ExDataFree));
-        let connection = reserve(
-            CLASS_SSL,
-            Some(connection_made::<T> as ExDataNew),
-            Some(connection_copied as ExDataDup),
-            Some(connection_freed::<T> as ExDataFree),
-        );
-        (context > 0 && connection > 0).then_some(Indexes { context, connection, of: TypeId::of::<T>() })
+        let context = reserve(CLASS_SSL_CTX, None, Some(context_freed::<T> as ExDataFree));
+        let connection =
+            reserve(CLASS_SSL, Some(connection_made::<T> as ExDataNew), Some(connection_freed::<T> as ExDataFree));
+        (context > 0 && connection > 0).then_some(TypeId::of::<T>())
     }
 
     /// Attaches `state` to a context that has none yet; false if it has one or no memory is left.
@@ -77,32 +76,21 @@ impl Libssl {
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl that no other thread uses yet.
     pub unsafe fn attach<T: Attachment>(&'static self, ctx: *mut SSL_CTX, state: Arc<T>) -> bool {
-        self.attachment.indexes.get_or_init(|| Box::new(self.reserve_indexes::<T>()));
-        let Some(indexes) = self.indexes::<T>() else { return false };
-        // SAFETY: a live context, by the caller's promise.
-        if !unsafe { (self.functions.SSL_CTX_get_ex_data)(ctx, indexes.context) }.is_null() {
+        self.attachment.reserved.get_or_init(|| Box::new(self.reserve_callbacks::<T>()));
+        if !self.attaches::<T>() || CONTEXTS.get(ctx.addr()).is_some() {
             return false;
         }
-        let state = Arc::into_raw(state);
-        // SAFETY: a live context; the pointer is taken back in `context_freed`.
-        if unsafe { (self.functions.SSL_CTX_set_ex_data)(ctx, indexes.context, state.cast_mut().cast()) } == 1 {
-            return true;
-        }
-        // SAFETY: taken from an Arc above and given to nobody.
-        drop(unsafe { Arc::from_raw(state) });
-        false
+        CONTEXTS.insert(ctx.addr(), Arc::into_raw(state).expose_provenance())
     }
 
     /// Returns the state attached to a context.
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl, and live for `'a`.
+    #[inline]
     pub unsafe fn attached_to_context<'a, T: Attachment>(&self, ctx: *const SSL_CTX) -> Option<&'a T> {
-        let indexes = self.indexes::<T>()?;
-        // SAFETY: a live context, by the caller's promise.
-        let state = unsafe { (self.functions.SSL_CTX_get_ex_data)(ctx, indexes.context) };
-        // SAFETY: only `attach` fills this index, with a T whose reference goes with the context.
-        unsafe { state.cast::<T>().as_ref() }
+        // SAFETY: `attach` put a T there, whose reference goes with the context.
+        if self.attaches::<T>() { CONTEXTS.get(ctx.addr()).map(|state| unsafe { of_address(state) }) } else { None }
     }
 
     /// Returns the state attached to the context that a connection was created with.
@@ -111,14 +99,11 @@ impl Libssl {
     /// `ssl` must be a live SSL of this libssl, and live for `'a`.
     #[inline]
     pub unsafe fn attached_to_connection<'a, T: Attachment>(&self, ssl: *const SSL) -> Option<&'a T> {
-        let indexes = self.indexes::<T>()?;
-        // SAFETY: a live SSL, by the caller's promise.
-        let state = unsafe { (self.functions.SSL_get_ex_data)(ssl, indexes.connection) };
-        // SAFETY: only `settle` fills this index, with the T of a context that the SSL holds.
-        match unsafe { state.cast::<T>().as_ref() } {
-            Some(state) => Some(state),
+        match CONNECTIONS.get(ssl.addr()) {
+            // SAFETY: `settle` put the T of a context there that the SSL holds.
+            Some(state) => Some(unsafe { of_address(state) }),
             // SAFETY: as this function's.
-            None => unsafe { self.settle(indexes, ssl.cast_mut()) },
+            None => unsafe { self.settle(ssl.cast_mut()) },
         }
     }
 
@@ -128,20 +113,17 @@ impl Libssl {
     ///
     /// # Safety
     /// `ssl` must be a live SSL of this libssl, and live for `'a`.
-    #[cold]
-    unsafe fn settle<'a, T: Attachment>(&self, indexes: &Indexes, ssl: *mut SSL) -> Option<&'a T> {
-        // SAFETY: a live SSL, by the caller's promise; its context is live, and with it what `attach` put there.
-        unsafe {
+    unsafe fn settle<'a, T: Attachment>(&self, ssl: *mut SSL) -> Option<&'a T> {
+        // SAFETY: a live SSL, by the caller's promise; its context is live.
+        let attached = unsafe {
             let ctx = (self.functions.SSL_get_SSL_CTX)(ssl);
-            if ctx.is_null() {
-                return None;
-            }
-            let state = (self.functions.SSL_CTX_get_ex_data)(ctx, indexes.context);
-            let attached = state.cast::<T>().as_ref()?;
-            (self.functions.SSL_set_ex_data)(ssl, indexes.connection, state);
-            guard((), || attached.connection_is_made(ssl));
-            Some(attached)
+            if ctx.is_null() { None } else { self.attached_to_context::<T>(ctx) }
+        }?;
+        if CONNECTIONS.insert(ssl.addr(), ptr::from_ref(attached).expose_provenance()) {
+            // SAFETY: a live SSL, by the caller's promise.
+            guard((), || unsafe { attached.connection_is_made(ssl) });
         }
+        Some(attached)
     }
 
     /// Returns true if the ex_data free callback of a connection comes too late to look at it.
@@ -159,48 +141,58 @@ unsafe fn libssl(argp: *mut c_void) -> &'static Libssl {
     unsafe { &*argp.cast::<Libssl>() }
 }
 
+/// Returns the state of that address.
+///
+/// # Safety
+/// The address must be that of a live T, exposed, and live for `'a`.
+#[inline]
+unsafe fn of_address<'a, T>(state: usize) -> &'a T {
+    // SAFETY: by the caller's promise.
+    unsafe { &*ptr::with_exposed_provenance(state) }
+}
+
 /// SSL_CTX ex_data free callback: the context is gone, and its cache with it.
 unsafe extern "C" fn context_freed<T: Attachment>(
-    _ctx: *mut c_void,
-    state: *mut c_void,
+    ctx: *mut c_void,
+    _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
     argp: *mut c_void,
 ) {
-    if !state.is_null() {
-        // SAFETY: `attach` put the reference there; the context gives it back once. And `argp` is ours.
-        let (libssl, state) = unsafe { (libssl(argp), Arc::from_raw(state.cast::<T>())) };
-        guard((), || {
-            known::on_behalf_of(libssl, || {
-                state.context_is_freed();
-                drop(state);
-            });
+    let Some(state) = CONTEXTS.get(ctx.addr()) else { return };
+    guard((), || {
+        // SAFETY: `argp` is ours, and what is attached lives until the reference is taken back below.
+        let (libssl, attached) = unsafe { (libssl(argp), of_address::<T>(state)) };
+        known::on_behalf_of(libssl, || {
+            attached.context_is_freed();
+            if let Some(state) = CONTEXTS.remove(ctx.addr()) {
+                // SAFETY: `attach` put the reference there; it is taken back once.
+                drop(unsafe { Arc::from_raw(ptr::with_exposed_provenance::<T>(state)) });
+            }
         });
-    }
+    });
 }
 
 /// SSL ex_data new callback: runs inside SSL_new. Up to OpenSSL 3.1 the connection has its context by then; since 3.2 it is
 /// an empty object, of which nothing but that may be asked.
 unsafe extern "C" fn connection_made<T: Attachment>(
     ssl: *mut c_void,
-    _ptr: *mut c_void,
+    _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
-    index: c_int,
+    _index: c_int,
     _argl: c_long,
     argp: *mut c_void,
 ) {
     // SAFETY: `argp` is ours.
     let libssl = unsafe { libssl(argp) };
-    // Of two threads that reserved indexes at once, one did so for nothing.
-    let Some(indexes) = libssl.indexes::<T>().filter(|indexes| indexes.connection == index) else { return };
     let ssl: *mut SSL = ssl.cast();
     // SAFETY: OpenSSL hands over the SSL being made.
     unsafe {
         if (libssl.functions.SSL_get_SSL_CTX)(ssl).is_null() {
             libssl.attachment.context_comes_late.store(true, Ordering::Relaxed);
         } else {
-            known::on_behalf_of(libssl, || libssl.settle::<T>(indexes, ssl));
+            known::on_behalf_of(libssl, || libssl.attached_to_connection::<T>(ssl));
         }
     }
 }
@@ -209,36 +201,18 @@ unsafe extern "C" fn connection_made<T: Attachment>(
 /// session of a connection that was not shut down; else after, and our SSL_free has told.
 unsafe extern "C" fn connection_freed<T: Attachment>(
     ssl: *mut c_void,
-    state: *mut c_void,
+    _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
     argp: *mut c_void,
 ) {
+    let Some(state) = CONNECTIONS.remove(ssl.addr()) else { return };
     // SAFETY: `argp` is ours.
     let libssl = unsafe { libssl(argp) };
     if libssl.context_comes_late() {
         return;
     }
     // SAFETY: `settle` put the state there, of a context that the SSL still holds; and the SSL is whole.
-    unsafe {
-        if let Some(attached) = state.cast::<T>().as_ref() {
-            guard((), || known::on_behalf_of(libssl, || attached.connection_is_going(ssl.cast())));
-        }
-    }
-}
-
-/// SSL ex_data dup callback: a copy keeps the state it got when it was made, since it may have been made
-/// for another context than the original (SSL_dup after an SNI switch).
-unsafe extern "C" fn connection_copied(
-    to: *mut CRYPTO_EX_DATA,
-    _from: *const CRYPTO_EX_DATA,
-    ptr: *mut *mut c_void,
-    index: c_int,
-    _argl: c_long,
-    argp: *mut c_void,
-) -> c_int {
-    // SAFETY: `argp` is ours; OpenSSL passes the copy's ex_data and the place of the value to set there.
-    unsafe { *ptr = (libssl(argp).functions.CRYPTO_get_ex_data)(to, index) };
-    1
+    guard((), || known::on_behalf_of(libssl, || unsafe { of_address::<T>(state).connection_is_going(ssl.cast()) }));
 }

@@ -17,7 +17,8 @@ use std::ptr;
 
 use once_cell::race::OnceBox;
 
-use super::{Libssl, attachment, known, lending};
+use super::address_map::AddressMap;
+use super::{Libssl, attachment, error, known, lending};
 use crate::guard::guard;
 use crate::types::*;
 
@@ -28,24 +29,27 @@ const TIMEOUT: c_long = 100 * 365 * 86_400;
 /// Any id does, as the table holds nothing else under the sentinel's version, 0.
 const ID: &[u8; MAX_ID_LENGTH] = b"sslsession: notices SSL_CTX_free";
 
-/// Our ex_data index in one libssl's class SSL_SESSION; reserved with the first sentinel, since each index costs a little
-/// at every session of the process.
+/// The state of each sentinel's context.
+static SENTINELS: AddressMap = AddressMap::new();
+
+/// One libssl's callback for the end of sessions; reserved with the first sentinel, since each costs a little at every session
+/// of the process.
 #[derive(Default)]
 pub struct State {
-    index: OnceBox<c_int>,
+    is_reserved: OnceBox<bool>,
 }
 
 impl Libssl {
-    /// Returns the index under which a sentinel names its context's state; not above 0 if there is none to be had. Of two
-    /// threads that reserve one at once, one does so for nothing.
-    fn sentinel_index<T: Attachment>(&'static self) -> c_int {
+    /// Asks to be told when a session is freed; false if that could not be. Of two threads that do so at once, one does so for
+    /// nothing.
+    fn reserve_sentinels<T: Attachment>(&'static self) -> bool {
         let free = Some(sentinel_freed::<T> as ExDataFree);
         let (class, this) = (attachment::CLASS_SSL_SESSION, ptr::from_ref(self).cast_mut().cast());
         let reserve = || {
             // SAFETY: the callback has OpenSSL's type and lives for ever (-z nodelete), as does `this`.
             unsafe { (self.functions.CRYPTO_get_ex_new_index)(class, 0, this, None, None, free) }
         };
-        *self.farewell.index.get_or_init(|| Box::new(reserve()))
+        *self.farewell.is_reserved.get_or_init(|| Box::new(reserve() > 0))
     }
 
     /// Puts a sentinel into the context's own table; false if that failed.
@@ -53,53 +57,47 @@ impl Libssl {
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl.
     pub unsafe fn watch<T: Attachment>(&'static self, ctx: *mut SSL_CTX) -> bool {
-        let index = self.sentinel_index::<T>();
         // SAFETY: a live context, by the caller's promise.
         let Some(state) = (unsafe { self.attached_to_context::<T>(ctx) }) else { return false };
         let functions = &self.functions;
         // SAFETY: a session made here, filled and given away; libssl's table keeps the only reference.
-        unsafe {
+        error::unnoted(functions, || unsafe {
             let sentinel = (functions.SSL_SESSION_new)();
             if sentinel.is_null() {
                 return false;
             }
             // Known as a sentinel before it stands in the table, from which another thread may flush it at once.
-            let kept = index > 0
+            let kept = self.reserve_sentinels::<T>()
                 && (functions.SSL_SESSION_set1_id)(sentinel, ID.as_ptr(), ID.len() as u32) == 1
                 && (functions.SSL_SESSION_set_timeout)(sentinel, TIMEOUT) == 1
-                && (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::from_ref(state).cast_mut().cast()) == 1
+                && SENTINELS.insert(sentinel.addr(), ptr::from_ref(state).expose_provenance())
                 && lending::add(functions, ctx, sentinel);
-            if !kept && index > 0 {
-                (functions.SSL_SESSION_set_ex_data)(sentinel, index, ptr::null_mut());
+            if !kept {
+                SENTINELS.remove(sentinel.addr());
             }
             (functions.SSL_SESSION_free)(sentinel);
             kept
-        }
+        })
     }
 
     /// Returns true if a session that leaves libssl's own table is a sentinel.
-    ///
-    /// # Safety
-    /// `session` must be a live SSL_SESSION of this libssl.
-    pub unsafe fn is_sentinel(&self, session: *const SSL_SESSION) -> bool {
-        let index = self.farewell.index.get();
-        // SAFETY: a live session, by the caller's promise.
-        index.is_some_and(|&index| !unsafe { (self.functions.SSL_SESSION_get_ex_data)(session, index) }.is_null())
+    pub fn is_sentinel(&self, session: *const SSL_SESSION) -> bool {
+        SENTINELS.get(session.addr()).is_some()
     }
 }
 
-/// SSL_SESSION ex_data free callback; OpenSSL calls it for every session, with NULL for all but sentinels.
+/// SSL_SESSION ex_data free callback; OpenSSL calls it for every session.
 unsafe extern "C" fn sentinel_freed<T: Attachment>(
-    _session: *mut c_void,
-    state: *mut c_void,
+    session: *mut c_void,
+    _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
     argp: *mut c_void,
 ) {
+    let Some(state) = SENTINELS.remove(session.addr()) else { return };
     // SAFETY: `watch` put there what is attached to the context, which the context gives back after its table; and `argp` is
     // a Libssl that lives for ever.
-    if let (Some(state), Some(libssl)) = unsafe { (state.cast::<T>().as_ref(), argp.cast::<Libssl>().as_ref()) } {
-        guard((), || known::on_behalf_of(libssl, || state.context_is_going()));
-    }
+    let (state, libssl) = unsafe { (&*ptr::with_exposed_provenance::<T>(state), &*argp.cast::<Libssl>()) };
+    guard((), || known::on_behalf_of(libssl, || state.context_is_going()));
 }

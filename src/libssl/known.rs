@@ -14,14 +14,13 @@
 //! one it means. A process with one libssl pays a look at one flag.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use once_cell::race::OnceBox;
 
+use super::address_map::AddressMap;
 use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
 use super::{Family, Libssl, find};
 use crate::guard::guard;
@@ -44,8 +43,8 @@ const BESIDE: u8 = 2;
 /// Decided at the first call that needs it and never again: an `SSL_CTX` that is ours cannot become libssl's.
 static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// The objects of all but the first, by address.
-static OBJECTS: RwLock<Option<HashMap<usize, &'static Libssl>>> = RwLock::new(None);
+/// The libssl of each object that another than the first made.
+static OBJECTS: AddressMap = AddressMap::new();
 
 thread_local! {
     /// The libssl that an object is of whose address is not known, in a process with several; None for the first.
@@ -119,8 +118,8 @@ pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
 
 #[cold]
 fn owner(object: *const c_void) -> Option<&'static Libssl> {
-    let objects = OBJECTS.read().unwrap_or_else(PoisonError::into_inner);
-    let known = objects.as_ref().and_then(|objects| objects.get(&object.addr()).copied());
+    // SAFETY: `object_made` put there a libssl that lives for ever.
+    let known = OBJECTS.get(object.addr()).map(|libssl| unsafe { &*ptr::with_exposed_provenance(libssl) });
     known.or_else(meant)
 }
 
@@ -202,10 +201,6 @@ fn track(libssl: &'static Libssl) {
     }
 }
 
-fn objects() -> RwLockWriteGuard<'static, Option<HashMap<usize, &'static Libssl>>> {
-    OBJECTS.write().unwrap_or_else(PoisonError::into_inner)
-}
-
 unsafe extern "C" fn object_made(
     object: *mut c_void,
     _value: *mut c_void,
@@ -214,12 +209,9 @@ unsafe extern "C" fn object_made(
     _argl: c_long,
     libssl: *mut c_void,
 ) {
-    // SAFETY: `track` handed over a libssl that lives for ever.
-    if let Some(libssl) = unsafe { libssl.cast::<Libssl>().as_ref() } {
-        guard((), || {
-            objects().get_or_insert_default().insert(object.addr(), libssl);
-        });
-    }
+    guard((), || {
+        OBJECTS.insert(object.addr(), libssl.expose_provenance());
+    });
 }
 
 unsafe extern "C" fn object_freed(
@@ -230,21 +222,10 @@ unsafe extern "C" fn object_freed(
     _argl: c_long,
     _libssl: *mut c_void,
 ) {
-    guard((), || {
-        if let Some(objects) = objects().as_mut() {
-            objects.remove(&object.addr());
-        }
-    });
+    OBJECTS.remove(object.addr());
 }
 
-/// Around a fork: no thread of the parent may be at the objects, nor inside a private context.
-pub struct Held {
-    _objects: RwLockWriteGuard<'static, Option<HashMap<usize, &'static Libssl>>>,
-    _markers: Vec<super::marker::Held<'static>>,
-}
-
-/// Locks them until the guard goes.
-pub fn hold() -> Held {
-    let markers = all().map(|libssl| libssl.marker.hold()).collect();
-    Held { _objects: objects(), _markers: markers }
+/// Locks all libssls' private contexts until the guards go: around a fork.
+pub fn hold() -> Vec<super::marker::Held<'static>> {
+    all().map(|libssl| libssl.marker.hold()).collect()
 }

@@ -158,7 +158,6 @@ functions! {
     fn CRYPTO_get_ex_new_index(
         c_int, c_long, *mut c_void, Option<ExDataNew>, Option<ExDataDup>, Option<ExDataFree>,
     ) -> c_int;
-    fn CRYPTO_get_ex_data(*const CRYPTO_EX_DATA, c_int) -> *mut c_void;
     fn CRYPTO_clear_free(*mut c_void, usize, *const c_char, c_int);
     fn ERR_set_mark() -> c_int;
     fn ERR_pop_to_mark() -> c_int;

@@ -129,7 +129,10 @@ impl Libssl {
                 cc.arg("-specs").arg(root.join("usr/lib/aarch64-linux-musl/musl-gcc.specs"));
             }
             (Platform::Arm64, Some(root)) => {
-                cc.arg("-isystem").arg(root.join("usr/include")).arg("-isystem").arg(root.join("usr/include/aarch64-linux-gnu"));
+                cc.arg("-isystem")
+                    .arg(root.join("usr/include"))
+                    .arg("-isystem")
+                    .arg(root.join("usr/include/aarch64-linux-gnu"));
                 cc.arg("-L").arg(root.join("usr/lib/aarch64-linux-gnu"));
             }
             _ => {}

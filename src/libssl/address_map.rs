@@ -1,0 +1,157 @@
+//! A map from an object's address to what we keep for it.
+//!
+//! What we keep could stand in the object's own ex_data. But programs use ex_data indexes that they never asked for: they
+//! would overwrite ours, or find it where they expect NULL. So nothing of ours is in any object, and nothing that a program
+//! stores there is ever taken for ours.
+//!
+//! ```text
+//!   segments   64 entries   256   1,024   4,096 ...        each made when no bucket of the one before has room
+//!                 │
+//!                 └─► buckets of 8 entries: (address, value) (address, value) ...       two lines of memory
+//! ```
+//! An address hashes to one bucket of each segment. It is put into the newest segment's, or where that is full into a new
+//! segment; and looked for in the newest first. No operation waits for another, so a fork finds nothing locked; at worst an
+//! entry that another thread was filling is lost to the child. Segments stay.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use once_cell::race::OnceBox;
+
+const BUCKET: usize = 8;
+
+/// How many buckets the first segment has; each further one has four times as many as the one before.
+const INITIAL_BUCKETS: usize = 8;
+
+/// With the last one there is room for more objects than memory holds.
+const MAX_SEGMENTS: usize = 18;
+
+/// An address and its value; an address of 0 is free.
+#[derive(Default)]
+struct Entry {
+    address: AtomicUsize,
+    value: AtomicUsize,
+}
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Bucket([Entry; BUCKET]);
+
+/// The map. Values are addresses too, and never 0.
+pub struct AddressMap {
+    segments: [OnceBox<Box<[Bucket]>>; MAX_SEGMENTS],
+    /// How many of them there are.
+    made: AtomicUsize,
+}
+
+impl AddressMap {
+    /// An empty map, which takes no memory.
+    pub const fn new() -> AddressMap {
+        AddressMap { segments: [const { OnceBox::new() }; MAX_SEGMENTS], made: AtomicUsize::new(0) }
+    }
+
+    /// Returns the value of an address; None if it has none.
+    #[inline]
+    pub fn get(&self, address: usize) -> Option<usize> {
+        let value = self.entry(address)?.value.load(Ordering::Acquire);
+        (value != 0).then_some(value)
+    }
+
+    /// Sets the value of an address of which only the calling thread knows yet. Returns false if there is no room.
+    pub fn insert(&self, address: usize, value: usize) -> bool {
+        let entry = self.entry(address).or_else(|| self.claim(address));
+        if let Some(entry) = entry {
+            entry.value.store(value, Ordering::Release);
+        }
+        entry.is_some()
+    }
+
+    /// Takes an address out. Returns its value; None if it had none.
+    pub fn remove(&self, address: usize) -> Option<usize> {
+        let entry = self.entry(address)?;
+        let value = entry.value.swap(0, Ordering::AcqRel);
+        entry.address.store(0, Ordering::Release);
+        (value != 0).then_some(value)
+    }
+
+    /// Returns the entry of an address.
+    #[inline]
+    fn entry(&self, address: usize) -> Option<&Entry> {
+        let segments = &self.segments[..self.made.load(Ordering::Acquire)];
+        segments.iter().rev().filter_map(OnceBox::get).find_map(|segment| {
+            let mut entries = bucket(segment, address).0.iter();
+            entries.find(|entry| entry.address.load(Ordering::Acquire) == address)
+        })
+    }
+
+    /// Takes a free entry for an address, in a new segment if need be; None if there can be no more.
+    fn claim(&self, address: usize) -> Option<&Entry> {
+        let newest = self.made.load(Ordering::Acquire).saturating_sub(1);
+        self.segments.iter().enumerate().skip(newest).find_map(|(number, segment)| {
+            let segment = segment.get_or_init(|| make(number));
+            self.made.fetch_max(number + 1, Ordering::AcqRel);
+            let claim = |entry: &&Entry| {
+                entry.address.compare_exchange(0, address, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            };
+            bucket(segment, address).0.iter().find(claim)
+        })
+    }
+}
+
+fn make(number: usize) -> Box<Box<[Bucket]>> {
+    let buckets = INITIAL_BUCKETS << (2 * number);
+    Box::new((0..buckets).map(|_| Bucket::default()).collect())
+}
+
+/// Returns the one bucket of a segment in which an address may stand.
+#[inline]
+fn bucket(segment: &[Bucket], address: usize) -> &Bucket {
+    // Objects lie 16 bytes apart at least. The upper half of the product is well mixed (Fibonacci hashing).
+    let hash = (address as u64 >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    &segment[hash as usize & (segment.len() - 1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn an_address_has_its_value_until_it_is_removed() {
+        let map = AddressMap::new();
+        assert_eq!((map.get(16), map.remove(16)), (None, None));
+        assert!(map.insert(16, 1) && map.insert(32, 2) && map.insert(16, 3));
+        assert_eq!((map.get(16), map.get(32), map.get(48)), (Some(3), Some(2), None));
+        assert_eq!((map.remove(16), map.remove(16), map.get(32)), (Some(3), None, Some(2)));
+    }
+
+    #[test]
+    fn it_grows_and_keeps_what_stands_in_older_segments() {
+        let map = AddressMap::new();
+        let addresses = || (1..if cfg!(miri) { 400 } else { 20_000 }).map(|number: usize| number * 4096);
+        assert!(addresses().all(|address| map.insert(address, address + 1)));
+        assert!(addresses().all(|address| map.get(address) == Some(address + 1)));
+        assert!(addresses().step_by(2).all(|address| map.remove(address) == Some(address + 1)));
+        assert!(addresses().skip(1).step_by(2).all(|address| map.get(address) == Some(address + 1)));
+        let made = map.made.load(Ordering::Relaxed);
+        assert!(addresses().step_by(2).all(|address| map.insert(address, 5)));
+        assert!(map.made.load(Ordering::Relaxed) <= made + 1);
+    }
+
+    #[test]
+    fn threads_do_not_take_each_others_entries() {
+        let map = AddressMap::new();
+        thread::scope(|scope| {
+            for thread in 1..=4_usize {
+                let map = &map;
+                scope.spawn(move || {
+                    for round in 0..if cfg!(miri) { 3 } else { 300 } {
+                        let address = |n: usize| (thread << 32) + n * 64;
+                        assert!((1..50).all(|n| map.insert(address(n), thread + round)));
+                        assert!((1..50).all(|n| map.get(address(n)) == Some(thread + round)));
+                        assert!((1..50).all(|n| map.remove(address(n)) == Some(thread + round)));
+                    }
+                });
+            }
+        });
+    }
+}
