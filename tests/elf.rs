@@ -71,11 +71,11 @@ fn dynamic(tag: &str) -> Vec<String> {
     section.lines().filter_map(|line| Some(line.split_once(&tag)?.1.trim().to_owned())).collect()
 }
 
-/// The dynamic symbols: section index, and the name with its version. The first one is the empty symbol.
+/// The dynamic symbols: section index, and the name with its version. Not those that only the linker needed.
 fn symbols() -> Vec<(String, String)> {
     let table = readelf(&["--dyn-syms"]);
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let rows = rows.filter(|row| row.len() >= 8 && row[0].ends_with(':') && row[0] != "Num:");
+    let rows = rows.filter(|row| row.len() >= 8 && ["GLOBAL", "WEAK"].contains(&row[4]));
     rows.map(|row| (row[6].to_owned(), row[7].to_owned())).collect()
 }
 
