@@ -22,15 +22,16 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// The library under test for this platform; none where the run was given none.
+    /// The library under test for this platform: for another than the host's, what `make dist` made; none where it did not.
     pub fn library(self) -> Option<PathBuf> {
-        let variable = match self {
+        let target = match self {
             Platform::Native => return Some(common::library().to_owned()),
-            Platform::Musl => "SSLSESSION_TEST_LIBRARY_MUSL",
-            Platform::Arm64 => "SSLSESSION_TEST_LIBRARY_ARM64",
-            Platform::MuslArm64 => "SSLSESSION_TEST_LIBRARY_MUSL_ARM64",
+            Platform::Musl => "x86_64-unknown-linux-musl",
+            Platform::Arm64 => "aarch64-unknown-linux-gnu",
+            Platform::MuslArm64 => "aarch64-unknown-linux-musl",
         };
-        env::var_os(variable).map(PathBuf::from)
+        let name = format!("dist/sslsession-{}-{target}/lib/libsslsession.so", env!("CARGO_PKG_VERSION"));
+        Some(common::target_dir().join(name)).filter(|library| library.is_file())
     }
 
     fn script_argument(self) -> Option<&'static str> {
@@ -77,7 +78,7 @@ impl Libssl {
             .filter(|libssl| {
                 let tested = libssl.platform == Platform::Native || libssl.platform.library().is_some();
                 if !tested {
-                    eprintln!("{libssl}: not run over, as there is no library for {:?}", libssl.platform);
+                    eprintln!("{libssl}: not run over, as `make dist` made no library for {:?}", libssl.platform);
                 }
                 tested
             })
@@ -144,11 +145,6 @@ impl Libssl {
             cc.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", lib.display()));
         }
         Ok(cc)
-    }
-
-    /// The directory with `include`, `lib` and perhaps `bin`; none for the system's.
-    pub fn directory(&self) -> Result<Option<&Path>, String> {
-        Ok(self.made()?.libssl.as_deref())
     }
 
     /// Starts `program`, under an emulator where the processor is another.
