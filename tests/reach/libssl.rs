@@ -110,6 +110,11 @@ impl Libssl {
         self.script.is_none()
     }
 
+    /// True if its C library is musl.
+    pub fn is_musl(&self) -> bool {
+        matches!(self.platform, Platform::Musl | Platform::MuslArm64)
+    }
+
     /// The library under test for the platform of this libssl.
     pub fn library(&self) -> PathBuf {
         self.platform.library().expect("others() keeps none without")

@@ -30,7 +30,7 @@ impl Subject {
     pub fn new(program: &Arc<Program>, libssl: &Arc<Libssl>, scratch: &Path) -> Subject {
         Subject {
             directory: scratch.join(libssl.name()).join(program.name()),
-            modes: if libssl.is_system() { program.modes() } else { program.modes_over() },
+            modes: if libssl.is_system() { program.modes() } else { program.modes_over(libssl) },
             program: program.clone(),
             libssl: libssl.clone(),
             objects_made: OnceLock::new(),
