@@ -12,8 +12,10 @@
 #if __has_include(<execinfo.h>)
 #include <execinfo.h>
 #else /* musl: a child that hangs says no more than that */
-#define backtrace(frames, most) ((void)(frames), 0)
-#define backtrace_symbols_fd(frames, count, file) ((void)(count))
+static int backtrace(void **frames UNUSED, int most UNUSED) {
+  return 0;
+}
+static void backtrace_symbols_fd(void *const *frames UNUSED, int count UNUSED, int file UNUSED) {}
 #endif
 #include <pthread.h>
 #include <signal.h>

@@ -50,6 +50,8 @@ pub struct Libssl {
     platform: Platform,
     /// The script that makes it and its argument; none for the system's.
     script: Option<(&'static str, String)>,
+    /// All modes are run that there are over it, and not the most telling ones alone.
+    thorough: bool,
     made: OnceLock<Result<Made, String>>,
 }
 
@@ -59,21 +61,22 @@ struct Made {
     platform: Option<PathBuf>,
 }
 
-/// The glibc wheels, of which each takes seconds: what `make test` runs over without being asked.
+/// Wheels, of which each takes seconds: what `make test` runs over without being asked.
 const QUICK: &str = "1.1.1w 3.5.4 3.5.8 musl-3.1.7 musl-3.5.7";
 
 impl Libssl {
     /// The system's own: the reference is what it does, and it is where all modes run.
     pub fn system() -> Libssl {
         let name = env::var("SSLSESSION_TEST_SYSTEM").unwrap_or_else(|_| "system".to_owned());
-        Libssl { name, platform: Platform::Native, script: None, made: OnceLock::new() }
+        Libssl { name, platform: Platform::Native, script: None, thorough: true, made: OnceLock::new() }
     }
 
     /// The others of this run: those that `SSLSESSION_TEST_LIBSSLS` names, separated by blanks. One whose platform has no
     /// library to test is left out, which is said.
     pub fn others() -> Vec<Libssl> {
-        let names = env::var("SSLSESSION_TEST_LIBSSLS").unwrap_or_else(|_| QUICK.to_owned());
-        let named = names.split_whitespace().map(Libssl::named);
+        let asked = env::var("SSLSESSION_TEST_LIBSSLS").ok();
+        let names = asked.as_deref().unwrap_or(QUICK).split_whitespace();
+        let named = names.map(|name| Libssl::named(name, asked.is_some()));
         named
             .filter(|libssl| {
                 let tested = libssl.platform == Platform::Native || libssl.platform.library().is_some();
@@ -86,7 +89,7 @@ impl Libssl {
     }
 
     /// `openssl-3.2.1` is built from source, `arm64` is Debian's for that processor, others come in wheels.
-    fn named(name: &str) -> Libssl {
+    fn named(name: &str, thorough: bool) -> Libssl {
         let (platform, script) = match name {
             "arm64" => (Platform::Arm64, ("platform", "arm64")),
             _ if name.starts_with("musl-arm64-") => (Platform::MuslArm64, ("wheel", name)),
@@ -97,7 +100,7 @@ impl Libssl {
             },
         };
         let script = Some((script.0, script.1.to_owned()));
-        Libssl { name: name.to_owned(), platform, script, made: OnceLock::new() }
+        Libssl { name: name.to_owned(), platform, script, thorough, made: OnceLock::new() }
     }
 
     /// Its name, in those of the tests and in `tests/reach/differences`.
@@ -108,6 +111,16 @@ impl Libssl {
     /// True for the one that the compiler finds by itself.
     pub fn is_system(&self) -> bool {
         self.script.is_none()
+    }
+
+    /// True if all modes are run over it that there are, and not the most telling ones alone.
+    pub fn is_thorough(&self) -> bool {
+        self.thorough
+    }
+
+    /// True if programs run under valgrind over it.
+    pub fn has_valgrind(&self) -> bool {
+        self.platform == Platform::Native && self.thorough
     }
 
     /// True if its C library is musl.

@@ -143,7 +143,11 @@ impl Program {
 
     /// The modes it runs in over a libssl that is not the system's; perhaps none.
     pub fn modes_over(&self, libssl: &Libssl) -> Vec<Mode> {
-        let over = |mode: &Mode| matches!(mode, Mode::Stock | Mode::Preloaded | Mode::Linked | Mode::Shared);
+        let over = |mode: &Mode| match mode {
+            Mode::Stock | Mode::Preloaded | Mode::Shared => true,
+            Mode::Linked => libssl.is_thorough(),
+            Mode::Symbolic | Mode::SharedSymbolic | Mode::Alone => false,
+        };
         let modes: Vec<Mode> = self.modes.iter().copied().filter(over).collect();
         let runs = self.over && (self.musl || !libssl.is_musl());
         if runs && modes != [Mode::Stock] { modes } else { Vec::new() }

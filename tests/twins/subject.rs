@@ -59,6 +59,11 @@ impl Subject {
         &self.directory
     }
 
+    /// How many times longer than others it may take.
+    pub fn slowness(&self) -> u32 {
+        self.libssl.slowness() * if seeds().is_some() { 30 } else { 1 }
+    }
+
     /// The name of the test of that mode, without the program's.
     pub fn mode_name(&self, mode: Mode) -> String {
         if self.libssl.is_system() { mode.to_string() } else { format!("over_{}_{mode}", self.libssl) }
@@ -72,6 +77,9 @@ impl Subject {
     /// How it is started in `mode`; builds what that takes.
     pub fn command(&self, mode: Mode) -> Result<Command, String> {
         let mut command = self.libssl.command(&self.build(mode.build())?)?;
+        if let Some(seeds) = seeds().filter(|_| self.program.name().starts_with("random_")) {
+            command.args(["1", &seeds]);
+        }
         command.current_dir(&self.directory);
         for (name, _) in env::vars_os().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
@@ -151,6 +159,11 @@ impl Subject {
         let first: Vec<&str> = errors.lines().take(20).collect();
         Err(format!("{}.c does not compile for {}:\n{}", self.program.name(), self.libssl, first.join("\n")))
     }
+}
+
+/// How many seeds the random programs are to run, where it is not what they do by themselves.
+fn seeds() -> Option<String> {
+    env::var("SSLSESSION_TEST_SEEDS").ok()
 }
 
 fn directory_of(library: &Path) -> &Path {
