@@ -61,13 +61,16 @@ struct Made {
     platform: Option<PathBuf>,
 }
 
+/// The name of the system's libssl where the run is not told another: OpenSSL 3.0, as in Debian 12.
+const REFERENCE: &str = "system";
+
 /// Wheels, of which each takes seconds: what `make test` runs over without being asked.
 const QUICK: &str = "1.1.1w 3.5.4 3.5.8 musl-3.1.7 musl-3.5.7";
 
 impl Libssl {
     /// The system's own: the reference is what it does, and it is where all modes run.
     pub fn system() -> Libssl {
-        let name = env::var("SSLSESSION_TEST_SYSTEM").unwrap_or_else(|_| "system".to_owned());
+        let name = env::var("SSLSESSION_TEST_SYSTEM").unwrap_or_else(|_| REFERENCE.to_owned());
         Libssl { name, platform: Platform::Native, script: None, thorough: true, made: OnceLock::new() }
     }
 
@@ -106,6 +109,11 @@ impl Libssl {
     /// Its name, in those of the tests and in `tests/reach/differences`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// True for the libssl of Debian 12, which the library does as where there is none.
+    pub fn is_reference(&self) -> bool {
+        [REFERENCE, "debian-bookworm"].contains(&self.name())
     }
 
     /// True for the one that the compiler finds by itself.

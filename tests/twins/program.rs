@@ -137,8 +137,11 @@ impl Program {
     }
 
     /// The modes it runs in over the system's libssl; at least one. The first is the reference for the others.
-    pub fn modes(&self) -> Vec<Mode> {
-        self.modes.clone()
+    ///
+    /// Without a libssl the library does as Debian 12's does, so only there one can be the reference for the other.
+    pub fn modes(&self, system: &Libssl) -> Vec<Mode> {
+        let compared = |mode: &Mode| *mode != Mode::Alone || self.modes[0] == Mode::Alone || system.is_reference();
+        self.modes.iter().copied().filter(compared).collect()
     }
 
     /// The modes it runs in over a libssl that is not the system's; perhaps none.

@@ -30,7 +30,7 @@ impl Subject {
     pub fn new(program: &Arc<Program>, libssl: &Arc<Libssl>, scratch: &Path) -> Subject {
         Subject {
             directory: scratch.join(libssl.name()).join(program.name()),
-            modes: if libssl.is_system() { program.modes() } else { program.modes_over(libssl) },
+            modes: if libssl.is_system() { program.modes(libssl) } else { program.modes_over(libssl) },
             program: program.clone(),
             libssl: libssl.clone(),
             objects_made: OnceLock::new(),
@@ -107,7 +107,11 @@ impl Subject {
         for object in &self.program.objects {
             let (name, flags) = object.split_first().ok_or("an object without a name")?;
             let mut cc = self.cc(&self.directory.join(format!("{name}.so")))?;
-            self.compile(cc.args(["-fPIC", "-shared"]).args(flags))?;
+            cc.args(["-fPIC", "-shared"]).args(flags);
+            if flags.iter().any(|flag| flag == "-l:libcrypto.a") {
+                cc.args(libcrypto_needs()?);
+            }
+            self.compile(&mut cc)?;
         }
         Ok(())
     }
@@ -151,6 +155,8 @@ impl Subject {
     }
 
     fn compile(&self, cc: &mut Command) -> Result<(), String> {
+        // where the C library is older than 2.34 dlopen has a library of its own
+        cc.args(["-Wl,--push-state,--as-needed", "-ldl", "-Wl,--pop-state"]);
         let cc = cc.output().map_err(|error| format!("{:?}: {error}", cc.get_program()))?;
         if cc.status.success() {
             return Ok(());
@@ -159,6 +165,15 @@ impl Subject {
         let first: Vec<&str> = errors.lines().take(20).collect();
         Err(format!("{}.c does not compile for {}:\n{}", self.program.name(), self.libssl, first.join("\n")))
     }
+}
+
+/// The linker's arguments for what the system's static libcrypto needs: since Debian 13 it compresses.
+fn libcrypto_needs() -> Result<Vec<String>, String> {
+    let mut pkg_config = Command::new("pkg-config");
+    let printed = pkg_config.args(["--static", "--libs", "libcrypto"]).output();
+    let printed = printed.map_err(|error| format!("pkg-config: {error}"))?;
+    let words = String::from_utf8_lossy(&printed.stdout);
+    Ok(words.split_whitespace().filter(|word| *word != "-lcrypto").map(str::to_owned).collect())
 }
 
 /// How many seeds the random programs are to run, where it is not what they do by themselves.
