@@ -1,5 +1,7 @@
 # make demo     openssl s_server with and without the library
 # make test     runs all tests, installing what they need of Debian's packages
+# make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
+# make test-random  random sequences over every libssl, 2,000 seeds each
 # make check    what takes seconds once it is built: formatting, lints, layers, header, ELF
 # make fuzz     four minutes of anything in a shared store's memory
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
@@ -22,7 +24,7 @@ export CARGO_TARGET_DIR
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
+.PHONY: all release demo test test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
 
 all: release
 
@@ -39,8 +41,23 @@ test:
 	tests/install
 	$(CARGO) build --release --lib
 	$(CARGO) build --profile checked --lib
+	packaging/dist x86_64-unknown-linux-musl
 	$(CARGO) test
+	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
 	$(MAKE) --no-print-directory shuttle check-elf
+
+# Every libssl and every Debian; see tests/reach/run, which also takes parts of it.
+test-reach:
+	tests/install reach
+	$(CARGO) build --profile checked --lib
+	packaging/dist
+	tests/reach/run
+
+test-random:
+	tests/install reach
+	$(CARGO) build --profile checked --lib
+	packaging/dist
+	tests/reach/run random
 
 check:
 	tests/install check

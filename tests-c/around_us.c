@@ -1,3 +1,4 @@
+// Musl: no, its loader has no RTLD_DEEPBIND
 // Links: -Wl,--no-as-needed -lssl -lcrypto
 // Object: around_us_plugin -DPLUGIN -lssl -lcrypto
 /*

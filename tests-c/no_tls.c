@@ -1,4 +1,5 @@
 // Links:
+// Musl: no, its loader has no LD_DEBUG
 // Modes: stock preloaded linked symbolic alone
 /*
  * A program without TLS. LD_PRELOAD is inherited by every child of a server, so in such a process the library must cost

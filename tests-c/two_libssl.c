@@ -1,5 +1,6 @@
 // Modes: stock preloaded linked symbolic alone
 // Links:
+// Musl: no, its loader knows no versions
 // Object: two_libssl_foreign -DFOREIGN
 // Object: two_libssl_bare -DBARE -nostdlib
 // Object: two_libssl_bare_cache -DBARE -DCACHE -nostdlib

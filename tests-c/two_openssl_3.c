@@ -1,5 +1,6 @@
 // Shared: no, a session of one context is removed by another of the same policy
 // Links:
+// Over: no, it is made of the system's archives
 // Object: two_openssl_3_libssl -DLIBSSL -Wl,--whole-archive -l:libssl.a -l:libcrypto.a -Wl,--no-whole-archive -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-soname,two_openssl_3_libssl.so -Wl,--version-script=two_openssl_3.map
 // Object: two_openssl_3_user1 -DUSER1 -lssl -lcrypto
 // Object: two_openssl_3_user2 -DUSER2 -l:two_openssl_3_libssl.so

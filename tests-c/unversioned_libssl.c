@@ -1,4 +1,5 @@
 // Modes: stock preloaded linked
+// Over: no, it is made of the system's archives
 // Links: -l:unversioned_libssl_all.so
 // Object: unversioned_libssl_all -DLIBSSL -Wl,--whole-archive -l:libssl.a -l:libcrypto.a -Wl,--no-whole-archive -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-soname,unversioned_libssl_all.so
 // Valgrind: no, this libssl is the usual one's code at other addresses

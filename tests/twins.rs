@@ -86,6 +86,7 @@ fn trials(run: &Arc<Run>, subject: &Arc<Subject>) -> Vec<Trial> {
         trials.push(Trial::test(name, move || run.twin(&subject, mode)));
     }
     let valgrind = subject.program().valgrind_modes().filter(|mode| subject.modes().contains(mode));
+    let valgrind = valgrind.filter(|_| subject.libssl().has_valgrind());
     for mode in valgrind {
         let (run, subject) = (run.clone(), subject.clone());
         let name = format!("{}::valgrind_{}", subject.program().name(), subject.mode_name(mode));
@@ -139,7 +140,7 @@ impl Run {
         command: &mut Command,
         deadline: Duration,
     ) -> Result<Outcome, String> {
-        let outcome = process::run(command, deadline * subject.libssl().slowness());
+        let outcome = process::run(command, deadline * subject.slowness());
         let text = String::from_utf8_lossy(&outcome.stdout);
         let missed: Vec<&str> =
             text.lines().filter(|line| line.contains(", expected ") || line.contains("REQUIRE failed")).collect();

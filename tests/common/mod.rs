@@ -37,10 +37,13 @@ pub fn library_dir() -> &'static Path {
     library().parent().expect("an absolute path of a file has a parent")
 }
 
+/// Cargo's target directory.
+pub fn target_dir() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's directory for tests is in its target directory")
+}
+
 fn build_library() -> PathBuf {
-    // this binary is <target>/<profile>/deps/<name>-<hash>
-    let this = env::current_exe().expect("the test binary knows its own path");
-    let target = this.ancestors().nth(3).expect("cargo puts test binaries three levels deep");
+    let target = target_dir();
     let cargo = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--lib", "--profile", "checked", "--target-dir"])
         .arg(target)

@@ -2,7 +2,15 @@
 
 use super::{build, witness::Witness};
 use crate::common::{self, process};
-use std::{cell::RefCell, fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, thread, time::Duration};
+use std::{
+    cell::RefCell,
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 /// What no step of a test takes even on a busy machine, so that a hang fails and does not last.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -71,14 +79,17 @@ impl Run {
         text.replace("@DIR@", self.scratch.path().to_str().expect("a path that is text"))
     }
 
-    /// `program` with the witness and, if this run is with it, the library.
+    /// `program` with the witness and, if this run is with it, the library. The program openssl is that of the directory
+    /// which `SSLSESSION_TEST_OPENSSL` names, with a libssl of its own, or the system's.
     pub fn command(&self, program: &str) -> Command {
         let mut preload = build::witness().as_os_str().to_owned();
         if self.with != With::Stock {
             preload.push(" ");
             preload.push(common::library());
         }
-        let mut command = self.plain_command(program);
+        let other = env::var_os("SSLSESSION_TEST_OPENSSL").filter(|_| program == "openssl");
+        let other = other.map(|directory| Path::new(&directory).join("bin/openssl"));
+        let mut command = self.plain_command(other.as_ref().map_or(program, |path| path.to_str().expect("a text")));
         if self.with == With::LibraryOverSymbolic {
             command.env("LD_LIBRARY_PATH", build::symbolic_libssl());
         }

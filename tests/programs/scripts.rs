@@ -31,8 +31,8 @@ fn python_ssl() {
         " server {'number': 1,",
         "TLS 1.3 stateful NRRRRR",
         " server {'number': 7,",
+        // Before OpenSSL 3.2 such sessions are gone at once.
         "TLS 1.2 ids, closed without a goodbye NNNNNN",
-        " server {'number': 0,",
     ];
     same_printed("/usr/bin/python3", "sessions.py", &beginnings);
 }

@@ -22,15 +22,16 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// The library under test for this platform; none where the run was given none.
+    /// The library under test for this platform: for another than the host's, what `make dist` made; none where it did not.
     pub fn library(self) -> Option<PathBuf> {
-        let variable = match self {
+        let target = match self {
             Platform::Native => return Some(common::library().to_owned()),
-            Platform::Musl => "SSLSESSION_TEST_LIBRARY_MUSL",
-            Platform::Arm64 => "SSLSESSION_TEST_LIBRARY_ARM64",
-            Platform::MuslArm64 => "SSLSESSION_TEST_LIBRARY_MUSL_ARM64",
+            Platform::Musl => "x86_64-unknown-linux-musl",
+            Platform::Arm64 => "aarch64-unknown-linux-gnu",
+            Platform::MuslArm64 => "aarch64-unknown-linux-musl",
         };
-        env::var_os(variable).map(PathBuf::from)
+        let name = format!("dist/sslsession-{}-{target}/lib/libsslsession.so", env!("CARGO_PKG_VERSION"));
+        Some(common::target_dir().join(name)).filter(|library| library.is_file())
     }
 
     fn script_argument(self) -> Option<&'static str> {
@@ -49,6 +50,8 @@ pub struct Libssl {
     platform: Platform,
     /// The script that makes it and its argument; none for the system's.
     script: Option<(&'static str, String)>,
+    /// All modes are run that there are over it, and not the most telling ones alone.
+    thorough: bool,
     made: OnceLock<Result<Made, String>>,
 }
 
@@ -58,26 +61,30 @@ struct Made {
     platform: Option<PathBuf>,
 }
 
-/// The glibc wheels, of which each takes seconds: what `make test` runs over without being asked.
+/// The name of the system's libssl where the run is not told another: OpenSSL 3.0, as in Debian 12.
+const REFERENCE: &str = "system";
+
+/// Wheels, of which each takes seconds: what `make test` runs over without being asked.
 const QUICK: &str = "1.1.1w 3.5.4 3.5.8 musl-3.1.7 musl-3.5.7";
 
 impl Libssl {
     /// The system's own: the reference is what it does, and it is where all modes run.
     pub fn system() -> Libssl {
-        let name = env::var("SSLSESSION_TEST_SYSTEM").unwrap_or_else(|_| "system".to_owned());
-        Libssl { name, platform: Platform::Native, script: None, made: OnceLock::new() }
+        let name = env::var("SSLSESSION_TEST_SYSTEM").unwrap_or_else(|_| REFERENCE.to_owned());
+        Libssl { name, platform: Platform::Native, script: None, thorough: true, made: OnceLock::new() }
     }
 
     /// The others of this run: those that `SSLSESSION_TEST_LIBSSLS` names, separated by blanks. One whose platform has no
     /// library to test is left out, which is said.
     pub fn others() -> Vec<Libssl> {
-        let names = env::var("SSLSESSION_TEST_LIBSSLS").unwrap_or_else(|_| QUICK.to_owned());
-        let named = names.split_whitespace().map(Libssl::named);
+        let asked = env::var("SSLSESSION_TEST_LIBSSLS").ok();
+        let names = asked.as_deref().unwrap_or(QUICK).split_whitespace();
+        let named = names.map(|name| Libssl::named(name, asked.is_some()));
         named
             .filter(|libssl| {
                 let tested = libssl.platform == Platform::Native || libssl.platform.library().is_some();
                 if !tested {
-                    eprintln!("{libssl}: not run over, as there is no library for {:?}", libssl.platform);
+                    eprintln!("{libssl}: not run over, as `make dist` made no library for {:?}", libssl.platform);
                 }
                 tested
             })
@@ -85,7 +92,7 @@ impl Libssl {
     }
 
     /// `openssl-3.2.1` is built from source, `arm64` is Debian's for that processor, others come in wheels.
-    fn named(name: &str) -> Libssl {
+    fn named(name: &str, thorough: bool) -> Libssl {
         let (platform, script) = match name {
             "arm64" => (Platform::Arm64, ("platform", "arm64")),
             _ if name.starts_with("musl-arm64-") => (Platform::MuslArm64, ("wheel", name)),
@@ -96,7 +103,7 @@ impl Libssl {
             },
         };
         let script = Some((script.0, script.1.to_owned()));
-        Libssl { name: name.to_owned(), platform, script, made: OnceLock::new() }
+        Libssl { name: name.to_owned(), platform, script, thorough, made: OnceLock::new() }
     }
 
     /// Its name, in those of the tests and in `tests/reach/differences`.
@@ -104,9 +111,29 @@ impl Libssl {
         &self.name
     }
 
+    /// True for the libssl of Debian 12, which the library does as where there is none.
+    pub fn is_reference(&self) -> bool {
+        [REFERENCE, "debian-bookworm"].contains(&self.name())
+    }
+
     /// True for the one that the compiler finds by itself.
     pub fn is_system(&self) -> bool {
         self.script.is_none()
+    }
+
+    /// True if all modes are run over it that there are, and not the most telling ones alone.
+    pub fn is_thorough(&self) -> bool {
+        self.thorough
+    }
+
+    /// True if programs run under valgrind over it.
+    pub fn has_valgrind(&self) -> bool {
+        self.platform == Platform::Native && self.thorough
+    }
+
+    /// True if its C library is musl.
+    pub fn is_musl(&self) -> bool {
+        matches!(self.platform, Platform::Musl | Platform::MuslArm64)
     }
 
     /// The library under test for the platform of this libssl.
@@ -144,11 +171,6 @@ impl Libssl {
             cc.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", lib.display()));
         }
         Ok(cc)
-    }
-
-    /// The directory with `include`, `lib` and perhaps `bin`; none for the system's.
-    pub fn directory(&self) -> Result<Option<&Path>, String> {
-        Ok(self.made()?.libssl.as_deref())
     }
 
     /// Starts `program`, under an emulator where the processor is another.

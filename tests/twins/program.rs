@@ -7,12 +7,14 @@
 //! - `// Shared: no, WHY` for a program that cannot print the same with the shared store: it runs in that mode too, where
 //!   it runs preloaded.
 //! - `// Over: no, WHY` for a program that runs over the system's libssl alone.
+//! - `// Musl: no, WHY` for a program that needs what musl does not have.
 //! - `// Valgrind: no, WHY` for a program that would take too long there and does what others do there.
 //! - `// Links: -lssl -lcrypto` what it is linked with, this by default; `// Links:` for nothing. (In the modes linked
 //!   and alone libsslsession comes before this, or instead of it.)
 //! - `// Object: NAME FLAGS` the same source compiled with FLAGS as a shared object too, `NAME.so`. They are made in the
 //!   order given, in the program's own directory, where `dlopen("NAME.so")` and `-l:NAME.so` find them.
 
+use super::libssl::Libssl;
 use crate::common;
 use std::{fmt, fs, path::PathBuf};
 
@@ -76,6 +78,7 @@ pub struct Program {
     pub source: PathBuf,
     modes: Vec<Mode>,
     over: bool,
+    musl: bool,
     valgrind: bool,
     /// The linker's arguments for what it is linked with.
     pub links: Vec<String>,
@@ -119,6 +122,7 @@ impl Program {
         Some(Program {
             modes,
             over: marked("// Over: no").is_empty(),
+            musl: marked("// Musl: no").is_empty(),
             valgrind: marked("// Valgrind: no").is_empty(),
             links: marked("// Links:").pop().unwrap_or_else(|| vec!["-lssl".to_owned(), "-lcrypto".to_owned()]),
             objects: marked("// Object:"),
@@ -133,15 +137,23 @@ impl Program {
     }
 
     /// The modes it runs in over the system's libssl; at least one. The first is the reference for the others.
-    pub fn modes(&self) -> Vec<Mode> {
-        self.modes.clone()
+    ///
+    /// Without a libssl the library does as Debian 12's does, so only there one can be the reference for the other.
+    pub fn modes(&self, system: &Libssl) -> Vec<Mode> {
+        let compared = |mode: &Mode| *mode != Mode::Alone || self.modes[0] == Mode::Alone || system.is_reference();
+        self.modes.iter().copied().filter(compared).collect()
     }
 
     /// The modes it runs in over a libssl that is not the system's; perhaps none.
-    pub fn modes_over(&self) -> Vec<Mode> {
-        let over = |mode: &Mode| matches!(mode, Mode::Stock | Mode::Preloaded | Mode::Linked | Mode::Shared);
+    pub fn modes_over(&self, libssl: &Libssl) -> Vec<Mode> {
+        let over = |mode: &Mode| match mode {
+            Mode::Stock | Mode::Preloaded | Mode::Shared => true,
+            Mode::Linked => libssl.is_thorough(),
+            Mode::Symbolic | Mode::SharedSymbolic | Mode::Alone => false,
+        };
         let modes: Vec<Mode> = self.modes.iter().copied().filter(over).collect();
-        if self.over && modes != [Mode::Stock] { modes } else { Vec::new() }
+        let runs = self.over && (self.musl || !libssl.is_musl());
+        if runs && modes != [Mode::Stock] { modes } else { Vec::new() }
     }
 
     /// The modes it runs in under valgrind.

@@ -30,7 +30,7 @@ impl Subject {
     pub fn new(program: &Arc<Program>, libssl: &Arc<Libssl>, scratch: &Path) -> Subject {
         Subject {
             directory: scratch.join(libssl.name()).join(program.name()),
-            modes: if libssl.is_system() { program.modes() } else { program.modes_over() },
+            modes: if libssl.is_system() { program.modes(libssl) } else { program.modes_over(libssl) },
             program: program.clone(),
             libssl: libssl.clone(),
             objects_made: OnceLock::new(),
@@ -59,6 +59,11 @@ impl Subject {
         &self.directory
     }
 
+    /// How many times longer than others it may take.
+    pub fn slowness(&self) -> u32 {
+        self.libssl.slowness() * if seeds().is_some() { 30 } else { 1 }
+    }
+
     /// The name of the test of that mode, without the program's.
     pub fn mode_name(&self, mode: Mode) -> String {
         if self.libssl.is_system() { mode.to_string() } else { format!("over_{}_{mode}", self.libssl) }
@@ -72,6 +77,9 @@ impl Subject {
     /// How it is started in `mode`; builds what that takes.
     pub fn command(&self, mode: Mode) -> Result<Command, String> {
         let mut command = self.libssl.command(&self.build(mode.build())?)?;
+        if let Some(seeds) = seeds().filter(|_| self.program.name().starts_with("random_")) {
+            command.args(["1", &seeds]);
+        }
         command.current_dir(&self.directory);
         for (name, _) in env::vars_os().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
@@ -99,7 +107,11 @@ impl Subject {
         for object in &self.program.objects {
             let (name, flags) = object.split_first().ok_or("an object without a name")?;
             let mut cc = self.cc(&self.directory.join(format!("{name}.so")))?;
-            self.compile(cc.args(["-fPIC", "-shared"]).args(flags))?;
+            cc.args(["-fPIC", "-shared"]).args(flags);
+            if flags.iter().any(|flag| flag == "-l:libcrypto.a") {
+                cc.args(libcrypto_needs()?);
+            }
+            self.compile(&mut cc)?;
         }
         Ok(())
     }
@@ -143,6 +155,8 @@ impl Subject {
     }
 
     fn compile(&self, cc: &mut Command) -> Result<(), String> {
+        // where the C library is older than 2.34 dlopen has a library of its own
+        cc.args(["-Wl,--push-state,--as-needed", "-ldl", "-Wl,--pop-state"]);
         let cc = cc.output().map_err(|error| format!("{:?}: {error}", cc.get_program()))?;
         if cc.status.success() {
             return Ok(());
@@ -151,6 +165,20 @@ impl Subject {
         let first: Vec<&str> = errors.lines().take(20).collect();
         Err(format!("{}.c does not compile for {}:\n{}", self.program.name(), self.libssl, first.join("\n")))
     }
+}
+
+/// The linker's arguments for what the system's static libcrypto needs: since Debian 13 it compresses.
+fn libcrypto_needs() -> Result<Vec<String>, String> {
+    let mut pkg_config = Command::new("pkg-config");
+    let printed = pkg_config.args(["--static", "--libs", "libcrypto"]).output();
+    let printed = printed.map_err(|error| format!("pkg-config: {error}"))?;
+    let words = String::from_utf8_lossy(&printed.stdout);
+    Ok(words.split_whitespace().filter(|word| *word != "-lcrypto").map(str::to_owned).collect())
+}
+
+/// How many seeds the random programs are to run, where it is not what they do by themselves.
+fn seeds() -> Option<String> {
+    env::var("SSLSESSION_TEST_SEEDS").ok()
 }
 
 fn directory_of(library: &Path) -> &Path {

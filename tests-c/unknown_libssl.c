@@ -1,0 +1,196 @@
+// Modes: stock preloaded linked
+// Links:
+// Over: no, the libssls are its own
+// Musl: no, its loader knows no versions
+// Object: unknown_libssl_5 -DLIBSSL=5 -Wl,-soname,unknown_libssl_5.so -Wl,--version-script=unknown_libssl_5.map
+// Object: unknown_libssl_user5 -DUSER -l:unknown_libssl_5.so
+// Object: unknown_libssl_bare -DLIBSSL=0 -Wl,-soname,unknown_libssl_bare.so
+// Object: unknown_libssl_userbare -DUSER -l:unknown_libssl_bare.so
+// Object: unknown_libssl_less -DLIBSSL=3 -Wl,-soname,unknown_libssl_less.so -Wl,--version-script=two_openssl_3.map
+// Object: unknown_libssl_userless -DUSER -l:unknown_libssl_less.so
+/*
+ * Libssls that the library does not know: of a release to come, whose node is OPENSSL_5.0.0; without nodes, as others than
+ * OpenSSL build theirs; and one that has OpenSSL 3's node, but not all of its functions. Each is the only one of its process.
+ * What they are handed is theirs alone, so every call has to reach them as it was made, whichever way: from an object that is
+ * linked with them, and by a search through the whole process, as scripting languages make it, which finds us first.
+ *
+ * The stand-ins tell of each call.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef LIBSSL
+
+#define TOLD(...) (printf("  libssl %d: ", LIBSSL), printf(__VA_ARGS__), putchar('\n'))
+
+struct context {
+  int references;
+  long mode;
+};
+
+static const int method = LIBSSL;
+
+const void *TLS_method(void) {
+  TOLD("TLS_method");
+  return &method;
+}
+
+struct context *SSL_CTX_new(const void *of) {
+  TOLD("SSL_CTX_new, its own method: %d", of == &method);
+  struct context *ctx = calloc(1, sizeof *ctx);
+  if (ctx != NULL) ctx->references = 1;
+  return ctx;
+}
+
+int SSL_CTX_up_ref(struct context *ctx) {
+  TOLD("SSL_CTX_up_ref");
+  return ++ctx->references > 1;
+}
+
+void SSL_CTX_free(struct context *ctx) {
+  TOLD("SSL_CTX_free");
+  if (ctx != NULL && --ctx->references == 0) free(ctx);
+}
+
+long SSL_CTX_ctrl(struct context *ctx, int command, long value, void *pointer) {
+  TOLD("SSL_CTX_ctrl, command %d, value %ld, a pointer: %d", command, value, pointer != NULL);
+  long before = ctx->mode;
+  if (command == 44) ctx->mode = value;
+  return before;
+}
+
+struct context *SSL_new(struct context *ctx) {
+  TOLD("SSL_new");
+  ctx->references++;
+  return ctx;
+}
+
+void SSL_free(struct context *ssl) {
+  TOLD("SSL_free");
+  if (ssl != NULL) SSL_CTX_free(ssl);
+}
+
+int *SSL_SESSION_new(void) {
+  TOLD("SSL_SESSION_new");
+  return calloc(1, sizeof(int));
+}
+
+void SSL_SESSION_free(int *session) {
+  TOLD("SSL_SESSION_free");
+  free(session);
+}
+
+long SSL_SESSION_set_timeout(int *session, long seconds) {
+  TOLD("SSL_SESSION_set_timeout, %ld", seconds);
+  *session = (int)seconds;
+  return 1;
+}
+
+int SSL_CTX_add_session(struct context *ctx, int *session) {
+  TOLD("SSL_CTX_add_session, of the timeout %d", *session);
+  return ctx == NULL ? 0 : 17;
+}
+
+int SSL_CTX_remove_session(struct context *ctx, int *session) {
+  TOLD("SSL_CTX_remove_session, of the timeout %d", *session);
+  return ctx == NULL ? 0 : 18;
+}
+
+void SSL_CTX_flush_sessions(struct context *ctx, long time) {
+  TOLD("SSL_CTX_flush_sessions, %ld, a context: %d", time, ctx != NULL);
+}
+
+int SSL_set_session(struct context *ssl, int *session) {
+  TOLD("SSL_set_session, a session: %d", session != NULL);
+  return ssl == NULL ? 0 : 19;
+}
+
+#elif defined USER
+
+const void *TLS_method(void);
+void *SSL_CTX_new(const void *method);
+int SSL_CTX_up_ref(void *ctx);
+void SSL_CTX_free(void *ctx);
+long SSL_CTX_ctrl(void *ctx, int command, long value, void *pointer);
+void *SSL_new(void *ctx);
+void SSL_free(void *ssl);
+int *SSL_SESSION_new(void);
+void SSL_SESSION_free(int *session);
+long SSL_SESSION_set_timeout(int *session, long seconds);
+int SSL_CTX_add_session(void *ctx, int *session);
+int SSL_CTX_remove_session(void *ctx, int *session);
+void SSL_CTX_flush_sessions(void *ctx, long time);
+int SSL_set_session(void *ssl, int *session);
+
+#define VALUE(expression) printf("%s = %ld\n", #expression, (long)(expression))
+
+/* The same calls with each function as CALL(function) has it. */
+#define USE_LIBSSL                                                    \
+  void *ctx = CALL(SSL_CTX_new)(CALL(TLS_method)()), *ssl;            \
+  int *session = CALL(SSL_SESSION_new)();                             \
+  VALUE(ctx != NULL);                                                 \
+  VALUE(CALL(SSL_CTX_ctrl)(ctx, 44, 2, NULL)); /* the cache's mode */ \
+  VALUE(CALL(SSL_CTX_ctrl)(ctx, 45, 0, NULL));                        \
+  VALUE(CALL(SSL_CTX_ctrl)(ctx, 999, 7, session));                    \
+  VALUE(CALL(SSL_SESSION_set_timeout)(session, 50));                  \
+  VALUE(CALL(SSL_CTX_add_session)(ctx, session));                     \
+  VALUE(CALL(SSL_CTX_remove_session)(ctx, session));                  \
+  CALL(SSL_CTX_flush_sessions)(ctx, 5);                               \
+  ssl = CALL(SSL_new)(ctx);                                           \
+  VALUE(CALL(SSL_set_session)(ssl, session));                         \
+  VALUE(CALL(SSL_CTX_up_ref)(ctx));                                   \
+  CALL(SSL_CTX_free)(ctx);                                            \
+  CALL(SSL_free)(ssl);                                                \
+  CALL(SSL_SESSION_free)(session);                                    \
+  CALL(SSL_CTX_free)(ctx);
+
+void linked(void) {
+#define CALL(function) function
+  USE_LIBSSL
+#undef CALL
+}
+
+void searched(void) {
+#define CALL(function) ((__typeof__(&function))dlsym(RTLD_DEFAULT, #function))
+  USE_LIBSSL
+#undef CALL
+}
+
+#else
+
+/* Runs in a process of its own, where `libssl` is the only one. */
+static void use(const char *libssl) {
+  char name[64];
+  void *user;
+  snprintf(name, sizeof name, "unknown_libssl_user%s.so", libssl);
+  if ((user = dlopen(name, RTLD_NOW | RTLD_GLOBAL)) == NULL) {
+    printf("REQUIRE failed: %s\n", dlerror());
+    exit(1);
+  }
+  printf("-- %s, linked\n", libssl);
+  ((void (*)(void))dlsym(user, "linked"))();
+  printf("-- %s, searched for\n", libssl);
+  ((void (*)(void))dlsym(user, "searched"))();
+  exit(0);
+}
+
+int main(void) {
+  static const char *const libssls[] = {"5", "bare", "less"};
+  for (int i = 0; i < 3; i++) {
+    int status;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) use(libssls[i]);
+    if (waitpid(child, &status, 0) != child || status != 0) {
+      printf("REQUIRE failed: over %s it ended with %#x\n", libssls[i], (unsigned)status);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+#endif
