@@ -1,6 +1,8 @@
 //! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own.
 
-mod lock;
+mod owner;
+mod region;
+mod robust_mutex;
 mod shape;
 
 use std::fs::File;
@@ -8,10 +10,11 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
 
-pub use lock::{AVOIDED, Locked, Refused, monotonic};
+pub use region::Region;
+pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
 pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
-use lock::Head;
+use robust_mutex::Head;
 use shape::HEADER;
 
 /// A mapping of one shape, until it is dropped.
@@ -26,12 +29,12 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Memory of zeros that this process shares with those it forks.
+    /// Maps memory of zeros that this process shares with those it forks.
     pub fn anonymous(shape: Shape) -> io::Result<Mapping> {
         Mapping::new(shape, libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)
     }
 
-    /// The memory of a file, of at least the shape's size.
+    /// Maps a file of at least the shape's size.
     pub fn of_file(shape: Shape, file: &File) -> io::Result<Mapping> {
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
     }
@@ -42,40 +45,56 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the mapping made above. Whether its memory may be locked is for the process's limits to say.
-        unsafe {
-            libc::madvise(start, shape.size, libc::MADV_DONTDUMP);
-            libc::mlock2(start, shape.size, libc::MLOCK_ONFAULT);
-        }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
-        Ok(Mapping { start, shape })
+        let mapping = Mapping { start, shape };
+        mapping.leave_out_of_core_dumps()?;
+        mapping.keep_in_memory();
+        owner::find_namespace();
+        Ok(mapping)
     }
 
-    /// The mapping's shape.
+    fn leave_out_of_core_dumps(&self) -> io::Result<()> {
+        // SAFETY: this mapping.
+        match unsafe { libc::madvise(self.start.as_ptr().cast(), self.shape.size, libc::MADV_DONTDUMP) } {
+            0 => Ok(()),
+            _ => {
+                let error = io::Error::last_os_error();
+                Err(io::Error::new(error.kind(), format!("cannot be kept out of core dumps: {error}")))
+            }
+        }
+    }
+
+    /// Keeps the memory out of swap, if the process's limits allow it.
+    fn keep_in_memory(&self) {
+        // By the system call: not every C library has the function.
+        // SAFETY: this mapping.
+        unsafe { libc::syscall(libc::SYS_mlock2, self.start.as_ptr(), self.shape.size, libc::MLOCK_ONFAULT) };
+    }
+
+    /// Returns the mapping's shape.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// Makes the locks of all partitions. Nobody may be using the store.
-    pub fn make_locks(&self) {
-        (0..self.shape.partitions).for_each(|number| self.head(number).make());
+    /// Makes the locks of all partitions free. Nobody may be using the store.
+    pub fn reset_locks(&self) {
+        (0..self.shape.partitions).for_each(|number| self.head(number).reset());
     }
 
-    /// The head of a partition.
+    /// Returns the head of a partition.
     pub fn head(&self, number: usize) -> &Head {
         assert!(number < self.shape.partitions);
         // SAFETY: within the mapping and aligned, as the shape has it; a Head may be of any bytes.
         unsafe { self.start.add(self.shape.partition(number)).cast().as_ref() }
     }
 
-    /// Takes a partition's lock: see [`Head::lock`].
+    /// Acquires a partition's lock; not later than LOCK_TIMEOUT from now, and at once or not at all unless `may_wait`.
+    #[inline(always)]
     pub fn lock(&self, number: usize, may_wait: impl FnOnce() -> bool) -> Result<Locked<'_>, Refused> {
-        let head = self.head(number);
-        let body = self.shape.body(number);
-        // SAFETY: within the mapping, and beside all other bodies. Only through its lock is it reached.
+        assert!(number < self.shape.partitions);
+        // SAFETY: within the mapping, head and body, as the shape has it; and that is there for as long as it is borrowed.
         unsafe {
-            let body = NonNull::slice_from_raw_parts(self.start.add(body.start), body.len());
-            head.lock(body, may_wait)
+            Locked::acquire(self.start.add(self.shape.partition(number)), self.shape.body(number).len(), may_wait)
         }
     }
 }

@@ -41,7 +41,7 @@ pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;
 use super::sync::Count;
-use crate::mapping::{self, Locked, Mapping, Shape};
+use crate::mapping::{self, Locked, Mapping, Refused, Region, Shape};
 use crate::secret;
 use header::Header;
 use partition::{Broken, Label, Partition};
@@ -64,7 +64,7 @@ impl Shared {
     pub fn anonymous(size: usize) -> Result<Shared, String> {
         let shape = shape(size)?;
         let mapping = Mapping::anonymous(shape).map_err(|error| error.to_string())?;
-        mapping.make_locks();
+        mapping.reset_locks();
         let header = Header::new().ok_or("no random numbers")?;
         let mut fingerprints = [0; 16];
         getrandom::fill(&mut fingerprints).map_err(|error| error.to_string())?;
@@ -150,7 +150,7 @@ impl Shared {
     pub fn policy(&self, name: &Name) -> Option<Policy> {
         let hash = self.hash(name);
         let mut opened = self.lock(self.partition_of(hash))?;
-        let find = |body: &mut [u8]| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.0.policy);
+        let find = |body| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.label.policy);
         opened.locked.read(find).map(Policy::of_bits)
     }
 
@@ -227,19 +227,20 @@ impl Shared {
     }
 
     /// Looks for a record, and copies it if `copy` has room for it.
-    fn glance(&self, body: &mut [u8], wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
+    fn glance(&self, body: Region, wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
         let partition = Partition::new(body, self.mapping.shape());
-        let Some((label, body)) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
+        let Some(record) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
+        let label = record.label;
         Ok(if !wanted.policy.fits(label.policy) {
             Seen::Withheld
         } else if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
             Seen::Standing
         } else if label.is_over(wanted.now) {
             Seen::Nothing
-        } else if body.len() > copy.capacity() {
-            Seen::Longer(body.len())
+        } else if record.length() > copy.capacity() {
+            Seen::Longer(record.length())
         } else {
-            copy.extend_from_slice(body);
+            record.append_to(copy)?;
             Seen::Copied(label)
         })
     }
@@ -255,25 +256,41 @@ impl Shared {
         opened.map_or(Found::Missing, Found::Record)
     }
 
-    /// Takes a partition's lock, and empties it if it was left half changed.
+    /// Acquires a partition's lock, and empties the partition if it was left half changed.
+    #[inline(always)] // what it returns would be copied on its way, which takes as long as the lock
     fn lock(&self, number: usize) -> Option<Opened<'_>> {
         debug_assert_eq!(super::locks_held(), 0);
         let avoided = &self.avoided[number];
-        let may_wait = || mapping::monotonic() >= avoided.load(Ordering::Relaxed);
-        match self.mapping.lock(number, may_wait) {
+        let until = avoided.load(Ordering::Relaxed);
+        match self.mapping.lock(number, || until == 0 || mapping::monotonic() >= until) {
             Ok(locked) => {
-                let mut opened = Opened { locked, _held: Count::up() };
-                if opened.locked.was_left_changing {
-                    self.empty(&mut opened);
+                if until != 0 {
+                    avoided.store(0, Ordering::Relaxed);
                 }
-                Some(opened)
+                let opened = Opened { locked, _held: Count::up() };
+                Some(if opened.locked.was_left_changing() { self.emptied(opened) } else { opened })
             }
-            Err(_) => {
-                avoided.store(mapping::monotonic() + mapping::AVOIDED.as_millis() as u64, Ordering::Relaxed);
-                self.mapping.head(number).count(Event::OutOfReach as usize);
+            Err(why) => {
+                self.note_refusal(number, why);
                 None
             }
         }
+    }
+
+    #[cold]
+    fn note_refusal(&self, number: usize, why: Refused) {
+        // Only a wait in vain begins a time without waiting: else none would end where many want one lock.
+        if why == Refused::TimedOut {
+            let backoff = mapping::LOCK_BACKOFF.as_millis() as u64;
+            self.avoided[number].store(mapping::monotonic() + backoff, Ordering::Relaxed);
+        }
+        self.mapping.head(number).count(Event::OutOfReach as usize);
+    }
+
+    #[cold]
+    fn emptied<'a>(&self, mut opened: Opened<'a>) -> Opened<'a> {
+        self.empty(&mut opened);
+        opened
     }
 
     /// Changes a partition; one that turns out to be broken is emptied: None.

@@ -102,7 +102,7 @@ fn finish(file: &File, shape: Shape, found: Option<Header>) -> io::Result<(Mappi
         Some(header) if of_this_boot => header,
         found => {
             // Nobody of this run of the kernel has it yet, so nobody has a lock.
-            mapping.make_locks();
+            mapping.reset_locks();
             let mut header = found.or_else(Header::new).ok_or_else(|| io::Error::other("no random numbers"))?;
             header.boot = this_boot();
             file.write_all_at(&header.write(mapping.shape()), 0)?;

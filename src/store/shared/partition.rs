@@ -30,7 +30,9 @@
 #[cfg(all(test, not(miri)))]
 mod tests;
 
-use crate::mapping::{Shape, UNIT};
+use std::ops::Range;
+
+use crate::mapping::{Region, Shape, UNIT};
 
 /// Bytes before a record's body.
 pub const RECORD_HEAD: usize = 32;
@@ -68,9 +70,29 @@ impl Label {
 
 /// A partition, while it is locked.
 pub struct Partition<'a> {
-    state: &'a mut [u8],
-    buckets: &'a mut [u8],
-    ring: &'a mut [u8],
+    state: Region<'a>,
+    buckets: Region<'a>,
+    ring: Region<'a>,
+}
+
+/// A record that was found, as long as its partition is locked.
+pub struct Record<'a> {
+    /// Of the record.
+    pub label: Label,
+    ring: Region<'a>,
+    body: Range<usize>,
+}
+
+impl Record<'_> {
+    /// Returns how long its body is.
+    pub fn length(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Appends its body to a copy that has room for it.
+    pub fn append_to(&self, copy: &mut Vec<u8>) -> Result<(), Broken> {
+        self.ring.append_to(self.body.clone(), copy).ok_or(Broken)
+    }
 }
 
 /// Where a record is: its own offset, and that of what points to it.
@@ -89,11 +111,11 @@ enum Link {
 
 impl<'a> Partition<'a> {
     /// The partition whose body these bytes are.
-    pub fn new(body: &'a mut [u8], shape: &Shape) -> Partition<'a> {
-        let (state, rest) = body.split_at_mut(STATE);
-        let (buckets, ring) = rest.split_at_mut((4 * shape.buckets).next_multiple_of(UNIT));
-        let units = ring.len() / UNIT;
-        Partition { state, buckets, ring: &mut ring[..units * UNIT] }
+    pub fn new(body: Region<'a>, shape: &Shape) -> Partition<'a> {
+        let (state, rest) = body.split_at(STATE);
+        let (buckets, ring) = rest.split_at((4 * shape.buckets).next_multiple_of(UNIT));
+        let (ring, _) = ring.split_at(ring.len() / UNIT * UNIT);
+        Partition { state, buckets, ring }
     }
 
     /// The longest body that is stored: with its head a quarter of the ring, lest one record push out all others.
@@ -103,22 +125,23 @@ impl<'a> Partition<'a> {
 
     /// How many records it holds.
     pub fn records(&self) -> u32 {
-        word(self.state, 12).unwrap_or(0)
+        self.state.word(12).unwrap_or(0)
     }
 
     /// Forgets every record, and leaves no byte of one.
     pub fn clear(&mut self) {
-        self.buckets.fill(0);
-        self.state.fill(0);
-        self.ring.fill(0);
+        for part in [self.buckets, self.state, self.ring] {
+            let cleared = part.clear(0..part.len());
+            debug_assert!(cleared.is_some(), "all of a region lies within it");
+        }
     }
 
     /// The record of that hash.
-    pub fn find(&self, hash: u64) -> Result<Option<(Label, &[u8])>, Broken> {
+    pub fn find(&self, hash: u64) -> Result<Option<Record<'a>>, Broken> {
         let Some(place) = self.place_of(hash)? else { return Ok(None) };
-        let length = self.length(place.record)?.ok_or(Broken)?;
+        let length = self.length(place.record)?;
         let body = place.record + RECORD_HEAD;
-        Ok(Some((self.label(place.record)?, self.ring.get(body..body + length).ok_or(Broken)?)))
+        Ok(Some(Record { label: self.label(place.record)?, ring: self.ring, body: body..body + length }))
     }
 
     /// Takes the record of that hash out and wipes it; whether there was one.
@@ -139,11 +162,10 @@ impl<'a> Partition<'a> {
         let at = self.head()? * UNIT;
         let bucket = self.bucket_of(label.hash);
         let next = word(self.buckets, bucket)?;
-        let record = self.ring.get_mut(at..at + units * UNIT).ok_or(Broken)?;
-        let (head, rest) = record.split_at_mut(RECORD_HEAD);
-        write_head(head, next, body.len() as u32, label);
-        rest[..body.len()].copy_from_slice(body);
-        rest[body.len()..].fill(0);
+        self.write_head(at, next, body.len() as u32, label)?;
+        let end = at + RECORD_HEAD + body.len();
+        self.ring.write(at + RECORD_HEAD, body).ok_or(Broken)?;
+        self.ring.clear(end..at + units * UNIT).ok_or(Broken)?;
         put(self.buckets, bucket, (at / UNIT) as u32 + 1)?;
         self.advance(units, 1)?;
         Ok(evicted)
@@ -204,14 +226,14 @@ impl<'a> Partition<'a> {
 
     /// Unlinks a record and wipes it. It keeps its length, by which the tail passes it.
     fn kill(&mut self, place: Place) -> Result<(), Broken> {
-        let length = self.length(place.record)?.ok_or(Broken)?;
+        let length = self.length(place.record)?;
         let next = word(self.ring, place.record)?;
         match place.before {
             Link::Bucket(bucket) => put(self.buckets, bucket, next)?,
             Link::Record(record) => put(self.ring, record, next)?,
         }
         let end = place.record + units_of(length) * UNIT;
-        self.ring.get_mut(place.record..end).ok_or(Broken)?.fill(0);
+        self.ring.clear(place.record..end).ok_or(Broken)?;
         put(self.ring, place.record + 4, DEAD | length as u32)?;
         put(self.state, 12, self.records().checked_sub(1).ok_or(Broken)?)
     }
@@ -245,11 +267,20 @@ impl<'a> Partition<'a> {
         ((hash >> 32) as usize % buckets) * 4
     }
 
-    /// The length of a live record's body, checked to lie within the ring; None for what is no live record.
-    fn length(&self, record: usize) -> Result<Option<usize>, Broken> {
-        let length = word(self.ring, record + 4)?;
-        let within = length as usize <= self.longest() && record + units_of(length as usize) * UNIT <= self.ring.len();
-        Ok(within.then_some(length as usize))
+    /// The length of a live record's body, checked to lie within the ring.
+    fn length(&self, record: usize) -> Result<usize, Broken> {
+        let length = word(self.ring, record + 4)? as usize;
+        let is_within = length <= self.longest() && record + units_of(length) * UNIT <= self.ring.len();
+        is_within.then_some(length).ok_or(Broken)
+    }
+
+    fn write_head(&self, at: usize, next: u32, length: u32, label: &Label) -> Result<(), Broken> {
+        put(self.ring, at, next)?;
+        put(self.ring, at + 4, length)?;
+        self.ring.set_double(at + 8, label.hash).ok_or(Broken)?;
+        self.ring.set_double(at + 16, label.policy).ok_or(Broken)?;
+        put(self.ring, at + 24, label.expiry)?;
+        put(self.ring, at + 28, label.fingerprint)
     }
 
     fn label(&self, record: usize) -> Result<Label, Broken> {
@@ -293,27 +324,14 @@ fn units_of(length: usize) -> usize {
     (RECORD_HEAD + length).div_ceil(UNIT)
 }
 
-fn write_head(head: &mut [u8], next: u32, length: u32, label: &Label) {
-    head[..4].copy_from_slice(&next.to_ne_bytes());
-    head[4..8].copy_from_slice(&length.to_ne_bytes());
-    head[8..16].copy_from_slice(&label.hash.to_ne_bytes());
-    head[16..24].copy_from_slice(&label.policy.to_ne_bytes());
-    head[24..28].copy_from_slice(&label.expiry.to_ne_bytes());
-    head[28..].copy_from_slice(&label.fingerprint.to_ne_bytes());
+fn word(bytes: Region, at: usize) -> Result<u32, Broken> {
+    bytes.word(at).ok_or(Broken)
 }
 
-fn word(bytes: &[u8], at: usize) -> Result<u32, Broken> {
-    let word = bytes.get(at..).and_then(|bytes| bytes.first_chunk()).ok_or(Broken)?;
-    Ok(u32::from_ne_bytes(*word))
+fn double(bytes: Region, at: usize) -> Result<u64, Broken> {
+    bytes.double(at).ok_or(Broken)
 }
 
-fn double(bytes: &[u8], at: usize) -> Result<u64, Broken> {
-    let double = bytes.get(at..).and_then(|bytes| bytes.first_chunk()).ok_or(Broken)?;
-    Ok(u64::from_ne_bytes(*double))
-}
-
-fn put(bytes: &mut [u8], at: usize, word: u32) -> Result<(), Broken> {
-    let place = bytes.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut()).ok_or(Broken)?;
-    *place = word.to_ne_bytes();
-    Ok(())
+fn put(bytes: Region, at: usize, word: u32) -> Result<(), Broken> {
+    bytes.set_word(at, word).ok_or(Broken)
 }
