@@ -8,6 +8,7 @@ mod shape;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
 
 pub use region::Region;
@@ -81,6 +82,18 @@ impl Mapping {
         (0..self.shape.partitions).for_each(|number| self.head(number).reset());
     }
 
+    /// Makes all of the memory zeros. Nobody may be using the store.
+    pub fn clear(&self) {
+        // SAFETY: this mapping, of which nothing is borrowed but atomics.
+        unsafe { self.start.as_ptr().write_bytes(0, self.shape.size) };
+    }
+
+    /// Returns the first page.
+    pub fn header(&self) -> Region<'_> {
+        // SAFETY: within the mapping, which is there for as long as it is borrowed.
+        unsafe { Region::new(self.start, HEADER) }
+    }
+
     /// Returns the head of a partition.
     pub fn head(&self, number: usize) -> &Head {
         assert!(number < self.shape.partitions);
@@ -108,13 +121,49 @@ impl Drop for Mapping {
     }
 }
 
-/// Takes the room for a file of `size` bytes now: memory of a file for which there is none kills who touches it.
+/// Takes the room for a file of `size` bytes now: memory of a file for which there is none kills who touches it. Nobody
+/// else may have the file.
 pub fn reserve(file: &File, size: usize) -> io::Result<()> {
-    // SAFETY: an open file.
-    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size as libc::off_t) } {
-        0 => Ok(()),
-        error => Err(io::Error::from_raw_os_error(error)),
+    let limit = largest_file();
+    if file.metadata()?.len() < size as u64 && limit < size as u64 {
+        return Err(io::Error::other(format!("needs {size} bytes, and files may have {limit} (ulimit -f)")));
     }
+    loop {
+        // SAFETY: an open file.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size as libc::off_t) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => return fill(file, size),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Writes zeros wherever a file may have a hole: where its file system has no other way to take the room.
+fn fill(file: &File, size: usize) -> io::Result<()> {
+    const BLOCK: usize = 4096;
+    if largest_file() < size as u64 {
+        return Err(io::Error::other("may be larger than files may be (ulimit -f)"));
+    }
+    for at in (0..size).step_by(BLOCK) {
+        let (mut block, length) = ([0; BLOCK], BLOCK.min(size - at));
+        let read = file.read_at(&mut block[..length], at as u64)?;
+        if block[..read].iter().all(|&byte| byte == 0) {
+            file.write_all_at(&block[..length], at as u64)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns how large this process may make a file. One that is made larger does not fail: SIGXFSZ ends the process.
+pub fn largest_file() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place for the limit.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+    limit.rlim_cur
 }
 
 /// The user as whom this process makes files.

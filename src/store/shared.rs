@@ -43,7 +43,6 @@ use super::Expiry;
 use super::sync::Count;
 use crate::mapping::{self, Locked, Mapping, Refused, Region, Shape};
 use crate::secret;
-use header::Header;
 use partition::{Broken, Label, Partition};
 use seal::Seal;
 
@@ -51,9 +50,13 @@ use seal::Seal;
 pub struct Shared {
     mapping: Mapping,
     /// Keys the hashes of names.
-    salt: [u64; 2],
+    names: [u64; 2],
     /// Keys the fingerprints of sessions.
     fingerprints: [u64; 2],
+    /// Keys what [`digest`](Self::digest) returns.
+    digests: [u64; 2],
+    /// Keys what hides the policies of a sealed store.
+    policies: [u64; 2],
     seal: Option<Seal>,
     /// By partition: until when it is not waited for, in milliseconds of [`mapping::monotonic`].
     avoided: Box<[AtomicU64]>,
@@ -62,30 +65,28 @@ pub struct Shared {
 impl Shared {
     /// A store that this process shares with those that it forks from now on. Why there is none, if there is not.
     pub fn anonymous(size: usize) -> Result<Shared, String> {
-        let shape = shape(size)?;
-        let mapping = Mapping::anonymous(shape).map_err(|error| error.to_string())?;
-        mapping.reset_locks();
-        let header = Header::new().ok_or("no random numbers")?;
-        let mut fingerprints = [0; 16];
-        getrandom::fill(&mut fingerprints).map_err(|error| error.to_string())?;
-        Ok(Shared::of(mapping, &header, &fingerprints, None))
+        let mapping = Mapping::anonymous(shape(size)?).map_err(|error| error.to_string())?;
+        let mut keys = [0; KEYS];
+        getrandom::fill(&mut keys).map_err(|error| error.to_string())?;
+        Ok(Shared::of(mapping, &mut keys, None))
     }
 
     /// The store at `path`, made if there is none, sealed with `keys`. Why it is refused, if it is: a clause that follows
     /// the path.
     pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
-        let (mapping, header) = named::open(path, shape(size)?)?;
-        let secret = keys.secrets().next().ok_or("has no key")?;
-        let mut fingerprints = seal::derive(secret, &header.salt, "sslsession: tell sessions apart");
+        let (mapping, header) = named::open(path, shape(size)?, keys)?;
         let seal = Seal::new(keys, &header.salt);
-        let store = Shared::of(mapping, &header, &fingerprints, Some(seal));
-        secret::wipe(&mut fingerprints);
-        Ok(store)
+        Ok(Shared::of(mapping, &mut header.derive("sslsession: tell names, policies and sessions apart"), Some(seal)))
     }
 
-    fn of(mapping: Mapping, header: &Header, fingerprints: &[u8; 16], seal: Option<Seal>) -> Shared {
+    fn of(mapping: Mapping, keys: &mut [u8; KEYS], seal: Option<Seal>) -> Shared {
         let avoided = (0..mapping.shape().partitions).map(|_| AtomicU64::new(0)).collect();
-        Shared { mapping, salt: halves(&header.salt), fingerprints: halves(fingerprints), seal, avoided }
+        let pair = |number: usize| {
+            [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|byte| keys[16 * number + at + byte])))
+        };
+        let (names, fingerprints, digests, policies) = (pair(0), pair(1), pair(2), pair(3));
+        secret::wipe(keys);
+        Shared { mapping, names, fingerprints, digests, policies, seal, avoided }
     }
 
     /// What tells the session apart that has this secret and expires then.
@@ -151,12 +152,12 @@ impl Shared {
         let hash = self.hash(name);
         let mut opened = self.lock(self.partition_of(hash))?;
         let find = |body| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.label.policy);
-        opened.locked.read(find).map(Policy::of_bits)
+        opened.locked.read(find).map(|policy| Policy::of_bits(policy ^ self.hides_policy(hash)))
     }
 
     /// A number for bytes, the same in all processes that have the store, and not to be foreseen by anybody else.
     pub fn digest(&self, parts: &[&[u8]]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.salt[1], self.salt[0]);
+        let mut hasher = SipHasher13::new_with_keys(self.digests[0], self.digests[1]);
         for part in parts {
             hasher.write_usize(part.len());
             hasher.write(part);
@@ -193,7 +194,8 @@ impl Shared {
     }
 
     fn search(&self, name: &Name, known: Option<Mark>, now: i64, takes: bool) -> Found {
-        let wanted = Wanted { hash: self.hash(name), policy: name.policy, known, now };
+        let hash = self.hash(name);
+        let wanted = Wanted { hash, policy: name.policy, hidden: self.hides_policy(hash), known, now };
         let number = self.partition_of(wanted.hash);
         // Most sessions fit, so that the lock need not be taken twice: nothing is allocated under it.
         let mut copy = Secret::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH });
@@ -231,7 +233,7 @@ impl Shared {
         let partition = Partition::new(body, self.mapping.shape());
         let Some(record) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
         let label = record.label;
-        Ok(if !wanted.policy.fits(label.policy) {
+        Ok(if !wanted.policy.fits(label.policy ^ wanted.hidden) {
             Seen::Withheld
         } else if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
             Seen::Standing
@@ -308,11 +310,23 @@ impl Shared {
     }
 
     fn label(&self, name: &Name, mark: Mark) -> Label {
-        Label { hash: self.hash(name), policy: name.policy.bits(), expiry: mark.expiry, fingerprint: mark.fingerprint }
+        let hash = self.hash(name);
+        let policy = name.policy.bits() ^ self.hides_policy(hash);
+        Label { hash, policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
+    }
+
+    /// Returns the bits that hide the policy of a record of that hash: equal policies look equal in no two records.
+    fn hides_policy(&self, hash: u64) -> u64 {
+        if self.seal.is_none() {
+            return 0;
+        }
+        let mut hasher = SipHasher13::new_with_keys(self.policies[0], self.policies[1]);
+        hasher.write_u64(hash);
+        hasher.finish()
     }
 
     fn hash(&self, name: &Name) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.salt[0], self.salt[1]);
+        let mut hasher = SipHasher13::new_with_keys(self.names[0], self.names[1]);
         hasher.write(name.scope);
         hasher.write_i32(name.version);
         hasher.write(name.id);
@@ -345,12 +359,17 @@ impl Opened<'_> {
     }
 }
 
+/// Bytes of the keys of all hashes of a store.
+const KEYS: usize = 4 * 16;
+
 /// What a sealed session without a certificate needs, and some more.
 const USUAL_LENGTH: usize = 256;
 
 struct Wanted {
     hash: u64,
     policy: Policy,
+    /// What hides the record's policy.
+    hidden: u64,
     known: Option<Mark>,
     now: i64,
 }
@@ -365,9 +384,4 @@ enum Seen {
 
 fn shape(size: usize) -> Result<Shape, String> {
     Shape::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
-}
-
-fn halves(bytes: &[u8; 16]) -> [u64; 2] {
-    let whole = u128::from_ne_bytes(*bytes);
-    [whole as u64, (whole >> 64) as u64]
 }
