@@ -10,11 +10,13 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
 pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
+use owner::Owner;
 use robust_mutex::Head;
 use shape::HEADER;
 
@@ -22,6 +24,8 @@ use shape::HEADER;
 pub struct Mapping {
     start: NonNull<u8>,
     shape: Shape,
+    /// The process that has last asked for the memory to be kept out of swap: no child inherits that.
+    kept_by: AtomicU32,
 }
 
 // SAFETY: memory that is reached under locks only.
@@ -47,10 +51,10 @@ impl Mapping {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
-        let mapping = Mapping { start, shape };
+        let mapping = Mapping { start, shape, kept_by: AtomicU32::new(0) };
         mapping.leave_out_of_core_dumps()?;
-        mapping.keep_in_memory();
         owner::find_namespace();
+        mapping.keep_in_memory(Owner::this_thread().generation);
         Ok(mapping)
     }
 
@@ -66,7 +70,9 @@ impl Mapping {
     }
 
     /// Keeps the memory out of swap, if the process's limits allow it.
-    fn keep_in_memory(&self) {
+    #[cold]
+    fn keep_in_memory(&self, generation: u32) {
+        self.kept_by.store(generation, Ordering::Relaxed);
         // By the system call: not every C library has the function.
         // SAFETY: this mapping.
         unsafe { libc::syscall(libc::SYS_mlock2, self.start.as_ptr(), self.shape.size, libc::MLOCK_ONFAULT) };
@@ -105,9 +111,14 @@ impl Mapping {
     #[inline(always)]
     pub fn lock(&self, number: usize, may_wait: impl FnOnce() -> bool) -> Result<Locked<'_>, Refused> {
         assert!(number < self.shape.partitions);
+        let thread = Owner::this_thread();
+        if thread.generation != self.kept_by.load(Ordering::Relaxed) {
+            self.keep_in_memory(thread.generation);
+        }
         // SAFETY: within the mapping, head and body, as the shape has it; and that is there for as long as it is borrowed.
         unsafe {
-            Locked::acquire(self.start.add(self.shape.partition(number)), self.shape.body(number).len(), may_wait)
+            let partition = self.start.add(self.shape.partition(number));
+            Locked::acquire(&thread, partition, self.shape.body(number).len(), may_wait)
         }
     }
 }

@@ -47,7 +47,7 @@ pub struct Owner {
     /// What this thread writes into a lock that it takes.
     pub word: u64,
     /// The process, among those that have this one's memory by fork.
-    generation: u32,
+    pub generation: u32,
     robust_list: *mut RobustList,
 }
 
@@ -228,8 +228,8 @@ pub fn has_died(word: u64, asks_proc: bool) -> bool {
         return false;
     }
     // SAFETY: a number. Unlike kill() it asks for no right over the other.
-    let is_gone = unsafe { libc::getpgid(tid) } == -1
-        && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+    let is_gone =
+        unsafe { libc::getpgid(tid) } == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
     is_gone || asks_proc && is_another(tid, (word >> 32) as u16)
 }
 

@@ -211,17 +211,17 @@ impl<'a> Locked<'a> {
     /// A head is there, and HEAD bytes behind its beginning a body of `length` bytes; both are mapped for `'a`.
     #[inline(always)]
     pub(super) unsafe fn acquire(
+        thread: &Owner,
         partition: NonNull<u8>,
         length: usize,
         may_wait: impl FnOnce() -> bool,
     ) -> Result<Locked<'a>, Refused> {
         // SAFETY: as the caller promises; a Head may be of any bytes.
         let head: &Head = unsafe { partition.cast().as_ref() };
-        let thread = Owner::this_thread();
-        let (word, announced) = match head.try_acquire(&thread, 0) {
+        let (word, announced) = match head.try_acquire(thread, 0) {
             Some(acquired) => acquired,
             None if !may_wait() => return Err(Refused::Busy),
-            None => head.acquire_slowly(&thread).ok_or(Refused::TimedOut)?,
+            None => head.acquire_slowly(thread).ok_or(Refused::TimedOut)?,
         };
         Ok(Locked { partition, length, word, announced, _here: PhantomData })
     }

@@ -18,9 +18,10 @@
 //! on as it is.
 //!
 //! **Secrets.** The memory is kept out of core dumps, and out of swap where the limits allow. A record that goes is
-//! overwritten with zeros.
+//! overwritten with zeros. One that is over goes soon, if the store is used at all: see [`Shared::expire`].
 #![forbid(unsafe_code)]
 
+mod expiry;
 mod header;
 mod keys;
 mod named;
@@ -43,7 +44,7 @@ use super::Expiry;
 use super::sync::Count;
 use crate::mapping::{self, Locked, Mapping, Refused, Region, Shape};
 use crate::secret;
-use partition::{Broken, Label, Partition};
+use partition::{Broken, Label, MAX_BODY, Partition};
 use seal::Seal;
 
 /// A store of sessions that processes share.
@@ -99,31 +100,72 @@ impl Shared {
 
     /// Stores the bytes of a session, in the place of what had its name. Whether they are there now.
     pub fn insert(&self, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+        self.insert_if(name, mark, bytes, |_| Ok(true))
+    }
+
+    /// Stores the bytes of a session that was changed, in the place of its record: in one step, and only if the record of
+    /// `was` is still that of the session that has the mark `known`. Whether that was so. The record keeps its policy.
+    pub fn replace(&self, was: &Name, known: Mark, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+        let Some(policy) = self.policy(was) else { return false };
+        let hash = self.hash(was);
+        let name = Name { policy, ..*name };
+        let is_same = |partition: &Partition| {
+            let found = partition.find(hash)?;
+            Ok(found.is_some_and(|record| record.label.fingerprint == known.fingerprint))
+        };
+        if self.hash(&name) == hash {
+            return self.insert_if(&name, mark, bytes, is_same);
+        }
+        // Under another name, and perhaps in another partition: who takes the old record out may store the new one.
+        let Some(mut opened) = self.lock(self.partition_of(hash)) else { return false };
+        let take = |partition: &mut Partition| Ok(is_same(partition)? && partition.remove(hash)?);
+        let is_taken = self.change(&mut opened, take).unwrap_or(false);
+        drop(opened);
+        is_taken && self.insert(&name, mark, bytes)
+    }
+
+    /// Stores the bytes of a session if its partition, once it is locked, is as the caller wants it.
+    fn insert_if(
+        &self,
+        name: &Name,
+        mark: Mark,
+        bytes: &[u8],
+        is_wanted: impl FnOnce(&Partition) -> Result<bool, Broken>,
+    ) -> bool {
         let label = self.label(name, mark);
         let number = self.partition_of(label.hash);
         let sealed = match &self.seal {
-            Some(seal) => match seal.seal(name, &label, self.serial(number), bytes) {
+            // Not before it is known to fit: its length may be a client's choice.
+            Some(seal) if bytes.len() <= MAX_BODY => match seal.seal(name, &label, self.serial(number), bytes) {
                 None => return false,
                 sealed => sealed,
             },
-            None => None,
+            _ => None,
         };
         let body = sealed.as_deref().unwrap_or(bytes);
         let Some(mut opened) = self.lock(number) else { return false };
         let stored = self.change(&mut opened, |partition| {
+            if !is_wanted(partition)? {
+                return Ok(Stored::Unwanted);
+            }
             if body.len() > partition.longest() {
                 // What has its name is another session.
-                return partition.remove(label.hash).map(|_| None);
+                return partition.remove(label.hash).map(|_| Stored::TooLarge);
             }
-            partition.insert(&label, body).map(Some)
+            partition.insert(&label, body).map(Stored::Evicting)
         });
-        let Some(Some(evicted)) = stored else {
-            opened.count(Event::TooLarge, u64::from(stored.is_some()));
-            return false;
-        };
-        opened.count(Event::Stored, 1);
-        opened.count(Event::Evicted, u64::from(evicted));
-        true
+        match stored {
+            Some(Stored::Evicting(evicted)) => {
+                opened.count(Event::Stored, 1);
+                opened.count(Event::Evicted, u64::from(evicted));
+                true
+            }
+            Some(Stored::TooLarge) => {
+                opened.count(Event::TooLarge, 1);
+                false
+            }
+            Some(Stored::Unwanted) | None => false,
+        }
     }
 
     /// Searches for a session that is not over at `now`. `known` is the mark of the one that the caller has: if that is it,
@@ -205,7 +247,9 @@ impl Shared {
             match seen {
                 Ok(Seen::Longer(length)) => {
                     drop(opened);
-                    copy.start_anew(length);
+                    if copy.start_anew(length).is_err() {
+                        return Found::Missing;
+                    }
                     continue;
                 }
                 Ok(Seen::Standing | Seen::Copied(_)) => opened.count(Event::Found, 1),
@@ -214,16 +258,20 @@ impl Shared {
             if takes && matches!(seen, Ok(Seen::Standing | Seen::Copied(_))) {
                 self.change(&mut opened, |partition| partition.remove(wanted.hash));
                 opened.count(Event::Removed, 1);
+            } else if matches!(seen, Ok(Seen::Over)) {
+                self.change(&mut opened, |partition| partition.remove(wanted.hash));
+                opened.count(Event::Expired, 1);
             }
             if seen.is_err() {
                 self.empty(&mut opened);
             }
             drop(opened);
+            self.expire(now);
             return match seen {
                 Ok(Seen::Copied(label)) => self.open(name, &label, copy, number),
                 Ok(Seen::Standing) => Found::Standing,
                 Ok(Seen::Withheld) => Found::Withheld,
-                Ok(Seen::Nothing | Seen::Longer(_)) | Err(Broken) => Found::Missing,
+                Ok(Seen::Nothing | Seen::Over | Seen::Longer(_)) | Err(Broken) => Found::Missing,
             };
         }
     }
@@ -238,7 +286,7 @@ impl Shared {
         } else if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
             Seen::Standing
         } else if label.is_over(wanted.now) {
-            Seen::Nothing
+            Seen::Over
         } else if record.length() > copy.capacity() {
             Seen::Longer(record.length())
         } else {
@@ -374,8 +422,18 @@ struct Wanted {
     now: i64,
 }
 
+/// The end of an attempt to store a record.
+enum Stored {
+    /// So many others had to leave.
+    Evicting(u32),
+    TooLarge,
+    Unwanted,
+}
+
 enum Seen {
     Nothing,
+    /// A record that is over.
+    Over,
     Withheld,
     Standing,
     Longer(usize),

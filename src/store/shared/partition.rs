@@ -37,6 +37,12 @@ use crate::mapping::{Region, Shape, UNIT};
 /// Bytes before a record's body.
 pub const RECORD_HEAD: usize = 32;
 
+/// The longest body of a record, in a partition of whatever size. The length of a session's is its client's choice, by the
+/// certificate that it shows: with a certificate of the usual kind it has one or two thousand bytes, with one of a
+/// signature that is safe from quantum computers up to eight thousand. A client of a hundred thousand, which costs it no
+/// more, would push out hundreds of others at each handshake.
+pub const MAX_BODY: usize = 10 << 10;
+
 /// More records than come together in a bucket by chance: there is a bucket for each, or nearly, and the hash is keyed.
 const LONGEST_CHAIN: usize = 64;
 
@@ -118,9 +124,9 @@ impl<'a> Partition<'a> {
         Partition { state, buckets, ring }
     }
 
-    /// The longest body that is stored: with its head a quarter of the ring, lest one record push out all others.
+    /// Returns how long a body may be: with its head a quarter of the ring, and never more than [`MAX_BODY`].
     pub fn longest(&self) -> usize {
-        (self.ring.len() / 4 / UNIT * UNIT).saturating_sub(RECORD_HEAD)
+        (self.ring.len() / 4 / UNIT * UNIT).saturating_sub(RECORD_HEAD).min(MAX_BODY)
     }
 
     /// How many records it holds.
@@ -142,6 +148,55 @@ impl<'a> Partition<'a> {
         let length = self.length(place.record)?;
         let body = place.record + RECORD_HEAD;
         Ok(Some(Record { label: self.label(place.record)?, ring: self.ring, body: body..body + length }))
+    }
+
+    /// Returns how many bytes of the ring are in use, and whether a record among them is over at `now`.
+    pub fn survey(&self, now: i64) -> Result<(usize, bool), Broken> {
+        let mut is_over = false;
+        self.walk(|label, _| {
+            is_over |= label.is_over(now);
+            Ok(())
+        })?;
+        Ok((self.live()? * UNIT, is_over))
+    }
+
+    /// Wipes all records that are over at `now`; returns how many.
+    pub fn expire(&self, now: i64) -> Result<u32, Broken> {
+        let mut expired = 0;
+        self.walk(|label, record| {
+            if label.is_over(now) {
+                let place = self.search(label.hash, |found| found == record)?.ok_or(Broken)?;
+                self.kill(place)?;
+                expired += 1;
+            }
+            Ok(())
+        })?;
+        Ok(expired)
+    }
+
+    /// Visits all records, oldest first.
+    fn walk(&self, mut visit: impl FnMut(&Label, usize) -> Result<(), Broken>) -> Result<(), Broken> {
+        let (mut at, mut left) = (self.tail()?, self.live()?);
+        while left > 0 {
+            let length = word(self.ring, at * UNIT + 4)?;
+            let units = self.units_at(at)?;
+            if length & (FILLER | DEAD) == 0 {
+                visit(&self.label(at * UNIT)?, at * UNIT)?;
+            }
+            left = left.checked_sub(units).ok_or(Broken)?;
+            at = if at + units == self.units() { 0 } else { at + units };
+        }
+        Ok(())
+    }
+
+    /// The units that the record, or what else is there, takes at a place of the ring: at least one, and all within it.
+    fn units_at(&self, at: usize) -> Result<usize, Broken> {
+        let length = word(self.ring, at * UNIT + 4)?;
+        let units = match length & FILLER {
+            0 => units_of((length & !DEAD) as usize),
+            _ => (length & !FILLER) as usize / UNIT,
+        };
+        if units == 0 || at + units > self.units() { Err(Broken) } else { Ok(units) }
     }
 
     /// Takes the record of that hash out and wipes it; whether there was one.
@@ -205,27 +260,19 @@ impl<'a> Partition<'a> {
     fn let_the_oldest_go(&mut self) -> Result<(), Broken> {
         let (tail, live) = (self.tail()?, self.live()?);
         let at = tail * UNIT;
-        let mut length = word(self.ring, at + 4)?;
-        if length & (FILLER | DEAD) == 0 {
+        if word(self.ring, at + 4)? & (FILLER | DEAD) == 0 {
             let hash = double(self.ring, at + 8)?;
             let place = self.search(hash, |record| record == at)?.ok_or(Broken)?;
             self.kill(place)?;
-            length |= DEAD;
         }
-        let units = match length & FILLER {
-            0 => units_of((length & !DEAD) as usize),
-            _ => (length & !FILLER) as usize / UNIT,
-        };
+        let units = self.units_at(tail)?;
         let end = tail + units;
-        if units == 0 || end > self.units() {
-            return Err(Broken);
-        }
         put(self.state, 4, if end == self.units() { 0 } else { end as u32 })?;
         put(self.state, 8, live.checked_sub(units).ok_or(Broken)? as u32)
     }
 
     /// Unlinks a record and wipes it. It keeps its length, by which the tail passes it.
-    fn kill(&mut self, place: Place) -> Result<(), Broken> {
+    fn kill(&self, place: Place) -> Result<(), Broken> {
         let length = self.length(place.record)?;
         let next = word(self.ring, place.record)?;
         match place.before {

@@ -72,7 +72,8 @@ impl Seal {
         let (text, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
         let mut key = Secret::from(text.to_vec());
         let tag = Tag::try_from(tag).ok()?;
-        let opened = self.ciphers.first()?.decrypt_inout_detached(&Nonce::default(), &[], key[..].as_mut().into(), &tag);
+        let opened =
+            self.ciphers.first()?.decrypt_inout_detached(&Nonce::default(), &[], key[..].as_mut().into(), &tag);
         opened.is_ok().then_some(key)
     }
 
@@ -101,8 +102,9 @@ impl Seal {
         let associated = &associated[..length];
         // A failed opening leaves the text as it was, for the next key.
         let text = &mut sealed[OVERHEAD..];
-        let opens =
-            |cipher: &Aes256GcmSiv| cipher.decrypt_inout_detached(&nonce, associated, (&mut *text).into(), &tag).is_ok();
+        let opens = |cipher: &Aes256GcmSiv| {
+            cipher.decrypt_inout_detached(&nonce, associated, (&mut *text).into(), &tag).is_ok()
+        };
         self.ciphers.iter().any(opens).then_some(())?;
         sealed.drain(..OVERHEAD);
         Some(sealed)
@@ -137,3 +139,26 @@ fn associated(name: &Name, label: &Label) -> ([u8; ASSOCIATED], usize) {
 }
 
 const ASSOCIATED: usize = 16 + 8 + 4 + 4 + 4 + 32;
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::{Keys, Label, Name, OVERHEAD, Seal};
+    use crate::secret::Secret;
+    use crate::store::shared::Policy;
+
+    /// As of somebody who may write the store, and sets the serial back each time.
+    #[test]
+    fn a_serial_that_comes_twice_tells_nothing_of_the_bodies() {
+        let seal = Seal::new(&Keys::of_lines(&["a"]), &[1; 16]);
+        let name = |id| Name { scope: &[7; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id };
+        let label = Label { hash: 1, policy: 2, expiry: 3, fingerprint: 4 };
+        let (one, two) = ([1; 64], [2; 64]);
+        let sealed =
+            [(b"a", one), (b"b", two)].map(|(id, body)| seal.seal(&name(id), &label, 0, &body).expect("memory"));
+        let texts = sealed.each_ref().map(|sealed| &sealed[OVERHEAD..]);
+        assert!(texts[0].iter().zip(texts[1]).filter(|(one, two)| *one ^ *two == 3).count() < 16);
+        let opened = seal.open(&name(b"a"), &label, Secret::from(sealed[0].clone())).expect("it opens");
+        assert_eq!(opened[..], one);
+        assert!(seal.open(&name(b"b"), &label, Secret::from(sealed[0].clone())).is_none(), "under another id");
+    }
+}
