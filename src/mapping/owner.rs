@@ -71,7 +71,7 @@ impl Owner {
         // SAFETY: takes nothing, and cannot fail.
         let tid = unsafe { libc::syscall(libc::SYS_gettid) } as u64 & TID;
         let namespace = u64::from(NAMESPACE.load(Relaxed));
-        let word = namespace << 48 | (seconds_since_boot() + 1 & 0xffff) << 32 | tid;
+        let word = namespace << 48 | ((seconds_since_boot() + 1) & 0xffff) << 32 | tid;
         let owner = Owner { word, generation, robust_list: robust_list(of_parent) };
         let _ = KNOWN.try_with(|known| known.set(owner));
         owner
@@ -301,7 +301,7 @@ mod tests {
         // This thread's number, as if one of it had been seen an hour before this one began.
         let (_, began) = state_of(&std::fs::read_to_string("/proc/thread-self/stat").expect("proc")).expect("fields");
         if began > 3600 {
-            let before = own & !(0xffff << 32) | (began - 3600 & 0xffff) << 32;
+            let before = own & !(0xffff << 32) | ((began - 3600) & 0xffff) << 32;
             assert!(has_died(before, true) && !has_died(before, false));
         }
         assert!(began <= seconds_since_boot());
