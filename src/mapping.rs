@@ -1,23 +1,31 @@
 //! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own.
 
-mod lock;
+mod owner;
+mod region;
+mod robust_mutex;
 mod shape;
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use lock::{AVOIDED, Locked, Refused, monotonic};
+pub use region::Region;
+pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
 pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
-use lock::Head;
+use owner::Owner;
+use robust_mutex::Head;
 use shape::HEADER;
 
 /// A mapping of one shape, until it is dropped.
 pub struct Mapping {
     start: NonNull<u8>,
     shape: Shape,
+    /// The process that has last asked for the memory to be kept out of swap: no child inherits that.
+    kept_by: AtomicU32,
 }
 
 // SAFETY: memory that is reached under locks only.
@@ -26,12 +34,12 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Memory of zeros that this process shares with those it forks.
+    /// Maps memory of zeros that this process shares with those it forks.
     pub fn anonymous(shape: Shape) -> io::Result<Mapping> {
         Mapping::new(shape, libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)
     }
 
-    /// The memory of a file, of at least the shape's size.
+    /// Maps a file of at least the shape's size.
     pub fn of_file(shape: Shape, file: &File) -> io::Result<Mapping> {
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
     }
@@ -42,40 +50,75 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the mapping made above. Whether its memory may be locked is for the process's limits to say.
-        unsafe {
-            libc::madvise(start, shape.size, libc::MADV_DONTDUMP);
-            libc::mlock2(start, shape.size, libc::MLOCK_ONFAULT);
-        }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
-        Ok(Mapping { start, shape })
+        let mapping = Mapping { start, shape, kept_by: AtomicU32::new(0) };
+        mapping.leave_out_of_core_dumps()?;
+        owner::find_namespace();
+        mapping.keep_in_memory(Owner::this_thread().generation);
+        Ok(mapping)
     }
 
-    /// The mapping's shape.
+    fn leave_out_of_core_dumps(&self) -> io::Result<()> {
+        // SAFETY: this mapping.
+        match unsafe { libc::madvise(self.start.as_ptr().cast(), self.shape.size, libc::MADV_DONTDUMP) } {
+            0 => Ok(()),
+            _ => {
+                let error = io::Error::last_os_error();
+                Err(io::Error::new(error.kind(), format!("cannot be kept out of core dumps: {error}")))
+            }
+        }
+    }
+
+    /// Keeps the memory out of swap, if the process's limits allow it.
+    #[cold]
+    fn keep_in_memory(&self, generation: u32) {
+        self.kept_by.store(generation, Ordering::Relaxed);
+        // By the system call: not every C library has the function.
+        // SAFETY: this mapping.
+        unsafe { libc::syscall(libc::SYS_mlock2, self.start.as_ptr(), self.shape.size, libc::MLOCK_ONFAULT) };
+    }
+
+    /// Returns the mapping's shape.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// Makes the locks of all partitions. Nobody may be using the store.
-    pub fn make_locks(&self) {
-        (0..self.shape.partitions).for_each(|number| self.head(number).make());
+    /// Makes the locks of all partitions free. Nobody may be using the store.
+    pub fn reset_locks(&self) {
+        (0..self.shape.partitions).for_each(|number| self.head(number).reset());
     }
 
-    /// The head of a partition.
+    /// Makes all of the memory zeros. Nobody may be using the store.
+    pub fn clear(&self) {
+        // SAFETY: this mapping, of which nothing is borrowed but atomics.
+        unsafe { self.start.as_ptr().write_bytes(0, self.shape.size) };
+    }
+
+    /// Returns the first page.
+    pub fn header(&self) -> Region<'_> {
+        // SAFETY: within the mapping, which is there for as long as it is borrowed.
+        unsafe { Region::new(self.start, HEADER) }
+    }
+
+    /// Returns the head of a partition.
     pub fn head(&self, number: usize) -> &Head {
         assert!(number < self.shape.partitions);
         // SAFETY: within the mapping and aligned, as the shape has it; a Head may be of any bytes.
         unsafe { self.start.add(self.shape.partition(number)).cast().as_ref() }
     }
 
-    /// Takes a partition's lock: see [`Head::lock`].
+    /// Acquires a partition's lock; not later than LOCK_TIMEOUT from now, and at once or not at all unless `may_wait`.
+    #[inline(always)]
     pub fn lock(&self, number: usize, may_wait: impl FnOnce() -> bool) -> Result<Locked<'_>, Refused> {
-        let head = self.head(number);
-        let body = self.shape.body(number);
-        // SAFETY: within the mapping, and beside all other bodies. Only through its lock is it reached.
+        assert!(number < self.shape.partitions);
+        let thread = Owner::this_thread();
+        if thread.generation != self.kept_by.load(Ordering::Relaxed) {
+            self.keep_in_memory(thread.generation);
+        }
+        // SAFETY: within the mapping, head and body, as the shape has it; and that is there for as long as it is borrowed.
         unsafe {
-            let body = NonNull::slice_from_raw_parts(self.start.add(body.start), body.len());
-            head.lock(body, may_wait)
+            let partition = self.start.add(self.shape.partition(number));
+            Locked::acquire(&thread, partition, self.shape.body(number).len(), may_wait)
         }
     }
 }
@@ -89,13 +132,49 @@ impl Drop for Mapping {
     }
 }
 
-/// Takes the room for a file of `size` bytes now: memory of a file for which there is none kills who touches it.
+/// Takes the room for a file of `size` bytes now: memory of a file for which there is none kills who touches it. Nobody
+/// else may have the file.
 pub fn reserve(file: &File, size: usize) -> io::Result<()> {
-    // SAFETY: an open file.
-    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size as libc::off_t) } {
-        0 => Ok(()),
-        error => Err(io::Error::from_raw_os_error(error)),
+    let limit = largest_file();
+    if file.metadata()?.len() < size as u64 && limit < size as u64 {
+        return Err(io::Error::other(format!("needs {size} bytes, and files may have {limit} (ulimit -f)")));
     }
+    loop {
+        // SAFETY: an open file.
+        if unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size as libc::off_t) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => return fill(file, size),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Writes zeros wherever a file may have a hole: where its file system has no other way to take the room.
+fn fill(file: &File, size: usize) -> io::Result<()> {
+    const BLOCK: usize = 4096;
+    if largest_file() < size as u64 {
+        return Err(io::Error::other("may be larger than files may be (ulimit -f)"));
+    }
+    for at in (0..size).step_by(BLOCK) {
+        let (mut block, length) = ([0; BLOCK], BLOCK.min(size - at));
+        let read = file.read_at(&mut block[..length], at as u64)?;
+        if block[..read].iter().all(|&byte| byte == 0) {
+            file.write_all_at(&block[..length], at as u64)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns how large this process may make a file. One that is made larger does not fail: SIGXFSZ ends the process.
+pub fn largest_file() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place for the limit.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+    limit.rlim_cur
 }
 
 /// The user as whom this process makes files.

@@ -3,6 +3,7 @@
 //! With the C library's explicit_bzero, which wipes a line of cache at a time: each lookup in a shared store has some
 //! hundred bytes to wipe, and the usual crate for that writes them one by one.
 
+use std::collections::TryReserveError;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -18,9 +19,12 @@ impl Secret {
         Secret(Vec::with_capacity(capacity))
     }
 
-    /// Has room for so many from now on, and none of those that it had.
-    pub fn start_anew(&mut self, capacity: usize) {
-        *self = Secret::with_capacity(capacity);
+    /// Has room for so many from now on, and none of those that it had. Fails, and changes nothing, without the memory.
+    pub fn start_anew(&mut self, capacity: usize) -> Result<(), TryReserveError> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(capacity)?;
+        *self = Secret(bytes);
+        Ok(())
     }
 }
 
@@ -87,7 +91,7 @@ mod tests {
     fn it_does_not_tell_what_it_is() {
         let mut secret = Secret::from(b"password".to_vec());
         assert_eq!(format!("{secret:?}"), "Secret(8 bytes)");
-        secret.start_anew(20);
+        secret.start_anew(20).expect("memory");
         assert!(secret.is_empty() && secret.capacity() >= 20);
     }
 }

@@ -1,15 +1,10 @@
-//! The shared store by itself: what it finds, keeps and refuses. (Processes that die in it: store_crash.rs.)
+//! The shared store by itself: what it finds, keeps and refuses. (In a file:
+//! store_named.rs; processes that die in it: store_crash.rs, store_owners.rs.)
 #![cfg(not(any(shuttle, miri)))]
 
-mod common;
-
-use common::Scratch;
-use sslsession::store::shared::{Event, Keys, LARGEST, SMALLEST};
+use sslsession::store::shared::{Event, LARGEST, SMALLEST};
 use sslsession::store::{Expiry, Found, Mark, Name, Policy, Scope, Shared};
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::{io::Write, thread};
+use std::thread;
 
 const MIB: usize = 1 << 20;
 const NOW: i64 = 1_800_000_000;
@@ -43,26 +38,13 @@ fn anonymous() -> Shared {
     Shared::anonymous(MIB).expect("memory")
 }
 
-fn keys(scratch: &Scratch, lines: &[char]) -> Keys {
-    let path = scratch.join("keys");
-    let _ = fs::remove_file(&path);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).expect("a key file");
-    lines.iter().for_each(|&line| writeln!(file, "{}", String::from(line).repeat(64)).expect("it is written"));
-    Keys::read(&path).expect("keys")
-}
-
-fn named(scratch: &Scratch, lines: &[char]) -> (PathBuf, Shared) {
-    let path = scratch.join("store");
-    let store = Shared::named(&path, MIB, &keys(scratch, lines)).expect("a store");
-    (path, store)
-}
-
 #[test]
 fn a_session_is_found_until_it_is_over_or_removed() {
     let store = anonymous();
     assert!(insert(&store, b"one", b"bytes") && find(&store, b"one").as_deref() == Some(b"bytes"));
     let at = |now| matches!(store.find(&name(b"one"), None, now), Found::Record(_));
     assert_eq!([NOW - 100, NOW + 10, NOW + 11].map(at), [true, true, false]);
+    assert!(!store.remove(&name(b"one")) && insert(&store, b"one", b"bytes"));
     assert!(store.remove(&name(b"one")) && !store.remove(&name(b"one")));
     assert_eq!((find(&store, b"one"), store.len()), (None, 0));
     let never = store.mark(b"", Expiry::NEVER);
@@ -72,14 +54,15 @@ fn a_session_is_found_until_it_is_over_or_removed() {
     );
 }
 
-/// A clock that was set back makes sessions live longer, as in OpenSSL, and nothing else.
 #[test]
-fn when_the_clock_is_set_back_what_was_over_is_found_again() {
+fn when_the_clock_is_set_back_what_was_over_lives_longer_unless_somebody_saw_its_end() {
     let store = anonymous();
     insert(&store, b"one", b"bytes");
-    assert_eq!(store.find(&name(b"one"), None, NOW + 11), Found::Missing);
-    assert!(matches!(store.find(&name(b"one"), None, 0), Found::Record(_)));
     assert!(matches!(store.find(&name(b"one"), None, i64::MIN), Found::Record(_)));
+    assert!(matches!(store.find(&name(b"one"), None, NOW + 10), Found::Record(_)));
+    assert_eq!(store.find(&name(b"one"), None, NOW + 11), Found::Missing);
+    assert_eq!(store.find(&name(b"one"), None, 0), Found::Missing, "it is wiped");
+    assert_eq!((store.len(), store.counted(Event::Expired)), (0, 1));
 }
 
 #[test]
@@ -118,9 +101,10 @@ fn a_session_that_is_known_is_not_copied_and_over_or_not_it_stands() {
     let store = anonymous();
     insert(&store, b"one", b"bytes");
     let (known, other) = (mark(&store, b"bytes"), mark(&store, b"other bytes"));
-    assert_eq!(store.find(&name(b"one"), Some(known), NOW + 1000), Found::Standing);
     assert!(matches!(store.find(&name(b"one"), Some(other), NOW), Found::Record(_)));
-    assert_eq!(store.find(&name(b"one"), Some(other), NOW + 1000), Found::Missing);
+    assert_eq!(store.find(&name(b"one"), Some(known), NOW + 1000), Found::Standing);
+    assert_eq!(store.find(&name(b"one"), Some(known), NOW), Found::Missing, "it was over then");
+    insert(&store, b"one", b"bytes");
     let longer = store.mark(b"bytes", Expiry::new(NOW, 11));
     assert!(matches!(store.find(&name(b"one"), Some(longer), NOW), Found::Record(_)), "it was changed");
     assert_eq!(store.take(&name(b"one"), Some(known), NOW + 1000), Found::Standing);
@@ -154,14 +138,108 @@ fn a_full_store_lets_the_oldest_of_a_partition_go() {
     assert!(store.len() > SMALLEST / 200, "{} in {SMALLEST} bytes", store.len());
 }
 
+/// A session's length is its client's choice, by the certificate that it shows.
 #[test]
-fn a_session_of_tens_of_kilobytes_is_kept_and_one_larger_than_a_partition_is_not() {
+fn a_session_of_ten_kilobytes_is_kept_and_a_larger_one_is_not_in_whatever_store() {
+    for size in [MIB, 64 * MIB] {
+        let store = Shared::anonymous(size).expect("memory");
+        let large = vec![5; 10 << 10];
+        assert!(insert(&store, b"large", &large) && find(&store, b"large") == Some(large.clone()));
+        assert!(insert(&store, b"one", b"small"));
+        assert!(!insert(&store, b"one", &[&large[..], b"1"].concat()), "what had its name is another session");
+        assert_eq!((find(&store, b"one"), store.counted(Event::TooLarge)), (None, 1));
+    }
+}
+
+#[test]
+fn sessions_with_large_certificates_push_out_few_others() {
     let store = Shared::anonymous(64 * MIB).expect("memory");
-    let large = vec![5; 60_000];
-    assert!(insert(&store, b"large", &large) && find(&store, b"large") == Some(large));
-    assert!(insert(&store, b"one", b"small"));
-    assert!(!insert(&store, b"one", &vec![5; 2 * MIB]), "what had its name is another session");
-    assert_eq!((find(&store, b"one"), store.counted(Event::TooLarge)), (None, 1));
+    let others: Vec<[u8; 4]> = (0..50u32).map(u32::to_ne_bytes).collect();
+    assert!(others.iter().all(|id| insert(&store, id, &[1; 150])));
+    let attacker = vec![2; 98 << 10];
+    assert!((0..2000u32).all(|n| !insert(&store, &[&b"attacker"[..], &n.to_ne_bytes()].concat(), &attacker)));
+    assert_eq!(others.iter().filter(|&id| find(&store, id).is_some()).count(), 50);
+}
+
+#[test]
+fn a_record_is_replaced_only_while_it_is_that_of_the_session() {
+    let store = anonymous();
+    let (before, later) = (mark(&store, b"secret"), store.mark(b"secret", Expiry::new(NOW, 99)));
+    let replace = |known| store.replace(&name(b"one"), known, &name(b"one"), later, b"later");
+    assert!(!replace(before) && find(&store, b"one").is_none(), "there is none");
+    let withheld = Policy::new(1, 2, Some(3 << 40));
+    let stored = Name { policy: withheld, ..name(b"one") };
+    assert!(store.insert(&stored, before, b"first") && replace(before));
+    assert!(matches!(store.find(&stored, None, NOW + 99), Found::Record(bytes) if bytes[..] == b"later"[..]));
+    assert_eq!(store.find(&name(b"one"), None, NOW), Found::Withheld, "its policy is what it was");
+    assert!(replace(later), "whatever its expiry has become");
+    assert!(store.remove(&stored) && !replace(before) && store.is_empty(), "removed is removed");
+    assert!(insert(&store, b"one", b"another") && !replace(before));
+    assert_eq!(find(&store, b"one").as_deref(), Some(&b"another"[..]), "another session of that id");
+}
+
+#[test]
+fn a_record_that_gets_another_id_is_never_there_twice() {
+    let store = anonymous();
+    for n in 0..100u8 {
+        let (was, is) = ([n, 0], [n, 1]);
+        insert(&store, &was, b"bytes");
+        let known = mark(&store, b"bytes");
+        assert!(store.replace(&name(&was), known, &name(&is), known, b"bytes"));
+        assert!(find(&store, &was).is_none() && find(&store, &is).is_some());
+        assert!(!store.replace(&name(&was), known, &name(&is), known, b"again"));
+        assert_eq!(find(&store, &is).as_deref(), Some(&b"bytes"[..]));
+    }
+}
+
+/// What one thread removes, or takes, another that changes it at that moment does not bring back.
+#[test]
+fn what_is_removed_or_taken_while_it_is_changed_does_not_come_back() {
+    let store = anonymous();
+    let known = mark(&store, b"bytes");
+    for round in 0..2000u32 {
+        let id = round.to_ne_bytes();
+        insert(&store, &id, b"bytes");
+        thread::scope(|scope| {
+            scope.spawn(|| while store.replace(&name(&id), known, &name(&id), known, b"bytes") {});
+            let taken = match round % 2 {
+                0 => store.remove(&name(&id)),
+                _ => matches!(store.take(&name(&id), None, NOW), Found::Record(_)),
+            };
+            assert!(taken);
+        });
+        assert!(find(&store, &id).is_none(), "round {round}");
+    }
+}
+
+/// One operation a second, and on another session, is enough.
+#[test]
+fn what_is_over_is_wiped_though_nobody_asks_for_it() {
+    let store = Shared::anonymous(64 * MIB).expect("memory");
+    let ids: Vec<[u8; 4]> = (0..300u32).map(u32::to_ne_bytes).collect();
+    assert!(ids.iter().all(|id| insert(&store, id, b"bytes")));
+    let longer = store.mark(b"", Expiry::new(NOW, 1000));
+    assert!(store.insert(&name(b"longer"), longer, b"") && store.len() == 301);
+    store.expire(NOW + 10);
+    assert_eq!(store.len(), 301, "all in their last second");
+    assert_eq!(store.find(&name(b"nobody's"), None, NOW + 11), Found::Missing);
+    assert_eq!((store.len(), store.counted(Event::Expired)), (1, 300));
+    assert!(matches!(store.find(&name(b"longer"), None, NOW + 11), Found::Record(_)));
+}
+
+/// A full store is got through within half an hour, and what is left of it works.
+#[test]
+fn a_full_store_is_looked_through_within_half_an_hour() {
+    let store = Shared::anonymous(16 * MIB).expect("memory");
+    (0..120_000u32).for_each(|n| assert!(insert(&store, &n.to_ne_bytes(), &[3; 130])));
+    let full = store.len();
+    let seconds = (11..).take_while(|&second| {
+        store.expire(NOW + second);
+        !store.is_empty()
+    });
+    let seconds = seconds.count();
+    assert!(full > 80_000 && (20..1800).contains(&seconds), "{full} in {seconds} seconds");
+    assert!(insert(&store, b"one", b"bytes") && find(&store, b"one").is_some());
 }
 
 #[test]
@@ -186,168 +264,4 @@ fn a_store_is_neither_too_small_nor_too_large() {
         assert!(Shared::anonymous(size).is_err_and(|why| why.contains("bytes")), "{size}");
     }
     assert!(Shared::anonymous(SMALLEST).is_ok());
-}
-
-#[test]
-fn a_named_store_is_found_again_with_all_its_sessions() {
-    let scratch = Scratch::new("store");
-    let (path, store) = named(&scratch, &['a']);
-    insert(&store, b"one", b"bytes");
-    let (_, other) = named(&scratch, &['a']);
-    assert_eq!(find(&other, b"one").as_deref(), Some(&b"bytes"[..]), "at the same time");
-    assert_eq!(store.find(&name(b"one"), Some(mark(&other, b"bytes")), NOW), Found::Standing, "marks are the same");
-    drop((store, other));
-    let (_, later) = named(&scratch, &['a']);
-    assert_eq!(find(&later, b"one").as_deref(), Some(&b"bytes"[..]), "later");
-    assert_eq!(fs::metadata(path).expect("a file").permissions().mode() & 0o7777, 0o600);
-}
-
-#[test]
-fn of_several_keys_the_first_seals_and_all_open() {
-    let scratch = Scratch::new("store");
-    let (_, old) = named(&scratch, &['a']);
-    insert(&old, b"old", b"bytes");
-    let (_, new) = named(&scratch, &['b', 'a']);
-    assert_eq!(find(&new, b"old").as_deref(), Some(&b"bytes"[..]));
-    insert(&new, b"new", b"bytes");
-    assert_eq!((find(&old, b"new"), old.counted(Event::Refused)), (None, 1));
-}
-
-/// The bytes of sessions in the file, whole or in part.
-fn shows(path: &Path, secret: &[u8]) -> bool {
-    fs::read(path).expect("the file").windows(8).any(|bytes| secret.windows(8).any(|part| part == bytes))
-}
-
-#[test]
-fn the_file_shows_nothing_of_a_session() {
-    let scratch = Scratch::new("store");
-    let (path, store) = named(&scratch, &['a']);
-    let secret: Vec<u8> = (100..160).collect();
-    insert(&store, b"one", &secret);
-    assert!(find(&store, b"one").is_some() && !shows(&path, &secret));
-}
-
-/// The flags of this process's mapping of so many KiB, of which there is one.
-fn flags_of_mapping(kib: usize) -> String {
-    let mappings = fs::read_to_string("/proc/self/smaps").expect("Linux tells");
-    let size = format!("{kib} kB");
-    let mut lines = mappings.lines();
-    lines.find(|line| line.strip_prefix("Size:").is_some_and(|found| found.trim() == size)).expect("the mapping");
-    lines.find_map(|line| line.strip_prefix("VmFlags:")).expect("its flags").to_owned()
-}
-
-#[test]
-fn the_memory_is_left_out_of_core_dumps() {
-    let scratch = Scratch::new("store");
-    let anonymous = Shared::anonymous(1236 << 10).expect("memory");
-    let named = Shared::named(&scratch.join("store"), 1240 << 10, &keys(&scratch, &['a'])).expect("a store");
-    for kib in [1236, 1240] {
-        // "dd": do not dump.
-        assert!(flags_of_mapping(kib).split_whitespace().any(|flag| flag == "dd"), "{}", flags_of_mapping(kib));
-    }
-    drop((anonymous, named));
-}
-
-/// Changes each byte that a record has in the file, one at a time.
-#[test]
-fn a_record_that_was_tampered_with_is_refused() {
-    let scratch = Scratch::new("store");
-    let (path, store) = named(&scratch, &['a']);
-    let before = fs::read(&path).expect("the file");
-    insert(&store, b"one", b"bytes of a session");
-    let after = fs::read(&path).expect("the file");
-    let file = OpenOptions::new().write(true).open(&path).expect("the file");
-    let (mut tampered, mut harmless, mut refused) = (0, 0, 0);
-    for at in (4096..after.len()).filter(|&at| before[at] != after[at]) {
-        file.write_all_at(&[after[at] ^ 0x10], at as u64).expect("it is written");
-        match store.find(&name(b"one"), None, NOW) {
-            Found::Record(bytes) => {
-                assert_eq!(&bytes[..], b"bytes of a session");
-                harmless += 1;
-            }
-            Found::Missing | Found::Withheld | Found::OutOfReach => tampered += 1,
-            Found::Standing => panic!("nobody asked"),
-        }
-        refused += store.counted(Event::Refused);
-        // The counters go back with all else.
-        file.write_all_at(&after[4096..], 4096).expect("it is written");
-    }
-    // Counters, the count of records and the ring's ends tell nothing of a record.
-    assert!(tampered >= 45 && harmless < 24, "{tampered} of {}", tampered + harmless);
-    assert!(refused > 38, "{refused}");
-}
-
-#[test]
-fn a_file_that_is_no_store_of_ours_is_refused() {
-    let scratch = Scratch::new("store");
-    let path = scratch.join("store");
-    let refused = |what: &str| {
-        let store = Shared::named(&path, MIB, &keys(&scratch, &['a']));
-        let why = store.err().unwrap_or_else(|| panic!("not refused: {what}"));
-        assert!(why.contains(what), "{why}");
-        fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).expect("there is one");
-    };
-    fs::write(&path, "no store").expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
-    refused("no store of sessions");
-    drop(named(&scratch, &['a']));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("changed");
-    refused("mode 0640");
-    Shared::named(&path, 2 * MIB, &keys(&scratch, &['a'])).map(drop).expect("a store");
-    refused("2097152 bytes");
-    drop(named(&scratch, &['a']));
-    OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(5000)).expect("cut");
-    refused("cut short");
-    std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
-    refused("symbolic links");
-    fs::create_dir(&path).expect("a directory");
-    refused("directory");
-}
-
-#[test]
-fn who_died_while_making_it_leaves_a_file_that_the_next_one_makes() {
-    let scratch = Scratch::new("store");
-    let path = scratch.join("store");
-    for length in [0, 4096, MIB as u64] {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).expect("a file");
-        file.set_len(length).expect("zeros");
-        let (_, store) = named(&scratch, &['a']);
-        assert!(insert(&store, b"one", b"bytes") && find(&store, b"one").is_some());
-        fs::remove_file(&path).expect("there is one");
-    }
-}
-
-#[test]
-fn locks_of_an_earlier_run_of_the_kernel_are_made_anew() {
-    let scratch = Scratch::new("store");
-    let (path, store) = named(&scratch, &['a']);
-    insert(&store, b"one", b"bytes");
-    drop(store);
-    let file = OpenOptions::new().write(true).open(&path).expect("the file");
-    // Every lock is held by nobody who lives, as after the power failed; and the kernel has another name for its run.
-    (4096..MIB as u64).step_by(64).for_each(|at| {
-        let mut start = [0; 4];
-        fs::File::open(&path).and_then(|file| file.read_exact_at(&mut start, at + 16)).expect("read");
-        if start == [0x90, 0, 0, 0] {
-            file.write_all_at(&[1, 0, 0, 0], at).expect("written");
-        }
-    });
-    file.write_all_at(&[b'x'; 36], 48).expect("written");
-    let (_, store) = named(&scratch, &['a']);
-    assert_eq!(find(&store, b"one").as_deref(), Some(&b"bytes"[..]));
-}
-
-#[test]
-fn creators_at_once_end_up_in_one_store() {
-    for _ in 0..20 {
-        let scratch = Scratch::new("store");
-        let (path, keys) = (scratch.join("store"), keys(&scratch, &['a']));
-        let create = || Shared::named(&path, MIB, &keys).expect("a store");
-        let stores: Vec<Shared> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
-            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-        });
-        insert(&stores[0], b"one", b"bytes");
-        assert!(stores.iter().all(|store| find(store, b"one").is_some()));
-    }
 }

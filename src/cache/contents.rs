@@ -20,6 +20,7 @@ impl SessionCache {
         let _busy = self.start_sharing();
         let is_new = self.keep(&Self::key_of(session), session, now);
         self.share(session, || Asked::of_session(self.context, session));
+        self.expire_shared(now);
         is_new
     }
 

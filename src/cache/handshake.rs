@@ -25,6 +25,7 @@ impl SessionCache {
             self.share(session, || Asked::of_handshake(self.context, connection));
         }
         drop(busy);
+        self.expire_shared(now);
         self.flush_with_session(role, now);
     }
 

@@ -139,8 +139,12 @@ impl Sharing {
     }
 
     fn mark(&self, session: &Session) -> Mark {
-        session.with_secret(|secret| self.store.mark(secret, SessionCache::expiry_of(session)))
+        mark(self.store, session)
     }
+}
+
+fn mark(store: &Shared, session: &Session) -> Mark {
+    session.with_secret(|secret| store.mark(secret, SessionCache::expiry_of(session)))
 }
 
 /// The policy of a name by which nothing is searched for.
@@ -150,12 +154,17 @@ const NO_MATTER: Policy = Policy::new(0, 0, None);
 pub(super) struct Identity {
     version: i32,
     id: Vec<u8>,
+    mark: Mark,
 }
 
 impl Identity {
     /// Of a session, if there is a shared store.
     pub(super) fn of(session: &Session) -> Option<Identity> {
-        store().map(|_| Identity { version: session.version(), id: session.id().to_vec() })
+        store().map(|store| Identity {
+            version: session.version(),
+            id: session.id().to_vec(),
+            mark: mark(store, session),
+        })
     }
 }
 
@@ -213,6 +222,13 @@ impl SessionCache {
         }
     }
 
+    /// Lets records go that are over, in the shared store if there is one.
+    pub(super) fn expire_shared(&self, now: i64) {
+        if let Some(sharing) = self.sharing.as_deref() {
+            sharing.store.expire(now);
+        }
+    }
+
     fn store_record(&self, sharing: &Sharing, session: &Session, policy: Policy) {
         if session.id().is_empty() || !session.is_resumable() {
             return;
@@ -245,11 +261,14 @@ impl SessionCache {
         let Some(sharing) = self.sharing.as_deref() else { return };
         let scope = sharing.scope(self.context);
         let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
-        if let Some(policy) = sharing.store.policy(&was) {
-            if before.version != session.version() || before.id != session.id() {
-                sharing.store.remove(&was);
+        if session.id().is_empty() || !session.is_resumable() || session.has_application_data() {
+            // It cannot have a record any more.
+            if sharing.store.remove(&was) && session.has_application_data() {
+                sharing.left_alone.store(true, Ordering::Relaxed);
             }
-            self.store_record(sharing, session, policy);
+        } else if let Some(bytes) = session.encode() {
+            let name = Name { scope: &scope, policy: NO_MATTER, version: session.version(), id: session.id() };
+            sharing.store.replace(&was, before.mark, &name, sharing.mark(session), &bytes);
         }
     }
 

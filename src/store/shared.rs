@@ -18,11 +18,13 @@
 //! on as it is.
 //!
 //! **Secrets.** The memory is kept out of core dumps, and out of swap where the limits allow. A record that goes is
-//! overwritten with zeros.
+//! overwritten with zeros. One that is over goes soon, if the store is used at all: see [`Shared::expire`].
 #![forbid(unsafe_code)]
 
+mod expiry;
 mod header;
 mod keys;
+mod lookup;
 mod named;
 mod partition;
 mod seal;
@@ -41,19 +43,22 @@ pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;
 use super::sync::Count;
-use crate::mapping::{self, Locked, Mapping, Shape};
+use crate::mapping::{self, Locked, Mapping, Refused, Shape};
 use crate::secret;
-use header::Header;
-use partition::{Broken, Label, Partition};
+use partition::{Broken, Label, MAX_BODY, Partition};
 use seal::Seal;
 
 /// A store of sessions that processes share.
 pub struct Shared {
     mapping: Mapping,
     /// Keys the hashes of names.
-    salt: [u64; 2],
+    names: [u64; 2],
     /// Keys the fingerprints of sessions.
     fingerprints: [u64; 2],
+    /// Keys what [`digest`](Self::digest) returns.
+    digests: [u64; 2],
+    /// Keys what hides the policies of a sealed store.
+    policies: [u64; 2],
     seal: Option<Seal>,
     /// By partition: until when it is not waited for, in milliseconds of [`mapping::monotonic`].
     avoided: Box<[AtomicU64]>,
@@ -62,30 +67,28 @@ pub struct Shared {
 impl Shared {
     /// A store that this process shares with those that it forks from now on. Why there is none, if there is not.
     pub fn anonymous(size: usize) -> Result<Shared, String> {
-        let shape = shape(size)?;
-        let mapping = Mapping::anonymous(shape).map_err(|error| error.to_string())?;
-        mapping.make_locks();
-        let header = Header::new().ok_or("no random numbers")?;
-        let mut fingerprints = [0; 16];
-        getrandom::fill(&mut fingerprints).map_err(|error| error.to_string())?;
-        Ok(Shared::of(mapping, &header, &fingerprints, None))
+        let mapping = Mapping::anonymous(shape(size)?).map_err(|error| error.to_string())?;
+        let mut keys = [0; KEYS];
+        getrandom::fill(&mut keys).map_err(|error| error.to_string())?;
+        Ok(Shared::of(mapping, &mut keys, None))
     }
 
     /// The store at `path`, made if there is none, sealed with `keys`. Why it is refused, if it is: a clause that follows
     /// the path.
     pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
-        let (mapping, header) = named::open(path, shape(size)?)?;
-        let secret = keys.secrets().next().ok_or("has no key")?;
-        let mut fingerprints = seal::derive(secret, &header.salt, "sslsession: tell sessions apart");
+        let (mapping, header) = named::open(path, shape(size)?, keys)?;
         let seal = Seal::new(keys, &header.salt);
-        let store = Shared::of(mapping, &header, &fingerprints, Some(seal));
-        secret::wipe(&mut fingerprints);
-        Ok(store)
+        Ok(Shared::of(mapping, &mut header.derive("sslsession: tell names, policies and sessions apart"), Some(seal)))
     }
 
-    fn of(mapping: Mapping, header: &Header, fingerprints: &[u8; 16], seal: Option<Seal>) -> Shared {
+    fn of(mapping: Mapping, keys: &mut [u8; KEYS], seal: Option<Seal>) -> Shared {
         let avoided = (0..mapping.shape().partitions).map(|_| AtomicU64::new(0)).collect();
-        Shared { mapping, salt: halves(&header.salt), fingerprints: halves(fingerprints), seal, avoided }
+        let pair = |number: usize| {
+            [0, 8].map(|at| u64::from_ne_bytes(std::array::from_fn(|byte| keys[16 * number + at + byte])))
+        };
+        let (names, fingerprints, digests, policies) = (pair(0), pair(1), pair(2), pair(3));
+        secret::wipe(keys);
+        Shared { mapping, names, fingerprints, digests, policies, seal, avoided }
     }
 
     /// What tells the session apart that has this secret and expires then.
@@ -98,42 +101,72 @@ impl Shared {
 
     /// Stores the bytes of a session, in the place of what had its name. Whether they are there now.
     pub fn insert(&self, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+        self.insert_if(name, mark, bytes, |_| Ok(true))
+    }
+
+    /// Stores the bytes of a session that was changed, in the place of its record: in one step, and only if the record of
+    /// `was` is still that of the session that has the mark `known`. Whether that was so. The record keeps its policy.
+    pub fn replace(&self, was: &Name, known: Mark, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+        let Some(policy) = self.policy(was) else { return false };
+        let hash = self.hash(was);
+        let name = Name { policy, ..*name };
+        let is_same = |partition: &Partition| {
+            let found = partition.find(hash)?;
+            Ok(found.is_some_and(|record| record.label.fingerprint == known.fingerprint))
+        };
+        if self.hash(&name) == hash {
+            return self.insert_if(&name, mark, bytes, is_same);
+        }
+        // Under another name, and perhaps in another partition: who takes the old record out may store the new one.
+        let Some(mut opened) = self.lock(self.partition_of(hash)) else { return false };
+        let take = |partition: &mut Partition| Ok(is_same(partition)? && partition.remove(hash)?);
+        let is_taken = self.change(&mut opened, take).unwrap_or(false);
+        drop(opened);
+        is_taken && self.insert(&name, mark, bytes)
+    }
+
+    /// Stores the bytes of a session if its partition, once it is locked, is as the caller wants it.
+    fn insert_if(
+        &self,
+        name: &Name,
+        mark: Mark,
+        bytes: &[u8],
+        is_wanted: impl FnOnce(&Partition) -> Result<bool, Broken>,
+    ) -> bool {
         let label = self.label(name, mark);
         let number = self.partition_of(label.hash);
         let sealed = match &self.seal {
-            Some(seal) => match seal.seal(name, &label, self.serial(number), bytes) {
+            // Not before it is known to fit: its length may be a client's choice.
+            Some(seal) if bytes.len() <= MAX_BODY => match seal.seal(name, &label, self.serial(number), bytes) {
                 None => return false,
                 sealed => sealed,
             },
-            None => None,
+            _ => None,
         };
         let body = sealed.as_deref().unwrap_or(bytes);
         let Some(mut opened) = self.lock(number) else { return false };
         let stored = self.change(&mut opened, |partition| {
+            if !is_wanted(partition)? {
+                return Ok(Stored::Unwanted);
+            }
             if body.len() > partition.longest() {
                 // What has its name is another session.
-                return partition.remove(label.hash).map(|_| None);
+                return partition.remove(label.hash).map(|_| Stored::TooLarge);
             }
-            partition.insert(&label, body).map(Some)
+            partition.insert(&label, body).map(Stored::Evicting)
         });
-        let Some(Some(evicted)) = stored else {
-            opened.count(Event::TooLarge, u64::from(stored.is_some()));
-            return false;
-        };
-        opened.count(Event::Stored, 1);
-        opened.count(Event::Evicted, u64::from(evicted));
-        true
-    }
-
-    /// Searches for a session that is not over at `now`. `known` is the mark of the one that the caller has: if that is it,
-    /// nothing is copied, and whether it is over is for the caller to see.
-    pub fn find(&self, name: &Name, known: Option<Mark>, now: i64) -> Found {
-        self.search(name, known, now, false)
-    }
-
-    /// The same, and takes the session out, which of all processes only one can.
-    pub fn take(&self, name: &Name, known: Option<Mark>, now: i64) -> Found {
-        self.search(name, known, now, true)
+        match stored {
+            Some(Stored::Evicting(evicted)) => {
+                opened.count(Event::Stored, 1);
+                opened.count(Event::Evicted, u64::from(evicted));
+                true
+            }
+            Some(Stored::TooLarge) => {
+                opened.count(Event::TooLarge, 1);
+                false
+            }
+            Some(Stored::Unwanted) | None => false,
+        }
     }
 
     /// Removes whatever session has the name; whether one had.
@@ -150,13 +183,13 @@ impl Shared {
     pub fn policy(&self, name: &Name) -> Option<Policy> {
         let hash = self.hash(name);
         let mut opened = self.lock(self.partition_of(hash))?;
-        let find = |body: &mut [u8]| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.0.policy);
-        opened.locked.read(find).map(Policy::of_bits)
+        let find = |body| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.label.policy);
+        opened.locked.read(find).map(|policy| Policy::of_bits(policy ^ self.hides_policy(hash)))
     }
 
     /// A number for bytes, the same in all processes that have the store, and not to be foreseen by anybody else.
     pub fn digest(&self, parts: &[&[u8]]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.salt[1], self.salt[0]);
+        let mut hasher = SipHasher13::new_with_keys(self.digests[0], self.digests[1]);
         for part in parts {
             hasher.write_usize(part.len());
             hasher.write(part);
@@ -192,88 +225,41 @@ impl Shared {
         heads.map(|head| head.counted(event as usize)).fold(0, u64::wrapping_add)
     }
 
-    fn search(&self, name: &Name, known: Option<Mark>, now: i64, takes: bool) -> Found {
-        let wanted = Wanted { hash: self.hash(name), policy: name.policy, known, now };
-        let number = self.partition_of(wanted.hash);
-        // Most sessions fit, so that the lock need not be taken twice: nothing is allocated under it.
-        let mut copy = Secret::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH });
-        loop {
-            let Some(mut opened) = self.lock(number) else { return Found::OutOfReach };
-            let seen = opened.locked.read(|body| self.glance(body, &wanted, &mut copy));
-            match seen {
-                Ok(Seen::Longer(length)) => {
-                    drop(opened);
-                    copy.start_anew(length);
-                    continue;
-                }
-                Ok(Seen::Standing | Seen::Copied(_)) => opened.count(Event::Found, 1),
-                _ => opened.count(Event::Missed, 1),
-            }
-            if takes && matches!(seen, Ok(Seen::Standing | Seen::Copied(_))) {
-                self.change(&mut opened, |partition| partition.remove(wanted.hash));
-                opened.count(Event::Removed, 1);
-            }
-            if seen.is_err() {
-                self.empty(&mut opened);
-            }
-            drop(opened);
-            return match seen {
-                Ok(Seen::Copied(label)) => self.open(name, &label, copy, number),
-                Ok(Seen::Standing) => Found::Standing,
-                Ok(Seen::Withheld) => Found::Withheld,
-                Ok(Seen::Nothing | Seen::Longer(_)) | Err(Broken) => Found::Missing,
-            };
-        }
-    }
-
-    /// Looks for a record, and copies it if `copy` has room for it.
-    fn glance(&self, body: &mut [u8], wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
-        let partition = Partition::new(body, self.mapping.shape());
-        let Some((label, body)) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
-        Ok(if !wanted.policy.fits(label.policy) {
-            Seen::Withheld
-        } else if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
-            Seen::Standing
-        } else if label.is_over(wanted.now) {
-            Seen::Nothing
-        } else if body.len() > copy.capacity() {
-            Seen::Longer(body.len())
-        } else {
-            copy.extend_from_slice(body);
-            Seen::Copied(label)
-        })
-    }
-
-    fn open(&self, name: &Name, label: &Label, body: Secret, number: usize) -> Found {
-        let opened = match &self.seal {
-            Some(seal) => seal.open(name, label, body),
-            None => Some(body),
-        };
-        if opened.is_none() {
-            self.mapping.head(number).count(Event::Refused as usize);
-        }
-        opened.map_or(Found::Missing, Found::Record)
-    }
-
-    /// Takes a partition's lock, and empties it if it was left half changed.
+    /// Acquires a partition's lock, and empties the partition if it was left half changed.
+    #[inline(always)] // what it returns would be copied on its way, which takes as long as the lock
     fn lock(&self, number: usize) -> Option<Opened<'_>> {
         debug_assert_eq!(super::locks_held(), 0);
         let avoided = &self.avoided[number];
-        let may_wait = || mapping::monotonic() >= avoided.load(Ordering::Relaxed);
-        match self.mapping.lock(number, may_wait) {
+        let until = avoided.load(Ordering::Relaxed);
+        match self.mapping.lock(number, || until == 0 || mapping::monotonic() >= until) {
             Ok(locked) => {
-                let mut opened = Opened { locked, _held: Count::up() };
-                if opened.locked.was_left_changing {
-                    self.empty(&mut opened);
+                if until != 0 {
+                    avoided.store(0, Ordering::Relaxed);
                 }
-                Some(opened)
+                let opened = Opened { locked, _held: Count::up() };
+                Some(if opened.locked.was_left_changing() { self.emptied(opened) } else { opened })
             }
-            Err(_) => {
-                avoided.store(mapping::monotonic() + mapping::AVOIDED.as_millis() as u64, Ordering::Relaxed);
-                self.mapping.head(number).count(Event::OutOfReach as usize);
+            Err(why) => {
+                self.note_refusal(number, why);
                 None
             }
         }
+    }
+
+    #[cold]
+    fn note_refusal(&self, number: usize, why: Refused) {
+        // Only a wait in vain begins a time without waiting: else none would end where many want one lock.
+        if why == Refused::TimedOut {
+            let backoff = mapping::LOCK_BACKOFF.as_millis() as u64;
+            self.avoided[number].store(mapping::monotonic() + backoff, Ordering::Relaxed);
+        }
+        self.mapping.head(number).count(Event::OutOfReach as usize);
+    }
+
+    #[cold]
+    fn emptied<'a>(&self, mut opened: Opened<'a>) -> Opened<'a> {
+        self.empty(&mut opened);
+        opened
     }
 
     /// Changes a partition; one that turns out to be broken is emptied: None.
@@ -291,11 +277,23 @@ impl Shared {
     }
 
     fn label(&self, name: &Name, mark: Mark) -> Label {
-        Label { hash: self.hash(name), policy: name.policy.bits(), expiry: mark.expiry, fingerprint: mark.fingerprint }
+        let hash = self.hash(name);
+        let policy = name.policy.bits() ^ self.hides_policy(hash);
+        Label { hash, policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
+    }
+
+    /// Returns the bits that hide the policy of a record of that hash: equal policies look equal in no two records.
+    fn hides_policy(&self, hash: u64) -> u64 {
+        if self.seal.is_none() {
+            return 0;
+        }
+        let mut hasher = SipHasher13::new_with_keys(self.policies[0], self.policies[1]);
+        hasher.write_u64(hash);
+        hasher.finish()
     }
 
     fn hash(&self, name: &Name) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.salt[0], self.salt[1]);
+        let mut hasher = SipHasher13::new_with_keys(self.names[0], self.names[1]);
         hasher.write(name.scope);
         hasher.write_i32(name.version);
         hasher.write(name.id);
@@ -328,29 +326,17 @@ impl Opened<'_> {
     }
 }
 
-/// What a sealed session without a certificate needs, and some more.
-const USUAL_LENGTH: usize = 256;
+/// Bytes of the keys of all hashes of a store.
+const KEYS: usize = 4 * 16;
 
-struct Wanted {
-    hash: u64,
-    policy: Policy,
-    known: Option<Mark>,
-    now: i64,
-}
-
-enum Seen {
-    Nothing,
-    Withheld,
-    Standing,
-    Longer(usize),
-    Copied(Label),
+/// The end of an attempt to store a record.
+enum Stored {
+    /// So many others had to leave.
+    Evicting(u32),
+    TooLarge,
+    Unwanted,
 }
 
 fn shape(size: usize) -> Result<Shape, String> {
     Shape::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
-}
-
-fn halves(bytes: &[u8; 16]) -> [u64; 2] {
-    let whole = u128::from_ne_bytes(*bytes);
-    [whole as u64, (whole >> 64) as u64]
 }

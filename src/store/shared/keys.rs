@@ -67,6 +67,11 @@ impl Keys {
         self.secrets.iter().map(|secret| secret.as_slice())
     }
 
+    #[cfg(test)]
+    pub(super) fn of_lines(lines: &[&str]) -> Keys {
+        Keys { secrets: lines.iter().map(|line| Secret::from(line.as_bytes().to_vec())).collect() }
+    }
+
     fn of(file: &File) -> Result<Keys, String> {
         check(file)?;
         let text = contents(file)?;

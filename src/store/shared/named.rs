@@ -1,115 +1,194 @@
 //! A store with a name: a file that unrelated processes, and later runs, find again.
 //!
 //! ```text
-//!   open or create 0600, no links ─► flock ─► ours alone, by owner and mode?
-//!     empty, or all zeros ─► take its room on the disk, make the locks, write the header last
-//!     a store ─► header fits? ─► made in an earlier run of the kernel: make the locks anew
-//!   ─► map ─► unlock, close
+//!   create 0600, or open, no links ─► ours alone, by owner, mode and links? ─► flock
+//!     alone: exclusive ─► take its room on the disk
+//!                         empty, or all zeros ─► write the header last      a store ─► header fits?
+//!                         make the locks anew ─► shared
+//!     else:  shared    ─► header fits?
+//!   ─► map, close
 //! ```
-//! Who comes second waits at the flock and finds the first one's store. A creator that dies leaves zeros, and the next one
-//! goes on; after the header is written the file is never made anew.
+//! Whoever has the store mapped holds a shared flock: it belongs to the open file, which the mapping keeps open also where
+//! all descriptors are closed, and it ends with the last process that has the mapping. So who gets an exclusive one knows
+//! that nobody has the store, on whatever side of a container's wall, and whatever run of the kernel left it so; and only
+//! then are its locks made anew. Who comes second finds what the first one made. A creator that dies leaves zeros, and the
+//! next one goes on; after the header is written the file is made anew only where none of the keys opens it.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use super::header::{self, Header, this_boot};
+use super::Keys;
+use super::header::{self, Header, Opened};
 use crate::mapping::{self, Mapping, Shape};
 
 /// How long another process may take to make the store.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Opens or makes the store at `path`. Why it is refused, if it is: a clause that follows the path.
-pub fn open(path: &Path, shape: Shape) -> Result<(Mapping, Header), String> {
-    let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let file =
-        options.custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path).map_err(|error| error.to_string())?;
-    lock(&file)?;
-    check(&file)?;
-    let header = match unfinished(&file, &shape) {
-        Ok(true) => None,
-        Ok(false) => Some(read_header(&file, &shape)?),
-        Err(error) => return Err(error.to_string()),
-    };
-    finish(&file, shape, header).map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull => "has no room on its file system".to_owned(),
-        _ => error.to_string(),
-    })
+/// Returns the store at `path`, made if there is none, and what its header says; or why it is refused: a clause that
+/// follows the path.
+pub fn open(path: &Path, shape: Shape, keys: &Keys) -> Result<(Mapping, Opened), String> {
+    /// More than one only if somebody removes the file as fast as it is made.
+    const ATTEMPTS: usize = 8;
+    for _ in 0..ATTEMPTS {
+        let Some(file) = open_file(path)? else { continue };
+        if check(&file)? == Links::None {
+            continue;
+        }
+        if let Some(found) = lock_and_read(&file, &shape, keys)? {
+            return Ok(found);
+        }
+    }
+    Err("is removed as soon as it is made".to_owned())
 }
 
-fn lock(file: &File) -> Result<(), String> {
-    let since = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(error.to_string()),
-            Err(TryLockError::WouldBlock) if since.elapsed() > PATIENCE => {
-                return Err("is locked by another process".to_owned());
+/// Creates the file, or opens the one that is there; None if it goes just then.
+fn open_file(path: &Path) -> Result<Option<File>, String> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK);
+    match options.clone().create_new(true).mode(0o600).open(path) {
+        // The umask may have taken rights from us.
+        Ok(file) => file.set_permissions(Permissions::from_mode(0o600)).map_err(text).map(|()| Some(file)),
+        // Not to be created: where the directory is everybody's, the kernel refuses that for other users' files.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match options.open(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                Err("is a symbolic link, and symbolic links are not followed: name the file itself".to_owned())
             }
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
-        }
+            Err(error) => Err(error.to_string()),
+        },
+        Err(error) => Err(error.to_string()),
     }
 }
 
-/// Whether the file is ours alone.
-fn check(file: &File) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn text(error: io::Error) -> String {
+    error.to_string()
+}
+
+/// The names that a file has.
+#[derive(PartialEq, Eq)]
+enum Links {
+    /// It was removed.
+    None,
+    One,
+}
+
+/// Checks that the file is ours alone: before anything of its is waited for.
+fn check(file: &File) -> Result<Links, String> {
+    let metadata = file.metadata().map_err(text)?;
     if !metadata.is_file() {
         return Err("is no regular file".to_owned());
     }
     if metadata.uid() != mapping::user() {
         return Err(format!("belongs to user {}, and this is user {}", metadata.uid(), mapping::user()));
     }
-    match metadata.mode() & 0o7777 {
-        mode if mode & 0o077 != 0 => Err(format!("has mode {mode:04o}, which lets others in: chmod 600")),
-        _ => Ok(()),
+    match (metadata.mode() & 0o7777, metadata.nlink()) {
+        (mode, _) if mode & 0o077 != 0 => Err(format!("has mode {mode:04o}, which lets others in: chmod 600")),
+        (_, 0) => Ok(Links::None),
+        (_, 1) => Ok(Links::One),
+        (_, links) => Err(format!("has {links} names (hard links), and may have one only")),
     }
 }
 
-/// Whether there is no store yet: an empty file, or zeros that a creator left who died.
-fn unfinished(file: &File, shape: &Shape) -> io::Result<bool> {
+/// Locks the file, makes in it what is to be made, and leaves it mapped and locked as shared. None if it was removed.
+fn lock_and_read(file: &File, shape: &Shape, keys: &Keys) -> Result<Option<(Mapping, Opened)>, String> {
+    let since = Instant::now();
+    loop {
+        if locked(file.try_lock())? {
+            let made = make(file, shape, keys)?;
+            // Between the two locks another process may get the exclusive one: it finds this store, with free locks.
+            if locked(file.try_lock_shared())? {
+                return Ok((check(file)? == Links::One).then_some(made));
+            }
+        } else if locked(file.try_lock_shared())? && !is_unfinished(file, shape).map_err(text)? {
+            let header = read(file, shape)?;
+            let opened = header.open(keys).ok_or(UNKNOWN_KEYS)?;
+            let mapping = Mapping::of_file(*shape, file).map_err(text)?;
+            seal_for_first(&mapping, header, keys, &opened);
+            return Ok(Some((mapping, opened)));
+        }
+        if since.elapsed() > PATIENCE {
+            return Err("is locked by another process".to_owned());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+const UNKNOWN_KEYS: &str = "is sealed with other keys, and in use: give this process one of them, or remove the file";
+
+fn locked(result: Result<(), TryLockError>) -> Result<bool, String> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error.to_string()),
+    }
+}
+
+/// Returns true if there is no store yet: an empty file, or what a creator left who died.
+fn is_unfinished(file: &File, shape: &Shape) -> io::Result<bool> {
     let length = file.metadata()?.len();
-    if length == 0 {
-        return Ok(true);
+    let mut start = [1; header::WRITTEN_LAST];
+    if length == 0 || length > shape.size as u64 {
+        return Ok(length == 0);
     }
-    let mut start = [1; header::LENGTH];
-    Ok(length <= shape.size as u64 && file.read_exact_at(&mut start, 0).is_ok() && start == [0; header::LENGTH])
+    Ok(file.read_exact_at(&mut start, 0).is_ok() && start == [0; header::WRITTEN_LAST])
 }
 
-fn read_header(file: &File, shape: &Shape) -> Result<Header, String> {
+fn read(file: &File, shape: &Shape) -> Result<Header, String> {
     let mut start = [0; header::LENGTH];
     file.read_exact_at(&mut start, 0).map_err(|_| "is no store of sessions".to_owned())?;
     let header = Header::read(&start, shape)?;
-    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    let length = file.metadata().map_err(text)?.len();
     if length < shape.size as u64 {
         return Err(format!("was cut short to {length} bytes: remove it"));
     }
     Ok(header)
 }
 
-/// Maps the store and makes what is still to be made.
-fn finish(file: &File, shape: Shape, found: Option<Header>) -> io::Result<(Mapping, Header)> {
-    if found.is_none() {
-        mapping::reserve(file, shape.size)?;
+/// Makes of the file a store whose locks are free. Nobody else has it.
+fn make(file: &File, shape: &Shape, keys: &Keys) -> Result<(Mapping, Opened), String> {
+    let found = if is_unfinished(file, shape).map_err(text)? { None } else { Some(read(file, shape)?) };
+    // Also of a store that was there: a copy of one may have holes.
+    mapping::reserve(file, shape.size).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull => "has no room on its file system".to_owned(),
+        _ => error.to_string(),
+    })?;
+    let mapping = Mapping::of_file(*shape, file).map_err(text)?;
+    if let Some(header) = found
+        && let Some(opened) = header.open(keys)
+    {
+        mapping.reset_locks();
+        seal_for_first(&mapping, header, keys, &opened);
+        return Ok((mapping, opened));
     }
-    let mapping = Mapping::of_file(shape, file)?;
-    let of_this_boot = found.as_ref().is_some_and(|header| header.boot == this_boot());
-    let header = match found {
-        Some(header) if of_this_boot => header,
-        found => {
-            // Nobody of this run of the kernel has it yet, so nobody has a lock.
-            mapping.make_locks();
-            let mut header = found.or_else(Header::new).ok_or_else(|| io::Error::other("no random numbers"))?;
-            header.boot = this_boot();
-            file.write_all_at(&header.write(mapping.shape()), 0)?;
-            header
-        }
-    };
-    // The mapping keeps the file open, and with it the lock.
-    file.unlock()?;
-    Ok((mapping, header))
+    // What a creator left; or a store that none of the keys opens.
+    let header = Header::new(keys).ok_or("cannot be made: the kernel gives no random numbers")?;
+    let opened = header.open(keys).ok_or("cannot be made: its key does not fit")?;
+    mapping.clear();
+    write(&mapping, &header);
+    Ok((mapping, opened))
+}
+
+/// Lets the first of the keys open the store, should it be the only one some day.
+fn seal_for_first(mapping: &Mapping, mut header: Header, keys: &Keys, opened: &Opened) {
+    if header.seal_for_first(keys, opened) {
+        write(mapping, &header);
+    }
+}
+
+fn write(mapping: &Mapping, header: &Header) {
+    // Through the mapping: a limit on the size of files does not count there.
+    let (bytes, page) = (header.write(mapping.shape()), mapping.header());
+    let (last, first) = bytes.split_at(header::WRITTEN_LAST);
+    let is_written = page.write(header::WRITTEN_LAST, first);
+    fence(Ordering::SeqCst);
+    let is_written = is_written.and_then(|()| page.write(0, last));
+    debug_assert!(is_written.is_some(), "a page has room for a header");
 }

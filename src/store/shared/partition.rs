@@ -30,10 +30,18 @@
 #[cfg(all(test, not(miri)))]
 mod tests;
 
-use crate::mapping::{Shape, UNIT};
+use std::ops::Range;
+
+use crate::mapping::{Region, Shape, UNIT};
 
 /// Bytes before a record's body.
 pub const RECORD_HEAD: usize = 32;
+
+/// The longest body of a record, in a partition of whatever size. The length of a session's is its client's choice, by the
+/// certificate that it shows: with a certificate of the usual kind it has one or two thousand bytes, with one of a
+/// signature that is safe from quantum computers up to eight thousand. A client of a hundred thousand, which costs it no
+/// more, would push out hundreds of others at each handshake.
+pub const MAX_BODY: usize = 10 << 10;
 
 /// More records than come together in a bucket by chance: there is a bucket for each, or nearly, and the hash is keyed.
 const LONGEST_CHAIN: usize = 64;
@@ -68,9 +76,29 @@ impl Label {
 
 /// A partition, while it is locked.
 pub struct Partition<'a> {
-    state: &'a mut [u8],
-    buckets: &'a mut [u8],
-    ring: &'a mut [u8],
+    state: Region<'a>,
+    buckets: Region<'a>,
+    ring: Region<'a>,
+}
+
+/// A record that was found, as long as its partition is locked.
+pub struct Record<'a> {
+    /// Of the record.
+    pub label: Label,
+    ring: Region<'a>,
+    body: Range<usize>,
+}
+
+impl Record<'_> {
+    /// Returns how long its body is.
+    pub fn length(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Appends its body to a copy that has room for it.
+    pub fn append_to(&self, copy: &mut Vec<u8>) -> Result<(), Broken> {
+        self.ring.append_to(self.body.clone(), copy).ok_or(Broken)
+    }
 }
 
 /// Where a record is: its own offset, and that of what points to it.
@@ -89,36 +117,86 @@ enum Link {
 
 impl<'a> Partition<'a> {
     /// The partition whose body these bytes are.
-    pub fn new(body: &'a mut [u8], shape: &Shape) -> Partition<'a> {
-        let (state, rest) = body.split_at_mut(STATE);
-        let (buckets, ring) = rest.split_at_mut((4 * shape.buckets).next_multiple_of(UNIT));
-        let units = ring.len() / UNIT;
-        Partition { state, buckets, ring: &mut ring[..units * UNIT] }
+    pub fn new(body: Region<'a>, shape: &Shape) -> Partition<'a> {
+        let (state, rest) = body.split_at(STATE);
+        let (buckets, ring) = rest.split_at((4 * shape.buckets).next_multiple_of(UNIT));
+        let (ring, _) = ring.split_at(ring.len() / UNIT * UNIT);
+        Partition { state, buckets, ring }
     }
 
-    /// The longest body that is stored: with its head a quarter of the ring, lest one record push out all others.
+    /// Returns how long a body may be: with its head a quarter of the ring, and never more than [`MAX_BODY`].
     pub fn longest(&self) -> usize {
-        (self.ring.len() / 4 / UNIT * UNIT).saturating_sub(RECORD_HEAD)
+        (self.ring.len() / 4 / UNIT * UNIT).saturating_sub(RECORD_HEAD).min(MAX_BODY)
     }
 
     /// How many records it holds.
     pub fn records(&self) -> u32 {
-        word(self.state, 12).unwrap_or(0)
+        self.state.word(12).unwrap_or(0)
     }
 
     /// Forgets every record, and leaves no byte of one.
     pub fn clear(&mut self) {
-        self.buckets.fill(0);
-        self.state.fill(0);
-        self.ring.fill(0);
+        for part in [self.buckets, self.state, self.ring] {
+            let cleared = part.clear(0..part.len());
+            debug_assert!(cleared.is_some(), "all of a region lies within it");
+        }
     }
 
     /// The record of that hash.
-    pub fn find(&self, hash: u64) -> Result<Option<(Label, &[u8])>, Broken> {
+    pub fn find(&self, hash: u64) -> Result<Option<Record<'a>>, Broken> {
         let Some(place) = self.place_of(hash)? else { return Ok(None) };
-        let length = self.length(place.record)?.ok_or(Broken)?;
+        let length = self.length(place.record)?;
         let body = place.record + RECORD_HEAD;
-        Ok(Some((self.label(place.record)?, self.ring.get(body..body + length).ok_or(Broken)?)))
+        Ok(Some(Record { label: self.label(place.record)?, ring: self.ring, body: body..body + length }))
+    }
+
+    /// Returns how many bytes of the ring are in use, and whether a record among them is over at `now`.
+    pub fn survey(&self, now: i64) -> Result<(usize, bool), Broken> {
+        let mut is_over = false;
+        self.walk(|label, _| {
+            is_over |= label.is_over(now);
+            Ok(())
+        })?;
+        Ok((self.live()? * UNIT, is_over))
+    }
+
+    /// Wipes all records that are over at `now`; returns how many.
+    pub fn expire(&self, now: i64) -> Result<u32, Broken> {
+        let mut expired = 0;
+        self.walk(|label, record| {
+            if label.is_over(now) {
+                let place = self.search(label.hash, |found| found == record)?.ok_or(Broken)?;
+                self.kill(place)?;
+                expired += 1;
+            }
+            Ok(())
+        })?;
+        Ok(expired)
+    }
+
+    /// Visits all records, oldest first.
+    fn walk(&self, mut visit: impl FnMut(&Label, usize) -> Result<(), Broken>) -> Result<(), Broken> {
+        let (mut at, mut left) = (self.tail()?, self.live()?);
+        while left > 0 {
+            let length = word(self.ring, at * UNIT + 4)?;
+            let units = self.units_at(at)?;
+            if length & (FILLER | DEAD) == 0 {
+                visit(&self.label(at * UNIT)?, at * UNIT)?;
+            }
+            left = left.checked_sub(units).ok_or(Broken)?;
+            at = if at + units == self.units() { 0 } else { at + units };
+        }
+        Ok(())
+    }
+
+    /// The units that the record, or what else is there, takes at a place of the ring: at least one, and all within it.
+    fn units_at(&self, at: usize) -> Result<usize, Broken> {
+        let length = word(self.ring, at * UNIT + 4)?;
+        let units = match length & FILLER {
+            0 => units_of((length & !DEAD) as usize),
+            _ => (length & !FILLER) as usize / UNIT,
+        };
+        if units == 0 || at + units > self.units() { Err(Broken) } else { Ok(units) }
     }
 
     /// Takes the record of that hash out and wipes it; whether there was one.
@@ -139,11 +217,10 @@ impl<'a> Partition<'a> {
         let at = self.head()? * UNIT;
         let bucket = self.bucket_of(label.hash);
         let next = word(self.buckets, bucket)?;
-        let record = self.ring.get_mut(at..at + units * UNIT).ok_or(Broken)?;
-        let (head, rest) = record.split_at_mut(RECORD_HEAD);
-        write_head(head, next, body.len() as u32, label);
-        rest[..body.len()].copy_from_slice(body);
-        rest[body.len()..].fill(0);
+        self.write_head(at, next, body.len() as u32, label)?;
+        let end = at + RECORD_HEAD + body.len();
+        self.ring.write(at + RECORD_HEAD, body).ok_or(Broken)?;
+        self.ring.clear(end..at + units * UNIT).ok_or(Broken)?;
         put(self.buckets, bucket, (at / UNIT) as u32 + 1)?;
         self.advance(units, 1)?;
         Ok(evicted)
@@ -183,35 +260,27 @@ impl<'a> Partition<'a> {
     fn let_the_oldest_go(&mut self) -> Result<(), Broken> {
         let (tail, live) = (self.tail()?, self.live()?);
         let at = tail * UNIT;
-        let mut length = word(self.ring, at + 4)?;
-        if length & (FILLER | DEAD) == 0 {
+        if word(self.ring, at + 4)? & (FILLER | DEAD) == 0 {
             let hash = double(self.ring, at + 8)?;
             let place = self.search(hash, |record| record == at)?.ok_or(Broken)?;
             self.kill(place)?;
-            length |= DEAD;
         }
-        let units = match length & FILLER {
-            0 => units_of((length & !DEAD) as usize),
-            _ => (length & !FILLER) as usize / UNIT,
-        };
+        let units = self.units_at(tail)?;
         let end = tail + units;
-        if units == 0 || end > self.units() {
-            return Err(Broken);
-        }
         put(self.state, 4, if end == self.units() { 0 } else { end as u32 })?;
         put(self.state, 8, live.checked_sub(units).ok_or(Broken)? as u32)
     }
 
     /// Unlinks a record and wipes it. It keeps its length, by which the tail passes it.
-    fn kill(&mut self, place: Place) -> Result<(), Broken> {
-        let length = self.length(place.record)?.ok_or(Broken)?;
+    fn kill(&self, place: Place) -> Result<(), Broken> {
+        let length = self.length(place.record)?;
         let next = word(self.ring, place.record)?;
         match place.before {
             Link::Bucket(bucket) => put(self.buckets, bucket, next)?,
             Link::Record(record) => put(self.ring, record, next)?,
         }
         let end = place.record + units_of(length) * UNIT;
-        self.ring.get_mut(place.record..end).ok_or(Broken)?.fill(0);
+        self.ring.clear(place.record..end).ok_or(Broken)?;
         put(self.ring, place.record + 4, DEAD | length as u32)?;
         put(self.state, 12, self.records().checked_sub(1).ok_or(Broken)?)
     }
@@ -245,11 +314,20 @@ impl<'a> Partition<'a> {
         ((hash >> 32) as usize % buckets) * 4
     }
 
-    /// The length of a live record's body, checked to lie within the ring; None for what is no live record.
-    fn length(&self, record: usize) -> Result<Option<usize>, Broken> {
-        let length = word(self.ring, record + 4)?;
-        let within = length as usize <= self.longest() && record + units_of(length as usize) * UNIT <= self.ring.len();
-        Ok(within.then_some(length as usize))
+    /// The length of a live record's body, checked to lie within the ring.
+    fn length(&self, record: usize) -> Result<usize, Broken> {
+        let length = word(self.ring, record + 4)? as usize;
+        let is_within = length <= self.longest() && record + units_of(length) * UNIT <= self.ring.len();
+        is_within.then_some(length).ok_or(Broken)
+    }
+
+    fn write_head(&self, at: usize, next: u32, length: u32, label: &Label) -> Result<(), Broken> {
+        put(self.ring, at, next)?;
+        put(self.ring, at + 4, length)?;
+        self.ring.set_double(at + 8, label.hash).ok_or(Broken)?;
+        self.ring.set_double(at + 16, label.policy).ok_or(Broken)?;
+        put(self.ring, at + 24, label.expiry)?;
+        put(self.ring, at + 28, label.fingerprint)
     }
 
     fn label(&self, record: usize) -> Result<Label, Broken> {
@@ -293,27 +371,14 @@ fn units_of(length: usize) -> usize {
     (RECORD_HEAD + length).div_ceil(UNIT)
 }
 
-fn write_head(head: &mut [u8], next: u32, length: u32, label: &Label) {
-    head[..4].copy_from_slice(&next.to_ne_bytes());
-    head[4..8].copy_from_slice(&length.to_ne_bytes());
-    head[8..16].copy_from_slice(&label.hash.to_ne_bytes());
-    head[16..24].copy_from_slice(&label.policy.to_ne_bytes());
-    head[24..28].copy_from_slice(&label.expiry.to_ne_bytes());
-    head[28..].copy_from_slice(&label.fingerprint.to_ne_bytes());
+fn word(bytes: Region, at: usize) -> Result<u32, Broken> {
+    bytes.word(at).ok_or(Broken)
 }
 
-fn word(bytes: &[u8], at: usize) -> Result<u32, Broken> {
-    let word = bytes.get(at..).and_then(|bytes| bytes.first_chunk()).ok_or(Broken)?;
-    Ok(u32::from_ne_bytes(*word))
+fn double(bytes: Region, at: usize) -> Result<u64, Broken> {
+    bytes.double(at).ok_or(Broken)
 }
 
-fn double(bytes: &[u8], at: usize) -> Result<u64, Broken> {
-    let double = bytes.get(at..).and_then(|bytes| bytes.first_chunk()).ok_or(Broken)?;
-    Ok(u64::from_ne_bytes(*double))
-}
-
-fn put(bytes: &mut [u8], at: usize, word: u32) -> Result<(), Broken> {
-    let place = bytes.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut()).ok_or(Broken)?;
-    *place = word.to_ne_bytes();
-    Ok(())
+fn put(bytes: Region, at: usize, word: u32) -> Result<(), Broken> {
+    bytes.set_word(at, word).ok_or(Broken)
 }

@@ -1,22 +1,26 @@
-//! What a named store keeps outside every process is sealed: AES-256-GCM.
+//! What a named store keeps outside every process is sealed: AES-256-GCM-SIV (RFC 8452).
 //!
 //! ```text
 //! sealed body     serial 8 | tag 16 | ciphertext, as long as the plain body
-//! nonce           serial 8 | hash, expiry and fingerprint, folded to 4
+//! nonce           serial 8 | zeros 4
 //! associated      scope 16 | policy 8 | version 4 | expiry 4 | fingerprint 4 | id
 //! key             HKDF-SHA-256 of a line of the key file, salted with the store's own 16 random bytes
 //! ```
-//! No nonce comes twice, however many processes seal: the store hands out each serial once. A store that is made anew has
-//! another salt, and so another key. Should somebody who may write the file put an old copy in place of the store, serials
-//! come again; then the other 32 bits still have to agree, which they do for the very same session.
+//! The store hands out each serial once, however many processes seal. But the number stands in memory that others may
+//! write: who sets it back has nonces come twice. This cipher stands that. What it then tells is whether two records are
+//! the same to the last byte, sealed for the same name; of no use to anybody, and no key follows from it.
+//!
+//! **Who can write the file and has no key** can take records away, keep locks, and put back a record that stood there
+//! before, under the very name, policy and expiry that it had: also one that was removed, or that may be used once. No
+//! seal prevents that, as all that is known of a store is in it. He cannot make a record, change one, read one, or have
+//! one found under another name.
 #![forbid(unsafe_code)]
 
 use super::partition::Label;
 use super::{Keys, Name};
 use crate::secret::{self, Secret};
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::aead::consts::U12;
-use aes_gcm::{Aes256Gcm, KeyInit, Nonce, Tag};
+use aes_gcm_siv::aead::AeadInOut;
+use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce, Tag};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
@@ -28,10 +32,10 @@ const TAG: usize = 16;
 
 /// A store's keys: the first seals, all open.
 pub struct Seal {
-    ciphers: Vec<Aes256Gcm>,
+    ciphers: Vec<Aes256GcmSiv>,
 }
 
-/// A key for one purpose and one store. Its user wipes it.
+/// Returns a key for one purpose and one store. Its user wipes it.
 pub fn derive<const N: usize>(secret: &[u8], salt: &[u8], purpose: &str) -> [u8; N] {
     let mut key = [0; N];
     let derived = Hkdf::<Sha256>::new(Some(salt), secret).expand(purpose.as_bytes(), &mut key);
@@ -40,26 +44,50 @@ pub fn derive<const N: usize>(secret: &[u8], salt: &[u8], purpose: &str) -> [u8;
 }
 
 impl Seal {
-    /// The keys of a store of that salt.
+    /// How many bytes longer a key is when it is sealed.
+    pub const TAG: usize = TAG;
+
+    /// Returns the seal of a store of that salt.
     pub fn new(keys: &Keys, salt: &[u8]) -> Seal {
-        let cipher = |secret| {
-            let mut key = derive::<32>(secret, salt, "sslsession: seal records");
-            let cipher = Aes256Gcm::new((&key).into());
-            secret::wipe(&mut key);
-            cipher
-        };
-        Seal { ciphers: keys.secrets().map(cipher).collect() }
+        Seal { ciphers: keys.secrets().map(|secret| cipher(secret, salt, "sslsession: seal records")).collect() }
     }
 
-    /// The sealed form of a body. No other record of the store has ever had that serial.
+    /// Returns the seal of the store's own key.
+    pub fn of_store_key(secret: &[u8], salt: &[u8]) -> Seal {
+        Seal { ciphers: vec![cipher(secret, salt, "sslsession: seal the store's key")] }
+    }
+
+    /// Seals the store's own key: always to the same bytes.
+    pub fn seal_key(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let mut sealed = vec![0; key.len() + TAG];
+        let (text, place) = sealed.split_at_mut(key.len());
+        text.copy_from_slice(key);
+        let tag = self.ciphers.first()?.encrypt_inout_detached(&Nonce::default(), &[], text.into()).ok()?;
+        place.copy_from_slice(&tag);
+        Some(sealed)
+    }
+
+    /// Opens what [`seal_key`](Self::seal_key) has sealed.
+    pub fn open_key(&self, sealed: &[u8]) -> Option<Secret> {
+        let (text, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
+        let mut key = Secret::from(text.to_vec());
+        let tag = Tag::try_from(tag).ok()?;
+        let opened =
+            self.ciphers.first()?.decrypt_inout_detached(&Nonce::default(), &[], key[..].as_mut().into(), &tag);
+        opened.is_ok().then_some(key)
+    }
+
+    /// Returns the sealed form of a body; None also where there is no memory for it.
     pub fn seal(&self, name: &Name, label: &Label, serial: u64, body: &[u8]) -> Option<Vec<u8>> {
         let cipher = self.ciphers.first()?;
-        let mut sealed = vec![0; OVERHEAD + body.len()];
+        let mut sealed = Vec::new();
+        sealed.try_reserve_exact(OVERHEAD + body.len()).ok()?;
+        sealed.resize(OVERHEAD + body.len(), 0);
         let (head, text) = sealed.split_at_mut(OVERHEAD);
         let (serial_place, tag) = head.split_at_mut(SERIAL);
         serial_place.copy_from_slice(&serial.to_ne_bytes());
         text.copy_from_slice(body);
-        let nonce = nonce(serial_place, label);
+        let nonce = nonce(serial_place);
         let (associated, length) = associated(name, label);
         tag.copy_from_slice(&cipher.encrypt_inout_detached(&nonce, &associated[..length], text.into()).ok()?);
         Some(sealed)
@@ -69,25 +97,30 @@ impl Seal {
     pub fn open(&self, name: &Name, label: &Label, mut sealed: Secret) -> Option<Secret> {
         let (head, _) = sealed.split_at_checked(OVERHEAD)?;
         let (serial, tag) = head.split_at(SERIAL);
-        let (nonce, tag) = (nonce(serial, label), Tag::try_from(tag).ok()?);
+        let (nonce, tag) = (nonce(serial), Tag::try_from(tag).ok()?);
         let (associated, length) = associated(name, label);
         let associated = &associated[..length];
         // A failed opening leaves the text as it was, for the next key.
         let text = &mut sealed[OVERHEAD..];
-        let opens =
-            |cipher: &Aes256Gcm| cipher.decrypt_inout_detached(&nonce, associated, (&mut *text).into(), &tag).is_ok();
+        let opens = |cipher: &Aes256GcmSiv| {
+            cipher.decrypt_inout_detached(&nonce, associated, (&mut *text).into(), &tag).is_ok()
+        };
         self.ciphers.iter().any(opens).then_some(())?;
         sealed.drain(..OVERHEAD);
         Some(sealed)
     }
 }
 
-fn nonce(serial: &[u8], label: &Label) -> Nonce<U12> {
+fn cipher(secret: &[u8], salt: &[u8], purpose: &str) -> Aes256GcmSiv {
+    let mut key = derive::<32>(secret, salt, purpose);
+    let cipher = Aes256GcmSiv::new((&key).into());
+    secret::wipe(&mut key);
+    cipher
+}
+
+fn nonce(serial: &[u8]) -> Nonce {
     let mut nonce = Nonce::default();
     nonce[..SERIAL].copy_from_slice(serial);
-    let hash = label.hash as u32 ^ (label.hash >> 32) as u32;
-    let folded = hash ^ label.expiry.rotate_left(16) ^ label.fingerprint;
-    nonce[SERIAL..].copy_from_slice(&folded.to_ne_bytes());
     nonce
 }
 
@@ -106,3 +139,26 @@ fn associated(name: &Name, label: &Label) -> ([u8; ASSOCIATED], usize) {
 }
 
 const ASSOCIATED: usize = 16 + 8 + 4 + 4 + 4 + 32;
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::{Keys, Label, Name, OVERHEAD, Seal};
+    use crate::secret::Secret;
+    use crate::store::shared::Policy;
+
+    /// As of somebody who may write the store, and sets the serial back each time.
+    #[test]
+    fn a_serial_that_comes_twice_tells_nothing_of_the_bodies() {
+        let seal = Seal::new(&Keys::of_lines(&["a"]), &[1; 16]);
+        let name = |id| Name { scope: &[7; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id };
+        let label = Label { hash: 1, policy: 2, expiry: 3, fingerprint: 4 };
+        let (one, two) = ([1; 64], [2; 64]);
+        let sealed =
+            [(b"a", one), (b"b", two)].map(|(id, body)| seal.seal(&name(id), &label, 0, &body).expect("memory"));
+        let texts = sealed.each_ref().map(|sealed| &sealed[OVERHEAD..]);
+        assert!(texts[0].iter().zip(texts[1]).filter(|(one, two)| *one ^ *two == 3).count() < 16);
+        let opened = seal.open(&name(b"a"), &label, Secret::from(sealed[0].clone())).expect("it opens");
+        assert_eq!(opened[..], one);
+        assert!(seal.open(&name(b"b"), &label, Secret::from(sealed[0].clone())).is_none(), "under another id");
+    }
+}

@@ -100,7 +100,7 @@ pub enum Event {
     Removed,
     /// A record left because its partition was full.
     Evicted,
-    /// A record was larger than a quarter of a partition, and not stored.
+    /// A record was larger than 10 KiB, or than a quarter of a small partition, and not stored.
     TooLarge,
     /// A sealed record was found and did not open.
     Refused,
@@ -108,4 +108,6 @@ pub enum Event {
     OutOfReach,
     /// A partition was emptied, because a process died while changing it or because its bytes made no sense.
     Emptied,
+    /// A record was over, and wiped.
+    Expired,
 }

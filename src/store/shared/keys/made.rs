@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::mapping;
 use crate::secret::{self, Secret};
 
 use super::with_suffix;
@@ -56,6 +57,9 @@ impl Unfinished {
         file.set_permissions(Permissions::from_mode(0o600))?;
         let mut line = random_hex::<32>()?;
         line.push(b'\n');
+        if mapping::largest_file() < line.len() as u64 {
+            return Err(io::Error::other("files may have no bytes (ulimit -f)"));
+        }
         file.write_all(&line)?;
         // else the name might outlast a loss of power, and the key not
         file.sync_all()

@@ -1,0 +1,285 @@
+//! The lock of a partition, which processes share, and the only way to its bytes.
+//!
+//! ```text
+//! head    0    owner u64         who has the lock, as `owner` draws it; 0: nobody
+//!         8    changing u32      1 while the body is being changed
+//!         16   counters, u64 each: the first six in the owner's cache line, which lookups change anyway
+//!         ...  serial u64        counts up, and never down
+//!
+//!          ┌──────────────── timed out: refused ◄──────────────┐
+//!          │                                                   │ LOCK_TIMEOUT
+//!  free ───┴─ 0 ─► tid ──► held ──change: 1──► changing    waits, a SLICE at a time: sets `waiters`, sleeps,
+//!   ▲                       │ │                   │         asks after each whether the owner has died
+//!   │                       │ └◄───change: 0──────┤                            ▲
+//!   └─ tid ─► 0, wake one ──┘                     │                            │ is held by another
+//!                                        owner dies, in either state ──► died: as free
+//!                                        next owner: goes on; if it was changing, empties the partition, counts it
+//! ```
+//! An owner that dies is noticed by the kernel, or by those who wait (see [`super::owner`]). An owner that is stopped is
+//! waited for, but not for ever: LOCK_TIMEOUT, and then the partition counts as out of reach.
+//!
+//! **Who trusts whom.** Others may write to this memory. All that stands here is numbers, each of which is compared before
+//! it means anything and none of which is an address: a wrong one costs the partition's sessions, or lets two processes in
+//! at once, which must therefore take whatever they read for possible; it never leads anybody outside the mapping.
+
+use std::marker::PhantomData;
+use std::mem::offset_of;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::time::Duration;
+
+use super::owner::{Announced, DIED, Owner, TID, WAITERS, has_died, low_half};
+use super::region::Region;
+use super::shape::HEAD;
+
+/// How long a lock is waited for that another process holds. It is held for a microsecond, but on a busy machine its owner
+/// may lose the processor meanwhile; more than this it loses only if it is stopped.
+pub const LOCK_TIMEOUT: Duration = Duration::from_millis(80);
+
+/// How long a partition is not waited for after a wait in vain: a stopped process must not slow every handshake of the
+/// others.
+pub const LOCK_BACKOFF: Duration = Duration::from_secs(1);
+
+/// How long who waits sleeps before it asks whether the owner has died.
+const SLICE: Duration = Duration::from_millis(5);
+
+/// How often who waits looks again before it sleeps: about as long as a lookup has the lock.
+const SPINS: usize = 60;
+
+/// How often a lock is given back whose word somebody else is writing to.
+const ATTEMPTS: usize = 100;
+
+/// How many events a partition counts.
+pub const COUNTERS: usize = 16;
+
+/// The head of a partition, before its body.
+#[repr(C, align(64))]
+pub struct Head {
+    owner: AtomicU64,
+    changing: AtomicU32,
+    counters: [AtomicU64; COUNTERS],
+    serial: AtomicU64,
+}
+
+const _: () = assert!(size_of::<Head>() <= HEAD && offset_of!(Head, counters) == 16);
+
+/// A partition that nobody else has, until this is dropped.
+pub struct Locked<'a> {
+    partition: NonNull<u8>,
+    length: usize,
+    word: u64,
+    announced: Announced,
+    /// Unlocked by the thread that locked it.
+    _here: PhantomData<(&'a Head, *const ())>,
+}
+
+/// Reasons why a partition cannot be had now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Somebody has it, and the caller would not wait.
+    Busy,
+    /// Somebody has had it for LOCK_TIMEOUT.
+    TimedOut,
+}
+
+impl Head {
+    /// Makes the lock free. Nobody may be using the store. What a dead owner was changing is still noted.
+    pub fn reset(&self) {
+        self.owner.store(0, Ordering::Release);
+    }
+
+    /// Returns a number that this partition gives to nobody else.
+    pub fn serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Counts an event without the lock. A counter is counted with it or without it, and not both.
+    pub fn count(&self, counter: usize) {
+        self.counters[counter].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how often an event was counted.
+    pub fn counted(&self, counter: usize) -> u64 {
+        self.counters[counter].load(Ordering::Relaxed)
+    }
+
+    /// Acquires the lock if nobody has it. `waiters` is set if others may be waiting whom this thread is to wake.
+    #[inline(always)]
+    fn try_acquire(&self, thread: &Owner, waiters: u64) -> Option<(u64, Announced)> {
+        let announced = thread.announce(&self.owner);
+        let word = thread.word | waiters;
+        let acquired = match self.owner.compare_exchange(0, word, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Some(word),
+            Err(found) if found & TID == 0 => self.replace(found, word | found & WAITERS),
+            Err(_) => None,
+        };
+        match acquired {
+            Some(word) => Some((word, announced)),
+            None => {
+                announced.retract();
+                None
+            }
+        }
+    }
+
+    /// Acquires the lock in the place of an owner that has died.
+    fn take_over(&self, thread: &Owner, from: u64) -> Option<(u64, Announced)> {
+        let announced = thread.announce(&self.owner);
+        let acquired = self.replace(from, thread.word | WAITERS);
+        if acquired.is_none() {
+            announced.retract();
+        }
+        acquired.map(|word| (word, announced))
+    }
+
+    fn replace(&self, found: u64, word: u64) -> Option<u64> {
+        self.owner.compare_exchange(found, word, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| word)
+    }
+
+    #[cold]
+    fn acquire_slowly(&self, thread: &Owner) -> Option<(u64, Announced)> {
+        for _ in 0..SPINS {
+            std::hint::spin_loop();
+            if self.owner.load(Ordering::Relaxed) & TID == 0
+                && let Some(acquired) = self.try_acquire(thread, 0)
+            {
+                return Some(acquired);
+            }
+        }
+        let until = now() + LOCK_TIMEOUT;
+        loop {
+            if let Some(acquired) = self.try_acquire(thread, WAITERS) {
+                return Some(acquired);
+            }
+            let found = self.owner.load(Ordering::Relaxed);
+            let left = until.saturating_sub(now());
+            if left.is_zero() {
+                return has_died(found, true).then(|| self.take_over(thread, found)).flatten();
+            }
+            if found & TID == 0 || found & WAITERS == 0 && self.replace(found, found | WAITERS).is_none() {
+                continue;
+            }
+            let is_same = self.sleep(found | WAITERS, left.min(SLICE));
+            if is_same
+                && has_died(found, false)
+                && let Some(acquired) = self.take_over(thread, found | WAITERS)
+            {
+                return Some(acquired);
+            }
+        }
+    }
+
+    /// Sleeps until somebody is woken who waits here, or for so long: then it returns true.
+    fn sleep(&self, word: u64, timeout: Duration) -> bool {
+        let timeout = libc::timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+        let no_address = ptr::null::<u32>();
+        // SAFETY: an aligned word of mapped memory, and a time.
+        let woken = unsafe {
+            let futex = low_half(&self.owner);
+            libc::syscall(libc::SYS_futex, futex, libc::FUTEX_WAIT, word as u32, &timeout, no_address, 0)
+        };
+        woken == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
+    }
+
+    /// Gives the lock back, if it is still this owner's, and wakes one that waits.
+    fn release(&self, word: u64) {
+        let mine = word & !WAITERS;
+        let mut found = word;
+        for _ in 0..ATTEMPTS {
+            match self.owner.compare_exchange(found, 0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) if found & WAITERS == 0 => return,
+                Ok(_) => return self.wake(),
+                // Somebody has begun to wait.
+                Err(other) if other & !WAITERS == mine => found = other,
+                // Somebody writes here who must not; or the kernel took another thread of this number for this one.
+                Err(_) => return,
+            }
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        // SAFETY: an aligned word of mapped memory; it is not read.
+        unsafe { libc::syscall(libc::SYS_futex, low_half(&self.owner), libc::FUTEX_WAKE, 1) };
+    }
+}
+
+impl<'a> Locked<'a> {
+    /// Acquires the lock of the partition that begins at `partition`; at once or not at all unless `may_wait`.
+    ///
+    /// # Safety
+    /// A head is there, and HEAD bytes behind its beginning a body of `length` bytes; both are mapped for `'a`.
+    #[inline(always)]
+    pub(super) unsafe fn acquire(
+        thread: &Owner,
+        partition: NonNull<u8>,
+        length: usize,
+        may_wait: impl FnOnce() -> bool,
+    ) -> Result<Locked<'a>, Refused> {
+        // SAFETY: as the caller promises; a Head may be of any bytes.
+        let head: &Head = unsafe { partition.cast().as_ref() };
+        let (word, announced) = match head.try_acquire(thread, 0) {
+            Some(acquired) => acquired,
+            None if !may_wait() => return Err(Refused::Busy),
+            None => head.acquire_slowly(thread).ok_or(Refused::TimedOut)?,
+        };
+        Ok(Locked { partition, length, word, announced, _here: PhantomData })
+    }
+
+    /// Returns true if an owner died while changing the body, which is then to be emptied first of all.
+    pub fn was_left_changing(&self) -> bool {
+        self.head().changing.load(Ordering::Acquire) != 0
+    }
+
+    fn head(&self) -> &'a Head {
+        // SAFETY: as `acquire` was promised.
+        unsafe { self.partition.cast().as_ref() }
+    }
+
+    fn body(&self) -> Region<'a> {
+        // SAFETY: as `acquire` was promised.
+        unsafe { Region::new(self.partition.add(HEAD), self.length) }
+    }
+
+    /// Counts events. Nobody else does, so that there is nothing to be locked.
+    pub fn count(&self, counter: usize, number: u64) {
+        let counter = &self.head().counters[counter];
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
+    }
+
+    /// Reads the partition's body.
+    pub fn read<T>(&mut self, read: impl FnOnce(Region<'a>) -> T) -> T {
+        read(self.body())
+    }
+
+    /// Changes the partition's body. If that does not come to its end, the next owner is told.
+    pub fn change<T>(&mut self, change: impl FnOnce(Region<'a>) -> T) -> T {
+        self.head().changing.store(1, Ordering::Relaxed);
+        // The note is in memory before the first change, and goes after the last: a process may end in between.
+        fence(Ordering::SeqCst);
+        let changed = change(self.body());
+        self.head().changing.store(0, Ordering::Release);
+        changed
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.head().release(self.word);
+        self.announced.retract();
+    }
+}
+
+const _: () = assert!(DIED & TID == 0 && WAITERS & TID == 0);
+
+/// Milliseconds by the clock that nobody sets.
+pub fn monotonic() -> u64 {
+    now().as_millis() as u64
+}
+
+fn now() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a place for the time.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

@@ -1,0 +1,122 @@
+//! Finds a record, or takes it out.
+//!
+//! ```text
+//!   lock ─► none                                ─► missing
+//!           of another policy                   ─► withheld
+//!           the one that the caller has alive   ─► standing          nothing is copied
+//!           over                                ─► missing           and wiped
+//!           else: copy it, if there is room ─► unlock ─► open ─► record
+//!                 else unlock, make room, again
+//! ```
+//! Who takes a record wipes it before the lock is given back, so that of all processes one has it.
+#![forbid(unsafe_code)]
+
+use super::partition::{Broken, Label, Partition};
+use super::{Event, Found, Mark, Name, Policy, Secret, Shared};
+use crate::mapping::Region;
+
+/// What a sealed session without a certificate needs, and some more.
+const USUAL_LENGTH: usize = 256;
+
+struct Wanted {
+    hash: u64,
+    policy: Policy,
+    /// What hides the record's policy.
+    hidden: u64,
+    known: Option<Mark>,
+    now: i64,
+}
+
+enum Seen {
+    Nothing,
+    /// A record that is over.
+    Over,
+    Withheld,
+    Standing,
+    Longer(usize),
+    Copied(Label),
+}
+
+impl Shared {
+    /// Searches for a session that is not over at `now`. `known` is the mark of the one that the caller has: if that is it,
+    /// nothing is copied, and whether it is over is for the caller to see.
+    pub fn find(&self, name: &Name, known: Option<Mark>, now: i64) -> Found {
+        self.search(name, known, now, false)
+    }
+
+    /// The same, and takes the session out, which of all processes only one can.
+    pub fn take(&self, name: &Name, known: Option<Mark>, now: i64) -> Found {
+        self.search(name, known, now, true)
+    }
+
+    fn search(&self, name: &Name, known: Option<Mark>, now: i64, takes: bool) -> Found {
+        let hash = self.hash(name);
+        let wanted = Wanted { hash, policy: name.policy, hidden: self.hides_policy(hash), known, now };
+        let number = self.partition_of(wanted.hash);
+        // Most sessions fit, so that the lock need not be taken twice: nothing is allocated under it.
+        let mut copy = Secret::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH });
+        loop {
+            let Some(mut opened) = self.lock(number) else { return Found::OutOfReach };
+            let seen = opened.locked.read(|body| self.glance(body, &wanted, &mut copy));
+            match seen {
+                Ok(Seen::Longer(length)) => {
+                    drop(opened);
+                    if copy.start_anew(length).is_err() {
+                        return Found::Missing;
+                    }
+                    continue;
+                }
+                Ok(Seen::Standing | Seen::Copied(_)) => opened.count(Event::Found, 1),
+                _ => opened.count(Event::Missed, 1),
+            }
+            if takes && matches!(seen, Ok(Seen::Standing | Seen::Copied(_))) {
+                self.change(&mut opened, |partition| partition.remove(wanted.hash));
+                opened.count(Event::Removed, 1);
+            } else if matches!(seen, Ok(Seen::Over)) {
+                self.change(&mut opened, |partition| partition.remove(wanted.hash));
+                opened.count(Event::Expired, 1);
+            }
+            if seen.is_err() {
+                self.empty(&mut opened);
+            }
+            drop(opened);
+            self.expire(now);
+            return match seen {
+                Ok(Seen::Copied(label)) => self.open(name, &label, copy, number),
+                Ok(Seen::Standing) => Found::Standing,
+                Ok(Seen::Withheld) => Found::Withheld,
+                Ok(Seen::Nothing | Seen::Over | Seen::Longer(_)) | Err(Broken) => Found::Missing,
+            };
+        }
+    }
+
+    /// Looks for a record, and copies it if `copy` has room for it.
+    fn glance(&self, body: Region, wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
+        let partition = Partition::new(body, self.mapping.shape());
+        let Some(record) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };
+        let label = record.label;
+        Ok(if !wanted.policy.fits(label.policy ^ wanted.hidden) {
+            Seen::Withheld
+        } else if wanted.known == Some(Mark { expiry: label.expiry, fingerprint: label.fingerprint }) {
+            Seen::Standing
+        } else if label.is_over(wanted.now) {
+            Seen::Over
+        } else if record.length() > copy.capacity() {
+            Seen::Longer(record.length())
+        } else {
+            record.append_to(copy)?;
+            Seen::Copied(label)
+        })
+    }
+
+    fn open(&self, name: &Name, label: &Label, body: Secret, number: usize) -> Found {
+        let opened = match &self.seal {
+            Some(seal) => seal.open(name, label, body),
+            None => Some(body),
+        };
+        if opened.is_none() {
+            self.mapping.head(number).count(Event::Refused as usize);
+        }
+        opened.map_or(Found::Missing, Found::Record)
+    }
+}
