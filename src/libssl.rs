@@ -3,9 +3,11 @@
 //! `find` decides once whether there is one; `symbols` is the table of its functions; `attachment` keeps our state
 //! in the ex_data of its objects; `elf` reads what the loader has loaded; `encoding` turns objects into bytes and back;
 //! `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not resumable; `others` keeps the objects of a
-//! second libssl apart.
+//! second libssl apart; `verification` reads by what a server and its clients know each other, and `code` names a callback.
 
+pub mod application_data;
 pub mod attachment;
+pub mod code;
 mod elf;
 pub mod encoding;
 pub mod error;
@@ -15,6 +17,7 @@ pub mod lending;
 pub mod marker;
 pub mod others;
 mod symbols;
+pub mod verification;
 
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
