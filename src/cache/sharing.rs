@@ -193,7 +193,7 @@ impl SessionCache {
         let Ok(sharing) = self.shared() else { return };
         let Ok(policy) = self.policy_of(sharing, connection) else { return };
         let name = connection.server_name().unwrap_or_default();
-        let terms = ServerName::Said(&name).terms(sharing.store);
+        let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
         let once = connection.takes_sessions_once();
         if !self.is_open(sharing) {
             return self.store_record(sharing, session, &Record { scope: policy, terms, bearer: None, once });
@@ -214,7 +214,8 @@ impl SessionCache {
         policy: policy::PolicyDigest,
         now: i64,
     ) -> bool {
-        if !sharing.settings.get().has(Setting::ServerNameCallback) {
+        let settings = sharing.settings.get();
+        if !settings.has(Setting::ServerNameCallback) || settings.has(Setting::ClientHelloCallback) {
             return true;
         }
         if connection.is_resumed() {
@@ -227,14 +228,13 @@ impl SessionCache {
     /// Stores a session that the application adds, and vouches for, for all processes.
     pub(super) fn share_added(&self, session: &Session) {
         let Ok(sharing) = self.shared() else { return };
+        let Some(policy) = self.own_policy(sharing) else { return };
         let name = session.server_name();
-        let terms = name.as_deref().map_or(ServerName::Any, ServerName::Said).terms(sharing.store);
-        let (scope, bearer) = if self.is_open(sharing) {
-            (OPEN, Some(Bearer { number: sharing.number, policy: None }))
-        } else if let Some(policy) = self.own_policy(sharing) {
-            (policy, None)
-        } else {
-            return;
+        let name = name.as_deref().map_or(ServerName::Any, ServerName::Said);
+        let terms = name.terms(sharing.store, Some(&policy));
+        let (scope, bearer) = match self.is_open(sharing) {
+            true => (OPEN, Some(Bearer { number: sharing.number, policy: None })),
+            false => (policy, None),
         };
         self.store_record(sharing, session, &Record { scope, terms, bearer, once: false });
     }

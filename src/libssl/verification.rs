@@ -168,7 +168,8 @@ pub unsafe fn looks_elsewhere(functions: &Functions, store: *mut X509_STORE) -> 
     }
 }
 
-/// Returns how certificates are verified, as far as it can be read: not their purpose, trust and policies.
+/// Returns how certificates are verified, as far as it can be read: not their purpose, trust and policies. The error queue
+/// may have an error more afterwards.
 ///
 /// # Safety
 /// `param` must be a live X509_VERIFY_PARAM that nobody changes.
@@ -186,20 +187,29 @@ pub unsafe fn parameters(functions: &Functions, param: *mut X509_VERIFY_PARAM) -
     }
     .map(i64::to_le_bytes)
     .concat();
-    for name in unsafe { peer_names(functions, param) } {
+    // SAFETY: as above; the address is a string of our own to free. Where there is none, that is an error.
+    let names = unsafe {
+        let address: *mut c_char = (functions.X509_VERIFY_PARAM_get1_ip_asc)(param);
+        let text = encoding::of_string(address).unwrap_or_default();
+        if !address.is_null() {
+            (functions.CRYPTO_clear_free)(address.cast::<c_void>(), text.len() + 1, ptr::null(), 0);
+        }
+        peer_names(functions, param).into_iter().chain([text])
+    };
+    for name in names {
         bytes.extend(name.len().to_le_bytes());
         bytes.extend(name);
     }
     bytes
 }
 
-/// Returns the names, of hosts, mail and an address, one of which a client's certificate has to have.
+/// Returns the names, of hosts and mail, one of which a client's certificate has to have.
 ///
 /// # Safety
 /// As for [`parameters`].
 pub unsafe fn peer_names(functions: &Functions, param: *mut X509_VERIFY_PARAM) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
-    // SAFETY: a live param; the names are its own, but for the address, which is freed.
+    // SAFETY: a live param, and names of its own.
     unsafe {
         let mut host = (functions.X509_VERIFY_PARAM_get0_host)(param, 0);
         while !host.is_null() {
@@ -209,12 +219,6 @@ pub unsafe fn peer_names(functions: &Functions, param: *mut X509_VERIFY_PARAM) -
         let email = (functions.X509_VERIFY_PARAM_get0_email)(param);
         if !email.is_null() {
             names.push([b"mail ", CStr::from_ptr(email).to_bytes()].concat());
-        }
-        let address: *mut c_char = (functions.X509_VERIFY_PARAM_get1_ip_asc)(param);
-        if !address.is_null() {
-            let text = CStr::from_ptr(address).to_bytes();
-            names.push([b"address ", text].concat());
-            (functions.CRYPTO_clear_free)(address.cast::<c_void>(), text.len() + 1, ptr::null(), 0);
         }
     }
     names

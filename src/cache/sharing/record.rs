@@ -67,14 +67,17 @@ pub(super) enum ServerName<'a> {
 const ANY: u64 = 1;
 
 impl ServerName<'_> {
-    /// Returns what a record of that name is compared by: a digest that clients, who choose the name, cannot foresee.
-    pub(super) fn terms(&self, store: &Shared) -> Policy {
+    /// Returns what a record of that name is compared by: a digest that clients, who choose the name, cannot foresee; and
+    /// the beginning of the policy's, for a live session whose record's body is not read, unless it is not settled yet.
+    pub(super) fn terms(&self, store: &Shared, policy: Option<&PolicyDigest>) -> Policy {
         let digest = match self {
             ServerName::Any => ANY,
             ServerName::Said(b"") => 0,
             ServerName::Said(name) => store.digest(&[&name.to_ascii_lowercase()]),
         };
-        Policy::new(digest, ANY, Some(0))
+        let beginning =
+            |policy: &PolicyDigest| policy.iter().take(8).fold(0, |word, &byte| word << 8 | u64::from(byte));
+        Policy::new(digest, ANY, policy.map(beginning))
     }
 }
 

@@ -11,6 +11,7 @@
 
 use std::cell::Cell;
 
+use super::policy::PolicyDigest;
 use super::record::{Bearer, OPEN, ServerName};
 use super::{NotShared, Sharing};
 use crate::cache::SessionCache;
@@ -55,12 +56,14 @@ struct Terms {
 }
 
 struct Open {
-    policy: Scope,
+    policy: PolicyDigest,
     server_name: Vec<u8>,
-    /// A callback may still switch the connection.
+    /// The client_hello callback has switched the connection.
+    is_switched: bool,
+    /// The servername callback may still switch it.
     may_switch: bool,
-    /// One may have switched it already, by more than its name.
-    has_switched: bool,
+    /// The name alone says where to: there is no other callback that switches by what it reads.
+    knows_routes: bool,
 }
 
 impl SessionCache {
@@ -103,19 +106,19 @@ impl SessionCache {
     fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
         let policy = self.policy_of(sharing, connection)?;
         let server_name = connection.server_name_offered().unwrap_or_default();
-        let name = ServerName::Said(&server_name).terms(sharing.store);
+        let said = ServerName::Said(&server_name);
         if !self.is_open(sharing) {
-            return Ok(Terms { scope: policy, name, open: None });
+            return Ok(Terms { scope: policy, name: said.terms(sharing.store, Some(&policy)), open: None });
         }
+        let is_switched = !connection.is_of(self.context);
         let own = sharing.settings.get();
         let now = connection.context().and_then(|context| crate::cache::of_context(context)?.sharing.as_deref());
         let now = now.map_or(own, |sharing| sharing.settings.get());
-        let open = Open {
-            policy,
-            server_name: server_name.to_ascii_lowercase(),
-            may_switch: own.has(Setting::ServerNameCallback) || now.has(Setting::ServerNameCallback),
-            has_switched: own.has(Setting::ClientHelloCallback),
-        };
+        let may_switch = own.has(Setting::ServerNameCallback) || now.has(Setting::ServerNameCallback);
+        let name = said.terms(sharing.store, Some(&policy).filter(|_| is_switched || !may_switch));
+        let server_name = server_name.to_ascii_lowercase();
+        let knows_routes = !own.has(Setting::ClientHelloCallback);
+        let open = Open { policy, server_name, is_switched, may_switch, knows_routes };
         Ok(Terms { scope: OPEN, name, open: Some(open) })
     }
 
@@ -149,8 +152,8 @@ impl SessionCache {
         if !open.may_switch {
             return policy == open.policy;
         }
-        if open.has_switched {
-            return is_a_copys;
+        if !open.knows_routes {
+            return is_a_copys && (!open.is_switched || policy == open.policy);
         }
         let (routes, name) = (&sharing.routes, open.server_name.as_slice());
         match is_a_copys {
