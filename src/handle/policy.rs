@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::Connection;
 use crate::libssl::code::Code;
-use crate::libssl::encoding::{self, Encoded};
+use crate::libssl::encoding;
 use crate::libssl::{self, Functions, verification};
 use crate::types::*;
 
@@ -155,9 +155,10 @@ impl ServerPolicy {
 }
 
 impl Connection<'_> {
-    /// Returns the address of the certificate that is current; 0 for none.
-    pub fn certificate_address(self) -> usize {
-        libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
+    /// Returns the address of the certificate that is current; 0 for none, or if a callback gives it one.
+    pub fn certificate_address(self, settings: Settings) -> usize {
+        let libssl = libssl::of_object(self.as_ptr()).filter(|_| !settings.has(Setting::CertificateCallback));
+        libssl.map_or(0, |libssl| {
             // SAFETY: a live connection.
             unsafe { (libssl.functions.SSL_get_certificate)(self.as_ptr()) }.addr()
         })
@@ -273,22 +274,7 @@ unsafe fn work_out(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot) ->
         }
     }
     // SAFETY: the caller's connection.
-    let shown = unsafe { verification::certificates(functions, ssl) };
-    match &shown {
-        None => work.lacks(Undigested::CertificateWithoutKey),
-        Some(shown) if shown.is_empty() => work.lacks(Undigested::NoCertificate),
-        Some(_) => {}
-    }
-    let is_listed = shown.is_some();
-    let shown = shown.unwrap_or_default();
-    work.add_set(shown.iter().map(|(_, bytes)| sha256(bytes)));
-    // SAFETY: certificates that the connection holds.
-    let hold = |address| unsafe { Certificate::up_ref(functions, address) };
-    let certificates = match is_listed {
-        true => shown.iter().filter_map(|&(address, _)| hold(address)).collect(),
-        // SAFETY: as above.
-        false => hold(unsafe { (functions.SSL_get_certificate)(ssl) }).into_iter().collect(),
-    };
+    let certificates = unsafe { show(functions, ssl, snapshot, &mut work) };
     // SAFETY: the connection's list.
     work.add(&unsafe { verification::cipher_suites(functions, (functions.SSL_get_ciphers)(ssl)) });
     work.add(&snapshot.security_level.to_le_bytes());
@@ -296,6 +282,26 @@ unsafe fn work_out(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot) ->
     // SAFETY: the caller's connection.
     let store = if snapshot.asks() { unsafe { verify(functions, ssl, snapshot, &mut work) } } else { None };
     ServerPolicy { digest: work.sha.finalize().into(), undigested: work.undigested, certificates, _store: store }
+}
+
+/// Adds all certificates of a connection; none where a callback gives it some, which it has done at the handshake's end.
+unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: &mut Work) -> Vec<Certificate> {
+    if snapshot.settings.has(Setting::CertificateCallback) {
+        return Vec::new();
+    }
+    // SAFETY: certificates that the caller's connection holds.
+    let hold = |address| unsafe { Certificate::up_ref(functions, address) };
+    // SAFETY: the caller's connection.
+    let Some(shown) = (unsafe { verification::certificates(functions, ssl) }) else {
+        work.lacks(Undigested::CertificateWithoutKey);
+        // SAFETY: as above.
+        return hold(unsafe { (functions.SSL_get_certificate)(ssl) }).into_iter().collect();
+    };
+    if shown.is_empty() {
+        work.lacks(Undigested::NoCertificate);
+    }
+    work.add_set(shown.iter().map(|(_, bytes)| sha256(bytes)));
+    shown.iter().filter_map(|&(address, _)| hold(address)).collect()
 }
 
 /// Adds all by which a client's certificate is verified.
@@ -324,11 +330,14 @@ unsafe fn verify(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work
         let address = address.as_ptr();
         work.add(&verification::parameters(functions, (functions.X509_STORE_get0_param)(address)));
         verification::functions_of(functions, address).into_iter().for_each(|function| work.add_code(function));
-        let objects: Vec<Option<Encoded>> = verification::objects(functions, address);
+        let mut objects = verification::objects(functions, address);
         if objects.iter().any(Option::is_none) || verification::looks_elsewhere(functions, address) {
             work.lacks(Undigested::Store);
         }
-        work.add_set(objects.iter().map(|object| sha256(object.as_deref().unwrap_or_default())));
+        // libcrypto sorts them by name, in time; of one name the first that fits is taken.
+        objects.sort_by(|one, other| one.as_ref().map(|one| &*one.name).cmp(&other.as_ref().map(|other| &*other.name)));
+        let digests: Vec<_> = objects.iter().flatten().map(|object| sha256(&object.bytes)).collect();
+        work.add(&digests.concat());
         store
     }
 }

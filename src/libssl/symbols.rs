@@ -154,6 +154,8 @@ functions! {
     fn X509_free(*mut X509);
     fn i2d_X509(*const X509, *mut *mut c_uchar) -> c_int;
     fn i2d_X509_AUX(*const X509, *mut *mut c_uchar) -> c_int;
+    fn X509_get_subject_name(*const X509) -> *mut X509_NAME;
+    fn X509_CRL_get_issuer(*const X509_CRL) -> *mut X509_NAME;
     fn X509_CRL_up_ref(*mut X509_CRL) -> c_int;
     fn X509_CRL_free(*mut X509_CRL);
     fn i2d_X509_CRL(*const X509_CRL, *mut *mut c_uchar) -> c_int;

@@ -73,16 +73,23 @@ pub unsafe fn number_of_objects(functions: &Functions, store: *const X509_STORE)
     }
 }
 
-/// Returns the bytes of all certificates, with what they are trusted for, and CRLs of a store; None for one that has none.
+/// A certificate or a CRL of a store, as bytes.
+pub struct Object {
+    /// The name that it is found by.
+    pub name: Encoded,
+    /// Itself; of a certificate also what it is trusted for.
+    pub bytes: Encoded,
+}
+
+/// Returns all certificates and CRLs of a store, in its order; None for one that cannot be encoded.
 ///
 /// # Safety
 /// `store` must be a live store.
-pub unsafe fn objects(functions: &Functions, store: *mut X509_STORE) -> Vec<Option<Encoded>> {
+pub unsafe fn objects(functions: &Functions, store: *mut X509_STORE) -> Vec<Option<Object>> {
     // SAFETY: a live store, whose list nobody changes while it is locked; references are taken before it is not.
     let held: Vec<(*mut X509, *mut X509_CRL)> = unsafe {
         (functions.X509_STORE_lock)(store);
         let list = (functions.X509_STORE_get0_objects)(store);
-        let number = (functions.OPENSSL_sk_num)(list);
         let hold = |at| {
             let object: *const X509_OBJECT = (functions.OPENSSL_sk_value)(list, at).cast_const().cast();
             let certificate = (functions.X509_OBJECT_get0_X509)(object);
@@ -95,24 +102,37 @@ pub unsafe fn objects(functions: &Functions, store: *mut X509_STORE) -> Vec<Opti
             }
             (certificate, crl)
         };
-        let held = (0..number).map(hold).collect();
+        let held = (0..(functions.OPENSSL_sk_num)(list)).map(hold).collect();
         (functions.X509_STORE_unlock)(store);
         held
     };
-    let encode_one = |(certificate, crl): (*mut X509, *mut X509_CRL)| {
-        // SAFETY: references taken above, given back once. X509_free and X509_CRL_free take NULL.
-        unsafe {
-            let bytes = if certificate.is_null() {
-                encode(functions, |place| if crl.is_null() { 0 } else { (functions.i2d_X509_CRL)(crl, place) })
-            } else {
-                encode(functions, |place| (functions.i2d_X509_AUX)(certificate, place))
-            };
-            (functions.X509_free)(certificate);
-            (functions.X509_CRL_free)(crl);
-            bytes
-        }
-    };
-    held.into_iter().map(encode_one).collect()
+    // SAFETY: references taken above, given back once.
+    held.into_iter().map(|(certificate, crl)| unsafe { encode_object(functions, certificate, crl) }).collect()
+}
+
+/// Encodes an object that is one of the two, and gives its reference back.
+///
+/// # Safety
+/// Both must be NULL or live, with a reference to give away.
+unsafe fn encode_object(functions: &Functions, certificate: *mut X509, crl: *mut X509_CRL) -> Option<Object> {
+    // SAFETY: by the caller's promise. X509_free and X509_CRL_free take NULL.
+    unsafe {
+        let (name, bytes) = match (certificate.is_null(), crl.is_null()) {
+            (false, _) => {
+                let bytes = encode(functions, |place| (functions.i2d_X509_AUX)(certificate, place));
+                ((functions.X509_get_subject_name)(certificate), bytes)
+            }
+            (true, false) => {
+                let bytes = encode(functions, |place| (functions.i2d_X509_CRL)(crl, place));
+                ((functions.X509_CRL_get_issuer)(crl), bytes)
+            }
+            (true, true) => return None,
+        };
+        let name = encode(functions, |place| (functions.i2d_X509_NAME)(name, place));
+        (functions.X509_free)(certificate);
+        (functions.X509_CRL_free)(crl);
+        Some(Object { name: name?, bytes: bytes? })
+    }
 }
 
 /// Returns the functions by which a store verifies; those of a store that nobody changed are libcrypto's.

@@ -133,7 +133,7 @@ impl SessionCache {
         connection: Connection,
     ) -> Result<PolicyDigest, NotShared> {
         let snapshot = connection.policy_snapshot(settings).ok_or(NotShared::NoStore)?;
-        let certificate = connection.certificate_address();
+        let certificate = connection.certificate_address(settings);
         if snapshot.is_telling()
             && let Some(digest) = of.policies.find(&snapshot, begun, certificate)
         {
@@ -148,7 +148,9 @@ impl SessionCache {
 
     /// Returns the policy of the context's own connections.
     pub(super) fn own_policy(&self, sharing: &Sharing) -> Option<PolicyDigest> {
-        sharing.policies.last(self.context.certificate_address()).or_else(|| {
+        let is_chosen = sharing.settings.get().has(Setting::CertificateCallback);
+        let certificate = if is_chosen { 0 } else { self.context.certificate_address() };
+        sharing.policies.last(certificate).or_else(|| {
             Self::assert_unlocked();
             self.context.with_connection(|connection| self.policy_of(sharing, connection).ok())?
         })
