@@ -275,7 +275,8 @@ impl SessionCache {
             let name = Name { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
             sharing.store.remove(&name)
         };
-        self.scopes(sharing).iter().fold(false, |removed, scope| remove(scope) || removed)
+        // Each, also after one had it.
+        self.scopes(sharing).iter().filter(|scope| remove(scope)).count() > 0
     }
 
     /// Returns what sessions of this context may be found by.

@@ -140,7 +140,7 @@ unsafe fn encode_object(functions: &Functions, certificate: *mut X509, crl: *mut
 /// # Safety
 /// `store` must be a live store.
 pub unsafe fn functions_of(functions: &Functions, store: *const X509_STORE) -> [usize; 11] {
-    [
+    let getters = [
         functions.X509_STORE_get_verify,
         functions.X509_STORE_get_verify_cb,
         functions.X509_STORE_get_get_issuer,
@@ -152,9 +152,9 @@ pub unsafe fn functions_of(functions: &Functions, store: *const X509_STORE) -> [
         functions.X509_STORE_get_check_policy,
         functions.X509_STORE_get_lookup_certs,
         functions.X509_STORE_get_lookup_crls,
-        // SAFETY: a live store.
-    ]
-    .map(|get| unsafe { get(store) }.map_or(0, |function| function as usize))
+    ];
+    // SAFETY: a live store, by the caller's promise.
+    getters.map(|get| unsafe { get(store) }.map_or(0, |function| function as usize))
 }
 
 /// Returns true if a store takes certificates from where they cannot be listed: a directory, a URI.

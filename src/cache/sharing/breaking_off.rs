@@ -11,6 +11,7 @@
 
 use std::cell::Cell;
 
+use super::search::end_offers;
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Session};
 
@@ -25,6 +26,7 @@ impl SessionCache {
     pub fn connection_is_going(&self, connection: Connection) {
         let Some(sharing) = &self.sharing else { return };
         sharing.apart.remove(connection);
+        end_offers();
         if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
             let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
         }

@@ -19,6 +19,7 @@ use crate::cache::lookup::{Offer, Search};
 use crate::handle::{Connection, Session, Setting};
 use crate::store::shared::Secret;
 use crate::store::{Found, Key, Mark, Name, Policy, Scope};
+use crate::types::TLS1_3_VERSION;
 
 /// How many sessions one client may offer at a time that are searched for in the shared store. Clients offer one or two; a
 /// ClientHello has room for 1,600.
@@ -42,7 +43,7 @@ fn offers_too_many(connection: Connection, now: i64) -> bool {
     count.is_ok_and(|count| count > MAX_OFFERS)
 }
 
-/// A connection's handshake has made a session: its offers are over.
+/// A connection's handshake has made a session, or the connection is being freed: its offers are over.
 pub(super) fn end_offers() {
     let _ = SEARCHES.try_with(|searches| searches.set((0, 0, 0)));
 }
@@ -69,7 +70,7 @@ struct Open {
 impl SessionCache {
     /// Searches for the session that a client offers: the live one if its record stands, else one made of the record.
     pub(in crate::cache) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
-        if offers_too_many(offer.connection, offer.now) {
+        if offer.version == TLS1_3_VERSION && offers_too_many(offer.connection, offer.now) {
             return Search::Missing;
         }
         let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };
