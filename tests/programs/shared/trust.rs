@@ -115,18 +115,12 @@ fn by_key(run: &Run, server_key: &str, client: &str) -> String {
     let connect = format!("127.0.0.1:{}", server.port());
     command.args(["s_client", "-tls1_2", "-connect", &connect]).args(client.split_whitespace());
     command.stdin(std::process::Stdio::null());
-    let said = command.output().expect("openssl runs").stdout;
+    let outcome = command.output().expect("openssl runs");
     server.wait();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    let begins = |word: &str| said.lines().any(|line| line.starts_with(word) && !line.contains("(NONE)"));
-    if begins("Reused, ") {
-        "R"
-    } else if begins("New, ") {
-        "N"
-    } else {
-        "A"
-    }
-    .to_owned()
+    let said = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let has_begun = |word: &str| outcome.status.success() && said.lines().any(|line| line.starts_with(word));
+    let letters = [("Reused, ", "R"), ("New, ", "N")];
+    letters.into_iter().find(|(word, _)| has_begun(word)).map_or("A", |(_, letter)| letter).to_owned()
 }
 
 #[test]
