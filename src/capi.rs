@@ -63,15 +63,22 @@ pub mod ssl_ctx_add_session;
 pub mod ssl_ctx_ctrl;
 pub mod ssl_ctx_flush_sessions;
 pub mod ssl_ctx_free;
+pub mod ssl_ctx_get0_param;
 pub mod ssl_ctx_new;
 pub mod ssl_ctx_sess_number;
 pub mod ssl_ctx_sess_set_cache_size;
 pub mod ssl_ctx_sess_set_get_cb;
 pub mod ssl_ctx_sessions;
+pub mod ssl_ctx_set_cert_cb;
+pub mod ssl_ctx_set_cert_verify_callback;
+pub mod ssl_ctx_set_client_hello_cb;
 pub mod ssl_ctx_set_generate_session_id;
 pub mod ssl_ctx_set_session_cache_mode;
 pub mod ssl_ctx_set_session_id_context;
+pub mod ssl_ctx_set_srp_password;
 pub mod ssl_ctx_set_timeout;
+pub mod ssl_ctx_set_tlsext_servername_callback;
+pub mod ssl_ctx_use_psk_identity_hint;
 pub mod ssl_free;
 pub mod ssl_get_session;
 pub mod ssl_get_ssl_ctx;
@@ -97,7 +104,7 @@ use std::ffi::{c_uchar, c_uint};
 
 use crate::cache::{self, SessionCache};
 use crate::guard::guard;
-use crate::handle::{Connection, Context};
+use crate::handle::{Connection, Context, Setting};
 use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX};
 
 /// What the header says in literals, because it is generated from them, and the layers below in names of their own.
@@ -137,6 +144,30 @@ unsafe fn with_cache<T: Copy>(
             None => otherwise(),
         }
     })
+}
+
+/// Notes a setting of a context that libssl has no function to read.
+///
+/// # Safety
+/// `ctx` must be NULL or a live context.
+unsafe fn note_setting(ctx: *const SSL_CTX, setting: Setting, is_set: bool) {
+    // SAFETY: by the caller's promise.
+    if let Some(cache) = unsafe { Context::borrow(ctx) }.and_then(cache::of_context) {
+        cache.note_setting(setting, is_set);
+    }
+}
+
+/// Notes that a connection has such a setting of its own.
+///
+/// # Safety
+/// `ssl` must be NULL or a live connection.
+unsafe fn set_apart(ssl: *const SSL) {
+    // SAFETY: by the caller's promise.
+    if let Some(connection) = unsafe { connection(ssl) }
+        && let Some(cache) = cache::of_connection(connection)
+    {
+        cache.set_apart(connection);
+    }
 }
 
 /// Borrows a connection for one call.

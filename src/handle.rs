@@ -5,15 +5,15 @@
 //! caller for the time of its call.
 
 pub mod callbacks;
-mod certificate;
 mod connection;
 mod context;
+mod policy;
 pub mod raw;
 mod session;
 
-pub use certificate::{Certificate, ClientAuthentication};
 pub use connection::Connection;
 pub use context::{Context, Hooks};
+pub use policy::{ServerPolicy, Setting, Settings, Snapshot};
 pub use session::Session;
 
 pub use crate::libssl::Family;

@@ -4,7 +4,7 @@
 #![allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "OpenSSL's names")]
 
 use std::any::Any;
-use std::ffi::{c_int, c_long, c_uchar, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_void};
 
 macro_rules! opaque {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -35,8 +35,22 @@ opaque! {
     X509;
     /// The name in a certificate.
     X509_NAME;
-    /// OpenSSL's list of names.
+    /// OpenSSL's list of names; as a pointer it stands for a list of anything.
     stack_st_X509_NAME;
+    /// A list of revoked certificates.
+    X509_CRL;
+    /// What a certificate is verified against.
+    X509_STORE;
+    /// A certificate or a CRL of a store.
+    X509_OBJECT;
+    /// A verification at work.
+    X509_STORE_CTX;
+    /// How a certificate is verified.
+    X509_VERIFY_PARAM;
+    /// A private key.
+    EVP_PKEY;
+    /// A cipher suite.
+    SSL_CIPHER;
 }
 
 /// The application's, or our, new_session callback.
@@ -45,6 +59,21 @@ pub type NewSessionCallback = unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -
 pub type GetSessionCallback = unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;
 /// The application's, or our, remove_session callback.
 pub type RemoveSessionCallback = unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION);
+
+/// The application's callback that chooses a certificate.
+pub type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+/// The application's callback in place of the verification of a chain.
+pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
+/// The application's callback that sees a ClientHello first.
+pub type ClientHelloCallback = unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int;
+/// The application's callback that knows the keys of TLS 1.2's pre-shared identities.
+pub type PskServerCallback = unsafe extern "C" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint;
+/// The application's callback that knows those of TLS 1.3.
+pub type PskFindSessionCallback = unsafe extern "C" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int;
+/// The application's callback that knows the users of SRP.
+pub type SrpUsernameCallback = unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int;
+/// A callback whose type depends on the command that sets it.
+pub type AnyCallback = unsafe extern "C" fn();
 
 /// Called for an ex_data index when an object is made.
 pub type ExDataNew = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void);

@@ -238,6 +238,44 @@ void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm);
 void SSL_CTX_free(SSL_CTX *ctx);
 
 /* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_get0_param(3): how certificates are verified.
+ */
+
+/**
+ * SSL_CTX_set1_param sets how the certificates of peers are verified. Returns 1; 0 on failure.
+ *
+ * libssl does. It is noted here, because libssl has no function to read all of it: a context that asks for certificates then
+ * shares its sessions with its copies in forked processes only. So it is with SSL_CTX_set_purpose and SSL_CTX_set_trust.
+ * Alone, and with NULL as `ctx`, it returns 0.
+ */
+int SSL_CTX_set1_param(SSL_CTX *ctx, X509_VERIFY_PARAM *vpm);
+
+/**
+ * SSL_CTX_set_purpose sets what the certificates of peers have to be for. Returns 1; 0 on failure.
+ */
+int SSL_CTX_set_purpose(SSL_CTX *ctx, int purpose);
+
+/**
+ * SSL_CTX_set_trust sets what the certificates of peers have to be trusted for. Returns 1; 0 on failure.
+ */
+int SSL_CTX_set_trust(SSL_CTX *ctx, int trust);
+
+/**
+ * SSL_set1_param does the same as SSL_CTX_set1_param for one connection, whose sessions are then not shared.
+ */
+int SSL_set1_param(SSL *ssl, X509_VERIFY_PARAM *vpm);
+
+/**
+ * SSL_set_purpose does the same as SSL_CTX_set_purpose for one connection, whose sessions are then not shared.
+ */
+int SSL_set_purpose(SSL *ssl, int purpose);
+
+/**
+ * SSL_set_trust does the same as SSL_CTX_set_trust for one connection, whose sessions are then not shared.
+ */
+int SSL_set_trust(SSL *ssl, int trust);
+
+/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_new(3).
  */
 
@@ -443,6 +481,49 @@ SSL_SESSION *(*SSL_CTX_sess_get_get_cb(SSL_CTX *ctx))(SSL*, const unsigned char*
 struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
 
 /* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_cert_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_cert_cb sets the callback that chooses a certificate for each connection of `ctx`; NULL for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: a context whose certificate is chosen so
+ * shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ */
+void SSL_CTX_set_cert_cb(SSL_CTX *ctx, int (*cb)(SSL*, void*), void *arg);
+
+/**
+ * SSL_set_cert_cb does the same for one connection, whose sessions are then not shared.
+ */
+void SSL_set_cert_cb(SSL *s, int (*cb)(SSL*, void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_cert_verify_callback(3).
+ */
+
+/**
+ * SSL_CTX_set_cert_verify_callback sets the callback that verifies the peer's certificates in the place of libssl; NULL
+ * for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: contexts that ask for certificates share
+ * sessions if they have the same callback of the same object, without an argument. With one, a context shares with its
+ * copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ */
+void SSL_CTX_set_cert_verify_callback(SSL_CTX *ctx, int (*cb)(X509_STORE_CTX*, void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_client_hello_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_client_hello_cb sets the callback that sees a ClientHello before libssl acts on it; NULL for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: it may switch the connection to another
+ * context. Alone, and with NULL as `c`, it does nothing.
+ */
+void SSL_CTX_set_client_hello_cb(SSL_CTX *c, int (*cb)(SSL*, int*, void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_set_generate_session_id(3): the function by which generators of session ids look for clashes.
  */
 
@@ -542,6 +623,18 @@ int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *sid_ctx, u
 int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
 
 /* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_srp_password(3): the callback that knows a server's users.
+ */
+
+/**
+ * SSL_CTX_set_srp_username_callback sets the callback that knows the users of SRP; NULL for none. Returns 1; 0 on failure.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: a context with SRP shares its sessions with
+ * its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
+ */
+int SSL_CTX_set_srp_username_callback(SSL_CTX *ctx, int (*cb)(SSL*, int*, void*));
+
+/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_set_timeout(3).
  */
 
@@ -557,6 +650,47 @@ long SSL_CTX_set_timeout(SSL_CTX *ctx, long t);
  * SSL_CTX_get_timeout returns that timeout in seconds; 0 for NULL.
  */
 long SSL_CTX_get_timeout(const SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_tlsext_servername_callback(3), a macro of OpenSSL over SSL_CTX_callback_ctrl.
+ */
+
+/**
+ * SSL_CTX_callback_ctrl carries out the command `cmd` on `ctx`, which sets a callback.
+ *
+ * libssl does. Two of them are noted here, because libssl has no function to read what they set: the callback that may
+ * switch a connection to another context by the server name, and the one that knows the users of SRP. Alone, and with NULL
+ * as `ctx`, it returns 0.
+ */
+long SSL_CTX_callback_ctrl(SSL_CTX *ctx, int cmd, void (*fp)(void));
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_use_psk_identity_hint(3): the callbacks that know a server's pre-shared keys.
+ */
+
+/**
+ * SSL_CTX_set_psk_server_callback sets the callback that knows the pre-shared keys of a server's clients; NULL for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: a context with pre-shared keys shares its
+ * sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ */
+void SSL_CTX_set_psk_server_callback(SSL_CTX *ctx, unsigned int (*cb)(SSL*, const char*, unsigned char*, unsigned int));
+
+/**
+ * SSL_set_psk_server_callback does the same for one connection, whose sessions are then not shared.
+ */
+void SSL_set_psk_server_callback(SSL *ssl, unsigned int (*cb)(SSL*, const char*, unsigned char*, unsigned int));
+
+/**
+ * SSL_CTX_set_psk_find_session_callback sets the callback that knows the pre-shared keys of TLS 1.3's clients; NULL for
+ * none. Otherwise as SSL_CTX_set_psk_server_callback.
+ */
+void SSL_CTX_set_psk_find_session_callback(SSL_CTX *ctx, int (*cb)(SSL*, const unsigned char*, size_t, SSL_SESSION**));
+
+/**
+ * SSL_set_psk_find_session_callback does the same for one connection, whose sessions are then not shared.
+ */
+void SSL_set_psk_find_session_callback(SSL *s, int (*cb)(SSL*, const unsigned char*, size_t, SSL_SESSION**));
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_free(3).
@@ -924,6 +1058,9 @@ int SSL_SESSION_get_ex_new_index(long argl,
 
 /**
  * SSL_SESSION_set_ex_data sets the pointer that a session carries under an index. Returns 1; 0 on failure and for NULL.
+ *
+ * A pointer means nothing in another process: a cached session that gets one is not shared with others any more, and those
+ * that follow in its context are not either.
  */
 int SSL_SESSION_set_ex_data(SSL_SESSION *s, int idx, void *data);
 

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::sharing::Asked;
+use super::lookup::Offer;
 use super::{Mode, SessionCache, residence};
 use crate::handle::Session;
 use crate::store::{Evicted, Key, Outcome, Placed};
@@ -19,9 +19,18 @@ impl SessionCache {
     pub fn add(&self, session: &Session, now: i64) -> bool {
         let _busy = self.start_sharing();
         let is_new = self.keep(&Self::key_of(session), session, now);
-        self.share(session, || Asked::of_session(self.context, session));
+        self.share_added(session);
         self.expire_shared(now);
         is_new
+    }
+
+    /// Adds what the application's own cache has given. What may be used once is about to be, and has no record.
+    pub(super) fn add_found(&self, session: &Session, offer: &Offer) {
+        if offer.once {
+            self.keep(&Self::key_of(session), session, offer.now);
+        } else {
+            self.add(session, offer.now);
+        }
     }
 
     /// Adds a session, whose key this is, to what is alive in this process.

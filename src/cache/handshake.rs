@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use super::sharing::Asked;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
 
@@ -22,7 +21,7 @@ impl SessionCache {
         }
         // After the callback, which may set the session's timeout, or data of the application's at it, or remove it.
         if is_kept && Self::is_looked_up(connection) {
-            self.share(session, || Asked::of_handshake(self.context, connection));
+            self.share_made(connection, session, now);
         }
         drop(busy);
         self.expire_shared(now);

@@ -19,6 +19,14 @@ pub(super) struct Offer<'a> {
     pub(super) now: i64,
 }
 
+/// The answer of this cache.
+pub(super) enum Search {
+    Found(Session),
+    Missing,
+    /// There is one, for others: the application is not asked for it either.
+    Withheld,
+}
+
 impl SessionCache {
     /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
     /// flush has its turn here; in TLS 1.3 each handshake makes a session.
@@ -37,25 +45,29 @@ impl SessionCache {
     pub(super) fn look_up(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> Option<Session> {
         let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
         let offer = Offer { connection, version, id, once, now };
-        self.search(&offer).or_else(|| self.ask_application(&offer))
+        match self.search(&offer) {
+            Search::Found(session) if once => self.lend(session).or_else(|| self.ask_application(&offer)),
+            Search::Found(session) => Some(session),
+            Search::Missing => self.ask_application(&offer),
+            Search::Withheld => None,
+        }
     }
 
-    fn search(&self, offer: &Offer) -> Option<Session> {
+    fn search(&self, offer: &Offer) -> Search {
         let key = Key::new(offer.version, offer.id);
         let found = match self.shared() {
-            Some(sharing) => self.search_shared(sharing, &key, offer),
-            None if self.mode().has(Mode::NO_INTERNAL_LOOKUP) => return None,
-            None if offer.once => self.store.take(&key),
-            None => self.store.get(&key),
-        };
-        match found {
-            None => {
-                self.counters.misses.increment();
-                None
+            Ok(sharing) => self.search_shared(sharing, &key, offer),
+            Err(_) if self.mode().has(Mode::NO_INTERNAL_LOOKUP) => return Search::Missing,
+            Err(_) if offer.once => {
+                let taken = self.store.take(&key).filter(|session| self.may_use_once(session));
+                taken.map_or(Search::Missing, Search::Found)
             }
-            Some(session) if offer.once => self.lend(session),
-            found => found,
+            Err(_) => self.store.get(&key).map_or(Search::Missing, Search::Found),
+        };
+        if !matches!(found, Search::Found(_)) {
+            self.counters.misses.increment();
         }
+        found
     }
 
     /// The external cache. What it gives is copied in unless NO_INTERNAL_STORE; a session that has been marked counts
@@ -68,7 +80,7 @@ impl SessionCache {
         }
         self.counters.callback_hits.increment();
         if !self.mode().has(Mode::NO_INTERNAL_STORE) {
-            self.add(&session, offer.now);
+            self.add_found(&session, offer);
         }
         // What may be used once is resumed only by who takes it out of the cache, where it stands by now or because the
         // application has added it. If it does not, libssl's removal finds nothing, and refuses it.

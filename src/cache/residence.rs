@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::SessionCache;
-use super::sharing::Identity;
+use super::sharing::{self, Identity};
 use crate::handle::{self, Session};
 use crate::store::{Key, Mutex, MutexGuard};
 
@@ -128,6 +128,20 @@ fn last_added_to() -> Option<Arc<SessionCache>> {
     let last = LAST.try_with(Cell::get).ok()?;
     let list = lock();
     list.0[list.place(last).ok()?].upgrade()
+}
+
+/// The application is setting data of its own at a session, under an index: other processes could not give it back. The caches
+/// that hold the session share no more, before the data is there.
+pub fn keep_at_home(session: &Session, index: i32) {
+    session.note_application_data(index);
+    if LISTED.load(Ordering::Acquire) == 0 || !sharing::is_wanted() {
+        return;
+    }
+    let key = places_of(session).own;
+    let caches = lock().caches();
+    for cache in caches.iter().filter(|cache| cache.store.contains(&key)) {
+        cache.keep_at_home(session);
+    }
 }
 
 /// Moves a session in a cache; whether it is there.

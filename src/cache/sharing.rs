@@ -17,121 +17,67 @@
 //! Those are one process's affairs: workers come and go, and Redis and Python close all connections so. SSL_clear and
 //! SSL_set_session on an open connection take its session for bad, too, and that cannot be told from an alert.
 //!
-//! **Who shares with whom.** A session is found by SSL_CTXs of the same certificate, for connections that ask the same of
-//! their clients and to the same server name: what stands behind the name, its virtual host, may ask for more, and is known
-//! only after the search (CVE-2025-23419). That its session id context is the connection's own, libssl checks when it has
-//! it, as it does with its own cache: a connection's cannot be asked for.
+//! **Who shares with whom.** Contexts whose policy is the same, for connections to the same server name; and the copies of
+//! a context in forked processes, if they have not been changed since: see [`policy`]. What stands behind the name, its
+//! virtual host, is known only after the search (CVE-2025-23419): see [`record`] and [`routes`]. That a session's id context is
+//! the connection's own, libssl checks when it has it, as it does with its own cache: a connection's cannot be asked for.
 #![forbid(unsafe_code)]
 
+mod apart;
 mod breaking_off;
+mod brief_lock;
+mod not_shared;
+mod open;
 mod policy;
+mod record;
+mod routes;
+mod search;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
 
-use super::lookup::Offer;
 use super::{Mode, Role, SessionCache};
-use crate::handle::{self, Certificate, Connection, Context, Session};
-use crate::settings::{self, Attach, Store, Tickets};
-use crate::store::shared::{Keys, LARGEST, SMALLEST};
-use crate::store::{Found, Key, Mark, Name, Policy, Scope, Shared};
+use crate::handle::{Connection, Session, Setting};
+use crate::settings::{self, Attach, Tickets};
+use crate::store::shared::Secret;
+use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub use breaking_off::connection_is_gone;
-pub(super) use policy::Asked;
-use policy::scope_of;
-
-const _: () = assert!(settings::Shared::SMALLEST == SMALLEST && settings::Shared::LARGEST == LARGEST);
+pub use not_shared::NotShared;
+pub(super) use open::is_wanted;
+use open::store;
+use record::{Bearer, OPEN, ServerName};
 
 /// What a cache knows of the shared store.
 pub(super) struct Sharing {
     store: &'static Shared,
     attach: Attach,
     /// The application keeps data of its own at its sessions, which other processes could not give back.
-    left_alone: AtomicBool,
+    has_application_data: AtomicBool,
     /// How many threads have made a session alive in this process whose record is still to be stored: meanwhile it does
     /// not count as removed by others.
     storing: AtomicU32,
-    /// The scope of the certificate that the context had last.
-    scope: Mutex<Option<(Option<Certificate>, Scope)>>,
-}
-
-/// The store of this process, made at the first attachment: before a server forks, changes its root, or gives up its
-/// rights. None if there is to be none, or it cannot be had: that is said once.
-fn store() -> Option<&'static Shared> {
-    static STORE: OnceLock<Option<Shared>> = OnceLock::new();
-    if let Some(store) = STORE.get() {
-        return store.as_ref();
-    }
-    // Made outside the cell: a process that forks meanwhile would leave it shut in the child for ever.
-    let (store, refused) = match open() {
-        Ok(store) => (store, None),
-        Err(why) => (None, Some(why)),
-    };
-    if STORE.set(store).is_ok()
-        && let Some(why) = refused
-    {
-        settings::complain(&format!("SSLSESSION_STORE: {why}; sessions stay in each process's memory"));
-    }
-    STORE.get()?.as_ref()
-}
-
-/// The store that the settings ask for, or why it cannot be had.
-fn open() -> Result<Option<Shared>, String> {
-    let Store::Shared(wanted) = &settings::get().store else { return Ok(None) };
-    if handle::stands_alone() {
-        return Err("without a libssl, sessions cannot be turned into bytes".to_owned());
-    }
-    let store = match &wanted.path {
-        None => Shared::anonymous(wanted.size)?,
-        Some(path) => {
-            let keys = keys(path)?;
-            Shared::named(path, wanted.size, &keys).map_err(|why| format!("{} {why}", path.display()))?
-        }
-    };
-    Ok(Some(store))
-}
-
-/// The keys of a named store. One in memory may have its key beside it: who can read that can read the server's memory too.
-fn keys(path: &Path) -> Result<Keys, String> {
-    match &settings::get().key_file {
-        Some(file) => Keys::read(file),
-        None if path.starts_with("/dev/shm") => Keys::beside(path),
-        None => Err(format!("{} is on a disk, and a store there needs SSLSESSION_KEY_FILE", path.display())),
-    }
+    /// The context's, and its copies'.
+    number: policy::Number,
+    settings: policy::NotedSettings,
+    policies: policy::Policies,
+    routes: routes::Routes,
+    apart: apart::Apart,
 }
 
 impl Sharing {
     /// For a new cache; None without a shared store.
     pub(super) fn new() -> Option<Box<Sharing>> {
         let store = store()?;
-        let left_alone = AtomicBool::new(false);
-        let (storing, scope) = (AtomicU32::new(0), Mutex::new(None));
-        Some(Box::new(Sharing { store, attach: settings::get().attach, left_alone, storing, scope }))
-    }
-
-    /// The digest of the context's certificate, under which it finds sessions and others of its kind do.
-    fn scope(&self, context: Context) -> Scope {
-        let address = context.certificate_address();
-        // Never waited for: a fork may leave it locked, and then each lookup works the digest out.
-        if let Ok(last) = self.scope.try_lock()
-            && let Some((certificate, scope)) = &*last
-            && certificate.as_ref().map_or(0, Certificate::address) == address
-        {
-            return *scope;
-        }
-        let certificate = context.certificate();
-        let bytes = certificate.as_ref().and_then(Certificate::encode);
-        let scope = scope_of(bytes.as_ref().map_or(&[], |bytes| &bytes[..]));
-        let now_last = Some((certificate, scope));
-        // What it held is freed after it is unlocked.
-        let before = self.scope.try_lock().ok().and_then(|mut last| std::mem::replace(&mut *last, now_last));
-        drop(before);
-        scope
-    }
-
-    /// Searches for what a client offers, or takes it.
-    fn ask(&self, name: &Name, known: Option<Mark>, offer: &Offer) -> Found {
-        if offer.once { self.store.take(name, known, offer.now) } else { self.store.find(name, known, offer.now) }
+        Some(Box::new(Sharing {
+            store,
+            attach: settings::get().attach,
+            has_application_data: AtomicBool::new(false),
+            storing: AtomicU32::new(0),
+            number: policy::new_number()?,
+            settings: policy::NotedSettings::default(),
+            policies: policy::Policies::default(),
+            routes: routes::Routes::default(),
+            apart: apart::Apart::default(),
+        }))
     }
 
     fn is_busy(&self) -> bool {
@@ -147,7 +93,7 @@ fn mark(store: &Shared, session: &Session) -> Mark {
     session.with_secret(|secret| store.mark(secret, SessionCache::expiry_of(session)))
 }
 
-/// The policy of a name by which nothing is searched for.
+/// The terms of a name by which nothing is searched for.
 const NO_MATTER: Policy = Policy::new(0, 0, None);
 
 /// What a session is found by in the shared store, before it changes.
@@ -169,20 +115,56 @@ impl Identity {
 }
 
 impl SessionCache {
-    /// The shared store, if this cache is to use it now. By default contexts are left alone that do not want OpenSSL to
-    /// keep a server's sessions, and those that have a cache of their own.
-    pub(super) fn shared(&self) -> Option<&Sharing> {
-        let sharing = self.sharing.as_deref()?;
+    /// Returns the shared store, if this cache is to use it now. By default contexts are left alone that do not want OpenSSL
+    /// to keep a server's sessions, and those that have a cache of their own.
+    pub(super) fn shared(&self) -> Result<&Sharing, NotShared> {
+        let sharing = self.sharing.as_deref().ok_or(NotShared::NoStore)?;
         let mode = self.mode();
-        let wanted = match sharing.attach {
-            Attach::All => true,
-            Attach::Default => {
-                mode.caches(Role::Server)
-                    && !mode.has(Mode::NO_INTERNAL_LOOKUP | Mode::NO_INTERNAL_STORE)
-                    && self.callbacks.get.get().is_none()
+        if sharing.attach == Attach::Default {
+            if !mode.caches(Role::Server) {
+                return Err(NotShared::CacheOff);
             }
-        };
-        (wanted && !sharing.left_alone.load(Ordering::Relaxed)).then_some(sharing)
+            if mode.has(Mode::NO_INTERNAL_LOOKUP | Mode::NO_INTERNAL_STORE) {
+                return Err(NotShared::NoInternalCache);
+            }
+            if self.callbacks.get.get().is_some() {
+                return Err(NotShared::OwnGetCallback);
+            }
+        }
+        match sharing.has_application_data.load(Ordering::Relaxed) {
+            true => Err(NotShared::ApplicationData),
+            false => Ok(sharing),
+        }
+    }
+
+    /// Notes a setting that libssl has no function to read.
+    pub fn note_setting(&self, setting: Setting, is_set: bool) {
+        if let Some(sharing) = &self.sharing {
+            sharing.settings.note(setting, is_set);
+        }
+    }
+
+    /// Notes the callback that verifies in the place of libssl.
+    pub fn note_cert_verify_callback(&self, address: usize, has_argument: bool) {
+        if let Some(sharing) = &self.sharing {
+            sharing.settings.note(Setting::CertVerifyArgument, has_argument);
+            sharing.settings.note_cert_verify_callback(address);
+        }
+    }
+
+    /// Sets a connection apart that gets a setting of its own which cannot be read: its sessions are nobody else's.
+    pub fn set_apart(&self, connection: Connection) {
+        if let Some(sharing) = self.sharing.as_deref().filter(|sharing| !sharing.apart.has(connection)) {
+            sharing.apart.insert(connection);
+        }
+    }
+
+    /// Returns true if this context's records say themselves whom they are for.
+    fn is_open(&self, sharing: &Sharing) -> bool {
+        let settings = sharing.settings.get();
+        settings.has(Setting::ServerNameCallback)
+            || settings.has(Setting::ClientHelloCallback)
+            || (sharing.attach == Attach::All && self.callbacks.get.get().is_some())
     }
 
     /// The mode that is in force for a role: with SSLSESSION_ATTACH=all every server keeps its sessions here, whatever the
@@ -209,17 +191,27 @@ impl SessionCache {
         if settings::get().tickets == Tickets::Stateful
             && connection.is_server()
             && self.mode_for(Role::Server).caches(Role::Server)
-            && (self.sharing.is_none() || self.shared().is_some())
+            && (self.sharing.is_none() || self.shared().is_ok())
         {
             connection.turn_tickets_off();
         }
     }
 
-    /// Stores a session for all processes, if this cache shares at all.
-    pub(super) fn share(&self, session: &Session, asked: impl FnOnce() -> Asked) {
-        if let Some(sharing) = self.shared() {
-            self.store_record(sharing, session, asked().policy(sharing.store));
+    /// Stores the session that a handshake has made, for all processes.
+    pub(super) fn share_made(&self, connection: Connection, session: &Session, now: i64) {
+        search::end_offers();
+        let Ok(sharing) = self.shared() else { return };
+        let Ok(policy) = self.policy_of(sharing, connection) else { return };
+        let name = connection.server_name().unwrap_or_default();
+        let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
+        let once = connection.takes_sessions_once();
+        if !self.is_open(sharing) {
+            return self.store_record(sharing, session, &Record { scope: policy, terms, bearer: None, once });
         }
+        let name = name.to_ascii_lowercase();
+        let is_certain = self.learn_route(sharing, connection, &name, policy, now);
+        let bearer = Some(Bearer { number: sharing.number, policy: is_certain.then_some(policy) });
+        self.store_record(sharing, session, &Record { scope: OPEN, terms, bearer, once });
     }
 
     /// Lets records go that are over, in the shared store if there is one.
@@ -229,96 +221,118 @@ impl SessionCache {
         }
     }
 
-    fn store_record(&self, sharing: &Sharing, session: &Session, policy: Policy) {
+    /// Learns where a name leads, from a full handshake. Returns false for a resumed one that leads elsewhere than
+    /// full ones do: the client was not asked what they are asked.
+    fn learn_route(
+        &self,
+        sharing: &Sharing,
+        connection: Connection,
+        name: &[u8],
+        policy: policy::PolicyDigest,
+        now: i64,
+    ) -> bool {
+        let settings = sharing.settings.get();
+        if !settings.has(Setting::ServerNameCallback) || settings.has(Setting::ClientHelloCallback) {
+            return true;
+        }
+        if connection.is_resumed() {
+            return sharing.routes.known(sharing.store, &sharing.number, name, now) == Some(policy);
+        }
+        sharing.routes.learn(sharing.store, &sharing.number, name, policy, now);
+        true
+    }
+
+    /// Stores a session that the application adds, and vouches for, for all processes.
+    pub(super) fn share_added(&self, session: &Session) {
+        let Ok(sharing) = self.shared() else { return };
+        let Some(policy) = self.own_policy(sharing) else { return };
+        let name = session.server_name();
+        let name = name.as_deref().map_or(ServerName::Any, ServerName::Said);
+        let terms = name.terms(sharing.store, Some(&policy));
+        let (scope, bearer) = match self.is_open(sharing) {
+            true => (OPEN, Some(Bearer { number: sharing.number, policy: None })),
+            false => (policy, None),
+        };
+        self.store_record(sharing, session, &Record { scope, terms, bearer, once: false });
+    }
+
+    fn store_record(&self, sharing: &Sharing, session: &Session, record: &Record) {
         if session.id().is_empty() || !session.is_resumable() {
             return;
         }
         if session.has_application_data() {
-            sharing.left_alone.store(true, Ordering::Relaxed);
-            // What was stored before it had data.
-            self.unshare(session);
+            // What was stored before it had data goes too.
+            self.keep_at_home(session);
+            return;
+        }
+        if record.once && !session.note_record() {
             return;
         }
         if let Some(bytes) = session.encode() {
-            let scope = sharing.scope(self.context);
-            let name = Name { scope: &scope, policy, version: session.version(), id: session.id() };
-            sharing.store.insert(&name, sharing.mark(session), &bytes);
+            let name =
+                Name { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
+            let body: Option<Secret> = Bearer::before(record.bearer.as_ref(), &bytes);
+            sharing.store.insert(&name, sharing.mark(session), body.as_deref().map_or(&bytes[..], |body| &body[..]));
+        }
+    }
+
+    /// The application has data at a session of this cache: it is not for other processes, nor are those that follow.
+    pub(super) fn keep_at_home(&self, session: &Session) {
+        if let Some(sharing) = &self.sharing {
+            sharing.has_application_data.store(true, Ordering::Relaxed);
+            self.unshare(session);
         }
     }
 
     /// Removes a session for all processes; whether it was there. Also when this cache shares no more: what it, or another
     /// process, stored before is there still.
     pub(super) fn unshare(&self, session: &Session) -> bool {
-        self.sharing.as_deref().is_some_and(|sharing| {
-            let scope = sharing.scope(self.context);
-            let name = Name { scope: &scope, policy: NO_MATTER, version: session.version(), id: session.id() };
+        let Some(sharing) = self.sharing.as_deref() else { return false };
+        let remove = |scope: &Scope| {
+            let name = Name { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
             sharing.store.remove(&name)
-        })
+        };
+        // Each, also after one had it.
+        self.scopes(sharing).iter().filter(|scope| remove(scope)).count() > 0
+    }
+
+    /// Returns what sessions of this context may be found by.
+    fn scopes(&self, sharing: &Sharing) -> Vec<Scope> {
+        let mut scopes = sharing.policies.digests();
+        if self.is_open(sharing) {
+            scopes.push(OPEN);
+        } else if scopes.is_empty() {
+            scopes.extend(self.own_policy(sharing));
+        }
+        scopes
     }
 
     /// A session that is cached here was changed: its record follows.
     pub(super) fn share_again(&self, before: &Identity, session: &Session) {
         let Some(sharing) = self.sharing.as_deref() else { return };
-        let scope = sharing.scope(self.context);
-        let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
-        if session.id().is_empty() || !session.is_resumable() || session.has_application_data() {
-            // It cannot have a record any more.
-            if sharing.store.remove(&was) && session.has_application_data() {
-                sharing.left_alone.store(true, Ordering::Relaxed);
+        for scope in self.scopes(sharing) {
+            let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
+            let Some(terms) = sharing.store.policy(&was) else { continue };
+            if session.id().is_empty() || !session.is_resumable() || session.has_application_data() {
+                // It cannot have a record any more.
+                sharing.store.remove(&was);
+                sharing.has_application_data.fetch_or(session.has_application_data(), Ordering::Relaxed);
+                continue;
             }
-        } else if let Some(bytes) = session.encode() {
-            let name = Name { scope: &scope, policy: NO_MATTER, version: session.version(), id: session.id() };
-            sharing.store.replace(&was, before.mark, &name, sharing.mark(session), &bytes);
-        }
-    }
-
-    /// The session that a client offers: the live one if its record stands, else one made of the record.
-    pub(super) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Option<Session> {
-        let scope = sharing.scope(self.context);
-        let policy = Asked::of_offer(self.context, offer.connection).policy(sharing.store);
-        let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
-        // For single use it is taken out first, so that of several threads one has it.
-        let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
-        Self::assert_unlocked();
-        let known = resident.as_ref().map(|session| sharing.mark(session));
-        let mut found = sharing.ask(&name, known, offer);
-        let mut has_left = false;
-        if found == Found::Missing && resident.is_some() && !sharing.is_busy() {
-            // Alive and without a record: one that another process removed; or another thread has stored its record since.
-            found = sharing.ask(&name, known, offer);
-            has_left = found == Found::Missing;
-        }
-        match found {
-            Found::Standing => resident,
-            Found::Record(bytes) => {
-                let session = Session::decode(&bytes, self.context)?;
-                if session.version() != offer.version || session.id() != offer.id {
-                    return None;
-                }
-                if !offer.once {
-                    self.keep(key, &session, offer.now);
-                }
-                Some(session)
+            // The bearer is in the body.
+            let bearer = match sharing.store.find(&Name { policy: terms, ..was }, None, i64::MIN) {
+                Found::Record(body) if scope == OPEN => Bearer::split(&body).map(|(bearer, _)| bearer),
+                _ => None,
+            };
+            if bearer.is_none() && scope == OPEN {
+                continue;
             }
-            Found::Missing if has_left => {
-                self.has_left_elsewhere(if offer.once { resident } else { self.store.take(key) });
-                None
+            if let Some(bytes) = session.encode() {
+                let name = Name { scope: &scope, policy: terms, version: session.version(), id: session.id() };
+                let body: Option<Secret> = Bearer::before(bearer.as_ref(), &bytes);
+                let body = body.as_deref().map_or(&bytes[..], |body| &body[..]);
+                sharing.store.replace(&was, before.mark, &name, sharing.mark(session), body);
             }
-            Found::Missing | Found::Withheld | Found::OutOfReach => {
-                if let Some(session) = resident.filter(|_| offer.once) {
-                    self.keep(key, &session, offer.now);
-                }
-                None
-            }
-        }
-    }
-
-    /// A session that was alive here has no record any more: it was removed, or pushed out, by another process. None if
-    /// another thread has seen that first.
-    fn has_left_elsewhere(&self, taken: Option<Session>) {
-        if let Some(session) = taken {
-            self.start_leaving(1);
-            self.leave(&session);
         }
     }
 
@@ -335,6 +349,15 @@ impl SessionCache {
             sharing.storing.store(0, Ordering::Relaxed);
         }
     }
+}
+
+/// The terms of a record that is to be stored.
+struct Record {
+    scope: Scope,
+    terms: Policy,
+    bearer: Option<Bearer>,
+    /// It may be used once: who shares no more has to take it before.
+    once: bool,
 }
 
 /// A thread between keeping a session and storing its record.

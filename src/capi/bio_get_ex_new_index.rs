@@ -5,8 +5,9 @@
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
+use crate::cache::residence;
 use crate::guard::guard;
-use crate::handle::raw;
+use crate::handle::{Session, raw};
 use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
 
 /// SSL_SESSION_get_ex_new_index gives out an index under which a session can carry a pointer of the application's.
@@ -36,15 +37,27 @@ pub unsafe extern "C" fn SSL_SESSION_get_ex_new_index(
 symver!(SSL_SESSION_get_ex_new_index, "SSLSESSION_0");
 
 /// SSL_SESSION_set_ex_data sets the pointer that a session carries under an index. Returns 1; 0 on failure and for NULL.
+///
+/// A pointer means nothing in another process: a cached session that gets one is not shared with others any more, and those
+/// that follow in its context are not either.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
         return 0;
     }
-    // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_set_ex_data(s, idx, data) })
+    guard(0, || {
+        // SAFETY: C caller.
+        if let Some(session) = unsafe { Session::borrow(s) }.filter(|_| !data.is_null()) {
+            residence::keep_at_home(&session, idx);
+        }
+        // SAFETY: C caller.
+        unsafe { raw::SSL_SESSION_set_ex_data(s, idx, data) }
+    })
 }
-symver!(SSL_SESSION_set_ex_data, "SSLSESSION_0");
+symver!(
+    SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int, data: *mut c_void) -> c_int,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_SESSION_get_ex_data returns that pointer; NULL if none was set, and for NULL.
 #[unsafe(no_mangle)]

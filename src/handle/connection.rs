@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use super::context::downcast;
-use super::{ClientAuthentication, Context, Session, raw};
+use super::{Context, Session, raw};
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -99,17 +99,6 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// What it asks of its client.
-    pub fn client_authentication(self) -> ClientAuthentication {
-        let Some(libssl) = libssl::of_object(self.as_ptr()) else { return ClientAuthentication::default() };
-        // SAFETY: a live connection, whose list stays as long as it is not changed.
-        unsafe {
-            let verify_mode = (libssl.functions.SSL_get_verify_mode)(self.as_ptr());
-            let names = || (libssl.functions.SSL_get_client_CA_list)(self.as_ptr());
-            ClientAuthentication::new(&libssl.functions, verify_mode, names)
-        }
-    }
-
     /// The server name that the client asked for, once libssl has read it.
     pub fn server_name(self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;
@@ -134,6 +123,19 @@ impl<'a> Connection<'a> {
             [_, _, 0, _, _, name @ ..] => Some(name.to_vec()),
             _ => None,
         }
+    }
+
+    /// Returns the context that it has now; None alone.
+    pub fn context(self) -> Option<Context<'a>> {
+        libssl::of_object(self.as_ptr())?;
+        // SAFETY: a live connection, which holds its context.
+        unsafe { Context::borrow(raw::SSL_get_SSL_CTX(self.as_ptr())) }
+    }
+
+    /// Returns true if its session was resumed.
+    pub fn is_resumed(self) -> bool {
+        // SAFETY: a live connection.
+        unsafe { raw::SSL_session_reused(self.as_ptr()) == 1 }
     }
 
     /// Whether it has still the context that it was created with.

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use super::{Certificate, ClientAuthentication, Session, Statistic, raw};
+use super::{Connection, Session, Statistic, raw};
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -112,14 +112,7 @@ impl<'a> Context<'a> {
 
 /// What a shared store has to know of it.
 impl Context<'_> {
-    /// Its certificate; of several the one that was set last.
-    pub fn certificate(self) -> Option<Certificate> {
-        let libssl = libssl::of_object(self.as_ptr())?;
-        // SAFETY: the certificate of a live context.
-        unsafe { Certificate::up_ref(libssl, (libssl.functions.SSL_CTX_get0_certificate)(self.as_ptr())) }
-    }
-
-    /// The address of that certificate; 0 for none.
+    /// Returns the address of its certificate, of several the one that was set last; 0 for none.
     pub fn certificate_address(self) -> usize {
         libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
             // SAFETY: a live context.
@@ -127,14 +120,15 @@ impl Context<'_> {
         })
     }
 
-    /// What it asks of its clients.
-    pub fn client_authentication(self) -> ClientAuthentication {
-        let Some(libssl) = libssl::of_object(self.as_ptr()) else { return ClientAuthentication::default() };
-        // SAFETY: a live context, whose list stays as long as it is not changed.
+    /// Makes a connection of it for as long as `use_it` runs; None alone, or if none can be made.
+    pub fn with_connection<T>(self, use_it: impl FnOnce(Connection) -> T) -> Option<T> {
+        let libssl = libssl::of_object(self.as_ptr())?;
+        // SAFETY: a live context; the connection is freed once, and nobody else has it.
         unsafe {
-            let verify_mode = (libssl.functions.SSL_CTX_get_verify_mode)(self.as_ptr());
-            let names = || (libssl.functions.SSL_CTX_get_client_CA_list)(self.as_ptr());
-            ClientAuthentication::new(&libssl.functions, verify_mode, names)
+            let ssl = (libssl.functions.SSL_new)(self.as_ptr());
+            let used = Connection::borrow(ssl).map(use_it);
+            (libssl.functions.SSL_free)(ssl);
+            used
         }
     }
 }

@@ -121,6 +121,28 @@ pass_on! {
     fn SSL_CTX_sess_get_remove_cb(ctx: *mut SSL_CTX) -> Option<RemoveSessionCallback>, alone None;
     fn SSL_has_matching_session_id(ssl: *const SSL, id: *const c_uchar, length: c_uint) -> c_int, alone 0;
     fn SSL_get_options(ssl: *const SSL) -> u64, alone 0;
+
+    // What only libssl acts on.
+    fn SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, command: c_int, callback: Option<AnyCallback>) -> c_long, alone 0;
+    fn SSL_CTX_set_cert_cb(ctx: *mut SSL_CTX, callback: Option<CertificateCallback>, argument: *mut c_void), alone ();
+    fn SSL_CTX_set_cert_verify_callback(
+        ctx: *mut SSL_CTX, callback: Option<CertVerifyCallback>, argument: *mut c_void
+    ), alone ();
+    fn SSL_CTX_set_client_hello_cb(
+        ctx: *mut SSL_CTX, callback: Option<ClientHelloCallback>, argument: *mut c_void
+    ), alone ();
+    fn SSL_CTX_set_psk_server_callback(ctx: *mut SSL_CTX, callback: Option<PskServerCallback>), alone ();
+    fn SSL_CTX_set_psk_find_session_callback(ctx: *mut SSL_CTX, callback: Option<PskFindSessionCallback>), alone ();
+    fn SSL_CTX_set_srp_username_callback(ctx: *mut SSL_CTX, callback: Option<SrpUsernameCallback>) -> c_int, alone 0;
+    fn SSL_CTX_set_purpose(ctx: *mut SSL_CTX, purpose: c_int) -> c_int, alone 0;
+    fn SSL_CTX_set_trust(ctx: *mut SSL_CTX, trust: c_int) -> c_int, alone 0;
+    fn SSL_CTX_set1_param(ctx: *mut SSL_CTX, param: *mut X509_VERIFY_PARAM) -> c_int, alone 0;
+    fn SSL_set_cert_cb(ssl: *mut SSL, callback: Option<CertificateCallback>, argument: *mut c_void), alone ();
+    fn SSL_set_psk_server_callback(ssl: *mut SSL, callback: Option<PskServerCallback>), alone ();
+    fn SSL_set_psk_find_session_callback(ssl: *mut SSL, callback: Option<PskFindSessionCallback>), alone ();
+    fn SSL_set_purpose(ssl: *mut SSL, purpose: c_int) -> c_int, alone 0;
+    fn SSL_set_trust(ssl: *mut SSL, trust: c_int) -> c_int, alone 0;
+    fn SSL_set1_param(ssl: *mut SSL, param: *mut X509_VERIFY_PARAM) -> c_int, alone 0;
     fn SSL_get_max_early_data(ssl: *const SSL) -> u32, alone 0;
 }
 

@@ -154,13 +154,34 @@ impl Session {
         unsafe { encoding::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
     }
 
-    /// Whether the application keeps data of its own at the session, which is not among its bytes. It is looked for under
-    /// the first few indexes; hardly a program reserves more than one.
+    /// Returns true if the application keeps data of its own at the session, which is not among its bytes.
     pub fn has_application_data(&self) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
-            let get = libssl.functions.SSL_SESSION_get_ex_data;
-            // SAFETY: a live session; OpenSSL answers NULL for an index that nobody reserved.
-            (0..8).any(|index| !unsafe { get(self.as_ptr(), index) }.is_null())
+            // SAFETY: a live session.
+            unsafe { libssl::application_data::is_at(&libssl.functions, self.as_ptr()) }
+        })
+    }
+
+    /// Notes that the application sets data of its own under an index.
+    pub fn note_application_data(&self, index: c_int) {
+        if libssl::of_object(self.as_ptr()).is_some() {
+            libssl::application_data::is_set_under(index);
+        }
+    }
+
+    /// Notes that the session has, or has had, a record in the shared store; false if no memory is left.
+    pub fn note_record(&self) -> bool {
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
+            // SAFETY: a live session.
+            unsafe { libssl::application_data::note_record(&libssl.functions, self.as_ptr()) }
+        })
+    }
+
+    /// Returns true if that was noted.
+    pub fn had_record(&self) -> bool {
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
+            // SAFETY: a live session.
+            unsafe { libssl::application_data::had_record(&libssl.functions, self.as_ptr()) }
         })
     }
 

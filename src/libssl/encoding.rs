@@ -86,7 +86,10 @@ pub unsafe fn to_session(functions: &Functions, bytes: &[u8]) -> *mut SSL_SESSIO
 }
 
 /// What one of libssl's i2d functions writes into memory that it allocates.
-unsafe fn encode(functions: &Functions, i2d: impl FnOnce(*mut *mut c_uchar) -> c_int) -> Option<Encoded> {
+///
+/// # Safety
+/// `i2d` must return how many bytes it wrote into memory of this libssl's, whose address it put where it was told.
+pub(super) unsafe fn encode(functions: &Functions, i2d: impl FnOnce(*mut *mut c_uchar) -> c_int) -> Option<Encoded> {
     let mut place = ptr::null_mut();
     // An i2d function allocates where it finds NULL, and says how many bytes it wrote there.
     let length = error::unnoted(functions, || i2d(&mut place));

@@ -2,7 +2,7 @@
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::{mem, ptr};
 
 use crate::types::*;
@@ -92,8 +92,18 @@ functions! {
     fn SSL_CTX_set_ex_data(*mut SSL_CTX, c_int, *mut c_void) -> c_int;
     fn SSL_CTX_get_ex_data(*const SSL_CTX, c_int) -> *mut c_void;
     fn SSL_CTX_get0_certificate(*const SSL_CTX) -> *mut X509;
-    fn SSL_CTX_get_verify_mode(*const SSL_CTX) -> c_int;
-    fn SSL_CTX_get_client_CA_list(*const SSL_CTX) -> *mut stack_st_X509_NAME;
+
+    fn SSL_CTX_get_cert_store(*const SSL_CTX) -> *mut X509_STORE;
+    fn SSL_CTX_callback_ctrl(*mut SSL_CTX, c_int, Option<AnyCallback>) -> c_long;
+    fn SSL_CTX_set_cert_cb(*mut SSL_CTX, Option<CertificateCallback>, *mut c_void);
+    fn SSL_CTX_set_cert_verify_callback(*mut SSL_CTX, Option<CertVerifyCallback>, *mut c_void);
+    fn SSL_CTX_set_client_hello_cb(*mut SSL_CTX, Option<ClientHelloCallback>, *mut c_void);
+    fn SSL_CTX_set_psk_server_callback(*mut SSL_CTX, Option<PskServerCallback>);
+    fn SSL_CTX_set_psk_find_session_callback(*mut SSL_CTX, Option<PskFindSessionCallback>);
+    fn SSL_CTX_set_srp_username_callback(*mut SSL_CTX, Option<SrpUsernameCallback>) -> c_int;
+    fn SSL_CTX_set_purpose(*mut SSL_CTX, c_int) -> c_int;
+    fn SSL_CTX_set_trust(*mut SSL_CTX, c_int) -> c_int;
+    fn SSL_CTX_set1_param(*mut SSL_CTX, *mut X509_VERIFY_PARAM) -> c_int;
 
     fn SSL_new(*mut SSL_CTX) -> *mut SSL;
     fn SSL_up_ref(*mut SSL) -> c_int;
@@ -122,6 +132,22 @@ functions! {
     fn SSL_get_options(*const SSL) -> u64;
     fn SSL_set_options(*mut SSL, u64) -> u64;
     fn SSL_get_max_early_data(*const SSL) -> u32;
+    fn SSL_ctrl(*mut SSL, c_int, c_long, *mut c_void) -> c_long;
+    fn SSL_get_certificate(*const SSL) -> *mut X509;
+    fn SSL_get_privatekey(*const SSL) -> *mut EVP_PKEY;
+    fn SSL_get_verify_callback(*const SSL) -> Option<AnyCallback>;
+    fn SSL_get_verify_depth(*const SSL) -> c_int;
+    fn SSL_get0_param(*mut SSL) -> *mut X509_VERIFY_PARAM;
+    fn SSL_get0_CA_list(*const SSL) -> *const stack_st_X509_NAME;
+    fn SSL_get_ciphers(*const SSL) -> *const stack_st_X509_NAME;
+    fn SSL_CIPHER_get_id(*const SSL_CIPHER) -> u32;
+    fn SSL_get_security_level(*const SSL) -> c_int;
+    fn SSL_set_cert_cb(*mut SSL, Option<CertificateCallback>, *mut c_void);
+    fn SSL_set_psk_server_callback(*mut SSL, Option<PskServerCallback>);
+    fn SSL_set_psk_find_session_callback(*mut SSL, Option<PskFindSessionCallback>);
+    fn SSL_set_purpose(*mut SSL, c_int) -> c_int;
+    fn SSL_set_trust(*mut SSL, c_int) -> c_int;
+    fn SSL_set1_param(*mut SSL, *mut X509_VERIFY_PARAM) -> c_int;
     fn SSL_set_ex_data(*mut SSL, c_int, *mut c_void) -> c_int;
     fn SSL_get_ex_data(*const SSL, c_int) -> *mut c_void;
 
@@ -151,6 +177,48 @@ functions! {
     fn X509_up_ref(*mut X509) -> c_int;
     fn X509_free(*mut X509);
     fn i2d_X509(*const X509, *mut *mut c_uchar) -> c_int;
+    fn i2d_X509_AUX(*const X509, *mut *mut c_uchar) -> c_int;
+    fn X509_get_subject_name(*const X509) -> *mut X509_NAME;
+    fn X509_CRL_get_issuer(*const X509_CRL) -> *mut X509_NAME;
+    fn X509_CRL_up_ref(*mut X509_CRL) -> c_int;
+    fn X509_CRL_free(*mut X509_CRL);
+    fn i2d_X509_CRL(*const X509_CRL, *mut *mut c_uchar) -> c_int;
+    fn X509_STORE_up_ref(*mut X509_STORE) -> c_int;
+    fn X509_STORE_free(*mut X509_STORE);
+    fn X509_STORE_lock(*mut X509_STORE) -> c_int;
+    fn X509_STORE_unlock(*mut X509_STORE) -> c_int;
+    fn X509_STORE_get0_objects(*const X509_STORE) -> *const stack_st_X509_NAME;
+    fn X509_STORE_get0_param(*const X509_STORE) -> *mut X509_VERIFY_PARAM;
+    fn X509_STORE_get_verify(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_verify_cb(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_get_issuer(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_check_issued(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_check_revocation(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_get_crl(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_check_crl(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_cert_crl(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_check_policy(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_lookup_certs(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_STORE_get_lookup_crls(*const X509_STORE) -> Option<AnyCallback>;
+    fn X509_OBJECT_new() -> *mut X509_OBJECT;
+    fn X509_OBJECT_free(*mut X509_OBJECT);
+    fn X509_OBJECT_get0_X509(*const X509_OBJECT) -> *mut X509;
+    fn X509_OBJECT_get0_X509_CRL(*const X509_OBJECT) -> *mut X509_CRL;
+    fn X509_STORE_CTX_new() -> *mut X509_STORE_CTX;
+    fn X509_STORE_CTX_free(*mut X509_STORE_CTX);
+    fn X509_STORE_CTX_init(*mut X509_STORE_CTX, *mut X509_STORE, *mut X509, *mut c_void) -> c_int;
+    fn X509_STORE_CTX_get_by_subject(*mut X509_STORE_CTX, c_int, *const X509_NAME, *mut X509_OBJECT) -> c_int;
+    fn X509_VERIFY_PARAM_get_flags(*const X509_VERIFY_PARAM) -> c_ulong;
+    fn X509_VERIFY_PARAM_get_inh_flags(*const X509_VERIFY_PARAM) -> u32;
+    fn X509_VERIFY_PARAM_get_hostflags(*const X509_VERIFY_PARAM) -> c_uint;
+    fn X509_VERIFY_PARAM_get_depth(*const X509_VERIFY_PARAM) -> c_int;
+    fn X509_VERIFY_PARAM_get_auth_level(*const X509_VERIFY_PARAM) -> c_int;
+    fn X509_VERIFY_PARAM_get_time(*const X509_VERIFY_PARAM) -> i64;
+    fn X509_NAME_new() -> *mut X509_NAME;
+    fn X509_NAME_free(*mut X509_NAME);
+    fn X509_NAME_add_entry_by_txt(
+        *mut X509_NAME, *const c_char, c_int, *const c_uchar, c_int, c_int, c_int,
+    ) -> c_int;
     fn i2d_X509_NAME(*const X509_NAME, *mut *mut c_uchar) -> c_int;
     fn OPENSSL_sk_num(*const stack_st_X509_NAME) -> c_int;
     fn OPENSSL_sk_value(*const stack_st_X509_NAME, c_int) -> *mut X509_NAME;
@@ -168,6 +236,9 @@ functions! {
     fn ERR_new();
     fn ERR_set_debug(*const c_char, c_int, *const c_char);
     fn ERR_set_error(c_int, c_int, *const c_char);
+    fn X509_VERIFY_PARAM_get0_host(*mut X509_VERIFY_PARAM, c_int) -> *mut c_char;
+    fn X509_VERIFY_PARAM_get0_email(*mut X509_VERIFY_PARAM) -> *mut c_char;
+    fn X509_VERIFY_PARAM_get1_ip_asc(*mut X509_VERIFY_PARAM) -> *mut c_char;
     // Before OpenSSL 3.
     fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
 }

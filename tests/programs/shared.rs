@@ -14,6 +14,7 @@ mod nginx;
 mod openssl;
 mod python;
 mod refused;
+mod trust;
 
 use super::{
     run::{Run, With},
@@ -101,6 +102,14 @@ fn expect_continued(run: &Run, port: u16, client: &str) {
     let seen = connect(run, port, COUNT, &format!("{client} load={}", saved(run, client)));
     assert_eq!(seen.handshakes, "R".repeat(COUNT), "{client}, {:?}", seen.workers);
     assert!(seen.workers.len() > 1, "{client}: one worker alone served them all");
+}
+
+/// Offers the session that `begin` has kept to a new run of a server with a servername callback: it does a full handshake,
+/// from which it and all its workers learn where the name leads.
+#[track_caller]
+fn expect_learning(run: &Run, port: u16, client: &str) {
+    let seen = connect(run, port, 1, &format!("{client} load={}", saved(run, client)));
+    assert_eq!(seen.handshakes, "N", "{client}");
 }
 
 /// Goes on with the session that `begin` has kept, which must be unknown now.

@@ -12,6 +12,7 @@
 
 use std::cell::Cell;
 
+use super::search::end_offers;
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Session};
 
@@ -29,9 +30,9 @@ pub fn connection_is_gone() {
 impl SessionCache {
     /// A connection is being freed.
     pub fn connection_is_going(&self, connection: Connection) {
-        if self.sharing.is_none() {
-            return;
-        }
+        let Some(sharing) = &self.sharing else { return };
+        sharing.apart.remove(connection);
+        end_offers();
         if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
             let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
         }

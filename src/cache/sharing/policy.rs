@@ -1,108 +1,173 @@
-//! Who shares with whom: see the head of [`super`].
+//! Policies: everything that authenticates a server and its clients, and who has the same.
 //!
-//! What is asked of a client may change in a handshake, as a callback switches to the SSL_CTX of another host:
+//! A policy is worked out once. With each search a snapshot of a few addresses and numbers tells whether it still holds:
 //!
 //! ```text
-//!   ClientHello ─► client_hello callback ─► search for the session ─► servername callback ─► session made, stored
-//!                  may switch: settled                                may switch: by the name
+//!   connection ─ snapshot ─► equal to one that is known? ─ yes ─► its digest
+//!                                                        └ no ──► work the digest out, and keep it with the snapshot
 //! ```
-//! So a record has both: how the connection began, its server name included, and what was asked in the end. A search
-//! compares the second only if the connection has been switched already; otherwise the name stands for it.
+//! What cannot be digested gets a digest that also has the numbers of the contexts: a context gets its number as it is
+//! made, and its copies in forked processes have the same.
 #![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use crate::handle::{ClientAuthentication, Connection, Context, Session};
-use crate::store::{Policy, Scope, Shared};
+use super::brief_lock::BriefLock;
+use super::{NotShared, Sharing};
+use crate::cache::{self, SessionCache};
+use crate::handle::{Connection, ServerPolicy, Setting, Settings, Snapshot};
 
-/// The first 16 bytes of the SHA-256 of a certificate.
-pub(super) fn scope_of(certificate: &[u8]) -> Scope {
-    let digest: [u8; 32] = Sha256::digest(certificate).into();
-    std::array::from_fn(|at| digest[at])
+/// The number of a context and its copies.
+pub(super) type Number = [u8; 16];
+
+/// A policy's digest, with the numbers of the contexts if it does not cover all.
+pub(super) type PolicyDigest = [u8; 16];
+
+/// How many policies of a context are kept: connections may have settings of their own, and certificates are renewed.
+const MAX_KNOWN: usize = 8;
+
+/// Draws a number; None if the kernel gives none.
+pub(super) fn new_number() -> Option<Number> {
+    let mut number = [0; 16];
+    getrandom::fill(&mut number).ok()?;
+    Some(number)
 }
 
-/// What a connection and its session have to agree in.
-pub(in crate::cache) struct Asked {
-    /// As the client said it. None: it did not; or the session is the application's, which vouches for it.
-    server_name: Option<Vec<u8>>,
-    is_for_any_name: bool,
-    /// Of the SSL_CTX that the connection began with; its own if it has that still.
-    begun: ClientAuthentication,
-    settled: Settled,
+/// The settings of a context that libssl has no function to read.
+#[derive(Default)]
+pub(super) struct NotedSettings {
+    bits: AtomicU32,
+    cert_verify_callback: AtomicUsize,
 }
 
-/// What is asked in the end.
-enum Settled {
-    /// A switch may be to come.
-    NotYet,
-    /// There was none.
-    AsBegun,
-    /// That of the host that the connection was switched to.
-    As(ClientAuthentication),
-}
-
-impl Asked {
-    /// As it is when a session is searched for.
-    pub(super) fn of_offer(context: Context, connection: Connection) -> Asked {
-        Asked::of_connection(context, connection, connection.server_name_offered(), Settled::NotYet)
+impl NotedSettings {
+    pub(super) fn get(&self) -> Settings {
+        Settings::new(self.bits.load(Ordering::Acquire), self.cert_verify_callback.load(Ordering::Acquire))
     }
 
-    /// When a session has been made.
-    pub(in crate::cache) fn of_handshake(context: Context, connection: Connection) -> Asked {
-        Asked::of_connection(context, connection, connection.server_name(), Settled::AsBegun)
-    }
-
-    fn of_connection(
-        context: Context,
-        connection: Connection,
-        server_name: Option<Vec<u8>>,
-        unless_switched: Settled,
-    ) -> Asked {
-        let own = connection.client_authentication();
-        let (begun, settled) = if connection.is_of(context) {
-            (own, unless_switched)
+    pub(super) fn note(&self, setting: Setting, is_set: bool) {
+        if is_set {
+            self.bits.fetch_or(setting as u32, Ordering::AcqRel);
         } else {
-            (context.client_authentication(), Settled::As(own))
-        };
-        Asked { server_name, is_for_any_name: false, begun, settled }
+            self.bits.fetch_and(!(setting as u32), Ordering::AcqRel);
+        }
     }
 
-    /// Of a session that the application adds. One that says nothing of a name is good for all, as in OpenSSL.
-    pub(in crate::cache) fn of_session(context: Context, session: &Session) -> Asked {
-        let server_name = session.server_name();
-        let is_for_any_name = server_name.is_none();
-        Asked { server_name, is_for_any_name, begun: context.client_authentication(), settled: Settled::AsBegun }
-    }
-
-    /// As digests that clients, who choose the name, cannot foresee.
-    pub(super) fn policy(&self, store: &Shared) -> Policy {
-        let by_any_name = digest(store, ANY_NAME, &self.begun);
-        let begun = match &self.server_name {
-            _ if self.is_for_any_name => by_any_name,
-            name => digest(store, &name.as_deref().unwrap_or_default().to_ascii_lowercase(), &self.begun),
-        };
-        let settled = match &self.settled {
-            Settled::NotYet => None,
-            Settled::AsBegun => Some(&self.begun),
-            Settled::As(asked) => Some(asked),
-        };
-        Policy::new(begun, by_any_name, settled.map(|asked| digest(store, b"", asked)))
+    pub(super) fn note_cert_verify_callback(&self, address: usize) {
+        self.cert_verify_callback.store(address, Ordering::Release);
     }
 }
 
-/// No server name has a zero in it.
-const ANY_NAME: &[u8] = &[0];
+/// A policy that has been worked out.
+struct Known {
+    snapshot: Snapshot,
+    /// The number of the context that the connection began with, if that was another one.
+    begun: Option<Number>,
+    policy: ServerPolicy,
+    digest: PolicyDigest,
+}
 
-fn digest(store: &Shared, name: &[u8], asked: &ClientAuthentication) -> u64 {
-    // Most connections ask nothing, and many are to no name: that is no secret, and has numbers of its own.
-    if asked.verify_mode == 0 && name.is_empty() {
-        return 0;
+/// The policies of connections that have, or had, one context; the one that was used last is the first.
+#[derive(Default)]
+pub(super) struct Policies(BriefLock<Vec<Known>>);
+
+impl Policies {
+    fn find(&self, snapshot: &Snapshot, begun: Option<Number>, certificate: usize) -> Option<PolicyDigest> {
+        let is_it = |known: &Known| {
+            known.snapshot == *snapshot && known.begun == begun && known.policy.has_certificate(certificate)
+        };
+        let mut known = self.0.lock()?;
+        let at = known.iter().position(is_it)?;
+        if at > 0 {
+            known[..=at].rotate_right(1);
+        }
+        Some(known[0].digest)
     }
-    if asked.verify_mode == 0 && name == ANY_NAME {
-        return 1;
+
+    fn insert(&self, new: Known) {
+        let forgotten = self.0.lock().map(|mut known| {
+            known.insert(0, new);
+            let kept = known.len().min(MAX_KNOWN);
+            known.split_off(kept)
+        });
+        // Certificates are freed with the list unlocked.
+        drop(forgotten);
     }
-    let mode = asked.verify_mode.to_le_bytes();
-    let authorities = asked.authorities.iter().map(|name| name.as_ref().map_or(&[][..], |name| &name[..]));
-    let parts: Vec<&[u8]> = [name, &mode].into_iter().chain(authorities).collect();
-    store.digest(&parts)
+
+    /// Returns the digests for connections that were not switched, the one that was used last first.
+    pub(super) fn digests(&self) -> Vec<PolicyDigest> {
+        let own = |known: &&Known| known.begun.is_none();
+        self.0.lock().map_or_else(Vec::new, |known| known.iter().filter(own).map(|known| known.digest).collect())
+    }
+
+    /// Returns the digest that was used last, if its context still has that certificate.
+    pub(super) fn last(&self, certificate: usize) -> Option<PolicyDigest> {
+        let known = self.0.lock()?;
+        let last = known.iter().find(|known| known.begun.is_none())?;
+        last.policy.has_certificate(certificate).then_some(last.digest)
+    }
+}
+
+impl SessionCache {
+    /// Returns the digest of what authenticates a connection and its client as things stand.
+    pub(super) fn policy_of(&self, sharing: &Sharing, connection: Connection) -> Result<PolicyDigest, NotShared> {
+        if sharing.apart.has(connection) {
+            return Err(NotShared::ConnectionSettings);
+        }
+        if connection.is_of(self.context) {
+            return Self::digest(sharing, None, sharing.settings.get(), connection);
+        }
+        let context = connection.context().ok_or(NotShared::UnknownContext)?;
+        let cache = cache::of_context(context).ok_or(NotShared::UnknownContext)?;
+        let now = cache.sharing.as_deref().ok_or(NotShared::UnknownContext)?;
+        let settings = sharing.settings.get().switched_to(now.settings.get());
+        Self::digest(now, Some(sharing.number), settings, connection)
+    }
+
+    fn digest(
+        of: &Sharing,
+        begun: Option<Number>,
+        settings: Settings,
+        connection: Connection,
+    ) -> Result<PolicyDigest, NotShared> {
+        let snapshot = connection.policy_snapshot(settings).ok_or(NotShared::NoStore)?;
+        let certificate = connection.certificate_address(settings);
+        if snapshot.is_telling()
+            && let Some(digest) = of.policies.find(&snapshot, begun, certificate)
+        {
+            return Ok(digest);
+        }
+        Self::assert_unlocked();
+        let policy = connection.policy(&snapshot).ok_or(NotShared::NoStore)?;
+        let digest = with_numbers(&policy, &of.number, begun.as_ref());
+        of.policies.insert(Known { snapshot, begun, policy, digest });
+        Ok(digest)
+    }
+
+    /// Returns the policy of the context's own connections.
+    pub(super) fn own_policy(&self, sharing: &Sharing) -> Option<PolicyDigest> {
+        let is_chosen = sharing.settings.get().has(Setting::CertificateCallback);
+        let certificate = if is_chosen { 0 } else { self.context.certificate_address() };
+        sharing.policies.last(certificate).or_else(|| {
+            Self::assert_unlocked();
+            self.context.with_connection(|connection| self.policy_of(sharing, connection).ok())?
+        })
+    }
+}
+
+/// Returns 16 bytes of the digest; of one that does not cover all, together with the numbers of the contexts.
+fn with_numbers(policy: &ServerPolicy, number: &Number, begun: Option<&Number>) -> PolicyDigest {
+    let digest: [u8; 32] = match policy.undigested {
+        None => policy.digest,
+        Some(_) => {
+            let mut sha = Sha256::new();
+            sha.update(policy.digest);
+            sha.update(number);
+            sha.update(begun.unwrap_or(number));
+            sha.finalize().into()
+        }
+    };
+    std::array::from_fn(|at| digest[at])
 }

@@ -2,7 +2,7 @@
 
 use super::{
     CLIENTS, KEY_FILE, Name, Run, STORE, With, begin, connect, daemon::Daemon, expect_continued, expect_forgotten,
-    new_key, run_with, write_keys,
+    expect_learning, new_key, run_with, write_keys,
 };
 use crate::programs::{nginx::Nginx, server::Server};
 use std::{fs, os::unix::fs::PermissionsExt};
@@ -28,6 +28,7 @@ fn a_binary_upgrade_keeps_the_sessions() {
         let old = CLIENTS.map(|client| begin(&run, port, client).workers);
         nginx.upgrade();
         nginx.end_oldest();
+        expect_learning(&run, port, CLIENTS[0]);
         CLIENTS.iter().for_each(|client| expect_continued(&run, port, client));
         let new = connect(&run, port, 8, "tls1_2").workers;
         assert!(old.iter().all(|old| old.is_disjoint(&new)), "workers {old:?} before the upgrade, {new:?} after it");
@@ -44,6 +45,7 @@ fn a_binary_upgrade_with_a_key_file_keeps_the_sessions() {
     CLIENTS.iter().for_each(|client| drop(begin(&run, nginx.port(), client)));
     nginx.upgrade();
     nginx.end_oldest();
+    expect_learning(&run, nginx.port(), CLIENTS[0]);
     CLIENTS.iter().for_each(|client| expect_continued(&run, nginx.port(), client));
     nginx.stop();
 }
@@ -118,6 +120,7 @@ fn restart<'a>(run: &'a Run, between: impl FnOnce()) -> Server<'a> {
 
 #[track_caller]
 fn expect_all_continued(run: &Run, server: Server) {
+    expect_learning(run, server.port(), CLIENTS[0]);
     CLIENTS.iter().for_each(|client| expect_continued(run, server.port(), client));
     server.stop(libc::SIGQUIT);
 }

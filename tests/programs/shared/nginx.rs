@@ -1,7 +1,8 @@
 //! nginx with four workers: what it keeps in OpenSSL's cache is shared, what it keeps itself or not at all is left alone.
 
 use super::{
-    ATTACH, CLIENTS, COUNT, STORE, TICKETS, begin, connect, expect_continued, expect_no_sharing, expect_reuse,
+    ATTACH, CLIENTS, COUNT, STORE, TICKETS, begin, connect, expect_continued, expect_learning, expect_no_sharing,
+    expect_reuse,
 };
 use super::{Run, With, run_with};
 use crate::programs::{nginx::Nginx, server::Server};
@@ -68,6 +69,7 @@ fn a_reload_keeps_the_sessions() {
     for client in CLIENTS {
         let old = begin(&run, server.port(), client).workers;
         reload(&mut server);
+        expect_learning(&run, server.port(), client);
         expect_continued(&run, server.port(), client);
         let new = connect(&run, server.port(), 8, client).workers;
         assert!(old.is_disjoint(&new), "{client}: workers {old:?} before the reload, {new:?} after it");

@@ -1,0 +1,26 @@
+//! A lock that is held for a few instructions, and is never waited for in vain: a fork may have left it locked in this
+//! process for ever, and then who wants it does without.
+#![forbid(unsafe_code)]
+
+use std::hint;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+/// How often it is tried. Who has it may have lost its processor, so this is longer than what is done under it.
+const TRIES: u32 = 10_000;
+
+#[derive(Default)]
+pub(super) struct BriefLock<T>(Mutex<T>);
+
+impl<T> BriefLock<T> {
+    /// Locks it; None if that has been tried for too long.
+    pub(super) fn lock(&self) -> Option<MutexGuard<'_, T>> {
+        for _ in 0..TRIES {
+            match self.0.try_lock() {
+                Ok(guard) => return Some(guard),
+                Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
+                Err(TryLockError::WouldBlock) => hint::spin_loop(),
+            }
+        }
+        None
+    }
+}

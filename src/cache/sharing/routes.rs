@@ -1,0 +1,93 @@
+//! Routes: which policy a server name has led to, behind a context whose servername callback switches connections.
+//!
+//! A session is searched for before that callback runs. Among the copies of one context it does not matter, as in
+//! OpenSSL's one cache. But a session of another context, or of an earlier run, is resumed only if this context has already
+//! led a full handshake of that name to the very policy that the session was made under.
+//!
+//! ```text
+//!   full handshake ─► name, policy at its end ─► here ─► store, under the context's number ─► its copies
+//! ```
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use super::brief_lock::BriefLock;
+use super::policy::{Number, PolicyDigest};
+use crate::store::{Expiry, Found, Name, Policy, Shared};
+
+/// How many names are remembered in this process. Clients choose them.
+const MAX_NAMES: usize = 1024;
+
+/// How many seconds the store remembers a name.
+const TIMEOUT: i64 = 7 * 86_400;
+
+/// The terms of all routes; they are found by number and name alone.
+const TERMS: Policy = Policy::new(0, 0, Some(0));
+
+/// What one context has learnt.
+#[derive(Default)]
+pub(super) struct Routes {
+    known: BriefLock<HashMap<Vec<u8>, PolicyDigest>>,
+    /// A name leads elsewhere than before, in the same context.
+    has_changed: AtomicBool,
+}
+
+impl Routes {
+    /// Returns true if a name has been seen to lead elsewhere than before.
+    pub(super) fn has_changed(&self) -> bool {
+        self.has_changed.load(Ordering::Relaxed)
+    }
+
+    /// Returns the policy that a name leads to, if this process knows.
+    pub(super) fn known_here(&self, name: &[u8]) -> Option<PolicyDigest> {
+        self.known.lock()?.get(name).copied()
+    }
+
+    /// Returns the policy that a name leads to, if this process or a copy of the context knows.
+    pub(super) fn known(&self, store: &Shared, number: &Number, name: &[u8], now: i64) -> Option<PolicyDigest> {
+        self.known_here(name).or_else(|| {
+            let (scope, id) = key(number, name);
+            match store.find(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
+                Found::Record(bytes) => {
+                    let digest = bytes.as_slice().try_into().ok()?;
+                    self.remember(name, digest);
+                    Some(digest)
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// Learns from a full handshake.
+    pub(super) fn learn(&self, store: &Shared, number: &Number, name: &[u8], digest: PolicyDigest, now: i64) {
+        let before = self.known_here(name);
+        if before == Some(digest) {
+            return;
+        }
+        if before.is_some() {
+            self.has_changed.store(true, Ordering::Relaxed);
+        }
+        self.remember(name, digest);
+        let (scope, id) = key(number, name);
+        let mark = store.mark(&digest, Expiry::new(now, TIMEOUT));
+        store.insert(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);
+    }
+
+    fn remember(&self, name: &[u8], digest: PolicyDigest) {
+        if let Some(mut known) = self.known.lock() {
+            if known.len() >= MAX_NAMES {
+                known.clear();
+            }
+            known.insert(name.to_vec(), digest);
+        }
+    }
+}
+
+/// Returns what a route is found by: in the place of a policy's digest, and of a session id.
+fn key(number: &Number, name: &[u8]) -> ([u8; 16], [u8; 32]) {
+    let scope: [u8; 32] = Sha256::new().chain_update(b"route").chain_update(number).finalize().into();
+    (std::array::from_fn(|at| scope[at]), Sha256::digest(name).into())
+}

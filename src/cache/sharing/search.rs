@@ -1,0 +1,195 @@
+//! The search for a session that a client offers.
+//!
+//! ```text
+//!   memory store ─ found ─► does its record still stand? ─ yes ────────────────────────────► that one
+//!                └ not ───► record ─► may this connection have it? ─ yes ─► decode ─► keep ─► that one
+//!                                                                  └ no ──► none, and nobody else is asked
+//! ```
+//! A session for single use is taken out of the memory store first, so that of several threads one has it; then its record is
+//! taken, which of all processes one can.
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+
+use super::policy::PolicyDigest;
+use super::record::{Bearer, OPEN, ServerName};
+use super::{NotShared, Sharing};
+use crate::cache::SessionCache;
+use crate::cache::lookup::{Offer, Search};
+use crate::handle::{Connection, Session, Setting};
+use crate::store::shared::Secret;
+use crate::store::{Found, Key, Mark, Name, Policy, Scope};
+use crate::types::TLS1_3_VERSION;
+
+/// How many sessions one client may offer at a time that are searched for in the shared store. Clients offer one or two; a
+/// ClientHello has room for 1,600.
+const MAX_OFFERS: u32 = 16;
+
+thread_local! {
+    /// The connection that searched last in this thread, the second in which it did, and how often.
+    static SEARCHES: Cell<(usize, i64, u32)> = const { Cell::new((0, 0, 0)) };
+}
+
+/// Returns true if the connection has offered too many sessions by now. A ClientHello is read in one piece, so another
+/// connection's search in this thread means that its offers are over.
+fn offers_too_many(connection: Connection, now: i64) -> bool {
+    let address = connection.as_ptr().addr();
+    let count = SEARCHES.try_with(|searches| {
+        let (last, second, count) = searches.get();
+        let count = if (last, second) == (address, now) { count.saturating_add(1) } else { 1 };
+        searches.set((address, now, count));
+        count
+    });
+    count.is_ok_and(|count| count > MAX_OFFERS)
+}
+
+/// A connection's handshake has made a session, or the connection is being freed: its offers are over.
+pub(super) fn end_offers() {
+    let _ = SEARCHES.try_with(|searches| searches.set((0, 0, 0)));
+}
+
+/// What a connection searches by.
+struct Terms {
+    scope: Scope,
+    name: Policy,
+    /// The policy as it stands, and the server name: where a record says itself whom it is for.
+    open: Option<Open>,
+}
+
+struct Open {
+    policy: PolicyDigest,
+    server_name: Vec<u8>,
+    /// The client_hello callback has switched the connection.
+    is_switched: bool,
+    /// The servername callback may still switch it.
+    may_switch: bool,
+    /// The name alone says where to: there is no other callback that switches by what it reads.
+    knows_routes: bool,
+}
+
+impl SessionCache {
+    /// Searches for the session that a client offers: the live one if its record stands, else one made of the record.
+    pub(in crate::cache) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
+        if offer.version == TLS1_3_VERSION && offers_too_many(offer.connection, offer.now) {
+            return Search::Missing;
+        }
+        let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };
+        let name = Name { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
+        let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
+        Self::assert_unlocked();
+        // A live session was admitted as it came here; if policies have changed since, its record is looked at again.
+        let is_trusted = terms.open.is_none() || !sharing.routes.has_changed();
+        let known = resident.as_ref().filter(|_| is_trusted).map(|session| sharing.mark(session));
+        let mut found = self.ask(sharing, &terms, &name, known, offer);
+        let mut has_left = false;
+        if found == Found::Missing && resident.is_some() && !sharing.is_busy() {
+            // Alive and without a record: one that another process removed; or another thread has stored its record since.
+            found = self.ask(sharing, &terms, &name, known, offer);
+            has_left = found == Found::Missing;
+        }
+        match found {
+            Found::Standing => resident.map_or(Search::Missing, Search::Found),
+            Found::Record(body) => self.revive(&terms, &body, key, offer),
+            Found::Missing if has_left => {
+                self.has_left_elsewhere(if offer.once { resident } else { self.store.take(key) });
+                Search::Missing
+            }
+            Found::Missing | Found::Withheld | Found::OutOfReach => {
+                if let Some(session) = resident.filter(|_| offer.once) {
+                    self.keep(key, &session, offer.now);
+                }
+                if found == Found::Withheld { Search::Withheld } else { Search::Missing }
+            }
+        }
+    }
+
+    /// Returns what a connection searches by, as it is before its session is known.
+    fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
+        let policy = self.policy_of(sharing, connection)?;
+        let server_name = connection.server_name_offered().unwrap_or_default();
+        let said = ServerName::Said(&server_name);
+        if !self.is_open(sharing) {
+            return Ok(Terms { scope: policy, name: said.terms(sharing.store, Some(&policy)), open: None });
+        }
+        let is_switched = !connection.is_of(self.context);
+        let own = sharing.settings.get();
+        let now = connection.context().and_then(|context| crate::cache::of_context(context)?.sharing.as_deref());
+        let now = now.map_or(own, |sharing| sharing.settings.get());
+        let may_switch = own.has(Setting::ServerNameCallback) || now.has(Setting::ServerNameCallback);
+        let name = said.terms(sharing.store, Some(&policy).filter(|_| is_switched || !may_switch));
+        let server_name = server_name.to_ascii_lowercase();
+        let knows_routes = !own.has(Setting::ClientHelloCallback);
+        let open = Open { policy, server_name, is_switched, may_switch, knows_routes };
+        Ok(Terms { scope: OPEN, name, open: Some(open) })
+    }
+
+    /// Searches the store, or takes from it. A record that is for others is withheld, and stays.
+    fn ask(&self, sharing: &Sharing, terms: &Terms, name: &Name, known: Option<Mark>, offer: &Offer) -> Found {
+        let store = sharing.store;
+        let Some(open) = &terms.open else {
+            return if offer.once { store.take(name, known, offer.now) } else { store.find(name, known, offer.now) };
+        };
+        let found = self.admit(sharing, open, store.find(name, known, offer.now), offer.now);
+        match found {
+            // Between the two it may have become another record.
+            Found::Standing | Found::Record(_) if offer.once => {
+                self.admit(sharing, open, store.take(name, known, offer.now), offer.now)
+            }
+            found => found,
+        }
+    }
+
+    /// Withholds a record that is for others.
+    fn admit(&self, sharing: &Sharing, open: &Open, found: Found, now: i64) -> Found {
+        let Found::Record(body) = found else { return found };
+        let Some((bearer, _)) = Bearer::split(&body) else { return Found::Missing };
+        if self.is_for(sharing, open, &bearer, now) { Found::Record(body) } else { Found::Withheld }
+    }
+
+    /// Returns true if a connection may have a record of that bearer: see [`super::routes`].
+    fn is_for(&self, sharing: &Sharing, open: &Open, bearer: &Bearer, now: i64) -> bool {
+        let is_a_copys = bearer.number == sharing.number;
+        let Some(policy) = bearer.policy else { return is_a_copys };
+        if !open.may_switch {
+            return policy == open.policy;
+        }
+        if !open.knows_routes {
+            return is_a_copys && (!open.is_switched || policy == open.policy);
+        }
+        let (routes, name) = (&sharing.routes, open.server_name.as_slice());
+        match is_a_copys {
+            true => routes.known_here(name).is_none_or(|route| route == policy),
+            false => routes.known(sharing.store, &sharing.number, name, now) == Some(policy),
+        }
+    }
+
+    /// Makes a record's session alive in this process.
+    fn revive(&self, terms: &Terms, body: &Secret, key: &Key, offer: &Offer) -> Search {
+        let bytes = match terms.open {
+            None => Some(body.as_slice()),
+            Some(_) => Bearer::split(body).map(|(_, session)| session),
+        };
+        let session = bytes.and_then(|bytes| Session::decode(bytes, self.context));
+        let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
+        let Some(session) = session.filter(is_it) else { return Search::Missing };
+        if !offer.once {
+            self.keep(key, &session, offer.now);
+        }
+        Search::Found(session)
+    }
+
+    /// A session that was alive here has no record any more: it was removed, or pushed out, by another process. None if
+    /// another thread has seen that first.
+    fn has_left_elsewhere(&self, taken: Option<Session>) {
+        if let Some(session) = taken {
+            self.start_leaving(1);
+            self.leave(&session);
+        }
+    }
+
+    /// Takes the record of a session for single use that this context, which shares no more, still has alive. Only who
+    /// takes it may resume the session. One that never had a record is this process's alone.
+    pub(in crate::cache) fn may_use_once(&self, session: &Session) -> bool {
+        !session.had_record() || self.unshare(session)
+    }
+}

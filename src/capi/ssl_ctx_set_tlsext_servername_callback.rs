@@ -1,0 +1,44 @@
+//! SSL_CTX_set_tlsext_servername_callback(3), a macro of OpenSSL over SSL_CTX_callback_ctrl.
+
+use std::ffi::{c_int, c_long};
+
+use super::note_setting;
+use crate::guard::guard;
+use crate::handle::{Setting, raw};
+use crate::types::SSL_CTX;
+
+/// SSL_CTRL_SET_TLSEXT_SERVERNAME_CB and SSL_CTRL_SET_TLS_EXT_SRP_USERNAME_CB.
+const SET_SERVER_NAME_CALLBACK: c_int = 53;
+const SET_SRP_USERNAME_CALLBACK: c_int = 75;
+
+/// SSL_CTX_callback_ctrl carries out the command `cmd` on `ctx`, which sets a callback.
+///
+/// libssl does. Two of them are noted here, because libssl has no function to read what they set: the callback that may
+/// switch a connection to another context by the server name, and the one that knows the users of SRP. Alone, and with NULL
+/// as `ctx`, it returns 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_callback_ctrl(
+    ctx: *mut SSL_CTX,
+    cmd: c_int,
+    fp: Option<unsafe extern "C" fn()>,
+) -> c_long {
+    if ctx.is_null() {
+        return 0;
+    }
+    let setting = match cmd {
+        SET_SERVER_NAME_CALLBACK => Some(Setting::ServerNameCallback),
+        SET_SRP_USERNAME_CALLBACK => Some(Setting::SrpCallback),
+        _ => None,
+    };
+    guard(0, || unsafe {
+        // SAFETY: C caller.
+        if let Some(setting) = setting {
+            note_setting(ctx, setting, fp.is_some());
+        }
+        raw::SSL_CTX_callback_ctrl(ctx, cmd, fp)
+    })
+}
+symver!(
+    SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, cmd: c_int, fp: Option<unsafe extern "C" fn()>) -> c_long,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);

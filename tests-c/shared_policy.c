@@ -1,0 +1,454 @@
+// Modes: shared shared_symbolic
+/*
+ * The rule: a session is resumed only where the same client, offering none, would have been accepted as the same peer by
+ * the same policy. Two SSL_CTXs that differ in anything that authenticates either end do not resume each other's sessions;
+ * two that are equal in all of it do, if all of it can be read; and where it cannot, only the copies of one SSL_CTX in forked
+ * processes do. Below each scene stands what a full handshake does there: what is refused must not be resumed.
+ */
+#include "shared.h"
+
+#include <openssl/x509v3.h>
+
+static int scene_version;
+
+/* ---- a small public key infrastructure ---- */
+
+static EVP_PKEY *authority_key, *other_key, *client_key, *rsa_key;
+static X509 *authority, *namesake, *client_certificate, *rsa_certificate, *other_rsa_certificate, *other_certificate;
+static X509_CRL *revoked, *revoked_none;
+
+static X509 *issue(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, long serial) {
+  X509 *certificate = X509_new();
+  X509_NAME *subject = X509_get_subject_name(certificate);
+  X509_EXTENSION *extension;
+  REQUIRE(X509_set_version(certificate, 2) && ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial));
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -86400);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+  REQUIRE(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0));
+  REQUIRE(X509_set_issuer_name(certificate, issuer == NULL ? subject : X509_get_subject_name(issuer)));
+  if (issuer == NULL) {
+    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    REQUIRE(extension != NULL && X509_add_ext(certificate, extension, -1));
+    X509_EXTENSION_free(extension);
+  }
+  REQUIRE(X509_set_pubkey(certificate, key) && X509_sign(certificate, issuer_key, EVP_sha256()) > 0);
+  return certificate;
+}
+
+static X509_CRL *revocation(X509 *certificate) {
+  X509_CRL *crl = X509_CRL_new();
+  ASN1_TIME *time = ASN1_TIME_new();
+  REQUIRE(X509_CRL_set_version(crl, 1) && X509_CRL_set_issuer_name(crl, X509_get_subject_name(authority)));
+  X509_gmtime_adj(time, -3600);
+  REQUIRE(X509_CRL_set1_lastUpdate(crl, time));
+  if (certificate != NULL) {
+    X509_REVOKED *entry = X509_REVOKED_new();
+    REQUIRE(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate)));
+    REQUIRE(X509_REVOKED_set_revocationDate(entry, time) && X509_CRL_add0_revoked(crl, entry));
+  }
+  X509_gmtime_adj(time, 3600);
+  REQUIRE(X509_CRL_set1_nextUpdate(crl, time) && X509_CRL_sign(crl, authority_key, EVP_sha256()));
+  ASN1_TIME_free(time);
+  return crl;
+}
+
+static void make_all(void) {
+  make_identity();
+  authority_key = EVP_EC_gen("P-256");
+  other_key = EVP_EC_gen("P-256");
+  client_key = EVP_EC_gen("P-256");
+  rsa_key = EVP_RSA_gen(2048);
+  authority = issue("authority", authority_key, NULL, authority_key, 1);
+  namesake = issue("authority", other_key, NULL, other_key, 2);
+  client_certificate = issue("client", client_key, authority, authority_key, 3);
+  other_certificate = issue("tests-c", other_key, NULL, other_key, 4);
+  rsa_certificate = issue("tests-c", rsa_key, NULL, rsa_key, 5);
+  other_rsa_certificate = issue("tests-c", rsa_key, NULL, rsa_key, 6);
+  revoked = revocation(client_certificate);
+  revoked_none = revocation(NULL);
+}
+
+static void free_all(void) {
+  X509_CRL_free(revoked);
+  X509_CRL_free(revoked_none);
+  X509_free(authority);
+  X509_free(namesake);
+  X509_free(client_certificate);
+  X509_free(rsa_certificate);
+  X509_free(other_rsa_certificate);
+  X509_free(other_certificate);
+  EVP_PKEY_free(authority_key);
+  EVP_PKEY_free(other_key);
+  EVP_PKEY_free(client_key);
+  EVP_PKEY_free(rsa_key);
+}
+
+/* ---- what servers differ in ---- */
+
+static void nothing(void) {}
+
+static void demand(void) {
+  SSL_CTX_set_verify(server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+}
+
+static void trust(X509 *certificate) {
+  REQUIRE(X509_STORE_add_cert(SSL_CTX_get_cert_store(server), certificate));
+}
+
+static void trusts(void) {
+  demand();
+  trust(authority);
+}
+
+/* The names of the authorities are the same, their keys are not. */
+static void trusts_namesake(void) {
+  demand();
+  trust(namesake);
+}
+
+static void trusts_both(void) {
+  trusts();
+  trust(namesake);
+}
+
+static void trusts_both_the_other_way_round(void) {
+  trusts_namesake();
+  trust(authority);
+}
+
+static void trusts_two(void) {
+  trusts();
+  trust(other_certificate);
+}
+
+static void trusts_two_the_other_way_round(void) {
+  demand();
+  trust(other_certificate);
+  trust(authority);
+}
+
+static void has_crl(X509_CRL *crl) {
+  trusts();
+  REQUIRE(X509_STORE_add_crl(SSL_CTX_get_cert_store(server), crl));
+  X509_STORE_set_flags(SSL_CTX_get_cert_store(server), X509_V_FLAG_CRL_CHECK);
+}
+
+static void has_revoked(void) {
+  has_crl(revoked);
+}
+
+static void has_revoked_none(void) {
+  has_crl(revoked_none);
+}
+
+static void demands_crl(void) {
+  trusts();
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(server), X509_V_FLAG_CRL_CHECK);
+}
+
+static void expects_host(void) {
+  trusts();
+  X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(server), "another.example", 0);
+}
+
+static void verifies_for_servers(void) {
+  trusts();
+  REQUIRE(SSL_CTX_set_purpose(server, X509_PURPOSE_NS_SSL_SERVER));
+}
+
+static void is_shallow(void) {
+  trusts();
+  SSL_CTX_set_verify_depth(server, 0);
+}
+
+static void names_authority(X509 *named) {
+  STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+  trusts();
+  REQUIRE(names != NULL && sk_X509_NAME_push(names, X509_NAME_dup(X509_get_subject_name(named))));
+  SSL_CTX_set0_CA_list(server, names);
+}
+
+static void names_one(void) {
+  names_authority(authority);
+}
+
+static void names_another(void) {
+  names_authority(other_certificate);
+}
+
+static int say_yes(int ok UNUSED, X509_STORE_CTX *verification UNUSED) {
+  return 1;
+}
+
+static int say_no(int ok UNUSED, X509_STORE_CTX *verification UNUSED) {
+  return 0;
+}
+
+static void takes_everybody(void) {
+  SSL_CTX_set_verify(server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, say_yes);
+}
+
+static void takes_nobody(void) {
+  SSL_CTX_set_verify(server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, say_no);
+}
+
+static int verify_yes(X509_STORE_CTX *verification UNUSED, void *argument UNUSED) {
+  return 1;
+}
+
+static int verify_no(X509_STORE_CTX *verification UNUSED, void *argument UNUSED) {
+  return 0;
+}
+
+static void verifies_everybody(void) {
+  demand();
+  SSL_CTX_set_cert_verify_callback(server, verify_yes, NULL);
+}
+
+static void verifies_nobody(void) {
+  demand();
+  SSL_CTX_set_cert_verify_callback(server, verify_no, NULL);
+}
+
+static void verifies_by_argument(void) {
+  demand();
+  SSL_CTX_set_cert_verify_callback(server, verify_yes, server);
+}
+
+static void has_directory(void) {
+  trusts();
+  REQUIRE(SSL_CTX_load_verify_locations(server, NULL, "/tmp"));
+}
+
+static void has_verify_store(X509 *trusted) {
+  X509_STORE *store = X509_STORE_new();
+  demand();
+  REQUIRE(store != NULL && X509_STORE_add_cert(store, trusted) && SSL_CTX_set0_verify_cert_store(server, store));
+}
+
+static void verifies_by_store(void) {
+  has_verify_store(authority);
+}
+
+static void verifies_by_other_store(void) {
+  has_verify_store(namesake);
+}
+
+/* ---- certificates and keys ---- */
+
+/* The client takes RSA alone; the certificate that was set last is another. */
+static void shows_two(X509 *rsa) {
+  REQUIRE(SSL_CTX_use_certificate(server, rsa) && SSL_CTX_use_PrivateKey(server, rsa_key));
+  REQUIRE(SSL_CTX_use_certificate(server, identity_certificate) && SSL_CTX_use_PrivateKey(server, identity_key));
+}
+
+static void has_rsa_too(void) {
+  shows_two(rsa_certificate);
+}
+
+static void has_other_rsa_too(void) {
+  shows_two(other_rsa_certificate);
+}
+
+static int give_identity(SSL *ssl, void *argument UNUSED) {
+  return SSL_use_certificate(ssl, identity_certificate) && SSL_use_PrivateKey(ssl, identity_key);
+}
+
+static int give_other(SSL *ssl, void *argument UNUSED) {
+  return SSL_use_certificate(ssl, other_certificate) && SSL_use_PrivateKey(ssl, other_key);
+}
+
+static SSL_CTX *bare_server(void) {
+  SSL_CTX *ctx = tls_context(TLS_server_method(), scene_version);
+  REQUIRE(SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"tests-c", 7));
+  SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+  return ctx;
+}
+
+static void without_certificate(void) {
+  SSL_CTX_free(server);
+  server = bare_server();
+}
+
+static void gives_identity(void) {
+  without_certificate();
+  SSL_CTX_set_cert_cb(server, give_identity, NULL);
+}
+
+static void gives_other(void) {
+  without_certificate();
+  SSL_CTX_set_cert_cb(server, give_other, NULL);
+}
+
+static unsigned char psk[16]; /* the client's; a server has its own */
+
+static unsigned know_one(SSL *ssl UNUSED, const char *identity UNUSED, unsigned char *key, unsigned length UNUSED) {
+  memset(key, 1, sizeof psk);
+  return sizeof psk;
+}
+
+static unsigned know_another(SSL *ssl UNUSED, const char *identity UNUSED, unsigned char *key, unsigned length UNUSED) {
+  memset(key, 2, sizeof psk);
+  return sizeof psk;
+}
+
+static unsigned say_psk(SSL *ssl UNUSED, const char *hint UNUSED, char *identity, unsigned room UNUSED, unsigned char *key,
+                        unsigned length UNUSED) {
+  strcpy(identity, "client");
+  memset(key, 1, sizeof psk);
+  return sizeof psk;
+}
+
+static void has_psk(SSL_psk_server_cb_func key) {
+  without_certificate();
+  SSL_CTX_set_psk_server_callback(server, key);
+}
+
+static void has_one_psk(void) {
+  has_psk(know_one);
+}
+
+static void has_another_psk(void) {
+  has_psk(know_another);
+}
+
+static void is_anonymous(void) {
+  without_certificate();
+  REQUIRE(SSL_CTX_set_cipher_list(server, "aNULL:@SECLEVEL=0"));
+  SSL_CTX_set_dh_auto(server, 1);
+}
+
+static void takes_less(void) {
+  REQUIRE(SSL_CTX_set_cipher_list(server, "ECDHE-ECDSA-AES256-GCM-SHA384"));
+}
+
+static void asks_nobody_and_trusts(void) {
+  trust(authority);
+}
+
+/* ---- clients ---- */
+
+static void shows_certificate(void) {
+  REQUIRE(SSL_CTX_use_certificate(client, client_certificate) && SSL_CTX_use_PrivateKey(client, client_key));
+}
+
+static void takes_rsa(void) {
+  REQUIRE(SSL_CTX_set1_sigalgs_list(client, "RSA-PSS+SHA256:RSA+SHA256"));
+}
+
+static void knows_psk(void) {
+  SSL_CTX_set_psk_client_callback(client, say_psk);
+}
+
+static void takes_anonymous(void) {
+  REQUIRE(SSL_CTX_set_cipher_list(client, "aNULL:@SECLEVEL=0"));
+}
+
+/* ---- scenes ---- */
+
+static SSL_CTX *first; /* while `server` is the other one; of this process */
+static void (*settings)(void), (*difference)(void), (*who)(void);
+
+static void prepare(void) {
+  who();
+  settings();
+}
+
+static const char *serve_differently(void) {
+  first = server;
+  server = new_stateful_server(scene_version);
+  difference();
+  return "made";
+}
+
+static const char *serve_as_before(void) {
+  SSL_CTX_free(server);
+  server = first;
+  first = NULL;
+  return "back";
+}
+
+/* What the one does with the other's sessions, in the process that made them and in another; and its copies with its own. */
+static void try_pair(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void), const char *fresh,
+                     const char *expected) {
+  struct luggage own;
+  who = client_is;
+  settings = one;
+  difference = other;
+  begin(title, scene_version, prepare);
+  EXPECT("M11", at(HERE, meet), "new");
+  EXPECT("M11", at(ELSEWHERE, resume), "resumed");
+  at(HERE, serve_differently);
+  at(THERE, serve_differently);
+  EXPECT("rule", at(HERE, resume), expected);
+  EXPECT("rule", at(THERE, resume), expected);
+  own = carried;
+  EXPECT("rule", at(HERE, meet), fresh);
+  if (strcmp(fresh, "new") == 0) EXPECT("rule", at(ELSEWHERE, resume), expected); /* nor the other way round */
+  carried = own;
+  at(HERE, serve_as_before);
+  at(THERE, serve_as_before);
+  EXPECT("M11", at(ELSEWHERE, resume), "resumed");
+  end();
+}
+
+/* Refused by a full handshake: the session that the first made is no way in. */
+static void apart(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void), const char *fresh) {
+  try_pair(title, client_is, one, other, fresh, fresh);
+}
+
+/* Equal, and so one as good as the other. */
+static void together(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void)) {
+  try_pair(title, client_is, one, other, "new", "resumed");
+}
+
+static void verification(void) {
+  together("the same authority", shows_certificate, trusts, trusts);
+  together("two authorities, in another order", shows_certificate, trusts_two, trusts_two_the_other_way_round);
+  together("a CRL that revokes nobody, in both", shows_certificate, has_revoked_none, has_revoked_none);
+  together("a callback that takes everybody, in both", shows_certificate, takes_everybody, takes_everybody);
+  together("a store of its own for verification", shows_certificate, verifies_by_store, verifies_by_store);
+  together("trust where nobody is asked", nothing, nothing, asks_nobody_and_trusts);
+  apart("another authority of the same name", shows_certificate, trusts, trusts_namesake, "failed");
+  apart("two of one name, in another order", shows_certificate, trusts_both, trusts_both_the_other_way_round, "failed");
+  apart("an authority less", shows_certificate, trusts_both, trusts_namesake, "failed");
+  apart("a CRL", shows_certificate, trusts, has_revoked, "failed");
+  apart("a CRL that revokes the client", shows_certificate, has_revoked_none, has_revoked, "failed");
+  apart("CRLs are demanded", shows_certificate, trusts, demands_crl, "failed");
+  apart("a name is expected", shows_certificate, trusts, expects_host, "failed");
+  apart("a purpose", shows_certificate, trusts, verifies_for_servers, "new");
+  apart("another depth", shows_certificate, trusts, is_shallow, "new");
+  apart("another name in the other list of authorities", shows_certificate, names_one, names_another, "new");
+  apart("a callback that takes nobody", shows_certificate, takes_everybody, takes_nobody, "failed");
+  apart("verification that takes nobody", shows_certificate, verifies_everybody, verifies_nobody, "failed");
+  together("the same verification by callback", shows_certificate, verifies_everybody, verifies_everybody);
+  apart("verification by an argument", shows_certificate, verifies_by_argument, verifies_by_argument, "new");
+  apart("a directory", shows_certificate, has_directory, has_directory, "new");
+  apart("another store for verification", shows_certificate, verifies_by_store, verifies_by_other_store, "failed");
+}
+
+static void certificates(void) {
+  together("two certificates", takes_rsa, has_rsa_too, has_rsa_too);
+  apart("one of two is another", takes_rsa, has_rsa_too, has_other_rsa_too, "new");
+  apart("certificates by callback", nothing, gives_identity, gives_other, "new");
+  apart("the same certificate by callback", nothing, gives_identity, gives_identity, "new");
+  if (scene_version == TLS1_2_VERSION) {
+    apart("fewer cipher suites", nothing, nothing, takes_less, "new");
+    apart("another pre-shared key", knows_psk, has_one_psk, has_another_psk, "failed");
+    apart("the same pre-shared key", knows_psk, has_one_psk, has_one_psk, "new");
+    apart("anonymous", takes_anonymous, is_anonymous, is_anonymous, "new");
+  }
+}
+
+int main(void) {
+  static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+  alarm(SECONDS);
+  make_all();
+  for (int i = 0; i < 2; i++) {
+    scene_version = versions[i];
+    verification();
+    certificates();
+  }
+  free_all();
+  return failed;
+}
