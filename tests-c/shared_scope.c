@@ -16,11 +16,13 @@ static X509 *other_certificate, *renewal, *other_authority;
 
 static X509 *new_certificate(EVP_PKEY *key, const char *name) {
   X509 *certificate = X509_new();
-  X509_NAME *subject = X509_get_subject_name(certificate);
+  X509_NAME *subject = X509_NAME_new();
   X509_gmtime_adj(X509_getm_notBefore(certificate), -86400);
   X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
   REQUIRE(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0));
-  REQUIRE(X509_set_issuer_name(certificate, subject) && X509_set_pubkey(certificate, key));
+  REQUIRE(X509_set_subject_name(certificate, subject) && X509_set_issuer_name(certificate, subject));
+  X509_NAME_free(subject);
+  REQUIRE(X509_set_pubkey(certificate, key));
   REQUIRE(X509_sign(certificate, key, EVP_sha256()) > 0);
   return certificate;
 }

@@ -1,4 +1,5 @@
 // Modes: stock preloaded linked symbolic alone
+// Since: 3.0, 1.1.1 holds its lock while it calls back, and its callbacks use the cache
 /*
  * SSL_CTX_flush_sessions(3).
  *

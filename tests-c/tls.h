@@ -34,9 +34,10 @@ static UNUSED void make_identity(void) {
   ASN1_INTEGER_set(X509_get_serialNumber(identity_certificate), 1);
   X509_gmtime_adj(X509_getm_notBefore(identity_certificate), -86400);
   X509_gmtime_adj(X509_getm_notAfter(identity_certificate), 10 * 86400);
-  name = X509_get_subject_name(identity_certificate);
+  name = X509_NAME_new();
   REQUIRE(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"tests-c", -1, -1, 0));
-  REQUIRE(X509_set_issuer_name(identity_certificate, name));
+  REQUIRE(X509_set_subject_name(identity_certificate, name) && X509_set_issuer_name(identity_certificate, name));
+  X509_NAME_free(name);
   REQUIRE(X509_set_pubkey(identity_certificate, identity_key));
   REQUIRE(X509_sign(identity_certificate, identity_key, EVP_sha256()) > 0);
   atexit(free_identity);

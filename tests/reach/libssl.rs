@@ -111,6 +111,11 @@ impl Libssl {
         &self.name
     }
 
+    /// True for OpenSSL 1.1.1.
+    pub fn is_1_1_1(&self) -> bool {
+        self.name == "debian-bullseye" || self.name.contains("1.1.1")
+    }
+
     /// True for the libssl of Debian 12, which the library does as where there is none.
     pub fn is_reference(&self) -> bool {
         [REFERENCE, "debian-bookworm"].contains(&self.name())

@@ -8,6 +8,7 @@
 //!   it runs preloaded.
 //! - `// Over: no, WHY` for a program that runs over the system's libssl alone.
 //! - `// Musl: no, WHY` for a program that needs what musl does not have.
+//! - `// Since: 3.0, WHY` for a program that OpenSSL 1.1.1 alone cannot run to its end.
 //! - `// Valgrind: no, WHY` for a program that would take too long there and does what others do there.
 //! - `// Links: -lssl -lcrypto` what it is linked with, this by default; `// Links:` for nothing. (In the modes linked
 //!   and alone libsslsession comes before this, or instead of it.)
@@ -79,6 +80,7 @@ pub struct Program {
     modes: Vec<Mode>,
     over: bool,
     musl: bool,
+    since_3: bool,
     valgrind: bool,
     /// The linker's arguments for what it is linked with.
     pub links: Vec<String>,
@@ -122,6 +124,7 @@ impl Program {
         Some(Program {
             modes,
             over: marked("// Over: no").is_empty(),
+            since_3: !marked("// Since: 3.0").is_empty(),
             musl: marked("// Musl: no").is_empty(),
             valgrind: marked("// Valgrind: no").is_empty(),
             links: marked("// Links:").pop().unwrap_or_else(|| vec!["-lssl".to_owned(), "-lcrypto".to_owned()]),
@@ -136,11 +139,15 @@ impl Program {
         &self.name
     }
 
-    /// The modes it runs in over the system's libssl; at least one. The first is the reference for the others.
+    /// The modes it runs in over the system's libssl. The first is the reference for the others.
     ///
     /// Without a libssl the library does as Debian 12's does, so only there one can be the reference for the other.
     pub fn modes(&self, system: &Libssl) -> Vec<Mode> {
-        let compared = |mode: &Mode| *mode != Mode::Alone || self.modes[0] == Mode::Alone || system.is_reference();
+        let alone_only = self.modes[0] == Mode::Alone;
+        let compared = |mode: &Mode| match mode {
+            Mode::Alone => alone_only || system.is_reference(),
+            _ => !(self.since_3 && system.is_1_1_1()),
+        };
         self.modes.iter().copied().filter(compared).collect()
     }
 
@@ -152,7 +159,7 @@ impl Program {
             Mode::Symbolic | Mode::SharedSymbolic | Mode::Alone => false,
         };
         let modes: Vec<Mode> = self.modes.iter().copied().filter(over).collect();
-        let runs = self.over && (self.musl || !libssl.is_musl());
+        let runs = self.over && (self.musl || !libssl.is_musl()) && !(self.since_3 && libssl.is_1_1_1());
         if runs && modes != [Mode::Stock] { modes } else { Vec::new() }
     }
 
