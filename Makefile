@@ -3,7 +3,7 @@
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
 # make test-random  random sequences over every libssl, 2,000 seeds each
 # make check    what takes seconds once it is built: formatting, lints, layers, header, ELF
-# make fuzz     four minutes of anything in a shared store's memory
+# make fuzz     four minutes each of anything in a shared store's memory and header, key files and settings
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
@@ -93,12 +93,18 @@ tsan:
 shuttle:
 	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle
 
-# What stands in a shared store's file, guided by what it reaches. `make test` drives the same body at random.
+# What others have written: a shared store's memory, its header, key files, settings; guided by what it reaches.
+# `make test` drives the first at random.
+FUZZ_TARGETS = mapping header key_file settings
+FUZZ_SECONDS ?= 240
+
 fuzz:
 	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
 	  echo "make fuzz: needs the nightly toolchain and cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
-	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz $(CARGO) +nightly fuzz run mapping -- \
-	  -max_total_time=240 -max_len=2048 -timeout=5
+	for target in $(FUZZ_TARGETS); do \
+	  CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz $(CARGO) +nightly fuzz run $$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 || exit 1; \
+	done
 
 bench:
 	tests/install bench

@@ -1,4 +1,4 @@
-//! A named store whose file is written to from outside, while it is used and while it is not.
+//! A named store whose file is written to from outside: between operations, and during them.
 //!
 //! Two drivers choose the bytes: libFuzzer (fuzz_targets/mapping.rs) and proptest (../tests/mapping.rs). The bytes are read
 //! as steps:
@@ -11,6 +11,7 @@
 //!   tie                                    a record's link to itself, and another hash, so that its chain never ends
 //!   transplant                             all of a sealed record to another name, but for the hash
 //!   cut                                    the file shorter or longer, and open it again
+//!   race                                   writes without pause, by another thread, while operations go on
 //! ```
 //! Whatever was written: nothing panics, crashes or hangs; what is found was stored under that very name; and a store whose
 //! locks nobody wrote to takes a new record, at the second attempt at the latest, and gives it back.
@@ -21,7 +22,8 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 /// Takes so many steps at most: each may wait for a lock that stands there as taken.
 const MOST_STEPS: usize = 64;
@@ -93,7 +95,7 @@ struct Run {
 
 impl Run {
     fn step(&mut self, input: &mut Input) {
-        match input.byte() % 16 {
+        match input.byte() % 17 {
             0..3 => self.insert(input),
             3 => self.search(input, false),
             4 => self.search(input, true),
@@ -106,7 +108,8 @@ impl Run {
             12 => self.cut(input),
             13 => self.tie(),
             14 => self.transplant(),
-            _ => self.open_again(input),
+            15 => self.open_again(input),
+            _ => self.race(input),
         }
     }
 
@@ -204,6 +207,34 @@ impl Run {
         self.write(at % self.file.size, &number.to_ne_bytes());
     }
 
+    /// Does some operations while another thread writes a few things again and again: what was checked may be another the
+    /// next moment.
+    fn race(&mut self, input: &mut Input) {
+        let writes: Vec<(usize, Vec<u8>)> = (0..1 + input.byte() % 4).map(|_| race_write(input)).collect();
+        let operations = 1 + input.byte() % 8;
+        // The first words may be written to even where nobody asked for it: a torn operation empties a partition.
+        self.locks_touched = true;
+        let (stop, file) = (AtomicBool::new(false), self.file.file.try_clone().expect("a descriptor"));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    for (at, bytes) in &writes {
+                        file.write_all_at(bytes, *at as u64).expect("the file can be written");
+                    }
+                }
+            });
+            for _ in 0..operations {
+                match input.byte() % 5 {
+                    0 | 1 => self.insert(input),
+                    2 => self.search(input, false),
+                    3 => self.search(input, true),
+                    _ => self.remove(input),
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+
     fn write(&mut self, at: usize, bytes: &[u8]) {
         let end = (at + bytes.len()).min(self.file.size);
         self.file.file.write_all_at(&bytes[..end - at], at as u64).expect("the file can be written");
@@ -296,12 +327,31 @@ impl Run {
         let (scope, body) = (scope(&short), b"the last session");
         let name = name(&short, &scope);
         let mark = store.mark(b"secret", Expiry::new(NOW, 300));
+        // Looks through all of it, and empties what makes no sense: not later, when the record is in.
+        store.expire(NOW - 1);
+        store.expire(NOW);
         assert!(store.insert(&name, mark, body) || store.insert(&name, mark, body), "it takes no record");
         assert!(matches!(store.find(&name, None, NOW), Found::Record(found) if found[..] == body[..]));
         assert_eq!(store.find(&name, Some(mark), NOW), Found::Standing);
         assert!(matches!(store.take(&name, None, NOW), Found::Record(found) if found[..] == body[..]));
         assert_eq!(store.take(&name, None, NOW), Found::Missing);
     }
+}
+
+/// What is written during operations, and where: the lock, the partition's state and index, or its records.
+fn race_write(input: &mut Input) -> (usize, Vec<u8>) {
+    let at = match input.byte() % 4 {
+        0 => HEADER + usize::from(input.byte()) % 24,
+        1 => BODY + 4 * (usize::from(input.byte()) % 8),
+        _ => BODY + 4 * (input.number() % 2048),
+    };
+    let number = u32::from(input.byte()) << (input.byte() % 32);
+    let bytes = match input.byte() % 3 {
+        0 => number.to_ne_bytes().to_vec(),
+        1 => number.to_ne_bytes().repeat(64),
+        _ => input.take(8).to_vec(),
+    };
+    (at, bytes)
 }
 
 /// One of a few names, so that steps meet.

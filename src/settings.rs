@@ -16,7 +16,8 @@
 
 #[allow(unsafe_code, reason = "the C library's environment and descriptor 2")]
 mod load;
-mod parse;
+#[doc(hidden)] // for the fuzz target
+pub mod parse;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

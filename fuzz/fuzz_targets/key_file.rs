@@ -1,0 +1,43 @@
+//! `cargo +nightly fuzz run key_file`: a key file's text, of libFuzzer's choice.
+#![no_main]
+
+use sslsession::store::shared::Keys;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    let path = PathBuf::from(format!("/dev/shm/sslsession-fuzz-key-{}", std::process::id()));
+    for text in [input.to_vec(), [LINE, input, b"\n", LINE].concat()] {
+        let _ = fs::remove_file(&path);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).expect("a file");
+        file.write_all(&text).expect("it is written");
+        match Keys::read(&path) {
+            Ok(keys) => check(&text, keys.secrets().collect()),
+            Err(why) => check_refusal(&text, &why),
+        }
+    }
+    let _ = fs::remove_file(&path);
+});
+
+const LINE: &[u8] = b"0123456789abcdef0123456789abcdef\n";
+
+/// Each key is a line of the text, and long enough.
+fn check(text: &[u8], keys: Vec<&[u8]>) {
+    assert!((1..=16).contains(&keys.len()));
+    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    for key in keys {
+        assert!(key.len() >= 32 && key.iter().all(|byte| (b' '..=b'~').contains(byte)) && key[0] != b'#');
+        assert!(lines.any(|line| line == key), "in the order of the lines");
+    }
+}
+
+/// The reason is one line and shows nothing of what could be a key.
+fn check_refusal(text: &[u8], why: &str) {
+    assert!(!why.contains('\n') && why.len() < 300, "{why}");
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| line.len() >= 16);
+    for line in lines {
+        assert!(!why.as_bytes().windows(line.len()).any(|part| part == line), "{why}");
+    }
+}

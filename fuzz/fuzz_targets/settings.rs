@@ -1,0 +1,32 @@
+//! `cargo +nightly fuzz run settings`: values of the variables, of libFuzzer's choice.
+#![no_main]
+
+use sslsession::settings::{Shared, Store, parse};
+use std::path::{Component, Path};
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    for beginning in ["", "shared", "shared:", "shared:/", "shared,size=", "shared:x,size="] {
+        check(&[beginning.as_bytes(), input].concat());
+    }
+    let _ = (parse::attach(input), parse::tickets(input));
+    if let Ok(Some(path)) = parse::key_file(input) {
+        check_path(&path);
+    }
+});
+
+/// Whatever is taken for a store can be opened as one; whatever is not has a reason that fits into a line.
+fn check(value: &[u8]) {
+    match parse::store(value) {
+        Ok(Store::Shared(Shared { path, size })) => {
+            assert!((Shared::SMALLEST..=Shared::LARGEST).contains(&size), "{size}");
+            path.iter().for_each(|path| check_path(path));
+        }
+        Ok(Store::Memory) => assert_eq!(value, b"memory"),
+        Err(reason) => assert!(!reason.is_empty() && !reason.contains(';'), "{reason}"),
+    }
+}
+
+fn check_path(path: &Path) {
+    assert!(path.is_absolute() && path.file_name().is_some(), "{path:?}");
+    assert!(path.components().all(|part| part != Component::ParentDir), "{path:?}");
+}
