@@ -20,8 +20,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a preloaded program must reach, and the node under which OpenSSL has it (README, "Functions"). SSL_add_session and
 /// SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built against ours ask for them.
-const PRELOADED: [(&str, &str); 28] = [
+const PRELOADED: [(&str, &str); 45] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
+    ("SSL_CTX_callback_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_flush_sessions", "OPENSSL_3.0.0"),
     ("SSL_CTX_flush_sessions_ex", "OPENSSL_3.4.0"),
@@ -36,8 +37,18 @@ const PRELOADED: [(&str, &str); 28] = [
     ("SSL_CTX_sess_set_new_cb", "OPENSSL_3.0.0"),
     ("SSL_CTX_sess_set_remove_cb", "OPENSSL_3.0.0"),
     ("SSL_CTX_sessions", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set1_param", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_cert_cb", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_cert_verify_callback", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_client_hello_cb", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_psk_find_session_callback", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_psk_server_callback", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_purpose", "OPENSSL_3.0.0"),
     ("SSL_CTX_set_session_cache_mode", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_srp_username_callback", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_trust", "OPENSSL_3.0.0"),
     ("SSL_SESSION_set1_id", "OPENSSL_3.0.0"),
+    ("SSL_SESSION_set_ex_data", "OPENSSL_3.0.0"),
     ("SSL_SESSION_set_protocol_version", "OPENSSL_3.0.0"),
     ("SSL_SESSION_set_time", "OPENSSL_3.0.0"),
     ("SSL_SESSION_set_time_ex", "OPENSSL_3.3.0"),
@@ -47,8 +58,14 @@ const PRELOADED: [(&str, &str); 28] = [
     ("SSL_has_matching_session_id", "OPENSSL_3.0.0"),
     ("SSL_new", "OPENSSL_3.0.0"),
     ("SSL_remove_session", "OPENSSL_3.0.0"),
+    ("SSL_set1_param", "OPENSSL_3.0.0"),
     ("SSL_set_SSL_CTX", "OPENSSL_3.0.0"),
+    ("SSL_set_cert_cb", "OPENSSL_3.0.0"),
+    ("SSL_set_psk_find_session_callback", "OPENSSL_3.0.0"),
+    ("SSL_set_psk_server_callback", "OPENSSL_3.0.0"),
+    ("SSL_set_purpose", "OPENSSL_3.0.0"),
     ("SSL_set_session", "OPENSSL_3.0.0"),
+    ("SSL_set_trust", "OPENSSL_3.0.0"),
 ];
 
 /// On everything else.
