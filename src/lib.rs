@@ -8,7 +8,8 @@
 //!                 └─► libssl        native our own objects    libssl  the libssl in the process
 //! ```
 //! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`; `settings`, what the
-//! environment asks for; `secret`, bytes that are wiped; and below `store`, `mapping`, the memory that processes share.
+//! environment asks for; `rules`, in which the releases of OpenSSL differ; `secret`, bytes that are wiped; and below `store`,
+//! `mapping`, the memory that processes share.
 
 mod cache;
 pub mod capi;
@@ -18,6 +19,7 @@ mod handle;
 mod libssl;
 mod mapping;
 mod native;
+pub mod rules;
 mod secret;
 mod settings;
 pub mod store;

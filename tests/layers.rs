@@ -11,14 +11,15 @@ use source::Source;
 use std::collections::BTreeMap;
 
 /// What each module of the crate's root may use. capi and native read the clock; below them time is an argument.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("capi", &["cache", "handle", "types", "guard", "clock"]),
-    ("cache", &["store", "handle", "types", "settings"]),
-    ("store", &["mapping", "secret"]),
+    ("cache", &["store", "handle", "rules", "types", "settings"]),
+    ("store", &["mapping", "rules", "secret"]),
     ("mapping", &[]),
-    ("handle", &["native", "libssl", "types", "guard", "secret"]),
+    ("handle", &["native", "libssl", "rules", "types", "guard", "secret"]),
     ("native", &["types", "guard", "clock"]),
-    ("libssl", &["types", "guard"]),
+    ("libssl", &["rules", "types", "guard"]),
+    ("rules", &[]),
     ("types", &[]),
     ("guard", &[]),
     ("clock", &[]),

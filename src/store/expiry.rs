@@ -1,6 +1,8 @@
 //! When a session expires.
 #![forbid(unsafe_code)]
 
+use crate::rules::{LAST_SECOND, Overflow};
+
 /// The last second in which a session may still be resumed: time + timeout.
 ///
 /// Ordered soonest first. A sum that overflows the 64-bit seconds of OpenSSL never expires and sorts
@@ -32,6 +34,20 @@ impl Expiry {
         // less END, in 64 bits, is then its rank among those; here all ranks below 1 are one.
         let rank = (sum - END) as i64;
         Self::at(END + if rank > 1 { rank as i128 } else { 1 })
+    }
+
+    /// Returns the expiry of such a session where sums that do not fit are treated by another rule than 3.0's.
+    #[inline]
+    pub const fn by_rule(time: i64, timeout: i64, rule: Overflow) -> Self {
+        match rule {
+            Overflow::Never => Self::new(time, timeout),
+            Overflow::Saturates => {
+                let sum = time as i128 + timeout as i128;
+                let last = LAST_SECOND as i128;
+                Self::at(if sum < last { sum } else { last })
+            }
+            Overflow::Wraps => Self::at(time.wrapping_add(timeout) as i128),
+        }
     }
 
     /// Whether a session is over at `now`. Strict: in its last second it is still alive.
@@ -68,7 +84,7 @@ impl Expiry {
 
 #[cfg(test)]
 mod tests {
-    use super::Expiry;
+    use super::{Expiry, LAST_SECOND, Overflow};
 
     #[test]
     fn a_session_is_alive_in_its_last_second_and_over_in_the_next() {
@@ -89,6 +105,22 @@ mod tests {
         assert!(!latest.is_over(i64::MAX));
         assert!(Expiry::new(i64::MAX - 1, 0).is_over(i64::MAX));
         assert_eq!(Expiry::new(i64::MAX, i64::MAX), Expiry::NEVER);
+    }
+
+    #[test]
+    fn each_rule_treats_a_sum_that_does_not_fit_in_its_own_way() {
+        let by = |rule| move |(time, timeout)| Expiry::by_rule(time, timeout, rule);
+        let small = [(0, 0), (1000, 300), (1_700_000_000, 300), (5, -10)];
+        assert_eq!(small.map(by(Overflow::Saturates)), small.map(by(Overflow::Never)));
+        assert_eq!(small.map(by(Overflow::Wraps)), small.map(by(Overflow::Never)));
+
+        let large = [(LAST_SECOND, 1), (1_700_000_000, LAST_SECOND), (i64::MAX, i64::MAX)];
+        let saturated = large.map(by(Overflow::Saturates));
+        assert!(saturated.iter().all(|expiry| *expiry == saturated[0] && !expiry.is_over(LAST_SECOND)));
+        assert!(Expiry::by_rule(LAST_SECOND, -1, Overflow::Saturates) < saturated[0]);
+
+        let wrapped = Expiry::by_rule(1_700_000_000, i64::MAX, Overflow::Wraps);
+        assert!(wrapped.is_over(0) && wrapped < Expiry::new(0, 0));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! ```text
 //! Memory ── made at the first insertion:
 //!   readers                                            writers, one at a time
-//!   small table: up to 32 slots side by side           order: a list of nodes, soonest to expire first
-//!   or buckets, each under a lock of its own           count, soonest: what can be asked without a lock
+//!   small table: up to 32 slots side by side           order: a list of nodes, soonest to expire first,
+//!   or buckets, each under a lock of its own                  and where OpenSSL 1.1.1 is to be followed oldest first
+//!                                                      count, soonest: what can be asked without a lock
 //!
 //!   bucket (bits of the place)         node number
 //!   ├ bucket 0   |tag value node ×3| ─────► expiry, before, after, place
@@ -34,8 +35,10 @@
 mod bucket;
 mod buckets;
 mod ends;
+mod insertions;
 mod linear;
 mod order;
+mod parts;
 mod results;
 mod segments;
 mod slots;
@@ -48,17 +51,14 @@ pub use bucket::forked;
 pub use results::{Evicted, Inserted, Outcome, Placed};
 
 use super::{Expiry, Key, locks_held, sync};
-use order::Order;
+use crate::rules::Rules;
+use parts::Parts;
 use std::sync::OnceLock;
-use sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use sync::{Mutex, MutexGuard};
-use table::{Put, Table};
+use sync::Mutex;
+use sync::atomic::Ordering::Relaxed;
 
 /// How many sessions leave under one taking of the writer lock: some tens of microseconds.
 pub const BATCH: usize = 64;
-
-/// How often a batch steps back for a writer that waits.
-const TURNS: usize = 16;
 
 /// The sessions of one cache, in memory.
 ///
@@ -69,28 +69,10 @@ const TURNS: usize = 16;
 ///
 /// All functions may be called by any number of threads at once.
 pub struct Memory<V> {
+    rules: Rules,
     /// Held while the parts are made.
     making: Mutex<()>,
     parts: OnceLock<Box<Parts<V>>>,
-}
-
-/// In this order, with what is not much used between what every reader reads, at the front of
-/// `table`, and what every writer changes, so that those never share a cache line.
-#[repr(C)]
-struct Parts<V> {
-    table: Table<V>,
-    _apart: [u64; 2],
-    writers: Writers,
-}
-
-/// What every writer changes.
-struct Writers {
-    order: Mutex<Order>,
-    count: AtomicUsize,
-    /// [`Order::soonest`], to be read without the lock.
-    soonest: AtomicU64,
-    /// A writer waits for the lock.
-    waiting: AtomicBool,
 }
 
 /// The locks of a [`Memory`]: no writer is at work until this is dropped.
@@ -100,170 +82,15 @@ pub struct Held<'a>(#[expect(dead_code, reason = "held until dropped")] Box<dyn 
 trait Locks {}
 impl<T> Locks for T {}
 
-impl Writers {
-    const fn new() -> Self {
-        Self {
-            order: Mutex::new(Order::new()),
-            count: AtomicUsize::new(0),
-            soonest: AtomicU64::new(Expiry::NEVER.to_bits()),
-            waiting: AtomicBool::new(false),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Order> {
-        if let Some(order) = self.order.try_lock() {
-            return order;
-        }
-        self.waiting.store(true, Relaxed);
-        let order = self.order.lock();
-        self.waiting.store(false, Relaxed);
-        order
-    }
-
-    /// Takes the lock for a batch, after a writer that waits for it. Not longer than [`TURNS`]:
-    /// among many writers there is always one that waits.
-    fn lock_for_batch(&self) -> MutexGuard<'_, Order> {
-        for _ in 0..TURNS {
-            if !self.waiting.load(Relaxed) {
-                break;
-            }
-            sync::yield_now();
-        }
-        self.order.lock()
-    }
-
-    /// Tells those who ask without the lock how things are now.
-    fn publish(&self, order: &Order, count: usize) {
-        self.count.store(count, Relaxed);
-        self.soonest.store(order.soonest().to_bits(), Relaxed);
-    }
-
-    fn count(&self) -> usize {
-        self.count.load(Relaxed)
-    }
-}
-
-impl<V> Parts<V> {
-    /// Takes the session of a node out of order and table.
-    #[inline]
-    fn evict(&self, order: &mut Order, number: u32) -> Option<V> {
-        let place = order.remove(number);
-        self.table.remove_node(place, number)
-    }
-
-    /// Takes up to `most` sessions out, soonest first, for as long as they expire before `end` says.
-    fn take(&self, most: usize, is_due: impl Fn(Expiry) -> bool) -> Vec<V> {
-        let mut taken = Vec::with_capacity(most.min(self.writers.count()));
-        let mut order = self.writers.lock_for_batch();
-        while let Some(first) = order.first()
-            && taken.len() < most
-            && is_due(order.soonest())
-        {
-            taken.extend(self.evict(&mut order, first));
-        }
-        self.writers.publish(&order, self.writers.count() - taken.len());
-        taken
-    }
-}
-
-impl<V: Clone + PartialEq> Parts<V> {
-    /// Evicts up to [`BATCH`] sessions, but not that of node `keep`, while there are `size` or more.
-    /// `count` is how many there are; whether that is enough.
-    fn make_room(
-        &self,
-        order: &mut Order,
-        keep: u32,
-        size: usize,
-        count: &mut usize,
-        evicted: &mut Evicted<V>,
-    ) -> bool {
-        for _ in 0..BATCH {
-            if size == 0 || *count < size {
-                return true;
-            }
-            let mut soonest = order.first();
-            if soonest == Some(keep) {
-                soonest = order.after(keep);
-            }
-            let Some(soonest) = soonest else { return true };
-            if let Some(value) = self.evict(order, soonest) {
-                evicted.push(value);
-            }
-            *count -= 1;
-        }
-        false
-    }
-
-    fn insert(&self, key: &Key, value: V, expiry: Expiry, size: usize) -> (Inserted<V>, Option<u32>) {
-        let mut order = self.writers.lock();
-        let mut count = self.writers.count();
-        let fresh = order.next_free();
-        let (outcome, node) = match self.table.put(key, value, fresh, &order) {
-            Put::New => {
-                order.add(key.place, expiry);
-                count += 1;
-                (Outcome::Added, fresh)
-            }
-            Put::Same(value, node) => {
-                order.unlink(node);
-                order.link(node, expiry);
-                self.writers.publish(&order, count);
-                return (Inserted { outcome: Outcome::AlreadyThere(value), evicted: Evicted::none() }, None);
-            }
-            Put::Other(value, node) => {
-                order.unlink(node);
-                order.link(node, expiry);
-                (Outcome::Replaced(value), node)
-            }
-        };
-        let mut evicted = Evicted::none();
-        let enough = self.make_room(&mut order, node, size, &mut count, &mut evicted);
-        if self.table.spread(count, &order) {
-            order.keep_ends();
-        }
-        self.writers.publish(&order, count);
-        (Inserted { outcome, evicted }, (!enough).then_some(node))
-    }
-
-    fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> (Placed<V>, [Option<V>; 2]) {
-        let mut order = self.writers.lock();
-        let Some(mut node) = self.table.node_of(from, value) else { return (Placed::NotHere, [None, None]) };
-        order.unlink(node);
-        let (mut displaced, mut spare, mut count) = (None, [None, None], self.writers.count());
-        if from != to {
-            // In the new place before it leaves the old one: it can be found throughout.
-            let there = self.table.put(to, value.clone(), node, &order);
-            spare[0] = self.table.remove(from).map(|(value, _)| value);
-            let freed = match there {
-                Put::New => {
-                    order.rename(node, to.place);
-                    None
-                }
-                Put::Same(value, there) => {
-                    spare[1] = Some(value);
-                    Some(there)
-                }
-                Put::Other(value, there) => {
-                    displaced = Some(value);
-                    Some(there)
-                }
-            };
-            if let Some(there) = freed {
-                order.free(std::mem::replace(&mut node, there));
-                order.unlink(node);
-                count -= 1;
-            }
-        }
-        order.link(node, expiry);
-        self.writers.publish(&order, count);
-        (Placed::Moved(displaced), spare)
-    }
-}
-
 impl<V> Memory<V> {
-    /// An empty store. Allocates nothing.
+    /// Makes an empty store by the rules of OpenSSL 3.0. Allocates nothing.
     pub const fn new() -> Self {
-        Self { making: Mutex::new(()), parts: OnceLock::new() }
+        Self::with_rules(Rules::OPENSSL_3_0)
+    }
+
+    /// Makes an empty store by these rules. Allocates nothing.
+    pub const fn with_rules(rules: Rules) -> Self {
+        Self { rules, making: Mutex::new(()), parts: OnceLock::new() }
     }
 
     /// How many sessions there are. Takes no lock.
@@ -280,7 +107,7 @@ impl<V> Memory<V> {
         if let Some(parts) = self.parts.get() {
             return parts;
         }
-        let parts = Box::new(Parts { table: Table::new(), _apart: [0; 2], writers: Writers::new() });
+        let parts = Box::new(Parts::new(self.rules.eviction));
         // The cell is only ever set under the lock, so that a fork can keep clear of it.
         let _making = self.making.lock();
         self.parts.get_or_init(|| parts)
@@ -343,14 +170,16 @@ impl<V> Memory<V> {
 impl<V: Clone + PartialEq> Memory<V> {
     /// Puts `value` in under `key`, as SSL_CTX_add_session does.
     ///
-    /// If the very object is there, it moves to its new expiry, as the newest of its second. Another
-    /// object under the key is replaced. Then sessions leave, soonest to expire first, while there
-    /// are `size` or more and another than this one is there; the newcomer counts, so a `size` of 2
-    /// or more keeps one session less, as in OpenSSL, and 1 keeps 1. A `size` of 0 has no limit.
+    /// If the very object is there, it moves to its new expiry, as the newest of its second, or stays
+    /// where it is: [`AddingAgain`](crate::rules::AddingAgain). Another object under the key is
+    /// replaced. Then sessions leave, in the order of [`Eviction`](crate::rules::Eviction), while
+    /// there are more than [`Capacity`](crate::rules::Capacity) allows and another than this one is
+    /// there. A `size` of 0 has no limit.
     pub fn insert(&self, key: &Key, value: V, expiry: Expiry, size: usize) -> Inserted<V> {
         debug_assert_eq!(locks_held(), 0);
         let parts = self.parts();
-        let (mut inserted, mut unfinished) = parts.insert(key, value, expiry, size);
+        let size = self.rules.capacity.full_at(size);
+        let (mut inserted, mut unfinished) = parts.insert(key, value, expiry, size, self.rules.adding_again);
         // The size was lowered by much: the rest leaves in batches.
         while let Some(keep) = unfinished {
             let mut order = parts.writers.lock_for_batch();
@@ -380,7 +209,8 @@ impl<V: Clone + PartialEq> Memory<V> {
     }
 
     /// Moves `value`, if that very object is under `from`, to the key `to` (which may be the same)
-    /// and to `expiry`, as the newest of its second. Evicts nothing.
+    /// and to `expiry`, as the newest of its second. Evicts nothing. Where the oldest is evicted first,
+    /// it does not become younger; one that displaces another takes over its age.
     ///
     /// While it moves it can be found under one key or both.
     pub fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> Placed<V> {

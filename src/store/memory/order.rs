@@ -3,7 +3,9 @@
 
 use super::Expiry;
 use super::ends::Ends;
+use super::insertions::Insertions;
 use super::segments::Segments;
+use crate::rules::Eviction;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -36,10 +38,12 @@ pub(super) struct Order {
     soonest: Expiry,
     newest: Expiry,
     ends: Option<Box<Ends>>,
+    /// Where the oldest is evicted first.
+    insertions: Option<Box<Insertions>>,
 }
 
 impl Order {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new(eviction: Eviction) -> Self {
         Self {
             nodes: Segments::new(),
             first: NONE,
@@ -48,6 +52,10 @@ impl Order {
             soonest: Expiry::NEVER,
             newest: Expiry::NEVER,
             ends: None,
+            insertions: match eviction {
+                Eviction::SoonestFirst => None,
+                Eviction::OldestFirst => Some(Box::new(Insertions::new())),
+            },
         }
     }
 
@@ -60,7 +68,11 @@ impl Order {
     /// Puts the node [`Order::next_free`] in, for a session at `place`, as the newest of its second.
     #[inline]
     pub(super) fn add(&mut self, place: u32, expiry: Expiry) {
-        let (before, after) = self.tie(self.next_free(), expiry);
+        let number = self.next_free();
+        if let Some(insertions) = &mut self.insertions {
+            insertions.push(number);
+        }
+        let (before, after) = self.tie(number, expiry);
         let node = Node { expiry, before, after, place };
         if self.unused == NONE {
             return self.nodes.push(node);
@@ -76,8 +88,21 @@ impl Order {
         (node.expiry, node.before, node.after) = (expiry, before, after);
     }
 
-    /// Gives a node back that is not in the order.
+    /// Moves a node to this expiry, as the newest of its second and of all.
+    pub(super) fn renew(&mut self, number: u32, expiry: Expiry) {
+        self.unlink(number);
+        self.link(number, expiry);
+        if let Some(insertions) = &mut self.insertions {
+            insertions.remove(number);
+            insertions.push(number);
+        }
+    }
+
+    /// Gives a node back that was taken out with [`Order::unlink`].
     pub(super) fn free(&mut self, number: u32) {
+        if let Some(insertions) = &mut self.insertions {
+            insertions.remove(number);
+        }
         self.nodes.get_mut(number).after = std::mem::replace(&mut self.unused, number);
     }
 
@@ -101,6 +126,23 @@ impl Order {
     /// The next one in order after a node.
     pub(super) fn after(&self, number: u32) -> Option<u32> {
         Some(self.nodes.get(number).after).filter(|&after| after != NONE)
+    }
+
+    /// Returns the node that is evicted first.
+    #[inline]
+    pub(super) fn first_to_evict(&self) -> Option<u32> {
+        match &self.insertions {
+            None => self.first(),
+            Some(insertions) => insertions.first(),
+        }
+    }
+
+    /// Returns the node that is evicted after this one.
+    pub(super) fn next_to_evict(&self, number: u32) -> Option<u32> {
+        match &self.insertions {
+            None => self.after(number),
+            Some(insertions) => insertions.after(number),
+        }
     }
 
     /// When the first one expires; [`Expiry::NEVER`] if there is none.
@@ -157,6 +199,9 @@ impl Order {
     /// Takes a node out of the order and gives it back; the place of its session.
     #[inline]
     pub(super) fn remove(&mut self, number: u32) -> u32 {
+        if let Some(insertions) = &mut self.insertions {
+            insertions.remove(number);
+        }
         let node = self.nodes.get_mut(number);
         let taken = *node;
         node.after = std::mem::replace(&mut self.unused, number);
@@ -251,6 +296,12 @@ impl Order {
         }
         if let Some(kept) = &self.ends {
             assert_eq!(kept.validate(), ends, "the last node of each second but the newest");
+        }
+        if let Some(insertions) = &self.insertions {
+            let (mut inserted, mut expected) = (insertions.validate(), listed.clone());
+            inserted.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(inserted, expected, "each node has its insertion");
         }
         let (mut unused, mut at) = (0, self.unused);
         while at != NONE {

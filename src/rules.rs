@@ -1,0 +1,159 @@
+//! Rules of a session cache that are not the same in all releases of OpenSSL.
+//!
+//! ```text
+//!   libssl::rules ──tries a libssl──► Rules ──► cache     whom to call, in what order
+//!                                          └──► store     who is evicted, and when
+//! ```
+//! A distribution backports fixes, so the version of a libssl does not tell its rules: docs/openssl-behaviour.md has the
+//! releases in which each was seen.
+
+#![forbid(unsafe_code)]
+
+/// Rules of one libssl's session cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rules {
+    /// How many sessions a cache of a given size keeps.
+    pub capacity: Capacity,
+    /// Which session a full cache evicts.
+    pub eviction: Eviction,
+    /// Where a session goes in that order when it is added again.
+    pub adding_again: AddingAgain,
+    /// When a session expires whose time and timeout are too large to be added up.
+    pub overflow: Overflow,
+    /// When the application is called for evicted sessions.
+    pub evicted: Callbacks,
+    /// When the application is called for flushed sessions.
+    pub flushed: Callbacks,
+    /// When flushed sessions are freed.
+    pub freed: Freed,
+}
+
+/// How many sessions a cache keeps when a session is added to a full one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capacity {
+    /// As many as its size says.
+    Size,
+    /// One less, but at least one.
+    SizeLessOne,
+}
+
+/// Order of eviction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Eviction {
+    /// Soonest to expire first, ties oldest first.
+    SoonestFirst,
+    /// Oldest insertion first.
+    OldestFirst,
+}
+
+/// Position of a session that is added while it is cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddingAgain {
+    /// It moves to its expiry, as the newest of its second.
+    Moves,
+    /// It keeps its position, also if its time has changed with this addition.
+    Stays,
+}
+
+/// Sum of a time and a timeout that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Overflow {
+    /// The session never expires. Such sessions sort last, by their exact sums.
+    Never,
+    /// Nanoseconds in 64 bits, of which the sum becomes the largest: all such sessions tie.
+    Saturates,
+    /// The sum wraps around, so the session has expired.
+    Wraps,
+}
+
+/// Time and order of the remove_session callbacks when several sessions leave together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Callbacks {
+    /// Each as its session is removed: those after it still count as cached.
+    EachAsRemoved,
+    /// When all have been removed, last removed first; each session is freed before the next callback.
+    AfterAllReversed,
+}
+
+/// Time at which flushed sessions are freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Freed {
+    /// Each after its own callback.
+    Each,
+    /// All after the last callback.
+    AfterAll,
+}
+
+impl Rules {
+    /// Rules of OpenSSL 3.0 and 3.1, which a cache of our own has too.
+    pub const OPENSSL_3_0: Rules = Rules {
+        capacity: Capacity::SizeLessOne,
+        eviction: Eviction::SoonestFirst,
+        adding_again: AddingAgain::Moves,
+        overflow: Overflow::Never,
+        evicted: Callbacks::EachAsRemoved,
+        flushed: Callbacks::EachAsRemoved,
+        freed: Freed::AfterAll,
+    };
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules::OPENSSL_3_0
+    }
+}
+
+impl Capacity {
+    /// Returns the number of sessions from which on a cache of this size evicts, the new session counted; 0 for a cache
+    /// without a limit.
+    #[inline]
+    pub const fn full_at(self, size: usize) -> usize {
+        match self {
+            Capacity::SizeLessOne => size,
+            Capacity::Size if size == 0 => 0,
+            Capacity::Size => size.saturating_add(1),
+        }
+    }
+}
+
+impl Overflow {
+    /// Returns the second that a libssl takes `seconds` for.
+    ///
+    /// ```text
+    ///   Saturates    seconds × 10^9 modulo 2^64 are its nanoseconds, so 1970 to 2554 are all that there is
+    /// ```
+    #[inline]
+    pub const fn clock(self, seconds: i64) -> i64 {
+        match self {
+            Overflow::Saturates => ((seconds as u64).wrapping_mul(SECOND) / SECOND) as i64,
+            Overflow::Never | Overflow::Wraps => seconds,
+        }
+    }
+}
+
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
+/// Last second that 64 bits of nanoseconds reach, in 2554.
+pub const LAST_SECOND: i64 = (u64::MAX / SECOND) as i64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_counts_the_new_session() {
+        let full = |capacity: Capacity| [0, 1, 2, 5, usize::MAX].map(|size| capacity.full_at(size));
+        assert_eq!(full(Capacity::SizeLessOne), [0, 1, 2, 5, usize::MAX]);
+        assert_eq!(full(Capacity::Size), [0, 2, 3, 6, usize::MAX]);
+    }
+
+    #[test]
+    fn seconds_beyond_2554_wrap_in_nanoseconds() {
+        let clock = |seconds| Overflow::Saturates.clock(seconds);
+        assert_eq!([0, 1, 1_700_000_000, LAST_SECOND].map(clock), [0, 1, 1_700_000_000, LAST_SECOND]);
+        assert_eq!(clock(LAST_SECOND + 1), 0);
+        assert_eq!((clock(i64::MAX), clock(-5)), (LAST_SECOND - 1, LAST_SECOND - 5));
+        assert_eq!([i64::MIN, -5, i64::MAX].map(|t| Overflow::Never.clock(t)), [i64::MIN, -5, i64::MAX]);
+    }
+}

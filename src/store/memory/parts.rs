@@ -1,0 +1,203 @@
+//! The parts of a store that has sessions: their table, and what its writers change.
+#![forbid(unsafe_code)]
+
+use super::order::Order;
+use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use super::sync::{self, Mutex, MutexGuard};
+use super::table::{Put, Table};
+use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed};
+use crate::rules::{AddingAgain, Eviction};
+
+/// How often a batch steps back for a writer that waits.
+const TURNS: usize = 16;
+
+/// In this order, with what is not much used between what every reader reads, at the front of
+/// `table`, and what every writer changes, so that those never share a cache line.
+#[repr(C)]
+pub(super) struct Parts<V> {
+    pub(super) table: Table<V>,
+    _apart: [u64; 2],
+    pub(super) writers: Writers,
+}
+
+/// What every writer changes.
+pub(super) struct Writers {
+    pub(super) order: Mutex<Order>,
+    count: AtomicUsize,
+    /// [`Order::soonest`], to be read without the lock.
+    pub(super) soonest: AtomicU64,
+    /// A writer waits for the lock.
+    waiting: AtomicBool,
+}
+
+impl Writers {
+    fn new(eviction: Eviction) -> Self {
+        Self {
+            order: Mutex::new(Order::new(eviction)),
+            count: AtomicUsize::new(0),
+            soonest: AtomicU64::new(Expiry::NEVER.to_bits()),
+            waiting: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Order> {
+        if let Some(order) = self.order.try_lock() {
+            return order;
+        }
+        self.waiting.store(true, Relaxed);
+        let order = self.order.lock();
+        self.waiting.store(false, Relaxed);
+        order
+    }
+
+    /// Takes the lock for a batch, after a writer that waits for it. Not longer than [`TURNS`]:
+    /// among many writers there is always one that waits.
+    pub(super) fn lock_for_batch(&self) -> MutexGuard<'_, Order> {
+        for _ in 0..TURNS {
+            if !self.waiting.load(Relaxed) {
+                break;
+            }
+            sync::yield_now();
+        }
+        self.order.lock()
+    }
+
+    /// Tells those who ask without the lock how things are now.
+    pub(super) fn publish(&self, order: &Order, count: usize) {
+        self.count.store(count, Relaxed);
+        self.soonest.store(order.soonest().to_bits(), Relaxed);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Relaxed)
+    }
+}
+
+impl<V> Parts<V> {
+    pub(super) fn new(eviction: Eviction) -> Self {
+        Self { table: Table::new(), _apart: [0; 2], writers: Writers::new(eviction) }
+    }
+
+    /// Takes the session of a node out of order and table.
+    #[inline]
+    fn evict(&self, order: &mut Order, number: u32) -> Option<V> {
+        let place = order.remove(number);
+        self.table.remove_node(place, number)
+    }
+
+    /// Takes up to `most` sessions out, soonest first, for as long as they expire before `end` says.
+    pub(super) fn take(&self, most: usize, is_due: impl Fn(Expiry) -> bool) -> Vec<V> {
+        let mut taken = Vec::with_capacity(most.min(self.writers.count()));
+        let mut order = self.writers.lock_for_batch();
+        while let Some(first) = order.first()
+            && taken.len() < most
+            && is_due(order.soonest())
+        {
+            taken.extend(self.evict(&mut order, first));
+        }
+        self.writers.publish(&order, self.writers.count() - taken.len());
+        taken
+    }
+}
+
+impl<V: Clone + PartialEq> Parts<V> {
+    /// Evicts up to [`BATCH`] sessions, but not that of node `keep`, while there are `size` or more.
+    /// `count` is how many there are; whether that is enough.
+    pub(super) fn make_room(
+        &self,
+        order: &mut Order,
+        keep: u32,
+        size: usize,
+        count: &mut usize,
+        evicted: &mut Evicted<V>,
+    ) -> bool {
+        for _ in 0..BATCH {
+            if size == 0 || *count < size {
+                return true;
+            }
+            let mut next = order.first_to_evict();
+            if next == Some(keep) {
+                next = order.next_to_evict(keep);
+            }
+            let Some(next) = next else { return true };
+            if let Some(value) = self.evict(order, next) {
+                evicted.push(value);
+            }
+            *count -= 1;
+        }
+        false
+    }
+
+    /// Puts a session in. Returns its node if more than a batch has to leave for it.
+    pub(super) fn insert(
+        &self,
+        key: &Key,
+        value: V,
+        expiry: Expiry,
+        size: usize,
+        again: AddingAgain,
+    ) -> (Inserted<V>, Option<u32>) {
+        let mut order = self.writers.lock();
+        let mut count = self.writers.count();
+        let fresh = order.next_free();
+        let (outcome, node) = match self.table.put(key, value, fresh, &order) {
+            Put::New => {
+                order.add(key.place, expiry);
+                count += 1;
+                (Outcome::Added, fresh)
+            }
+            Put::Same(value, node) => {
+                if again == AddingAgain::Moves {
+                    order.renew(node, expiry);
+                    self.writers.publish(&order, count);
+                }
+                return (Inserted { outcome: Outcome::AlreadyThere(value), evicted: Evicted::none() }, None);
+            }
+            Put::Other(value, node) => {
+                order.renew(node, expiry);
+                (Outcome::Replaced(value), node)
+            }
+        };
+        let mut evicted = Evicted::none();
+        let enough = self.make_room(&mut order, node, size, &mut count, &mut evicted);
+        if self.table.spread(count, &order) {
+            order.keep_ends();
+        }
+        self.writers.publish(&order, count);
+        (Inserted { outcome, evicted }, (!enough).then_some(node))
+    }
+
+    pub(super) fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> (Placed<V>, [Option<V>; 2]) {
+        let mut order = self.writers.lock();
+        let Some(mut node) = self.table.node_of(from, value) else { return (Placed::NotHere, [None, None]) };
+        order.unlink(node);
+        let (mut displaced, mut spare, mut count) = (None, [None, None], self.writers.count());
+        if from != to {
+            // In the new place before it leaves the old one: it can be found throughout.
+            let there = self.table.put(to, value.clone(), node, &order);
+            spare[0] = self.table.remove(from).map(|(value, _)| value);
+            let freed = match there {
+                Put::New => {
+                    order.rename(node, to.place);
+                    None
+                }
+                Put::Same(value, there) => {
+                    spare[1] = Some(value);
+                    Some(there)
+                }
+                Put::Other(value, there) => {
+                    displaced = Some(value);
+                    Some(there)
+                }
+            };
+            if let Some(there) = freed {
+                order.free(std::mem::replace(&mut node, there));
+                order.unlink(node);
+                count -= 1;
+            }
+        }
+        order.link(node, expiry);
+        self.writers.publish(&order, count);
+        (Placed::Moved(displaced), spare)
+    }
+}
