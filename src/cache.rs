@@ -31,6 +31,7 @@ pub use sharing::connection_is_gone;
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
+use crate::rules::Rules;
 use crate::store::{BATCH, Expiry, Key, Memory};
 pub use crate::store::{Held, forked};
 use sharing::Sharing;
@@ -47,6 +48,8 @@ pub struct SessionCache {
     /// What the application asked to be called.
     pub callbacks: Callbacks,
     counters: Counters,
+    /// How its libssl's own cache would do what differs between releases.
+    rules: Rules,
     store: Memory<Session>,
     /// What it needs to share its sessions with other processes, if there is a shared store.
     sharing: Option<Box<Sharing>>,
@@ -73,7 +76,8 @@ pub fn attach(context: Context, hooks: &Hooks) {
     if of_context(context).is_some() {
         return;
     }
-    let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), this.clone()));
+    let Some(rules) = context.rules() else { return };
+    let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), rules, this.clone()));
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
     }
@@ -90,14 +94,15 @@ pub fn of_connection<'a>(connection: Connection<'a>) -> Option<&'a SessionCache>
 }
 
 impl SessionCache {
-    fn new(context: Context<'static>, this: Weak<SessionCache>) -> SessionCache {
+    fn new(context: Context<'static>, rules: Rules, this: Weak<SessionCache>) -> SessionCache {
         SessionCache {
             context,
             mode: AtomicU32::new(Mode::DEFAULT.bits()),
             size: AtomicUsize::new(DEFAULT_SIZE),
             callbacks: Callbacks::none(),
             counters: Counters::default(),
-            store: Memory::new(),
+            rules,
+            store: Memory::with_rules(rules),
             sharing: Sharing::new(),
             leaving: AtomicU32::new(0),
             flush_up_to: AtomicI64::new(0),
@@ -149,8 +154,14 @@ impl SessionCache {
         Key::new(session.version(), session.id())
     }
 
+    /// Returns when a session expires, for all processes alike.
     fn expiry_of(session: &Session) -> Expiry {
         Expiry::new(session.time(), session.timeout())
+    }
+
+    /// Returns when a session expires by the rules of this cache: where the store has it.
+    fn expiry(&self, session: &Session) -> Expiry {
+        Expiry::by_rule(session.time(), session.timeout(), self.rules.overflow)
     }
 
     /// Counts sessions that have left the store and are yet to be told of.

@@ -3,8 +3,8 @@
 //! `find` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
 //! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `elf` reads what the loader has loaded;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
-//! resumable; `recursion` stops a call that comes back to us; `verification` reads by what a server and its clients know each
-//! other, and `code` names a callback.
+//! resumable; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
+//! `verification` reads by what a server and its clients know each other, and `code` names a callback.
 
 mod address_map;
 pub mod application_data;
@@ -19,6 +19,7 @@ pub mod known;
 pub mod lending;
 pub mod marker;
 pub mod recursion;
+mod rules;
 mod symbols;
 pub mod verification;
 
@@ -73,6 +74,7 @@ pub struct Libssl {
     attachment: attachment::State,
     farewell: farewell::State,
     marker: marker::State,
+    rules: rules::State,
 }
 
 impl Libssl {
@@ -87,6 +89,7 @@ impl Libssl {
             attachment: Default::default(),
             farewell: Default::default(),
             marker: Default::default(),
+            rules: Default::default(),
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Rules {
     pub adding_again: AddingAgain,
     /// When a session expires whose time and timeout are too large to be added up.
     pub overflow: Overflow,
+    /// Effect of SSL_SESS_CACHE_UPDATE_TIME.
+    pub update_time: UpdateTime,
     /// When the application is called for evicted sessions.
     pub evicted: Callbacks,
     /// When the application is called for flushed sessions.
@@ -66,6 +68,15 @@ pub enum Overflow {
     Wraps,
 }
 
+/// Mode bit SSL_SESS_CACHE_UPDATE_TIME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpdateTime {
+    /// Adding a session sets its time to now.
+    Known,
+    /// The bit means nothing.
+    Unknown,
+}
+
 /// Time and order of the remove_session callbacks when several sessions leave together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Callbacks {
@@ -91,6 +102,7 @@ impl Rules {
         eviction: Eviction::SoonestFirst,
         adding_again: AddingAgain::Moves,
         overflow: Overflow::Never,
+        update_time: UpdateTime::Known,
         evicted: Callbacks::EachAsRemoved,
         flushed: Callbacks::EachAsRemoved,
         freed: Freed::AfterAll,

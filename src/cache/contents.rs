@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::lookup::Offer;
 use super::{Mode, SessionCache, residence};
 use crate::handle::Session;
+use crate::rules::{AddingAgain, Callbacks, UpdateTime};
 use crate::store::{Evicted, Key, Outcome, Placed};
 use crate::types::RemoveSessionCallback;
 
@@ -36,31 +37,65 @@ impl SessionCache {
     /// Adds a session, whose key this is, to what is alive in this process.
     pub(super) fn keep(&self, key: &Key, session: &Session, now: i64) -> bool {
         if self.mode().has(Mode::UPDATE_TIME) {
-            residence::set_time(session, now);
+            self.update_time(session, now);
         }
         // Before it is in, lest a change to it in between is not heard of.
         residence::remember(self);
         // Read before the reference is counted: so the processor waits for all lines of the session at once.
-        let expiry = Self::expiry_of(session);
+        let expiry = self.expiry(session);
         let inserted = self.store.insert(key, session.clone(), expiry, self.size());
         Self::assert_unlocked();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
-        // What was replaced is freed first, as in OpenSSL; the evicted still count then.
-        self.start_leaving(inserted.evicted.len());
-        drop(inserted.outcome);
-        self.evict(inserted.evicted);
+        match self.rules.evicted {
+            Callbacks::EachAsRemoved => {
+                // What was replaced is freed first, as in OpenSSL; the evicted still count then.
+                self.start_leaving(inserted.evicted.len());
+                drop(inserted.outcome);
+                self.evict_each(inserted.evicted);
+            }
+            Callbacks::AfterAllReversed => {
+                drop(inserted.outcome);
+                self.evict_all(inserted.evicted);
+            }
+        }
         is_new
     }
 
-    /// Sessions that leave because the cache is full, and are known to be leaving: each is marked, told of, freed and
-    /// counted, in OpenSSL's order.
-    fn evict(&self, evicted: Evicted<Session>) {
+    /// Sets the time of a session that is being added. If it is cached here, it does not move where adding again does not
+    /// move it: what the order says of it is then too early, which a flush sets right.
+    fn update_time(&self, session: &Session, now: i64) {
+        match (self.rules.update_time, self.rules.adding_again) {
+            (UpdateTime::Unknown, _) => {}
+            (UpdateTime::Known, AddingAgain::Moves) => residence::set_time(session, now),
+            (UpdateTime::Known, AddingAgain::Stays) => session.set_time(now),
+        }
+    }
+
+    /// Evicts sessions that are known to be leaving: each is marked, told of, freed and counted, then the next.
+    fn evict_each(&self, evicted: Evicted<Session>) {
         for session in evicted {
             self.leave(&session);
             drop(session);
             self.counters.cache_full.increment();
         }
+    }
+
+    /// Evicts sessions: all are marked and counted, then each is told of and freed, the last first.
+    fn evict_all(&self, evicted: Evicted<Session>) {
+        for session in evicted.iter() {
+            session.mark_not_resumable(self.context);
+            self.counters.cache_full.increment();
+        }
+        for session in evicted.into_iter().rev() {
+            self.tell(session);
+        }
+    }
+
+    /// Tells the application of a session that is no longer here, and frees it.
+    pub(super) fn tell(&self, session: Session) {
+        Self::assert_unlocked();
+        self.callbacks.remove_session(self.context, &session);
     }
 
     /// Marks a session that has left the store and tells the application.
@@ -115,7 +150,7 @@ impl SessionCache {
 
     /// Puts a session that is cached under `from` under `to` and at its expiry of now; whether it is cached here.
     pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) -> bool {
-        let placed = self.store.place(from, to, session, Self::expiry_of(session));
+        let placed = self.store.place(from, to, session, self.expiry(session));
         Self::assert_unlocked();
         !matches!(placed, Placed::NotHere)
     }

@@ -4,6 +4,12 @@
 //!   lock ─ take up to 64 ─ unlock ─► mark, tell the application ─► free ─► again, until none is left to take
 //! ```
 //! No other thread waits for longer than one such taking (OpenSSL: for the whole flush, callbacks included).
+//!
+//! Where libssl calls back after the whole flush, so do we, but for the automatic flush, which is a batch at a time here:
+//!
+//! ```text
+//!   lock ─ take up to 64 ─ unlock ─► mark ─► again, until none is left to take ─► tell the application of one, free it ─► ...
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +17,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Mode, Role, SessionCache};
 use crate::handle::Session;
+use crate::rules::{Callbacks, Freed};
 use crate::store::BATCH;
 
 /// What is to leave.
@@ -25,19 +32,41 @@ pub enum Flush {
 impl SessionCache {
     /// Removes sessions, soonest to expire first and ties oldest first; each is marked and the application told.
     pub fn flush(&self, flush: Flush) {
+        let flush = match flush {
+            Flush::OverAt(time) => Flush::OverAt(self.rules.overflow.clock(time)),
+            Flush::Everything => flush,
+        };
+        match self.rules.flushed {
+            Callbacks::EachAsRemoved => self.take_all(flush, |left| self.let_go(left)),
+            Callbacks::AfterAllReversed => {
+                let mut all = Vec::new();
+                self.take_all(flush, |left| self.gather(&mut all, left));
+                self.tell_reversed(all);
+            }
+        }
+        self.flush_lent(flush);
+    }
+
+    /// Takes sessions out of the store, a batch at a time.
+    fn take_all(&self, flush: Flush, mut then: impl FnMut(Vec<Session>)) {
         match flush {
-            Flush::OverAt(time) => while self.flush_batch(time) == BATCH {},
+            Flush::OverAt(time) => loop {
+                let (number, over) = self.take_over(time);
+                then(over);
+                if number < BATCH {
+                    return;
+                }
+            },
             // As many as there are now: others may be adding.
             Flush::Everything => {
                 let mut rest = self.store.len();
                 while rest > 0 {
                     let left = self.store.take_soonest(rest.min(BATCH));
                     rest = if left.is_empty() { 0 } else { rest - left.len() };
-                    self.let_go(left);
+                    then(left);
                 }
             }
         }
-        self.flush_lent(flush);
     }
 
     /// What stands in libssl's own table goes by the same rule.
@@ -56,34 +85,52 @@ impl SessionCache {
         }
     }
 
-    /// Removes up to a batch of what is over at `time`; how many the store gave up.
-    fn flush_batch(&self, time: i64) -> usize {
+    /// Takes up to a batch of what is over at `time` out of the store; how many the store gave up.
+    fn take_over(&self, time: i64) -> (usize, Vec<Session>) {
         let taken = self.store.take_expired(time, BATCH);
         let number = taken.len();
         // libssl sets times without a call that we would see: what is not over by its own account stays.
-        let (over, alive): (Vec<_>, Vec<_>) =
-            taken.into_iter().partition(|session| Self::expiry_of(session).is_over(time));
+        let (over, alive): (Vec<_>, Vec<_>) = taken.into_iter().partition(|session| self.expiry(session).is_over(time));
         for session in alive {
             self.put_back(session);
         }
-        self.let_go(over);
-        number
+        (number, over)
     }
 
-    /// Sessions that left the store: the application is told of all, then all are freed, in order.
+    /// Lets sessions go that left the store, in order: each is marked and told of. All are freed after that, or each before the
+    /// next is told of.
     fn let_go(&self, left: Vec<Session>) {
         self.start_leaving(left.len());
-        for session in &left {
-            self.leave(session);
+        match self.rules.freed {
+            Freed::AfterAll => left.iter().for_each(|session| self.leave(session)),
+            Freed::Each => left.into_iter().for_each(|session| self.leave(&session)),
         }
-        drop(left);
+    }
+
+    /// Marks sessions that left the store, and puts them to those that are to be told of. Without memory for so many it tells of
+    /// those before.
+    fn gather(&self, all: &mut Vec<Session>, left: Vec<Session>) {
+        left.iter().for_each(|session| session.mark_not_resumable(self.context));
+        if all.try_reserve(left.len()).is_err() {
+            self.tell_reversed(std::mem::take(all));
+        }
+        if all.is_empty() {
+            *all = left;
+        } else {
+            all.extend(left);
+        }
+    }
+
+    /// Tells the application of sessions that are no longer here, the last first, and frees each.
+    fn tell_reversed(&self, left: Vec<Session>) {
+        left.into_iter().rev().for_each(|session| self.tell(session));
     }
 
     /// Puts a session back at its own expiry, unless another of its id has come meanwhile.
     fn put_back(&self, session: Session) {
         let key = Self::key_of(&session);
         if !self.store.contains(&key) {
-            let expiry = Self::expiry_of(&session);
+            let expiry = self.expiry(&session);
             drop(self.store.insert(&key, session, expiry, 0));
         }
     }
@@ -117,8 +164,19 @@ impl SessionCache {
             self.flush_up_to.store(now, Ordering::Relaxed);
         }
         let up_to = self.flush_up_to.load(Ordering::Relaxed);
-        if up_to != 0 && self.flush_batch(up_to) < BATCH {
+        if up_to == 0 {
+            return;
+        }
+        let (number, over) = self.take_over(up_to);
+        if number < BATCH {
             self.flush_up_to.store(0, Ordering::Relaxed);
+        }
+        match self.rules.flushed {
+            Callbacks::EachAsRemoved => self.let_go(over),
+            Callbacks::AfterAllReversed => {
+                over.iter().for_each(|session| session.mark_not_resumable(self.context));
+                self.tell_reversed(over);
+            }
         }
     }
 

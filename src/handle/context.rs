@@ -7,6 +7,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::{Connection, Session, Statistic, raw};
+use crate::rules::Rules;
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -55,6 +56,17 @@ impl<'a> Context<'a> {
     /// The same context without a bound on its life, for what is attached to it and goes with it.
     pub fn for_attachment(self) -> Context<'static> {
         Context(self.0, PhantomData)
+    }
+
+    /// Returns the rules by which the libssl of a context just made keeps sessions, or alone a cache of ours; None if it is
+    /// not to be attached to.
+    pub fn rules(self) -> Option<Rules> {
+        match libssl::of_object(self.as_ptr()) {
+            None => Some(Rules::default()),
+            // SAFETY: a live context of this libssl, which no other thread has seen yet.
+            Some(libssl) if libssl.attachable => unsafe { libssl.rules(self.as_ptr()) },
+            Some(_) => None,
+        }
     }
 
     /// Attaches `state` to a context just made; false if one is attached already, or the libssl is none we know.

@@ -138,27 +138,26 @@ impl Libssl {
 impl Private {
     fn context(&mut self, functions: &Functions) -> Option<NonNull<SSL_CTX>> {
         if let Private::NotMade = self {
-            let made = error::unnoted(functions, || Private::make(functions));
-            *self = NonNull::new(made).map_or(Private::Refused, Private::Made);
+            *self = error::unnoted(functions, || make_private(functions)).map_or(Private::Refused, Private::Made);
         }
         match *self {
             Private::Made(ctx) => Some(ctx),
             _ => None,
         }
     }
+}
 
-    /// Makes a context in the default library context, by functions of the libssl's own: it does not pass the SSL_CTX_new_ex
-    /// that we export, and is not attached to.
-    fn make(functions: &Functions) -> *mut SSL_CTX {
-        // SAFETY: no library context, no properties, a method of the same libssl.
-        unsafe {
-            let method = (functions.TLS_method)();
-            match functions.SSL_CTX_new_ex {
-                Some(new_ex) => new_ex(ptr::null_mut(), ptr::null(), method),
-                None => (functions.SSL_CTX_new)(method),
-            }
+/// Makes a context in the default library context, by functions of the libssl's own: it does not pass the SSL_CTX_new_ex
+/// that we export, and is not attached to.
+pub(super) fn make_private(functions: &Functions) -> Option<NonNull<SSL_CTX>> {
+    // SAFETY: no library context, no properties, a method of the same libssl.
+    NonNull::new(unsafe {
+        let method = (functions.TLS_method)();
+        match functions.SSL_CTX_new_ex {
+            Some(new_ex) => new_ex(ptr::null_mut(), ptr::null(), method),
+            None => (functions.SSL_CTX_new)(method),
         }
-    }
+    })
 }
 
 /// Threads take places in turn; a thread whose locals are gone takes the first.
@@ -181,4 +180,9 @@ fn this_threads_place() -> usize {
 /// In the child of a process that had several threads.
 pub fn forked() {
     FORKED.store(true, Ordering::Relaxed);
+}
+
+/// Returns true in the child of a process that had several threads.
+pub(super) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
 }

@@ -46,6 +46,11 @@ impl<V> Evicted<V> {
         usize::from(self.first.is_some()) + self.rest.len()
     }
 
+    /// Returns them in order.
+    pub fn iter(&self) -> impl Iterator<Item = &V> {
+        self.first.iter().chain(&self.rest)
+    }
+
     /// Whether none had to leave.
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
