@@ -32,7 +32,7 @@ pub use sharing::connection_is_gone;
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 use crate::rules::Rules;
-use crate::store::{BATCH, Expiry, Key, Memory};
+use crate::store::{Expiry, Key, Memory};
 pub use crate::store::{Held, forked};
 use sharing::Sharing;
 use statistics::Counters;
@@ -210,14 +210,8 @@ impl SessionCache {
         if self.watching.load(Ordering::Relaxed) {
             self.context.flush_lent(0);
         }
-        loop {
-            let left = self.store.take_soonest(BATCH);
-            if left.is_empty() {
-                return;
-            }
-            for session in left {
-                session.mark_not_resumable(self.context);
-            }
+        while !self.store.is_empty() {
+            self.remove_all(Flush::Everything);
         }
     }
 

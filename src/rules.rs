@@ -53,7 +53,7 @@ pub enum Eviction {
 pub enum AddingAgain {
     /// It moves to its expiry, as the newest of its second.
     Moves,
-    /// It keeps its position, also if its time has changed with this addition.
+    /// It keeps its position, also if its time is later since this addition.
     Stays,
 }
 

@@ -47,17 +47,12 @@ impl SessionCache {
         Self::assert_unlocked();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
+        // What was replaced is freed first, as in OpenSSL; the evicted still count then.
+        self.start_leaving(inserted.evicted.len());
+        drop(inserted.outcome);
         match self.rules.evicted {
-            Callbacks::EachAsRemoved => {
-                // What was replaced is freed first, as in OpenSSL; the evicted still count then.
-                self.start_leaving(inserted.evicted.len());
-                drop(inserted.outcome);
-                self.evict_each(inserted.evicted);
-            }
-            Callbacks::AfterAllReversed => {
-                drop(inserted.outcome);
-                self.evict_all(inserted.evicted);
-            }
+            Callbacks::EachAsRemoved => self.evict_each(inserted.evicted),
+            Callbacks::AfterAllReversed => self.evict_all(inserted.evicted),
         }
         is_new
     }
@@ -72,7 +67,7 @@ impl SessionCache {
         }
     }
 
-    /// Evicts sessions that are known to be leaving: each is marked, told of, freed and counted, then the next.
+    /// Lets evicted sessions go that still count as cached: each is marked, told of, freed and counted, then the next.
     fn evict_each(&self, evicted: Evicted<Session>) {
         for session in evicted {
             self.leave(&session);
@@ -81,8 +76,10 @@ impl SessionCache {
         }
     }
 
-    /// Evicts sessions: all are marked and counted, then each is told of and freed, the last first.
+    /// Lets evicted sessions go that still count as cached: all are marked and counted, then each is told of and freed, the
+    /// last first.
     fn evict_all(&self, evicted: Evicted<Session>) {
+        self.stop_leaving(evicted.len());
         for session in evicted.iter() {
             session.mark_not_resumable(self.context);
             self.counters.cache_full.increment();

@@ -32,10 +32,15 @@ pub enum Flush {
 impl SessionCache {
     /// Removes sessions, soonest to expire first and ties oldest first; each is marked and the application told.
     pub fn flush(&self, flush: Flush) {
-        let flush = match flush {
+        self.remove_all(match flush {
             Flush::OverAt(time) => Flush::OverAt(self.rules.overflow.clock(time)),
             Flush::Everything => flush,
-        };
+        });
+        self.flush_lent(flush);
+    }
+
+    /// Removes sessions from the store, and tells the application in the order in which libssl would.
+    pub(super) fn remove_all(&self, flush: Flush) {
         match self.rules.flushed {
             Callbacks::EachAsRemoved => self.take_all(flush, |left| self.let_go(left)),
             Callbacks::AfterAllReversed => {
@@ -44,7 +49,6 @@ impl SessionCache {
                 self.tell_reversed(all);
             }
         }
-        self.flush_lent(flush);
     }
 
     /// Takes sessions out of the store, a batch at a time.

@@ -171,8 +171,8 @@ impl<V: Clone + PartialEq> Memory<V> {
     /// Puts `value` in under `key`, as SSL_CTX_add_session does.
     ///
     /// If the very object is there, it moves to its new expiry, as the newest of its second, or stays
-    /// where it is: [`AddingAgain`](crate::rules::AddingAgain). Another object under the key is
-    /// replaced. Then sessions leave, in the order of [`Eviction`](crate::rules::Eviction), while
+    /// where it is unless it expires sooner now: [`AddingAgain`](crate::rules::AddingAgain). Another
+    /// object under the key is replaced. Then sessions leave, in the order of [`Eviction`](crate::rules::Eviction), while
     /// there are more than [`Capacity`](crate::rules::Capacity) allows and another than this one is
     /// there. A `size` of 0 has no limit.
     pub fn insert(&self, key: &Key, value: V, expiry: Expiry, size: usize) -> Inserted<V> {

@@ -73,8 +73,13 @@ impl Model {
         let mut outcome = Outcome::Added;
         if let Some(at) = self.at(id) {
             if self.sessions[at].number == number {
-                if self.rules.adding_again == AddingAgain::Moves {
-                    self.sessions[at] = new;
+                let there = &mut self.sessions[at];
+                match self.rules.adding_again {
+                    AddingAgain::Moves => *there = new,
+                    AddingAgain::Stays if expiry < there.expiry => {
+                        (there.expiry, there.moved) = (expiry, turn);
+                    }
+                    AddingAgain::Stays => {}
                 }
                 return (Outcome::AlreadyThere(number), Vec::new());
             }

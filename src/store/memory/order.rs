@@ -98,6 +98,14 @@ impl Order {
         }
     }
 
+    /// Moves a node to this expiry if that is sooner than its own.
+    pub(super) fn bring_forward(&mut self, number: u32, expiry: Expiry) {
+        if expiry < self.nodes.get(number).expiry {
+            self.unlink(number);
+            self.link(number, expiry);
+        }
+    }
+
     /// Gives a node back that was taken out with [`Order::unlink`].
     pub(super) fn free(&mut self, number: u32) {
         if let Some(insertions) = &mut self.insertions {

@@ -147,10 +147,12 @@ impl<V: Clone + PartialEq> Parts<V> {
                 (Outcome::Added, fresh)
             }
             Put::Same(value, node) => {
-                if again == AddingAgain::Moves {
-                    order.renew(node, expiry);
-                    self.writers.publish(&order, count);
+                match again {
+                    AddingAgain::Moves => order.renew(node, expiry),
+                    // Else a flush would not look for it as soon as it is over.
+                    AddingAgain::Stays => order.bring_forward(node, expiry),
                 }
+                self.writers.publish(&order, count);
                 return (Inserted { outcome: Outcome::AlreadyThere(value), evicted: Evicted::none() }, None);
             }
             Put::Other(value, node) => {
