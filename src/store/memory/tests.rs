@@ -5,6 +5,7 @@
 mod session;
 
 use super::*;
+use crate::rules::{AddingAgain::Stays, Capacity, Eviction};
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool as Flag;
@@ -301,4 +302,43 @@ fn threads_that_do_everything_at_once_lose_no_session_and_no_reference() {
     assert_eq!(held, store.len());
     drop(store);
     assert!(known.iter().all(|session| Arc::strong_count(&session.0) == 1));
+}
+
+/// The rules of OpenSSL 1.1.1, as far as they are a store's.
+const OLDEST_FIRST: Rules =
+    Rules { capacity: Capacity::Size, eviction: Eviction::OldestFirst, adding_again: Stays, ..Rules::OPENSSL_3_0 };
+
+#[test]
+fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
+    let store = Memory::with_rules(OLDEST_FIRST);
+    for (id, second) in [(0, 9), (1, 3), (2, 6)] {
+        assert!(add(&store, id, second, 3).is_empty());
+    }
+    let resident = store.get(&key(0)).unwrap();
+    let again = store.insert(&key(0), resident.clone(), Expiry::new(20, 0), 3);
+    assert!(matches!(again.outcome, Outcome::AlreadyThere(_)));
+    drop(again);
+    // A new time makes it no younger either.
+    assert_eq!(store.place(&key(0), &key(0), &resident, Expiry::new(4, 0)), Placed::Moved(None));
+    assert_eq!(add(&store, 3, 1, 3), [0]);
+    // But another object under its key does.
+    let replaced = store.insert(&key(1), session(11), Expiry::new(3, 0), 3);
+    assert!(matches!(&replaced.outcome, Outcome::Replaced(old) if *old.0 == 1));
+    drop(replaced);
+    assert_eq!(add(&store, 4, 5, 3), [2]);
+    assert_eq!(numbers(store.take_soonest(9)), [3, 11, 4]);
+}
+
+#[test]
+fn a_session_that_stays_is_found_by_a_flush_when_it_expires_sooner() {
+    let store = Memory::with_rules(Rules { adding_again: Stays, ..Rules::OPENSSL_3_0 });
+    let known: Vec<_> = (0..3).map(session).collect();
+    for (id, session) in known.iter().enumerate() {
+        drop(store.insert(&key(id as u32), session.clone(), Expiry::new(5, 0), 0));
+    }
+    drop(store.insert(&key(0), known[0].clone(), Expiry::new(7, 0), 0));
+    drop(store.insert(&key(2), known[2].clone(), Expiry::new(2, 0), 0));
+    store.validate();
+    assert_eq!(numbers(store.take_expired(3, 9)), [2]);
+    assert_eq!(numbers(store.take_soonest(9)), [0, 1]);
 }
