@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod begun;
 mod breaking_off;
 mod brief_lock;
 mod not_shared;
@@ -61,6 +62,7 @@ pub(super) struct Sharing {
     policies: policy::Policies,
     routes: routes::Routes,
     apart: apart::Apart,
+    begun: begun::Begun,
 }
 
 impl Sharing {
@@ -77,6 +79,7 @@ impl Sharing {
             policies: policy::Policies::default(),
             routes: routes::Routes::default(),
             apart: apart::Apart::default(),
+            begun: begun::Begun::default(),
         }))
     }
 
@@ -208,7 +211,6 @@ impl SessionCache {
         if !self.is_open(sharing) {
             return self.store_record(sharing, session, &Record { scope: policy, terms, bearer: None, once });
         }
-        let name = name.to_ascii_lowercase();
         let is_certain = self.learn_route(sharing, connection, &name, policy, now);
         let bearer = Some(Bearer { number: sharing.number, policy: is_certain.then_some(policy) });
         self.store_record(sharing, session, &Record { scope: OPEN, terms, bearer, once });
@@ -232,13 +234,19 @@ impl SessionCache {
         now: i64,
     ) -> bool {
         let settings = sharing.settings.get();
-        if !settings.has(Setting::ServerNameCallback) || settings.has(Setting::ClientHelloCallback) {
+        if !settings.has(Setting::ServerNameCallback) {
             return true;
         }
-        if connection.is_resumed() {
-            return sharing.routes.known(sharing.store, &sharing.number, name, now) == Some(policy);
+        let begun = sharing.begun.take(connection);
+        if begun.is_none() && settings.has(Setting::ClientHelloCallback) {
+            // The client offered nothing, or this is another ticket of one handshake.
+            return !connection.is_resumed();
         }
-        sharing.routes.learn(sharing.store, &sharing.number, name, policy, now);
+        let route = begun::route(name, begun.as_ref());
+        if connection.is_resumed() {
+            return sharing.routes.known(sharing.store, &sharing.number, &route, now) == Some(policy);
+        }
+        sharing.routes.learn(sharing.store, &sharing.number, &route, policy, now);
         true
     }
 

@@ -103,14 +103,15 @@ pub struct Snapshot {
     verify_mode: c_int,
     security_level: c_int,
     ciphers: List,
-    verification: Verification,
+    /// None if clients are asked for none.
+    verification: Option<Verification>,
 }
 
 /// The address of a list, and how long it is.
 type List = (usize, c_int);
 
 /// The part of a snapshot that counts only where clients are asked for a certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Verification {
     callback: usize,
     depth: c_int,
@@ -125,11 +126,7 @@ struct Verification {
 impl Snapshot {
     /// Returns true if a policy of an equal snapshot is equal.
     pub fn is_telling(&self) -> bool {
-        self.verification.peer_names.is_empty()
-    }
-
-    fn asks(&self) -> bool {
-        self.verify_mode & VERIFY_PEER != 0
+        self.verification.as_ref().is_none_or(|verification| verification.peer_names.is_empty())
     }
 }
 
@@ -176,7 +173,7 @@ impl Connection<'_> {
                 verify_mode,
                 security_level: (functions.SSL_get_security_level)(self.as_ptr()),
                 ciphers: list(functions, (functions.SSL_get_ciphers)(self.as_ptr())),
-                verification: if asks { verification_of(functions, self.as_ptr()) } else { Verification::default() },
+                verification: if asks { Some(verification_of(functions, self.as_ptr())) } else { None },
             })
         }
     }
@@ -275,7 +272,8 @@ unsafe fn work_out(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot) ->
     work.add(&snapshot.security_level.to_le_bytes());
     work.add(&snapshot.verify_mode.to_le_bytes());
     // SAFETY: the caller's connection.
-    let store = if snapshot.asks() { unsafe { verify(functions, ssl, snapshot, &mut work) } } else { None };
+    let verify_with = |with| unsafe { verify(functions, ssl, snapshot.settings, with, &mut work) };
+    let store = snapshot.verification.as_ref().and_then(verify_with);
     ServerPolicy { digest: work.sha.finalize().into(), undigested: work.undigested, certificates, _store: store }
 }
 
@@ -300,15 +298,20 @@ unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: 
 }
 
 /// Adds all by which a client's certificate is verified.
-unsafe fn verify(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: &mut Work) -> Option<TrustStore> {
-    let settings = snapshot.settings;
+unsafe fn verify(
+    functions: &Functions,
+    ssl: *mut SSL,
+    settings: Settings,
+    with: &Verification,
+    work: &mut Work,
+) -> Option<TrustStore> {
     if settings.has(Setting::VerifyParameters) || !verification::reads_peer_names(functions) {
         work.lacks(Undigested::VerifyParameters);
     }
     if settings.has(Setting::CertVerifyArgument) {
         work.lacks(Undigested::VerifyCallback);
     }
-    work.add_code(snapshot.verification.callback);
+    work.add_code(with.callback);
     work.add_code(settings.cert_verify_callback);
     // SAFETY: the caller's connection, and its store, parameters and lists.
     unsafe {

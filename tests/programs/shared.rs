@@ -6,6 +6,7 @@
 //! server's answer, which comes after the storing, so every single reconnection has to be resumed.
 
 mod apache;
+mod binds;
 mod daemon;
 mod hitch;
 mod hosts;

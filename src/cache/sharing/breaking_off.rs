@@ -32,6 +32,7 @@ impl SessionCache {
     pub fn connection_is_going(&self, connection: Connection) {
         let Some(sharing) = &self.sharing else { return };
         sharing.apart.remove(connection);
+        sharing.begun.take(connection);
         end_offers();
         if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
             let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));

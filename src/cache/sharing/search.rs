@@ -11,6 +11,7 @@
 
 use std::cell::Cell;
 
+use super::begun::route;
 use super::policy::PolicyDigest;
 use super::record::{Bearer, OPEN, ServerName};
 use super::{NotShared, Sharing};
@@ -58,13 +59,11 @@ struct Terms {
 
 struct Open {
     policy: PolicyDigest,
-    server_name: Vec<u8>,
+    route: Vec<u8>,
     /// The client_hello callback has switched the connection.
     is_switched: bool,
     /// The servername callback may still switch it.
     may_switch: bool,
-    /// The name alone says where to: there is no other callback that switches by what it reads.
-    knows_routes: bool,
 }
 
 impl SessionCache {
@@ -117,9 +116,11 @@ impl SessionCache {
         let now = now.map_or(own, |sharing| sharing.settings.get());
         let may_switch = own.has(Setting::ServerNameCallback) || now.has(Setting::ServerNameCallback);
         let name = said.terms(sharing.store, Some(&policy).filter(|_| is_switched || !may_switch));
-        let server_name = server_name.to_ascii_lowercase();
-        let knows_routes = !own.has(Setting::ClientHelloCallback);
-        let open = Open { policy, server_name, is_switched, may_switch, knows_routes };
+        let begun = (may_switch && own.has(Setting::ClientHelloCallback)).then_some(policy);
+        if let Some(begun) = begun {
+            sharing.begun.note(connection, begun);
+        }
+        let open = Open { policy, route: route(&server_name, begun.as_ref()), is_switched, may_switch };
         Ok(Terms { scope: OPEN, name, open: Some(open) })
     }
 
@@ -153,13 +154,11 @@ impl SessionCache {
         if !open.may_switch {
             return policy == open.policy;
         }
-        if !open.knows_routes {
-            return is_a_copys && (!open.is_switched || policy == open.policy);
-        }
-        let (routes, name) = (&sharing.routes, open.server_name.as_slice());
+        let (routes, route) = (&sharing.routes, open.route.as_slice());
         match is_a_copys {
-            true => routes.known_here(name).is_none_or(|route| route == policy),
-            false => routes.known(sharing.store, &sharing.number, name, now) == Some(policy),
+            true if open.is_switched && policy != open.policy => false,
+            true => routes.known_here(route).is_none_or(|known| known == policy),
+            false => routes.known(sharing.store, &sharing.number, route, now) == Some(policy),
         }
     }
 

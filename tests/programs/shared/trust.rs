@@ -9,7 +9,7 @@ use crate::common;
 use crate::programs::{nginx::Nginx, openssl::s_server, run::printed, server::Server};
 use std::process::Command;
 
-const VERSIONS: [&str; 2] = ["tls1_2 ids", "tls1_3"];
+pub const VERSIONS: [&str; 2] = ["tls1_2 ids", "tls1_3"];
 
 /// The files of two authorities of one name and a third of another, of a client that the first vouches for, and the first's
 /// list that revokes it.
@@ -37,7 +37,7 @@ fn make_authorities(run: &Run) {
 }
 
 /// A run with these authorities; with the library in a named store, so that the next program finds the sessions too.
-fn run(with: With, name: &Name) -> Run {
+pub fn run(with: With, name: &Name) -> Run {
     let run = match with {
         With::Stock => Run::new(with),
         _ => run_with(with, &[(STORE, &name.setting()), (TICKETS, "stateful")]),
@@ -48,7 +48,7 @@ fn run(with: With, name: &Name) -> Run {
 
 /// What comes of a story with stock libssl, and with the library over it: the same.
 #[track_caller]
-fn expect_with_both(expected: &str, story: impl Fn(&Run) -> String) {
+pub fn expect_with_both(expected: &str, story: impl Fn(&Run) -> String) {
     for with in [With::Stock, With::Library] {
         let name = Name::new();
         assert_eq!(story(&run(with, &name)), expected, "{with:?}");
@@ -57,7 +57,7 @@ fn expect_with_both(expected: &str, story: impl Fn(&Run) -> String) {
 
 /// What comes of a story with stock libssl, and with the library.
 #[track_caller]
-fn expect(stock: &str, library: &str, story: impl Fn(&Run) -> String) {
+pub fn expect(stock: &str, library: &str, story: impl Fn(&Run) -> String) {
     for (with, expected) in [(With::Stock, stock), (With::Library, library)] {
         let name = Name::new();
         assert_eq!(story(&run(with, &name)), expected, "{with:?}");
