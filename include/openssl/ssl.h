@@ -56,8 +56,6 @@ typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
 typedef struct X509_VERIFY_PARAM_st X509_VERIFY_PARAM;
 typedef struct x509_store_ctx_st X509_STORE_CTX;
 typedef struct crypto_ex_data_st CRYPTO_EX_DATA;
-typedef struct x509_store_ctx_st X509_STORE_CTX;
-typedef struct X509_VERIFY_PARAM_st X509_VERIFY_PARAM;
 
 /* What the ex_data functions are called with: see BIO_get_ex_new_index(3). */
 typedef void CRYPTO_EX_new(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp);
