@@ -278,6 +278,23 @@ int SSL_set_purpose(SSL *ssl, int purpose);
 int SSL_set_trust(SSL *ssl, int trust);
 
 /* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_load_verify_locations(3): the stores that are found by a URI.
+ */
+
+/**
+ * SSL_CTX_load_verify_store has `ctx` look for authorities at a URI, when they are needed. Returns 1; 0 on failure.
+ *
+ * libssl does. It is noted here, because libssl has no function to read it: a context that asks for certificates then
+ * shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
+ */
+int SSL_CTX_load_verify_store(SSL_CTX *ctx, const char *CAstore);
+
+/**
+ * SSL_CTX_set_default_verify_store does the same with the URI that OpenSSL was built with.
+ */
+int SSL_CTX_set_default_verify_store(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_new(3).
  */
 
