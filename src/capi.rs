@@ -64,6 +64,7 @@ pub mod ssl_ctx_ctrl;
 pub mod ssl_ctx_flush_sessions;
 pub mod ssl_ctx_free;
 pub mod ssl_ctx_get0_param;
+pub mod ssl_ctx_load_verify_locations;
 pub mod ssl_ctx_new;
 pub mod ssl_ctx_sess_number;
 pub mod ssl_ctx_sess_set_cache_size;

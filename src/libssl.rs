@@ -71,6 +71,7 @@ pub struct Libssl {
     pub object: Range<usize>,
     /// It has SSL_new.
     makes_connections: bool,
+    application_data: application_data::State,
     attachment: attachment::State,
     farewell: farewell::State,
     marker: marker::State,
@@ -86,6 +87,7 @@ impl Libssl {
             attachable: family.is_some() && functions.are_complete,
             object,
             makes_connections,
+            application_data: Default::default(),
             attachment: Default::default(),
             farewell: Default::default(),
             marker: Default::default(),

@@ -220,6 +220,11 @@ static void has_directory(void) {
   REQUIRE(SSL_CTX_load_verify_locations(server, NULL, "/tmp"));
 }
 
+static void has_uri(void) {
+  trusts();
+  REQUIRE(SSL_CTX_load_verify_store(server, "file:/tmp"));
+}
+
 static void has_verify_store(X509 *trusted) {
   X509_STORE *store = X509_STORE_new();
   demand();
@@ -424,6 +429,7 @@ static void verification(void) {
   together("the same verification by callback", shows_certificate, verifies_everybody, verifies_everybody);
   apart("verification by an argument", shows_certificate, verifies_by_argument, verifies_by_argument, "new");
   apart("a directory", shows_certificate, has_directory, has_directory, "new");
+  apart("a URI", shows_certificate, has_uri, has_uri, "new");
   apart("another store for verification", shows_certificate, verifies_by_store, verifies_by_other_store, "failed");
 }
 
@@ -440,6 +446,43 @@ static void certificates(void) {
   }
 }
 
+/* ---- a connection with settings of its own that cannot be read ---- */
+
+static const char *connect_with_callback(SSL_SESSION *session) {
+  struct connection c = open_connection(client, server, session);
+  const char *how;
+  SSL_set_cert_cb(c.server, give_identity, NULL);
+  handshake(&c);
+  how = outcome(&c);
+  if (session == NULL) encode(SSL_get0_session(c.client), &carried.session);
+  close_connection(&c);
+  return how;
+}
+
+static const char *resume_with_callback(void) {
+  SSL_SESSION *session = decode(&carried.session);
+  const char *how = connect_with_callback(session);
+  SSL_SESSION_free(session);
+  return how;
+}
+
+static const char *meet_with_callback(void) {
+  return connect_with_callback(NULL);
+}
+
+static void of_the_connection(void) {
+  begin("a connection with a certificate callback of its own", scene_version, NULL);
+  EXPECT("M11", at(HERE, meet), "new");
+  EXPECT("rule", at(HERE, resume_with_callback), "new");
+  EXPECT("rule", at(THERE, resume_with_callback), "new");
+  EXPECT("M11", at(HERE, resume), "resumed");
+  EXPECT("M11", at(THERE, resume), "resumed");
+  EXPECT("rule", at(HERE, meet_with_callback), "new");
+  EXPECT("rule", at(THERE, resume), "new");
+  EXPECT("rule", at(THERE, resume_with_callback), "new");
+  end();
+}
+
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
   alarm(SECONDS);
@@ -448,6 +491,7 @@ int main(void) {
     scene_version = versions[i];
     verification();
     certificates();
+    of_the_connection();
   }
   free_all();
   return failed;

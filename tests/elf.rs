@@ -20,13 +20,15 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a preloaded program must reach, and the node under which OpenSSL has it (README, "Functions"). SSL_add_session and
 /// SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built against ours ask for them.
-const PRELOADED: [(&str, &str); 45] = [
+const PRELOADED: [(&str, &str); 47] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
     ("SSL_CTX_callback_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_flush_sessions", "OPENSSL_3.0.0"),
     ("SSL_CTX_flush_sessions_ex", "OPENSSL_3.4.0"),
     ("SSL_CTX_get_session_cache_mode", "OPENSSL_3.0.0"),
+    ("SSL_CTX_load_verify_store", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_default_verify_store", "OPENSSL_3.0.0"),
     ("SSL_CTX_new", "OPENSSL_3.0.0"),
     ("SSL_CTX_new_ex", "OPENSSL_3.0.0"),
     ("SSL_CTX_remove_session", "OPENSSL_3.0.0"),

@@ -56,8 +56,6 @@ typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
 typedef struct X509_VERIFY_PARAM_st X509_VERIFY_PARAM;
 typedef struct x509_store_ctx_st X509_STORE_CTX;
 typedef struct crypto_ex_data_st CRYPTO_EX_DATA;
-typedef struct x509_store_ctx_st X509_STORE_CTX;
-typedef struct X509_VERIFY_PARAM_st X509_VERIFY_PARAM;
 
 /* What the ex_data functions are called with: see BIO_get_ex_new_index(3). */
 typedef void CRYPTO_EX_new(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp);
@@ -278,6 +276,23 @@ int SSL_set_purpose(SSL *ssl, int purpose);
  * SSL_set_trust does the same as SSL_CTX_set_trust for one connection, whose sessions are then not shared.
  */
 int SSL_set_trust(SSL *ssl, int trust);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_load_verify_locations(3): the stores that are found by a URI.
+ */
+
+/**
+ * SSL_CTX_load_verify_store has `ctx` look for authorities at a URI, when they are needed. Returns 1; 0 on failure.
+ *
+ * libssl does. It is noted here, because libssl has no function to read it: a context that asks for certificates then
+ * shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
+ */
+int SSL_CTX_load_verify_store(SSL_CTX *ctx, const char *CAstore);
+
+/**
+ * SSL_CTX_set_default_verify_store does the same with the URI that OpenSSL was built with.
+ */
+int SSL_CTX_set_default_verify_store(SSL_CTX *ctx);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_new(3).

@@ -43,6 +43,8 @@ pub enum Setting {
     VerifyParameters = 64,
     /// SSL_CTX_set_cert_verify_callback(3) with an argument.
     CertVerifyArgument = 128,
+    /// SSL_CTX_load_verify_store(3): authorities are at a URI.
+    StoreByUri = 256,
 }
 
 /// The settings of that kind that are in force.
@@ -307,6 +309,9 @@ unsafe fn verify(
 ) -> Option<TrustStore> {
     if settings.has(Setting::VerifyParameters) || !verification::reads_peer_names(functions) {
         work.lacks(Undigested::VerifyParameters);
+    }
+    if settings.has(Setting::StoreByUri) {
+        work.lacks(Undigested::Store);
     }
     if settings.has(Setting::CertVerifyArgument) {
         work.lacks(Undigested::VerifyCallback);

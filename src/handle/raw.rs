@@ -173,6 +173,20 @@ pub unsafe fn SSL_CTX_new_ex(
     }
 }
 
+/// `SSL_CTX_load_verify_store` of the libssl that made the object.
+pub unsafe fn SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, uri: *const c_char) -> c_int {
+    let load = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_load_verify_store);
+    // SAFETY: the caller promises what the C function of this name asks for.
+    load.map_or(0, |load| unsafe { load(ctx, uri) })
+}
+
+/// `SSL_CTX_set_default_verify_store` of the libssl that made the object.
+pub unsafe fn SSL_CTX_set_default_verify_store(ctx: *mut SSL_CTX) -> c_int {
+    let load = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_set_default_verify_store);
+    // SAFETY: the caller promises what the C function of this name asks for.
+    load.map_or(0, |load| unsafe { load(ctx) })
+}
+
 /// `SSL_CTX_flush_sessions` of the libssl that made the object, by its newest name.
 pub unsafe fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long) {
     if let Some(libssl) = libssl::of_object(ctx) {

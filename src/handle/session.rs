@@ -171,18 +171,12 @@ impl Session {
 
     /// Notes that the session has, or has had, a record in the shared store; false if no memory is left.
     pub fn note_record(&self) -> bool {
-        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
-            // SAFETY: a live session.
-            unsafe { libssl::application_data::note_record(&libssl.functions, self.as_ptr()) }
-        })
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.note_record(self.as_ptr()))
     }
 
     /// Returns true if that was noted.
     pub fn had_record(&self) -> bool {
-        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
-            // SAFETY: a live session.
-            unsafe { libssl::application_data::had_record(&libssl.functions, self.as_ptr()) }
-        })
+        libssl::application_data::had_record(self.as_ptr())
     }
 
     /// Marks the session, which has left the cache of `context`: connections that still hold it do not offer it again.

@@ -1,12 +1,15 @@
-//! Data at sessions, in their ex_data: the application's own, which no encoding carries, and a note of ours.
+//! Data at sessions: the application's own, in their ex_data, which no encoding carries; and a note of ours, by address.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use super::Functions;
+use once_cell::race::OnceBox;
+
+use super::address_map::AddressMap;
 use super::attachment::CLASS_SSL_SESSION;
+use super::{Functions, Libssl};
+use crate::guard::guard;
 use crate::types::*;
 
 /// Up to this index data is looked for in any case: a callback at a session's making may set it without a call that we see.
@@ -15,8 +18,14 @@ const ALWAYS_LOOKED_AT: c_int = 8;
 /// The highest index under which SSL_SESSION_set_ex_data has been seen to set something.
 static HIGHEST: AtomicI32 = AtomicI32::new(-1);
 
-/// The index of our note.
-static NOTE: OnceLock<c_int> = OnceLock::new();
+/// The sessions that have, or have had, a record in the shared store and may be used once.
+static RECORDS: AddressMap = AddressMap::new();
+
+/// One libssl's callback for the end of such sessions; reserved with the first, since it costs a little at every session.
+#[derive(Default)]
+pub struct State {
+    is_reserved: OnceBox<bool>,
+}
 
 /// Notes that the application sets data under an index.
 pub fn is_set_under(index: c_int) {
@@ -29,47 +38,38 @@ pub fn is_set_under(index: c_int) {
 /// `session` must be a live SSL_SESSION of this libssl.
 pub unsafe fn is_at(functions: &Functions, session: *const SSL_SESSION) -> bool {
     let end = ALWAYS_LOOKED_AT.max(HIGHEST.load(Ordering::Relaxed).saturating_add(1));
-    let ours = NOTE.get().copied();
     // SAFETY: a live session, by the caller's promise; OpenSSL answers NULL for an index that nobody reserved.
     let has_data = |index| !unsafe { (functions.SSL_SESSION_get_ex_data)(session, index) }.is_null();
-    (0..end).any(|index| Some(index) != ours && has_data(index))
+    (0..end).any(has_data)
 }
 
-/// Notes at a session that it has, or has had, a record in the shared store; false if no memory is left.
-///
-/// # Safety
-/// `session` must be a live SSL_SESSION of this libssl, which no other thread has yet.
-pub unsafe fn note_record(functions: &Functions, session: *mut SSL_SESSION) -> bool {
-    // SAFETY: a callback of OpenSSL's type, which stays loaded (-z nodelete).
-    let reserve = || unsafe {
-        let dup = Some(not_copied as ExDataDup);
-        (functions.CRYPTO_get_ex_new_index)(CLASS_SSL_SESSION, 0, ptr::null_mut(), None, dup, None)
-    };
-    let index = *NOTE.get_or_init(reserve);
-    let note = (&raw const NOTE).cast_mut().cast::<c_void>();
-    // SAFETY: a live session, by the caller's promise; the pointer is only compared with NULL.
-    index >= 0 && unsafe { (functions.SSL_SESSION_set_ex_data)(session, index, note) } == 1
+impl Libssl {
+    /// Notes that a session has, or has had, a record in the shared store; false if no memory is left. Its copies have none.
+    pub fn note_record(&'static self, session: *const SSL_SESSION) -> bool {
+        let reserve = || {
+            let free = Some(session_freed as ExDataFree);
+            // SAFETY: the callback has OpenSSL's type and lives for ever (-z nodelete).
+            unsafe { (self.functions.CRYPTO_get_ex_new_index)(CLASS_SSL_SESSION, 0, ptr::null_mut(), None, None, free) }
+        };
+        *self.application_data.is_reserved.get_or_init(|| Box::new(reserve() >= 0)) && RECORDS.insert(session.addr(), 1)
+    }
 }
 
-/// Returns true if that was noted.
-///
-/// # Safety
-/// `session` must be a live SSL_SESSION of this libssl.
-pub unsafe fn had_record(functions: &Functions, session: *const SSL_SESSION) -> bool {
-    // SAFETY: a live session, by the caller's promise.
-    NOTE.get().is_some_and(|&index| !unsafe { (functions.SSL_SESSION_get_ex_data)(session, index) }.is_null())
+/// Returns true if that was noted of a session.
+pub fn had_record(session: *const SSL_SESSION) -> bool {
+    RECORDS.get(session.addr()).is_some()
 }
 
-/// SSL_SESSION ex_data dup callback: a copy is another session, of another id.
-unsafe extern "C" fn not_copied(
-    _to: *mut CRYPTO_EX_DATA,
-    _from: *const CRYPTO_EX_DATA,
-    place: *mut *mut c_void,
+/// SSL_SESSION ex_data free callback; OpenSSL calls it for every session.
+unsafe extern "C" fn session_freed(
+    session: *mut c_void,
+    _value: *mut c_void,
+    _ex_data: *mut CRYPTO_EX_DATA,
     _index: c_int,
     _argl: c_long,
     _argp: *mut c_void,
-) -> c_int {
-    // SAFETY: OpenSSL passes the place of the value to set in the copy.
-    unsafe { *place = ptr::null_mut() };
-    1
+) {
+    guard((), || {
+        RECORDS.remove(session.addr());
+    });
 }

@@ -233,6 +233,8 @@ functions! {
     optional:
     // Since OpenSSL 3.
     fn SSL_CTX_new_ex(*mut OSSL_LIB_CTX, *const c_char, *const SSL_METHOD) -> *mut SSL_CTX;
+    fn SSL_CTX_load_verify_store(*mut SSL_CTX, *const c_char) -> c_int;
+    fn SSL_CTX_set_default_verify_store(*mut SSL_CTX) -> c_int;
     fn ERR_new();
     fn ERR_set_debug(*const c_char, c_int, *const c_char);
     fn ERR_set_error(c_int, c_int, *const c_char);

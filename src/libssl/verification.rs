@@ -157,7 +157,7 @@ pub unsafe fn functions_of(functions: &Functions, store: *const X509_STORE) -> [
     getters.map(|get| unsafe { get(store) }.map_or(0, |function| function as usize))
 }
 
-/// Returns true if a store takes certificates from where they cannot be listed: a directory, a URI.
+/// Returns true if a store takes certificates from where they cannot be listed: a directory.
 ///
 /// No function of libcrypto tells, so the store is asked for a certificate that nobody has. A directory is then searched, and
 /// the file that is not there leaves its error in errno, which is as before afterwards.
