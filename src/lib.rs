@@ -19,6 +19,7 @@ mod libssl;
 mod mapping;
 mod native;
 mod secret;
-mod settings;
+#[doc(hidden)] // for the fuzz targets
+pub mod settings;
 pub mod store;
 mod types;
