@@ -21,6 +21,7 @@ mod mapping;
 mod native;
 pub mod rules;
 mod secret;
-mod settings;
+#[doc(hidden)] // for the fuzz targets
+pub mod settings;
 pub mod store;
 mod types;

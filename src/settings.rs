@@ -16,7 +16,6 @@
 
 #[allow(unsafe_code, reason = "the C library's environment and descriptor 2")]
 mod load;
-#[doc(hidden)] // for the fuzz target
 pub mod parse;
 
 use std::ffi::{CStr, OsStr, OsString};

@@ -149,11 +149,11 @@ static void changed(int version) {
   EXPECT("4.8", at(ELSEWHERE, resume), "new");
   EXPECT("4.8", at(THERE, resume), "new");
   EXPECT("4.8", resumed_by(), none);
-  EXPECT("4.8", at(THERE, remove_carried), "0"); /* a record that is over is wiped */
+  EXPECT("4.8", at(THERE, remove_carried), "0"); /* wiped when its end was seen, also of TLS 1.3 */
   end();
 }
 
-/* Who has it alive sees that it is over; its record is wiped, and to the others there is none. */
+/* Who has it alive sees that it is over, and its record is wiped; to the others there is none. */
 static void timed_out(int version) {
   SSL_SESSION *session;
   seconds = 2;
