@@ -160,7 +160,8 @@ fn a_server_found_by_name_uses_the_cache_of_the_first() {
         server.stop(libc::SIGQUIT);
         Story::new(handshakes, &freed)
     });
-    assert_eq!((story.handshakes.as_str(), story.kept(), story.caches.len()), ("NRRRRR", 1, 1));
+    // Lately nginx keeps no such session in the cache, and is resumed from the name's own.
+    assert_eq!((story.handshakes.as_str(), story.caches.len()), ("NRRRRR", 1));
 }
 
 #[test]
