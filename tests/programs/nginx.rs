@@ -7,7 +7,7 @@ use super::{
     server::Server,
     witness::letters,
 };
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf, process::Command, sync::OnceLock};
 
 /// `MAIN` is what goes to the top, `SERVER` into the TLS server's block, `FRONT_SERVERS` whole further servers.
 const CONFIGURATION: &str = "
@@ -46,13 +46,26 @@ pub struct Nginx<'t> {
     pub front: &'t str,
 }
 
+/// Has nginx write to `log` before it reads its configuration. Until 1.19.5 it could not.
+pub fn log_to(nginx: &mut Command, log: impl AsRef<OsStr>) {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let can = || {
+        let help = Command::new("nginx").arg("-h").output().expect("nginx is installed");
+        String::from_utf8_lossy(&help.stderr).contains("-e filename")
+    };
+    if *CAN.get_or_init(can) {
+        nginx.arg("-e").arg(log);
+    }
+}
+
 impl Nginx<'_> {
     /// Starts it in the foreground.
     pub fn start<'a>(&self, run: &'a Run) -> Server<'a> {
         let ports = if self.front.contains("FRONT_PORT") { 2 } else { 1 };
         Server::start(run, ports, |ports| {
             let mut command = run.command("nginx");
-            command.arg("-e").arg("stderr").arg("-c").arg(self.configure(run, "stderr", ports));
+            log_to(&mut command, "stderr");
+            command.arg("-c").arg(self.configure(run, "stderr", ports));
             command.arg("-g").arg("daemon off;");
             command
         })
