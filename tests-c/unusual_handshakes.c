@@ -160,7 +160,7 @@ static int renewing_key(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv,
 /* 4.1: a TLS 1.2 client whose server renews the ticket lets the old session go; the new one is not stored, as it is a hit. */
 static void renewed_ticket(void) {
   SSL_CTX *client = new_client(TLS1_2_VERSION), *server = new_server(TLS1_2_VERSION);
-  SSL_SESSION *session = NULL, *first;
+  SSL_SESSION *session = NULL, *first = NULL;
 
   puts("-- a TLS 1.2 ticket is renewed");
   SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT);

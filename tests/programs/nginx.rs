@@ -7,7 +7,7 @@ use super::{
     server::Server,
     witness::letters,
 };
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf, process::Command, sync::OnceLock};
 
 /// `MAIN` is what goes to the top, `SERVER` into the TLS server's block, `FRONT_SERVERS` whole further servers.
 const CONFIGURATION: &str = "
@@ -46,13 +46,26 @@ pub struct Nginx<'t> {
     pub front: &'t str,
 }
 
+/// Has nginx write to `log` before it reads its configuration. Until 1.19.5 it could not.
+pub fn log_to(nginx: &mut Command, log: impl AsRef<OsStr>) {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let can = || {
+        let help = Command::new("nginx").arg("-h").output().expect("nginx is installed");
+        String::from_utf8_lossy(&help.stderr).contains("-e filename")
+    };
+    if *CAN.get_or_init(can) {
+        nginx.arg("-e").arg(log);
+    }
+}
+
 impl Nginx<'_> {
     /// Starts it in the foreground.
     pub fn start<'a>(&self, run: &'a Run) -> Server<'a> {
         let ports = if self.front.contains("FRONT_PORT") { 2 } else { 1 };
         Server::start(run, ports, |ports| {
             let mut command = run.command("nginx");
-            command.arg("-e").arg("stderr").arg("-c").arg(self.configure(run, "stderr", ports));
+            log_to(&mut command, "stderr");
+            command.arg("-c").arg(self.configure(run, "stderr", ports));
             command.arg("-g").arg("daemon off;");
             command
         })
@@ -99,9 +112,11 @@ fn builtin_is_the_library() {
 
 #[test]
 fn builtin_of_three_evicts() {
-    // Room for two beside the one that comes: OpenSSL 3.0 counts it first.
-    let story = expect("builtin:3", "tls1_3 latest", "NRRRRR", 2);
-    assert_eq!(story.seen()[0].full, 5);
+    let story = same_with_all(|run| reconnections(run, 1, 6, "builtin:3", "tls1_3 latest"));
+    // Room for two beside the one that comes: OpenSSL counts it first since 3.0, and 1.1.1 did not.
+    let (kept, evicted) = (story.kept(), story.seen()[0].full);
+    assert_eq!((story.handshakes.as_str(), kept + evicted), ("NRRRRR", 7));
+    assert!([2, 3].contains(&kept), "{kept} in a cache of 3");
 }
 
 #[test]
@@ -160,7 +175,8 @@ fn a_server_found_by_name_uses_the_cache_of_the_first() {
         server.stop(libc::SIGQUIT);
         Story::new(handshakes, &freed)
     });
-    assert_eq!((story.handshakes.as_str(), story.kept(), story.caches.len()), ("NRRRRR", 1, 1));
+    // Lately nginx keeps no such session in the cache, and is resumed from the name's own.
+    assert_eq!((story.handshakes.as_str(), story.caches.len()), ("NRRRRR", 1));
 }
 
 #[test]

@@ -116,8 +116,10 @@ fn s_time_reuses() {
         // s_time knows only a time to stop at: it ends with an error when the server has ended, and that is all right.
         let told = crate::common::process::run(&mut s_time, super::run::DEADLINE);
         server.wait();
-        let freed = run.witness().connections(true, HANDSHAKES);
-        assert_eq!(freed.iter().filter(|freed| freed.reused).count(), HANDSHAKES - 1, "s_time: {told}");
+        let freed: Vec<_> = run.witness().told().into_iter().filter(|freed| freed.server).collect();
+        // OpenSSL 4's server ends with its last connection, before that is freed.
+        assert!(freed.len() >= HANDSHAKES - 1, "{} of {HANDSHAKES}, s_time: {told}", freed.len());
+        assert_eq!(freed.iter().filter(|freed| freed.reused).count(), freed.len() - 1, "s_time: {told}");
         Story::new("", &freed)
     });
 }

@@ -3,7 +3,7 @@
 use crate::{
     common::process::{self, Process},
     programs::{
-        nginx::Nginx,
+        nginx::{self, Nginx},
         run::{DEADLINE, Run},
         server::{Claim, check_log},
     },
@@ -30,7 +30,8 @@ impl<'a> Daemon<'a> {
             let configuration = nginx.configure(run, "@DIR@/nginx.log", &[claim.port]);
             // The new binary is found by the name that the old one was started by, without the PATH.
             let mut command = run.command("/usr/sbin/nginx");
-            command.arg("-e").arg(run.path("nginx.log")).arg("-c").arg(configuration);
+            nginx::log_to(&mut command, run.path("nginx.log"));
+            command.arg("-c").arg(configuration);
             let outcome = process::run(&mut command, DEADLINE);
             if outcome.success() {
                 let mut daemon = Daemon { run, masters: Vec::new(), session: 0, claim };
