@@ -32,6 +32,7 @@ pub use sharing::connection_is_gone;
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 use crate::rules::Rules;
+use crate::settings;
 use crate::store::{Expiry, Key, Memory};
 pub use crate::store::{Held, forked};
 use sharing::Sharing;
@@ -76,10 +77,20 @@ pub fn attach(context: Context, hooks: &Hooks) {
     if of_context(context).is_some() {
         return;
     }
-    let Some(rules) = context.rules() else { return };
+    let Some(rules) = context.rules() else { return complain_of_unknown_libssl() };
     let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), rules, this.clone()));
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
+    }
+}
+
+/// Says once, to who has set something, that it has no effect here.
+fn complain_of_unknown_libssl() {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    if settings::are_given() && !IS_SAID.swap(true, Ordering::Relaxed) {
+        settings::complain(
+            "the program's libssl is none that this library knows, or lacks what it needs; sessions stay in libssl's own cache",
+        );
     }
 }
 

@@ -25,6 +25,7 @@ pub mod verification;
 
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
+use std::ptr::{self, NonNull};
 
 use once_cell::race::OnceBox;
 
@@ -64,11 +65,13 @@ pub struct Libssl {
     pub functions: Functions,
     /// The release that it is of; None for one that we do not know.
     pub family: Option<Family>,
-    /// True if it is of a release that we know and has every function that we need: its contexts are attached to. Others are
-    /// passed on to and left alone.
+    /// True if it is of a release that we know and has every function that we need: its contexts are attached to, if it also
+    /// does what we rest on (`rules`). Others are passed on to and left alone.
     pub attachable: bool,
     /// The addresses at which it is loaded.
     pub object: Range<usize>,
+    /// The loader's handle of it, exposed.
+    handle: usize,
     /// It has SSL_new.
     makes_connections: bool,
     application_data: application_data::State,
@@ -79,20 +82,15 @@ pub struct Libssl {
 }
 
 impl Libssl {
-    /// A libssl of that family, None for one that we do not know.
-    fn new(functions: Functions, family: Option<Family>, object: Range<usize>, makes_connections: bool) -> Libssl {
-        Libssl {
-            functions,
-            family,
-            attachable: family.is_some() && functions.are_complete,
-            object,
-            makes_connections,
-            application_data: Default::default(),
-            attachment: Default::default(),
-            farewell: Default::default(),
-            marker: Default::default(),
-            rules: Default::default(),
+    /// Returns the libssl's function of exactly this name, for one of no release that we know: there a function may be what is a
+    /// macro in OpenSSL.
+    pub fn own(&self, name: &CStr) -> Option<NonNull<c_void>> {
+        if self.family.is_some() {
+            return None;
         }
+        let handle = ptr::with_exposed_provenance_mut(self.handle);
+        // SAFETY: a handle that stays open, and a NUL-terminated name.
+        NonNull::new(unsafe { libc::dlsym(handle, name.as_ptr()) })
     }
 }
 

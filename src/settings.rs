@@ -21,7 +21,8 @@ pub mod parse;
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+
+use once_cell::race::OnceBox;
 
 /// What is to be done, as the environment asked when the library was loaded.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,16 +91,20 @@ type Raw = [Option<OsString>; NAMES.len()];
 /// The settings, the same for the life of the process. The first call writes a line to stderr for each value that is
 /// not understood, which then counts as unset. Any thread may call it.
 pub fn get() -> &'static Settings {
-    static SETTINGS: OnceLock<Settings> = OnceLock::new();
+    static SETTINGS: OnceBox<Settings> = OnceBox::new();
     if let Some(settings) = SETTINGS.get() {
         return settings;
     }
-    // Nothing slow happens inside the cell: a process that forks meanwhile would leave it shut in the child for ever.
     let (settings, complaints) = Settings::of(load::raw());
-    if SETTINGS.set(settings).is_ok() {
+    if SETTINGS.set(Box::new(settings)).is_ok() {
         complaints.iter().for_each(|what| complain(what));
     }
     SETTINGS.get().expect("it is set by now")
+}
+
+/// Returns true if a variable of ours was set.
+pub fn are_given() -> bool {
+    load::raw().iter().flatten().any(|value| !value.is_empty())
 }
 
 /// Writes `what` to stderr as one line, after "sslsession: ". Control characters are replaced, and what is beyond the

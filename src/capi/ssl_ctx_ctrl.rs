@@ -1,6 +1,6 @@
 //! SSL_CTX_ctrl(3): how every existing program reaches the cache's settings and counters, which are macros over it.
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{CStr, c_int, c_long, c_void};
 
 use super::with_cache;
 use crate::cache::SessionCache;
@@ -113,17 +113,20 @@ symver!(
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
 
-/// Carries out a command that takes no pointer.
+/// Carries out a command that takes no pointer, for the exported function of that name. A statistic of libssl's for NULL would
+/// be libssl's to refuse; here it is 0 for all.
 ///
 /// # Safety
 /// `ctx` must be NULL or a live context.
-pub(super) unsafe fn control(ctx: *mut SSL_CTX, command: c_int, larg: c_long) -> c_long {
-    // A statistic of libssl's for NULL would be libssl's to refuse; here it is 0 for all.
-    if ctx.is_null() {
-        return 0;
-    }
+pub(super) unsafe fn control(ctx: *mut SSL_CTX, command: c_int, larg: c_long, function: &CStr) -> c_long {
     // SAFETY: by the caller's promise.
-    unsafe { SSL_CTX_ctrl(ctx, command, larg, std::ptr::null_mut()) }
+    let pass_on = || unsafe { raw::SSL_CTX_ctrl_or(ctx, command, larg, function) };
+    let answer = |cache: &SessionCache| match Command::from_c(command) {
+        Some(command) => command.answer(cache, larg),
+        None => pass_on(),
+    };
+    // SAFETY: by the caller's promise.
+    unsafe { with_cache(ctx, 0, answer, pass_on) }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::types::SSL_CTX;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_number(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_NUMBER, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_NUMBER, 0, c"SSL_CTX_sess_number") }
 }
 symver!(SSL_CTX_sess_number, "SSLSESSION_0");
 
@@ -25,7 +25,7 @@ symver!(SSL_CTX_sess_number, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_connect(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT, 0, c"SSL_CTX_sess_connect") }
 }
 symver!(SSL_CTX_sess_connect, "SSLSESSION_0");
 
@@ -34,7 +34,7 @@ symver!(SSL_CTX_sess_connect, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_connect_good(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_GOOD, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_GOOD, 0, c"SSL_CTX_sess_connect_good") }
 }
 symver!(SSL_CTX_sess_connect_good, "SSLSESSION_0");
 
@@ -43,7 +43,7 @@ symver!(SSL_CTX_sess_connect_good, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_connect_renegotiate(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_RENEGOTIATE, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_RENEGOTIATE, 0, c"SSL_CTX_sess_connect_renegotiate") }
 }
 symver!(SSL_CTX_sess_connect_renegotiate, "SSLSESSION_0");
 
@@ -52,7 +52,7 @@ symver!(SSL_CTX_sess_connect_renegotiate, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_accept(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT, 0, c"SSL_CTX_sess_accept") }
 }
 symver!(SSL_CTX_sess_accept, "SSLSESSION_0");
 
@@ -61,7 +61,7 @@ symver!(SSL_CTX_sess_accept, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_accept_good(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_GOOD, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_GOOD, 0, c"SSL_CTX_sess_accept_good") }
 }
 symver!(SSL_CTX_sess_accept_good, "SSLSESSION_0");
 
@@ -70,7 +70,7 @@ symver!(SSL_CTX_sess_accept_good, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_accept_renegotiate(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_RENEGOTIATE, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_RENEGOTIATE, 0, c"SSL_CTX_sess_accept_renegotiate") }
 }
 symver!(SSL_CTX_sess_accept_renegotiate, "SSLSESSION_0");
 
@@ -79,7 +79,7 @@ symver!(SSL_CTX_sess_accept_renegotiate, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_hits(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_HIT, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_HIT, 0, c"SSL_CTX_sess_hits") }
 }
 symver!(SSL_CTX_sess_hits, "SSLSESSION_0");
 
@@ -88,7 +88,7 @@ symver!(SSL_CTX_sess_hits, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_CB_HIT, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CB_HIT, 0, c"SSL_CTX_sess_cb_hits") }
 }
 symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
 
@@ -98,7 +98,7 @@ symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_MISSES, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_MISSES, 0, c"SSL_CTX_sess_misses") }
 }
 symver!(SSL_CTX_sess_misses, "SSLSESSION_0");
 
@@ -107,7 +107,7 @@ symver!(SSL_CTX_sess_misses, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_timeouts(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_TIMEOUTS, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_TIMEOUTS, 0, c"SSL_CTX_sess_timeouts") }
 }
 symver!(SSL_CTX_sess_timeouts, "SSLSESSION_0");
 
@@ -116,6 +116,6 @@ symver!(SSL_CTX_sess_timeouts, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_cache_full(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, SSL_CTRL_SESS_CACHE_FULL, 0) }
+    unsafe { control(ctx, SSL_CTRL_SESS_CACHE_FULL, 0, c"SSL_CTX_sess_cache_full") }
 }
 symver!(SSL_CTX_sess_cache_full, "SSLSESSION_0");

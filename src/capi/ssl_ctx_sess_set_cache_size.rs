@@ -16,7 +16,7 @@ pub const SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: c_int = 1024 * 20;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_set_cache_size(ctx: *mut SSL_CTX, t: c_long) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, Command::SetCacheSize as c_int, t) }
+    unsafe { control(ctx, Command::SetCacheSize as c_int, t, c"SSL_CTX_sess_set_cache_size") }
 }
 symver!(SSL_CTX_sess_set_cache_size, "SSLSESSION_0");
 
@@ -24,6 +24,6 @@ symver!(SSL_CTX_sess_set_cache_size, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_sess_get_cache_size(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, Command::GetCacheSize as c_int, 0) }
+    unsafe { control(ctx, Command::GetCacheSize as c_int, 0, c"SSL_CTX_sess_get_cache_size") }
 }
 symver!(SSL_CTX_sess_get_cache_size, "SSLSESSION_0");

@@ -32,7 +32,7 @@ pub const SSL_SESS_CACHE_UPDATE_TIME: c_int = 0x0400;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_set_session_cache_mode(ctx: *mut SSL_CTX, mode: c_long) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, Command::SetCacheMode as c_int, mode) }
+    unsafe { control(ctx, Command::SetCacheMode as c_int, mode, c"SSL_CTX_set_session_cache_mode") }
 }
 symver!(SSL_CTX_set_session_cache_mode, "OPENSSL_3.0.0");
 
@@ -40,6 +40,6 @@ symver!(SSL_CTX_set_session_cache_mode, "OPENSSL_3.0.0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_get_session_cache_mode(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
-    unsafe { control(ctx, Command::GetCacheMode as c_int, 0) }
+    unsafe { control(ctx, Command::GetCacheMode as c_int, 0, c"SSL_CTX_get_session_cache_mode") }
 }
 symver!(SSL_CTX_get_session_cache_mode, "OPENSSL_3.0.0");

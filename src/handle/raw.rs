@@ -4,8 +4,9 @@
 #![allow(clippy::missing_safety_doc, reason = "each takes what the C function of its name takes")]
 #![allow(clippy::too_many_arguments, reason = "as many as the C function has")]
 
-use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_void};
-use std::ptr;
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_void};
+use std::mem;
+use std::ptr::{self, NonNull};
 
 use crate::types::*;
 use crate::{libssl, native};
@@ -223,6 +224,26 @@ pub unsafe fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c
     libssl::recursion::nested(|| unsafe { set_time(session, time) })
 }
 
+/// Carries out a command of the session cache that takes no pointer, on a context that is not attached to: a libssl of another
+/// kind than OpenSSL has a function for it, of that name.
+pub unsafe fn SSL_CTX_ctrl_or(ctx: *mut SSL_CTX, command: c_int, larg: c_long, function: &CStr) -> c_long {
+    match libssl::of_object(ctx).and_then(|libssl| libssl.own(function)) {
+        Some(own) => {
+            // SAFETY: all functions of these names take a context and at most a number, and return a number.
+            let own =
+                unsafe { mem::transmute::<NonNull<c_void>, unsafe extern "C" fn(*mut SSL_CTX, c_long) -> c_long>(own) };
+            // SAFETY: the caller's context.
+            unsafe { own(ctx, larg) }
+        }
+        // SAFETY: the caller promises what SSL_CTX_ctrl asks for.
+        None => unsafe { SSL_CTX_ctrl(ctx, command, larg, ptr::null_mut()) },
+    }
+}
+
+/// The type of those functions, in a libssl that has them.
+type NewIndex =
+    unsafe extern "C" fn(c_long, *mut c_void, Option<ExDataNew>, Option<ExDataDup>, Option<ExDataFree>) -> c_int;
+
 macro_rules! new_index {
     ($($name:ident = $class:expr;)*) => {$(
         #[doc = concat!("`", stringify!($name), "`, a macro of OpenSSL over CRYPTO_get_ex_new_index.")]
@@ -233,12 +254,15 @@ macro_rules! new_index {
             dup: Option<ExDataDup>,
             free: Option<ExDataFree>,
         ) -> c_int {
-            match libssl::in_process() {
-                // SAFETY: the caller hands over callbacks of OpenSSL's types.
-                Some(libssl) => unsafe {
-                    (libssl.functions.CRYPTO_get_ex_new_index)($class, argl, argp, new, dup, free)
-                },
-                None => native::$name(argl, argp, new, dup, free),
+            let Some(libssl) = libssl::in_process() else { return native::$name(argl, argp, new, dup, free) };
+            let name = concat!(stringify!($name), "\0");
+            let own = libssl.own(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""));
+            // SAFETY: the caller hands over callbacks of OpenSSL's types, and a function of this name takes them.
+            unsafe {
+                match own.map(|own| mem::transmute::<NonNull<c_void>, NewIndex>(own)) {
+                    Some(own) => own(argl, argp, new, dup, free),
+                    None => (libssl.functions.CRYPTO_get_ex_new_index)($class, argl, argp, new, dup, free),
+                }
             }
         }
     )*};

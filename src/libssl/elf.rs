@@ -91,6 +91,12 @@ impl Object {
     fn address(&self, tag: i64) -> Option<usize> {
         self.value(tag).map(|value| if value < self.base { self.base + value } else { value })
     }
+
+    /// Returns true if it names versions of what it defines.
+    pub fn names_versions(&self) -> bool {
+        self.value(DT_VERDEF).is_some()
+    }
+
     /// Returns true if this version is among those of what it defines. (Read here, as musl has no dlvsym.)
     pub fn defines_version(&self, version: &CStr) -> bool {
         let (Some(mut start), Some(names)) = (self.address(DT_VERDEF), self.address(DT_STRTAB)) else { return false };

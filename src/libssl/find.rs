@@ -73,9 +73,23 @@ impl Object {
         }
         // SAFETY: the object is a libssl, so its functions of these names are OpenSSL's.
         let functions = unsafe { Functions::find(|name| self.symbol(name)) };
-        let object = self.loaded.addresses.clone();
+        // One that names no versions is an OpenSSL 3 that was built for a program of its own; or another's, which lacks some.
+        let is_known = family.is_some() || !self.loaded.names_versions() && functions.SSL_CTX_new_ex.is_some();
+        let (object, handle) = (self.loaded.addresses.clone(), self.handle.expose_provenance());
         std::mem::forget(self);
-        Some(Libssl::new(functions, family, object, makes_connections))
+        Some(Libssl {
+            functions,
+            family,
+            attachable: is_known && functions.are_complete,
+            object,
+            handle,
+            makes_connections,
+            application_data: Default::default(),
+            attachment: Default::default(),
+            farewell: Default::default(),
+            marker: Default::default(),
+            rules: Default::default(),
+        })
     }
 }
 

@@ -36,7 +36,8 @@ enum Private {
 // SAFETY: contexts may be used from any thread.
 unsafe impl Send for Private {}
 
-/// One libssl's private contexts.
+/// One libssl's private contexts. The locks are std's, single words that the forking thread holds: who waits for one of
+/// parking_lot's stands in a table of the process, which a fork may leave locked.
 #[derive(Default)]
 pub struct State([Mutex<Private>; CONTEXTS]);
 

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use super::{NAMES, Raw};
 
+/// Filled at load, when there is one thread: no fork can leave it shut. (A box would have to be allocated even for nothing.)
 static RAW: OnceLock<Raw> = OnceLock::new();
 
 /// The loader calls it before `main`, and before the program's own constructors where we are preloaded or linked.

@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use std::hint;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// How often it is tried. Who has it may have lost its processor, so this is longer than what is done under it.
 const TRIES: u32 = 10_000;
@@ -15,11 +16,10 @@ impl<T> BriefLock<T> {
     /// Locks it; None if that has been tried for too long.
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, T>> {
         for _ in 0..TRIES {
-            match self.0.try_lock() {
-                Ok(guard) => return Some(guard),
-                Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
-                Err(TryLockError::WouldBlock) => hint::spin_loop(),
+            if let Some(guard) = self.0.try_lock() {
+                return Some(guard);
             }
+            hint::spin_loop();
         }
         None
     }

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::path::Path;
-use std::sync::OnceLock;
+
+use once_cell::race::OnceBox;
 
 use crate::handle;
 use crate::settings::{self, Store};
@@ -14,16 +15,15 @@ const _: () = assert!(settings::Shared::SMALLEST == SMALLEST && settings::Shared
 /// The store of this process, made at the first attachment: before a server forks, changes its root, or gives up its
 /// rights. None if there is to be none, or it cannot be had: that is said once.
 pub(super) fn store() -> Option<&'static Shared> {
-    static STORE: OnceLock<Option<Shared>> = OnceLock::new();
+    static STORE: OnceBox<Option<Shared>> = OnceBox::new();
     if let Some(store) = STORE.get() {
         return store.as_ref();
     }
-    // Made outside the cell: a process that forks meanwhile would leave it shut in the child for ever.
     let (store, refused) = match open() {
         Ok(store) => (store, None),
         Err(why) => (None, Some(why)),
     };
-    if STORE.set(store).is_ok()
+    if STORE.set(Box::new(store)).is_ok()
         && let Some(why) = refused
     {
         settings::complain(&format!("SSLSESSION_STORE: {why}; sessions stay in each process's memory"));
