@@ -50,7 +50,7 @@ fn same(program: &Path, users: &[&PathBuf], which: &str) {
 
 fn user(libssl: &Libssl, scratch: &Scratch) -> PathBuf {
     let cc = libssl.cc().unwrap_or_else(|why| panic!("{why}"));
-    let to = scratch.join(&format!("{libssl}.so"));
+    let to = scratch.join(format!("{libssl}.so"));
     compile(cc, &to, &["-DUSER", "-shared", "-fPIC", "-fvisibility=hidden", "-lssl", "-lcrypto", "-ldl"])
 }
 
