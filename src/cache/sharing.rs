@@ -39,7 +39,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session, Setting};
 use crate::settings::{self, Attach, Tickets};
-use crate::store::shared::Secret;
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub use breaking_off::connection_is_gone;
 pub use not_shared::NotShared;
@@ -279,8 +278,8 @@ impl SessionCache {
         if let Some(bytes) = session.encode() {
             let name =
                 Name { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
-            let body: Option<Secret> = Bearer::before(record.bearer.as_ref(), &bytes);
-            sharing.store.insert(&name, sharing.mark(session), body.as_deref().map_or(&bytes[..], |body| &body[..]));
+            let mark = sharing.mark(session);
+            Bearer::before(record.bearer.as_ref(), &bytes, |body| sharing.store.insert(&name, mark, body));
         }
     }
 
@@ -337,9 +336,10 @@ impl SessionCache {
             }
             if let Some(bytes) = session.encode() {
                 let name = Name { scope: &scope, policy: terms, version: session.version(), id: session.id() };
-                let body: Option<Secret> = Bearer::before(bearer.as_ref(), &bytes);
-                let body = body.as_deref().map_or(&bytes[..], |body| &body[..]);
-                sharing.store.replace(&was, before.mark, &name, sharing.mark(session), body);
+                let replace = |body: &[u8]| {
+                    sharing.store.replace(&was, before.mark, &name, sharing.mark(session), body);
+                };
+                Bearer::before(bearer.as_ref(), &bytes, replace);
             }
         }
     }

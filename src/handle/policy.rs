@@ -310,9 +310,6 @@ unsafe fn verify(
     if settings.has(Setting::VerifyParameters) || !verification::reads_peer_names(functions) {
         work.lacks(Undigested::VerifyParameters);
     }
-    if settings.has(Setting::StoreByUri) {
-        work.lacks(Undigested::Store);
-    }
     if settings.has(Setting::CertVerifyArgument) {
         work.lacks(Undigested::VerifyCallback);
     }
@@ -331,6 +328,10 @@ unsafe fn verify(
             return None;
         };
         let address = address.as_ptr();
+        let of_context = (functions.SSL_CTX_get_cert_store)((functions.SSL_get_SSL_CTX)(ssl));
+        if settings.has(Setting::StoreByUri) && address == of_context {
+            work.lacks(Undigested::Store);
+        }
         work.add(&verification::parameters(functions, (functions.X509_STORE_get0_param)(address)));
         verification::functions_of(functions, address).into_iter().for_each(|function| work.add_code(function));
         let mut objects = verification::objects(functions, address);

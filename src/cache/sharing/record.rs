@@ -36,14 +36,16 @@ pub(super) struct Bearer {
 const LENGTH: usize = size_of::<Number>() + size_of::<PolicyDigest>();
 
 impl Bearer {
-    /// Returns a body: the bearer, if there is one, and the session.
-    pub(super) fn before(bearer: Option<&Bearer>, session: &[u8]) -> Option<Secret> {
-        let bearer = bearer?;
-        let mut body = Secret::with_capacity(LENGTH + session.len());
+    /// Lets `use_it` see a body: the bearer, if there is one, and the session. None if no memory is left for it: a session is
+    /// as large as the certificate that its client has shown.
+    pub(super) fn before<T>(bearer: Option<&Bearer>, session: &[u8], use_it: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let Some(bearer) = bearer else { return Some(use_it(session)) };
+        let mut body = Secret::default();
+        body.start_anew(LENGTH + session.len()).ok()?;
         body.extend_from_slice(&bearer.number);
         body.extend_from_slice(&bearer.policy.unwrap_or_default());
         body.extend_from_slice(session);
-        Some(body)
+        Some(use_it(&body))
     }
 
     /// Splits a body; None if it is too short.
@@ -89,10 +91,12 @@ mod tests {
     fn a_body_is_split_as_it_was_put_together() {
         for policy in [None, Some([3; 16])] {
             let bearer = Bearer { number: [7; 16], policy };
-            let body = Bearer::before(Some(&bearer), b"session").expect("there is a bearer");
-            assert_eq!(Bearer::split(&body), Some((bearer, &b"session"[..])));
-            assert_eq!(Bearer::split(&body[..31]), None);
+            let is_split = |body: &[u8]| {
+                assert_eq!(Bearer::split(body), Some((bearer, &b"session"[..])));
+                assert_eq!(Bearer::split(&body[..31]), None);
+            };
+            assert_eq!(Bearer::before(Some(&bearer), b"session", is_split), Some(()));
         }
-        assert!(Bearer::before(None, b"session").is_none());
+        assert_eq!(Bearer::before(None, b"session", <[u8]>::len), Some(7));
     }
 }
