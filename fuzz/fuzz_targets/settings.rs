@@ -14,7 +14,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Whatever is taken for a store can be opened as one; whatever is not has a reason that fits into a line.
+/// Whatever is taken for a store can be opened as one; whatever is not has a reason.
 fn check(value: &[u8]) {
     match parse::store(value) {
         Ok(Store::Shared(Shared { path, size })) => {
@@ -22,7 +22,7 @@ fn check(value: &[u8]) {
             path.iter().for_each(|path| check_path(path));
         }
         Ok(Store::Memory) => assert_eq!(value, b"memory"),
-        Err(reason) => assert!(!reason.is_empty() && !reason.contains(';'), "{reason}"),
+        Err(reason) => assert!(!reason.is_empty()),
     }
 }
 

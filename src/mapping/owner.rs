@@ -19,7 +19,6 @@
 use std::cell::Cell;
 use std::ffi::c_long;
 use std::fs;
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed, compiler_fence};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -184,7 +183,7 @@ fn robust_list(of_parent: *mut RobustList) -> *mut RobustList {
         unsafe { libc::syscall(libc::SYS_set_robust_list, of_parent, size_of::<RobustList>()) };
         return registered_list();
     }
-    // musl registers a thread's list when that locks its first robust mutex.
+    #[cfg(target_env = "musl")]
     lock_a_robust_mutex();
     registered_list()
 }
@@ -196,8 +195,10 @@ fn registered_list() -> *mut RobustList {
     if failed == 0 && length == size_of::<RobustList>() { list } else { ptr::null_mut() }
 }
 
+/// musl registers a thread's list when that locks its first robust mutex, and takes it back when the thread ends.
+#[cfg(target_env = "musl")]
 fn lock_a_robust_mutex() {
-    let (mut attributes, mut mutex) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    let (mut attributes, mut mutex) = (std::mem::MaybeUninit::uninit(), std::mem::MaybeUninit::uninit());
     // SAFETY: both are made before they are used, and nobody else has them.
     unsafe {
         libc::pthread_mutexattr_init(attributes.as_mut_ptr());
