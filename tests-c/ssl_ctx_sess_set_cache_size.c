@@ -234,6 +234,11 @@ static void the_default_holds(void) {
 
 /* In OpenSSL no removal finds a session without an id, so room is never made again once one is the next to leave. */
 static void a_session_without_an_id(void) {
+#if defined OPENSSL_VERSION_NUMBER && OPENSSL_VERSION_NUMBER < 0x30000000L
+  const long room = 3;
+#else
+  const long room = 2; /* the newcomer counts before it is put in */
+#endif
   SSL_CTX *ctx = noting_context();
   SSL_SESSION *empty = new_session("empty", LATER, 1);
   SSL_SESSION_set1_id(empty, NULL, 0);
@@ -244,8 +249,8 @@ static void a_session_without_an_id(void) {
     SSL_SESSION_set1_id(s, &i, 1);
     put(ctx, s);
   }
-  DIFFERS("4.1", SSL_CTX_sess_number(ctx), 21, 2, "an empty id does not stop eviction");
-  DIFFERS("4.1", SSL_CTX_sess_cache_full(ctx), 0, 19, "an empty id does not stop eviction");
+  DIFFERS("4.1", SSL_CTX_sess_number(ctx), 21, room, "an empty id does not stop eviction");
+  DIFFERS("4.1", SSL_CTX_sess_cache_full(ctx), 0, 21 - room, "an empty id does not stop eviction");
   SSL_CTX_sess_set_remove_cb(ctx, NULL);
   SSL_CTX_free(ctx);
   happened();

@@ -20,10 +20,10 @@ impl Differences {
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let parse = |line: &str| {
-            let mut words = line.splitn(3, char::is_whitespace);
-            let mut word = || words.next().map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
-            match (word(), word(), word()) {
-                (Some(libssl), Some(program), Some(reason)) => Difference { libssl, program, reason },
+            let mut words = line.split_whitespace().map(str::to_owned);
+            let (libssl, program) = (words.next(), words.next());
+            match (libssl, program, words.collect::<Vec<_>>().join(" ")) {
+                (Some(libssl), Some(program), reason) if !reason.is_empty() => Difference { libssl, program, reason },
                 _ => panic!("{}: LIBSSL PROGRAM REASON is not in {line:?}", path.display()),
             }
         };
