@@ -76,6 +76,7 @@ pub mod ssl_ctx_set_client_hello_cb;
 pub mod ssl_ctx_set_generate_session_id;
 pub mod ssl_ctx_set_session_cache_mode;
 pub mod ssl_ctx_set_session_id_context;
+pub mod ssl_ctx_set_session_ticket_cb;
 pub mod ssl_ctx_set_srp_password;
 pub mod ssl_ctx_set_timeout;
 pub mod ssl_ctx_set_tlsext_servername_callback;

@@ -17,6 +17,10 @@ pub use policy::{ServerPolicy, Setting, Settings, Snapshot};
 pub use session::Session;
 
 pub use crate::libssl::Family;
+/// Returns true if libssl itself made the call that is being answered: see there.
+pub use crate::libssl::called_from::is_called_by_libssl;
+/// A fatal alert: see there.
+pub use crate::libssl::error::Alert;
 /// Whether the calls of an object reach us: see there.
 pub use crate::libssl::is_bound_in;
 /// Around calls, in a process with several libssls: see there.

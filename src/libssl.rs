@@ -3,12 +3,13 @@
 //! `find` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
 //! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `elf` reads what the loader has loaded;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
-//! resumable; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
+//! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
 //! `verification` reads by what a server and its clients know each other, and `code` names a callback.
 
 mod address_map;
 pub mod application_data;
 pub mod attachment;
+pub mod called_from;
 pub mod code;
 mod elf;
 pub mod encoding;

@@ -78,12 +78,17 @@ pub enum Attach {
 pub enum Tickets {
     /// The default: as the application has it.
     Application,
-    /// `stateful`: stateless tickets are off, so that TLS 1.3 goes through the cache.
+    /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 goes through the cache.
     Stateful,
 }
 
 /// The four variables, in the order of the drawing above.
 const NAMES: [&CStr; 4] = [c"SSLSESSION_STORE", c"SSLSESSION_ATTACH", c"SSLSESSION_TICKETS", c"SSLSESSION_KEY_FILE"];
+
+/// Why tickets are left alone without a shared store. In one process's memory their sessions would not survive what a stateless
+/// ticket does: another worker, a client that sends no close_notify, an eviction.
+pub const NO_STORE_FOR_TICKETS: &str = "there is no shared store (SSLSESSION_STORE=shared); \
+                                        tickets stay as the application has them";
 
 /// The values of [`NAMES`]; None for one that is unset.
 type Raw = [Option<OsString>; NAMES.len()];
@@ -140,6 +145,9 @@ impl Settings {
             tickets: reading.value(2, parse::tickets, Tickets::Application, "tickets stay as the application has them"),
             key_file: reading.value(3, parse::key_file, None, "no key file is used"),
         };
+        if settings.tickets == Tickets::Stateful && settings.store == Store::Memory {
+            reading.complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
+        }
         (settings, reading.complaints)
     }
 }

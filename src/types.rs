@@ -60,6 +60,11 @@ pub type GetSessionCallback = unsafe extern "C" fn(*mut SSL, *const c_uchar, c_i
 /// The application's, or our, remove_session callback.
 pub type RemoveSessionCallback = unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION);
 
+/// The application's callback that is called as a stateless ticket is made (SSL_CTX_generate_session_ticket_fn).
+pub type GenerateTicketCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+/// The same as one comes back (SSL_CTX_decrypt_session_ticket_fn): its answer is a C enumeration, as is the status.
+pub type DecryptTicketCallback =
+    unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
 /// The application's callback that chooses a certificate.
 pub type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 /// The application's callback in place of the verification of a chain.

@@ -105,21 +105,21 @@ impl SessionCache {
 
     /// Removes whatever session stands here under the version and id of `session`, marks `session`, and tells the
     /// application of `session`, also when nothing was here (contract A5, A6; semantics 4.1). Whether something was.
-    pub fn remove(&self, session: &Session) -> bool {
+    pub fn remove(&self, session: &Session, now: i64) -> bool {
         if session.id().is_empty() {
             return false;
         }
         // Asked before the search, so that the processor waits for all lines of the session at once.
         let is_marked = !session.is_resumable();
         let resident = self.store.take(&Self::key_of(session));
-        let was_here = self.removed_for_all(session) || resident.is_some();
+        let was_here = self.unshare_removed(session, now) || resident.is_some();
         Self::assert_unlocked();
         if self.lends.load(Ordering::Relaxed) {
             // libssl's own table may have it: its removal marks, and calls our hook, which tells the application.
             let was_lent = self.context.remove_lent(session);
             return was_lent || was_here;
         }
-        self.has_broken_off();
+        self.forget_unclean_close();
         if !is_marked {
             session.mark_not_resumable(self.context);
         }
@@ -127,19 +127,14 @@ impl SessionCache {
         was_here
     }
 
-    /// Removes a session from the shared store too, unless it is only its connection that broke off.
-    fn removed_for_all(&self, session: &Session) -> bool {
-        !self.is_breaking_off(session) && self.unshare(session)
-    }
-
     /// libssl removed a session by itself, and has marked it: takes it out here and tells the application.
-    pub fn removed_by_libssl(&self, session: &Session) {
+    pub fn removed_by_libssl(&self, session: &Session, now: i64) {
         if self.context.is_watch(session) {
             return;
         }
         let resident = self.store.take(&Self::key_of(session));
-        self.removed_for_all(session);
-        self.has_broken_off();
+        self.unshare_removed_by_libssl(session, now);
+        self.forget_unclean_close();
         Self::assert_unlocked();
         self.callbacks.remove_session(self.context, session);
         drop(resident);

@@ -11,11 +11,11 @@
 //! processes removed is not found here either. Its size, its order and its callbacks stay as they are: of the sessions that
 //! are alive in this process.
 //!
-//! **What removes a session for all processes:** SSL_CTX_remove_session, a fatal alert, its end in time (which libssl
-//! notices in TLS 1.2; in TLS 1.3 the record stays, and is refused, until others need its place). **What does not:** leaving
-//! the memory store because that is full or flushed, SSL_CTX_free, and SSL_free of a connection that was not shut down.
-//! Those are one process's affairs: workers come and go, and Redis and Python close all connections so. SSL_clear and
-//! SSL_set_session on an open connection take its session for bad, too, and that cannot be told from an alert.
+//! **What removes a session for all processes:** SSL_CTX_remove_session, a fatal alert that speaks against it, its end in time
+//! (its record stays, and is refused, until others need its place). **What does not:** leaving the memory store because
+//! that is full or flushed, SSL_CTX_free, and a connection that ends without a close_notify, by either end: see
+//! [`unclean_close`]. Those are one process's or one connection's affairs: workers come and go, Redis and Python close all
+//! connections so, and devices lose their links.
 //!
 //! **Who shares with whom.** Contexts whose policy is the same, for connections to the same server name; and the copies of
 //! a context in forked processes, if they have not been changed since: see [`policy`]. What stands behind the name, its
@@ -25,7 +25,6 @@
 
 mod apart;
 mod begun;
-mod breaking_off;
 mod brief_lock;
 mod not_shared;
 mod open;
@@ -33,18 +32,20 @@ mod policy;
 mod record;
 mod routes;
 mod search;
+mod tickets;
+mod unclean_close;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session, Setting};
-use crate::settings::{self, Attach, Tickets};
+use crate::settings::{self, Attach};
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
-pub use breaking_off::connection_is_gone;
 pub use not_shared::NotShared;
 pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
+pub use unclean_close::connection_is_gone;
 
 /// What a cache knows of the shared store.
 pub(super) struct Sharing {
@@ -61,6 +62,7 @@ pub(super) struct Sharing {
     policies: policy::Policies,
     routes: routes::Routes,
     apart: apart::Apart,
+    tickets: tickets::TicketUse,
     begun: begun::Begun,
 }
 
@@ -78,6 +80,7 @@ impl Sharing {
             policies: policy::Policies::default(),
             routes: routes::Routes::default(),
             apart: apart::Apart::default(),
+            tickets: tickets::TicketUse::default(),
             begun: begun::Begun::default(),
         }))
     }
@@ -185,18 +188,6 @@ impl SessionCache {
     /// The mode that libssl itself is to have for what the application set.
     pub(super) fn mode_for_libssl(&self, bits: u32) -> Mode {
         Mode::new(if self.takes_all() { bits | Mode::SERVER } else { bits }).for_libssl()
-    }
-
-    /// A connection is being made: with SSLSESSION_TICKETS=stateful a server's has no stateless tickets, if its sessions are
-    /// cached here.
-    pub(super) fn prepare(&self, connection: Connection) {
-        if settings::get().tickets == Tickets::Stateful
-            && connection.is_server()
-            && self.mode_for(Role::Server).caches(Role::Server)
-            && (self.sharing.is_none() || self.shared().is_ok())
-        {
-            connection.turn_tickets_off();
-        }
     }
 
     /// Stores the session that a handshake has made, for all processes.

@@ -65,7 +65,7 @@ unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION
             return;
         };
         if let Some(cache) = cache::of_context(context) {
-            cache.removed_by_libssl(&session);
+            cache.removed_by_libssl(&session, clock::now());
         }
     });
 }
@@ -96,7 +96,7 @@ impl Attachment for SessionCache {
     unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {
         // SAFETY: the connection that tells holds the session.
         if let Some(session) = unsafe { Session::borrow(session) } {
-            self.remove(&session);
+            self.remove(&session, clock::now());
         }
     }
 }

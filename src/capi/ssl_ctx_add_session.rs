@@ -57,7 +57,7 @@ pub unsafe extern "C" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_S
     let remove = |cache: &SessionCache| {
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
-        c_int::from(session.is_some_and(|session| cache.remove(&session)))
+        c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now())))
     };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, 0, remove, || raw::SSL_CTX_remove_session(ctx, c)) }

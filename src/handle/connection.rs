@@ -10,7 +10,7 @@ use crate::types::*;
 use crate::{libssl, native};
 
 /// SSL_OP_NO_TICKET: no stateless tickets.
-const OP_NO_TICKET: u64 = 1 << 14;
+pub(super) const OP_NO_TICKET: u64 = 1 << 14;
 /// SSL_OP_NO_ANTI_REPLAY: early data may be replayed.
 const OP_NO_ANTI_REPLAY: u64 = 1 << 24;
 /// TLSEXT_NAMETYPE_host_name.
@@ -89,6 +89,13 @@ impl<'a> Connection<'a> {
     fn options(self) -> u64 {
         // SAFETY: a live connection.
         unsafe { raw::SSL_get_options(self.as_ptr()) }
+    }
+
+    /// Returns true if its handshake has begun.
+    pub fn has_begun(self) -> bool {
+        // SAFETY: a live connection.
+        libssl::of_object(self.as_ptr())
+            .is_some_and(|libssl| unsafe { (libssl.functions.SSL_in_before)(self.as_ptr()) == 0 })
     }
 
     /// Turns stateless tickets off.

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use super::{Connection, Session, Statistic, raw};
+use super::connection::OP_NO_TICKET;
+use super::{Alert, Connection, Session, Statistic, raw};
 use crate::rules::Rules;
 use crate::types::*;
 use crate::{libssl, native};
@@ -113,6 +114,19 @@ impl<'a> Context<'a> {
     fn control(self, command: c_int, larg: c_long) -> c_long {
         // SAFETY: a live context; none of the commands takes a pointer.
         unsafe { raw::SSL_CTX_ctrl(self.as_ptr(), command, larg, ptr::null_mut()) }
+    }
+
+    /// Turns stateless tickets off, for connections that are made from now on.
+    pub fn turn_tickets_off(self) {
+        if let Some(libssl) = libssl::of_object(self.as_ptr()) {
+            // SAFETY: a live context.
+            unsafe { (libssl.functions.SSL_CTX_set_options)(self.as_ptr(), OP_NO_TICKET) };
+        }
+    }
+
+    /// Returns the alert that the calling thread's last error goes with.
+    pub fn last_alert(self) -> Option<Alert> {
+        libssl::of_object(self.as_ptr()).and_then(|libssl| libssl::error::last_alert(&libssl.functions))
     }
 
     /// The timeout that its new sessions get, in seconds; 0 for the method's default.

@@ -125,6 +125,10 @@ pass_on! {
 
     // What only libssl acts on.
     fn SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, command: c_int, callback: Option<AnyCallback>) -> c_long, alone 0;
+    fn SSL_CTX_set_session_ticket_cb(
+        ctx: *mut SSL_CTX, generate: Option<GenerateTicketCallback>, decrypt: Option<DecryptTicketCallback>,
+        argument: *mut c_void
+    ) -> c_int, alone 0;
     fn SSL_CTX_set_cert_cb(ctx: *mut SSL_CTX, callback: Option<CertificateCallback>, argument: *mut c_void), alone ();
     fn SSL_CTX_set_cert_verify_callback(
         ctx: *mut SSL_CTX, callback: Option<CertVerifyCallback>, argument: *mut c_void

@@ -1,6 +1,6 @@
 //! OpenSSL's error queue, which is the application's: its SSL_get_error reads it.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_ulong};
 use std::ptr;
 
 use super::Functions;
@@ -36,5 +36,66 @@ pub fn unnoted<T>(functions: &Functions, call: impl FnOnce() -> T) -> T {
         let result = call();
         (functions.ERR_pop_to_mark)();
         result
+    }
+}
+
+/// SSL_AD_REASON_OFFSET: the reason of an alert that was received is its number and this.
+const RECEIVED: c_ulong = 1000;
+/// SSL_R_UNEXPECTED_EOF_WHILE_READING, since OpenSSL 3: before, an end without a close_notify is no error of the SSL library.
+const UNEXPECTED_EOF: c_ulong = 294;
+
+/// A fatal alert, by the error that libssl raised with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alert {
+    /// The other end sent the alert of that number.
+    Received(u8),
+    /// Sent, because the other end's connection was gone without a close_notify.
+    SentForUncleanEnd,
+    /// Sent for another reason. So are errors of the SSL library that go with no alert.
+    Sent,
+}
+
+/// Returns the alert that the calling thread's last error goes with; None for an error of another library, or for none.
+pub fn last_alert(functions: &Functions) -> Option<Alert> {
+    // SAFETY: takes nothing; the queue stays as it is.
+    let error = unsafe { (functions.ERR_peek_last_error)() };
+    alert_of(error, functions.ERR_new.is_some())
+}
+
+/// A packed error is a library and a reason. Up to OpenSSL 1.1.1 a function stands between them; since OpenSSL 3 the top bit
+/// marks an error of the system.
+fn alert_of(error: c_ulong, is_since_3: bool) -> Option<Alert> {
+    let (library, reason) = match is_since_3 {
+        true if error & (1 << 31) != 0 => return None,
+        true => (error >> 23 & 0xff, error & 0x7f_ffff),
+        false => (error >> 24 & 0xff, error & 0xfff),
+    };
+    if library != LIBRARY_SSL as c_ulong {
+        return None;
+    }
+    Some(match reason {
+        UNEXPECTED_EOF => Alert::SentForUncleanEnd,
+        _ => match reason.checked_sub(RECEIVED).map(u8::try_from) {
+            Some(Ok(number)) => Alert::Received(number),
+            _ => Alert::Sent,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Alert, alert_of};
+
+    /// The numbers are those that libssl prints, as in "error:0A000412:SSL routines::ssl/tls alert bad certificate".
+    #[test]
+    fn the_alert_is_read_from_errors_of_both_formats() {
+        assert_eq!(alert_of(0, true), None);
+        assert_eq!(alert_of(0x0A00_0412, true), Some(Alert::Received(42)));
+        assert_eq!(alert_of(0x0A00_0126, true), Some(Alert::SentForUncleanEnd));
+        assert_eq!(alert_of(0x0A00_0119, true), Some(Alert::Sent));
+        assert_eq!(alert_of(0x8000_0068, true), None);
+        assert_eq!(alert_of(0x1409_4412, false), Some(Alert::Received(42)));
+        assert_eq!(alert_of(0x1408_F119, false), Some(Alert::Sent));
+        assert_eq!(alert_of(0x0200_1068, false), None);
     }
 }

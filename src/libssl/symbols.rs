@@ -95,6 +95,10 @@ functions! {
 
     fn SSL_CTX_get_cert_store(*const SSL_CTX) -> *mut X509_STORE;
     fn SSL_CTX_callback_ctrl(*mut SSL_CTX, c_int, Option<AnyCallback>) -> c_long;
+    fn SSL_CTX_set_options(*mut SSL_CTX, u64) -> u64;
+    fn SSL_CTX_set_session_ticket_cb(
+        *mut SSL_CTX, Option<GenerateTicketCallback>, Option<DecryptTicketCallback>, *mut c_void,
+    ) -> c_int;
     fn SSL_CTX_set_cert_cb(*mut SSL_CTX, Option<CertificateCallback>, *mut c_void);
     fn SSL_CTX_set_cert_verify_callback(*mut SSL_CTX, Option<CertVerifyCallback>, *mut c_void);
     fn SSL_CTX_set_client_hello_cb(*mut SSL_CTX, Option<ClientHelloCallback>, *mut c_void);
@@ -229,6 +233,7 @@ functions! {
     fn CRYPTO_clear_free(*mut c_void, usize, *const c_char, c_int);
     fn ERR_set_mark() -> c_int;
     fn ERR_pop_to_mark() -> c_int;
+    fn ERR_peek_last_error() -> c_ulong;
 
     optional:
     // Since OpenSSL 3.

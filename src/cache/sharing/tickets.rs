@@ -1,0 +1,69 @@
+//! SSLSESSION_TICKETS=stateful: where tickets are ids that are looked up in the shared store.
+//!
+//! A stateful ticket must not be worse than the stateless one that it replaces, so a context keeps its stateless tickets
+//!
+//! - without a shared store: in one process's memory a session does not survive another worker, an unclean end, an
+//!   eviction;
+//! - where its sessions are not shared, see [`NotShared`](super::NotShared);
+//! - if the application has a ticket callback: what that binds to a ticket, and refuses a ticket for, is not asked of a
+//!   stateful one. ProFTPD finds its control connections so.
+//!
+//! ```text
+//!   a server's connection ─► SSL_OP_NO_TICKET at the SSL        as it is made; or, where libssl made it unseen, at the
+//!                         │                                     first callback of its handshake, which is too late
+//!                         └► SSL_OP_NO_TICKET at the SSL_CTX    then: for those that libssl makes unseen from now on
+//! ```
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::NotShared;
+use crate::cache::{Role, SessionCache};
+use crate::handle::Connection;
+use crate::settings::{self, Tickets};
+
+/// It has been said that a ticket callback keeps tickets stateless.
+static IS_SAID: AtomicBool = AtomicBool::new(false);
+
+/// What a cache knows of its context's tickets.
+#[derive(Default)]
+pub(super) struct TicketUse {
+    has_callback: AtomicBool,
+}
+
+impl SessionCache {
+    /// Notes the application's callbacks for its tickets (SSL_CTX_set_session_ticket_cb).
+    pub fn note_ticket_callback(&self, is_set: bool) {
+        if let Some(sharing) = &self.sharing {
+            sharing.tickets.has_callback.store(is_set, Ordering::Relaxed);
+        }
+    }
+
+    /// Turns the stateless tickets of a server's connection off that is being made, if they are to be stateful.
+    pub(in crate::cache) fn prepare(&self, connection: Connection) {
+        if settings::get().tickets == Tickets::Stateful
+            && connection.is_server()
+            && self.mode_for(Role::Server).caches(Role::Server)
+            && self.has_tickets_to_replace().is_ok()
+        {
+            if connection.has_begun() {
+                self.context.turn_tickets_off();
+            }
+            connection.turn_tickets_off();
+        }
+    }
+
+    fn has_tickets_to_replace(&self) -> Result<(), NotShared> {
+        let sharing = self.shared()?;
+        if !sharing.tickets.has_callback.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if !IS_SAID.swap(true, Ordering::Relaxed) {
+            settings::complain(
+                "SSLSESSION_TICKETS=stateful: this program has callbacks for its tickets \
+                 (SSL_CTX_set_session_ticket_cb); where it has, they stay stateless",
+            );
+        }
+        Err(NotShared::TicketCallback)
+    }
+}

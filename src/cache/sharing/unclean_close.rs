@@ -1,0 +1,115 @@
+//! Sessions that libssl removes, and which of these removals count for all processes.
+//!
+//! libssl takes a session for bad, and removes it by one and the same call, when its connection is freed without
+//! SSL_shutdown (semantics 4.7, ssl_clear_bad_session), when the client's end of the connection is gone, and when an
+//! alert says that its keys are bad. A stateless ticket survives the first two, and so do sessions in the shared store.
+//!
+//! ```text
+//!   removed by ─► the application, SSL_CTX_remove_session ───────────────────────► for all
+//!              ├► SSL_free, noted before (below) ────────────────────────────────► in this process only
+//!              └► libssl ─► the session is over ─────────────────────────────────► for all
+//!                         ├ the last error is a fatal alert ─ see `ends` ─ yes ──► for all
+//!                         │                                              └ no ───► in this process only
+//!                         └ none, or another: SSL_clear, SSL_set_session ────────► in this process only
+//!
+//!   SSL_free ─► our ex_data free callback: open, and not shut down?  ─► note the session, for this thread
+//!            │  (since OpenSSL 3.2 our own SSL_free: the callback comes after the removal)
+//!            └► SSL_CTX_remove_session ─► our remove callback: noted? ─► whatever the error queue still says
+//! ```
+//! libssl raises an alert's error before it removes the session, and clears the queue when a handshake begins. So the last
+//! error is that of this alert; an older one is met only after SSL_clear, which then ends the session for all.
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+
+use super::search::end_offers;
+use crate::cache::SessionCache;
+use crate::handle::{self, Alert, Connection, Session};
+
+thread_local! {
+    /// The session, by address, that libssl is about to remove because its connection ends without SSL_shutdown.
+    static BREAKING_OFF: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The alerts of a client that say nothing against the session, and why. All others end it for all processes, also those
+/// that are not known: they say that the keys do not fit (bad_record_mac, decrypt_error, handshake_failure), that one end is
+/// not who the other took it for (bad_certificate and its like, access_denied), or that the protocol was broken.
+const KEPT: [(u8, &str); 4] = [
+    (
+        50,
+        "decode_error: a message ended too soon. OpenSSL 3 says so when the server's end is gone, by no fault of keys",
+    ),
+    (80, "internal_error: the client has trouble of its own, as when memory is short"),
+    (90, "user_canceled: somebody did not want to wait"),
+    (100, "no_renegotiation: the client keeps the session that it has"),
+];
+
+/// Returns true if a fatal alert ends its session for all processes. What libssl itself finds wrong does, but for the end of
+/// a client that sent no close_notify.
+pub(super) fn ends(alert: Alert) -> bool {
+    match alert {
+        Alert::Received(number) => KEPT.iter().all(|&(kept, _)| kept != number),
+        Alert::SentForUncleanEnd => false,
+        Alert::Sent => true,
+    }
+}
+
+/// SSL_free has returned: no session is being taken for bad any more. The cache may be gone with the connection.
+pub fn connection_is_gone() {
+    let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
+}
+
+/// A connection that breaks off tells its own process that the session is bad, and no other.
+impl SessionCache {
+    /// A connection is being freed.
+    pub fn connection_is_going(&self, connection: Connection) {
+        let Some(sharing) = &self.sharing else { return };
+        sharing.apart.remove(connection);
+        end_offers();
+        if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
+            let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
+        }
+    }
+
+    /// Removes a session from the shared store too, which the application or libssl removes from this cache; unless it is
+    /// only its connection that has ended. Returns true if it was there.
+    pub(in crate::cache) fn unshare_removed(&self, session: &Session, now: i64) -> bool {
+        let is_by_libssl = handle::is_called_by_libssl;
+        self.sharing.is_some() && !self.is_connections_end(session, now, is_by_libssl) && self.unshare(session)
+    }
+
+    /// The same for a session that libssl removes.
+    pub(in crate::cache) fn unshare_removed_by_libssl(&self, session: &Session, now: i64) {
+        if self.sharing.is_some() && !self.is_connections_end(session, now, || true) {
+            self.unshare(session);
+        }
+    }
+
+    /// Returns true if a session is removed because its connection has ended, and for no other reason.
+    fn is_connections_end(&self, session: &Session, now: i64, is_by_libssl: impl FnOnce() -> bool) -> bool {
+        if BREAKING_OFF.try_with(Cell::get) == Ok(session.as_ptr().addr()) {
+            return true;
+        }
+        let is_ended = self.context.last_alert().is_some_and(ends) || Self::expiry_of(session).is_over(now);
+        !is_ended && is_by_libssl()
+    }
+
+    /// It has been removed.
+    pub(in crate::cache) fn forget_unclean_close(&self) {
+        if self.sharing.is_some() {
+            connection_is_gone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Alert, ends};
+
+    #[test]
+    fn alerts_about_keys_or_identity_end_a_session_and_others_do_not() {
+        let kept: Vec<u8> = (0..=u8::MAX).filter(|&number| !ends(Alert::Received(number))).collect();
+        assert_eq!(kept, [50, 80, 90, 100]);
+        assert_eq!((ends(Alert::Sent), ends(Alert::SentForUncleanEnd)), (true, false));
+    }
+}

@@ -1,0 +1,37 @@
+//! SSL_CTX_set_session_ticket_cb(3).
+
+use std::ffi::{c_int, c_uchar, c_void};
+
+use crate::cache;
+use crate::guard::guard;
+use crate::handle::{Context, raw};
+use crate::types::{SSL, SSL_CTX, SSL_SESSION};
+
+/// SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` as one is made, `dec_cb` as one comes
+/// back, whose answer is an SSL_TICKET_RETURN; NULL for none.
+///
+/// libssl calls them. They are noted here: a context that has one keeps its stateless tickets, whatever
+/// SSLSESSION_TICKETS says. Returns 1; alone, and for NULL as `ctx`, 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SSL_CTX_set_session_ticket_cb(
+    ctx: *mut SSL_CTX,
+    gen_cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>,
+    dec_cb: Option<
+        unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int,
+    >,
+    arg: *mut c_void,
+) -> c_int {
+    guard(0, || {
+        // SAFETY: C caller.
+        let Some(context) = (unsafe { Context::borrow(ctx) }) else { return 0 };
+        if let Some(cache) = cache::of_context(context) {
+            cache.note_ticket_callback(gen_cb.is_some() || dec_cb.is_some());
+        }
+        // SAFETY: C caller.
+        unsafe { raw::SSL_CTX_set_session_ticket_cb(ctx, gen_cb, dec_cb, arg) }
+    })
+}
+symver!(
+    SSL_CTX_set_session_ticket_cb(ctx: *mut SSL_CTX, gen_cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>, dec_cb: Option<unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int>, arg: *mut c_void) -> c_int,
+    "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0"
+);

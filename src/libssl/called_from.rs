@@ -1,0 +1,59 @@
+//! Finds out who made the call that is being answered.
+//!
+//! A libssl that is not linked -Bsymbolic calls functions of its own through the loader, and so ours: by the same entries as
+//! a program does. Where it matters which of the two it was, the stack is looked at: the first frame outside of this
+//! library is the caller's.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use super::{is_ours, known};
+
+/// _URC_NO_REASON and _URC_END_OF_STACK: go on, and enough.
+const GO_ON: c_int = 0;
+const ENOUGH: c_int = 5;
+
+/// More frames than lie between an exported function and any of ours.
+const MAX_FRAMES: u32 = 64;
+
+unsafe extern "C" {
+    /// Calls `look` with each frame of the calling thread, the innermost first.
+    fn _Unwind_Backtrace(
+        look: unsafe extern "C-unwind" fn(*mut c_void, *mut c_void) -> c_int,
+        of: *mut c_void,
+    ) -> c_int;
+    /// Returns where a frame goes on.
+    fn _Unwind_GetIP(frame: *mut c_void) -> usize;
+}
+
+/// The frames that were looked at.
+struct Search {
+    caller: *const c_void,
+    frames: u32,
+}
+
+/// Returns true if the call of ours that is being answered was made by a libssl; false if it was made by the application,
+/// or that cannot be found out. Costs some microseconds.
+pub fn is_called_by_libssl() -> bool {
+    let mut search = Search { caller: ptr::null(), frames: 0 };
+    if cfg!(not(miri)) {
+        // SAFETY: `look` has the type asked for, and the search is there during the call.
+        unsafe { _Unwind_Backtrace(look, (&raw mut search).cast()) };
+    }
+    !search.caller.is_null() && known::at(search.caller).is_some()
+}
+
+unsafe extern "C-unwind" fn look(frame: *mut c_void, search: *mut c_void) -> c_int {
+    // SAFETY: the search handed to _Unwind_Backtrace, and the frame that it is at.
+    let (search, address) = unsafe { (&mut *search.cast::<Search>(), _Unwind_GetIP(frame)) };
+    search.frames += 1;
+    if search.frames > MAX_FRAMES {
+        return ENOUGH;
+    }
+    let address = ptr::without_provenance(address);
+    if is_ours(address) {
+        return GO_ON;
+    }
+    search.caller = address;
+    ENOUGH
+}
