@@ -642,6 +642,24 @@ int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *sid_ctx, u
 int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
 
 /* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_session_ticket_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` as one is made, `dec_cb` as one comes
+ * back, whose answer is an SSL_TICKET_RETURN; NULL for none.
+ *
+ * libssl calls them. They are noted here: a context that has one keeps its stateless tickets, whatever
+ * SSLSESSION_TICKETS says. Returns 1; alone, and for NULL as `ctx`, 0.
+ */
+int SSL_CTX_set_session_ticket_cb(SSL_CTX *ctx, int (*gen_cb)(SSL*, void*), int (*dec_cb)(SSL*,
+                                                                                          SSL_SESSION*,
+                                                                                          const unsigned char*,
+                                                                                          size_t,
+                                                                                          int,
+                                                                                          void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_set_srp_password(3): the callback that knows a server's users.
  */
 

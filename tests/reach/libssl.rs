@@ -136,11 +136,6 @@ impl Libssl {
         self.platform == Platform::Native && self.thorough
     }
 
-    /// True if it is for this machine's C library and processor.
-    pub fn is_native(&self) -> bool {
-        self.platform == Platform::Native
-    }
-
     /// True if its C library is musl.
     pub fn is_musl(&self) -> bool {
         matches!(self.platform, Platform::Musl | Platform::MuslArm64)
