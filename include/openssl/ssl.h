@@ -217,7 +217,8 @@ long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
  * its timeout: in that very second it is still good. The sessions leave in the order of their expiry, are marked as
  * not resumable, and the remove_session callback is called for each. No lock is held over it, and no other thread
  * waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they
- * leave this process only: until they expire, a client is still resumed. See SSL_CTX_flush_sessions(3).
+ * leave this process only: until they expire, a client is still resumed. OpenSSL deprecates it since 3.4
+ * for SSL_CTX_flush_sessions_ex, and an OpenSSL 4 may be built without it. See SSL_CTX_flush_sessions(3).
  */
 void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm);
 
@@ -887,15 +888,17 @@ int SSL_SESSION_set_protocol_version(SSL_SESSION *s, int version);
  */
 
 /**
- * SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL.
+ * SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL deprecates it since
+ * 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
  */
 long SSL_SESSION_get_time(const SSL_SESSION *s);
 
 /**
- * SSL_SESSION_set_time sets that time. Returns `tm`; 0 for NULL. A cached session is put where its expiry now says, in
+ * SSL_SESSION_set_time sets that time, and is deprecated likewise. Returns `tm`; 0 for NULL. A cached session is put where its expiry now says, in
  * every cache that holds it.
  */
-long SSL_SESSION_set_time(SSL_SESSION *s, long tm);
+long SSL_SESSION_set_time(SSL_SESSION *s,
+                          long tm);
 
 /**
  * SSL_SESSION_set_time_ex is SSL_SESSION_set_time for a time_t, as OpenSSL has it since 3.3.

@@ -13,7 +13,8 @@ use crate::types::SSL_CTX;
 /// its timeout: in that very second it is still good. The sessions leave in the order of their expiry, are marked as
 /// not resumable, and the remove_session callback is called for each. No lock is held over it, and no other thread
 /// waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they
-/// leave this process only: until they expire, a client is still resumed. See SSL_CTX_flush_sessions(3).
+/// leave this process only: until they expire, a client is still resumed. OpenSSL deprecates it since 3.4
+/// for SSL_CTX_flush_sessions_ex, and an OpenSSL 4 may be built without it. See SSL_CTX_flush_sessions(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long) {
     let flush = if tm == 0 { Flush::Everything } else { Flush::OverAt(tm) };

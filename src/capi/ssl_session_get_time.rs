@@ -7,7 +7,8 @@ use crate::guard::guard;
 use crate::handle::{Session, raw};
 use crate::types::SSL_SESSION;
 
-/// SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL.
+/// SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL deprecates it since
+/// 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_get_time(s: *const SSL_SESSION) -> c_long {
     if s.is_null() {
@@ -18,7 +19,7 @@ pub unsafe extern "C" fn SSL_SESSION_get_time(s: *const SSL_SESSION) -> c_long {
 }
 symver!(SSL_SESSION_get_time, "SSLSESSION_0");
 
-/// SSL_SESSION_set_time sets that time. Returns `tm`; 0 for NULL. A cached session is put where its expiry now says, in
+/// SSL_SESSION_set_time sets that time, and is deprecated likewise. Returns `tm`; 0 for NULL. A cached session is put where its expiry now says, in
 /// every cache that holds it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_long) -> c_long {
