@@ -1,4 +1,5 @@
 // Modes: shared shared_symbolic
+// Over: no, it uses what came with OpenSSL 3.0, and 1.1.1 cannot be asked for all that verifies
 /*
  * The rule: a session is resumed only where the same client, offering none, would have been accepted as the same peer by
  * the same policy. Two SSL_CTXs that differ in anything that authenticates either end do not resume each other's sessions;

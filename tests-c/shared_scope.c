@@ -118,6 +118,13 @@ static const char *serve_as_before(void) {
   return "back";
 }
 
+/* A context that asks its clients for certificates, made anew: OpenSSL 1.1.1 has no function that tells what names it
+ * wants to see in them, so there only its copies are known to want the same. */
+static const char *made_anew(void) {
+  int is_read = OpenSSL_version_num() >= 0x30000000L;
+  return is_read || SSL_CTX_get_verify_mode(server) == SSL_VERIFY_NONE ? "resumed" : "new";
+}
+
 /*
  * Both in one scene: sessions of the first server offered to the second and the other way round, in one process and in
  * another; and each server's sessions to itself.
@@ -129,11 +136,12 @@ static void try_both(const char *title, void (*one)(void), void (*other)(void), 
   EXPECT("M11", at(HERE, meet), "new");
   at(HERE, serve_differently);
   at(THERE, serve_differently);
+  if (strcmp(expected, "resumed") == 0) expected = made_anew();
   EXPECT("M11", at(HERE, resume), expected);
   EXPECT("M11", at(THERE, resume), expected);
   EXPECT("M11", at(ELSEWHERE, resume), "resumed");
   EXPECT("M11", at(THERE, meet), "new");
-  EXPECT("M11", at(HERE, resume), "resumed"); /* what differs in the same way shares */
+  EXPECT("M11", at(HERE, resume), made_anew()); /* what differs in the same way shares */
   EXPECT("M11", at(THERE, resume), "resumed");
   EXPECT("M11", at(ELSEWHERE, resume), expected);
   at(HERE, serve_as_before);
