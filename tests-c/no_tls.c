@@ -1,5 +1,6 @@
 // Links:
 // Musl: no, its loader has no LD_DEBUG
+// Emulated: no, it runs itself again
 // Modes: stock preloaded linked symbolic alone
 /*
  * A program without TLS. LD_PRELOAD is inherited by every child of a server, so in such a process the library must cost

@@ -159,13 +159,11 @@ impl Libssl {
             }
             (Platform::MuslArm64, Some(root)) => {
                 cc.arg("-specs").arg(root.join("usr/lib/aarch64-linux-musl/musl-gcc.specs"));
+                // gcc's own part for those asks the C library what only glibc tells
+                cc.arg("-mno-outline-atomics");
             }
             (Platform::Arm64, Some(root)) => {
-                cc.arg("-isystem")
-                    .arg(root.join("usr/include"))
-                    .arg("-isystem")
-                    .arg(root.join("usr/include/aarch64-linux-gnu"));
-                cc.arg("-L").arg(root.join("usr/lib/aarch64-linux-gnu"));
+                cc.arg(format!("--sysroot={}", root.display()));
             }
             _ => {}
         }

@@ -8,6 +8,7 @@
 //!   it runs preloaded.
 //! - `// Over: no, WHY` for a program that runs over the system's libssl alone.
 //! - `// Musl: no, WHY` for a program that needs what musl does not have.
+//! - `// Emulated: no, WHY` for a program that starts others of its own processor.
 //! - `// Since: 3.0, WHY` for a program that OpenSSL 1.1.1 alone cannot run to its end.
 //! - `// Valgrind: no, WHY` for a program that would take too long there and does what others do there.
 //! - `// Links: -lssl -lcrypto` what it is linked with, this by default; `// Links:` for nothing. (In the modes linked
@@ -80,6 +81,7 @@ pub struct Program {
     modes: Vec<Mode>,
     over: bool,
     musl: bool,
+    emulated: bool,
     since_3: bool,
     valgrind: bool,
     /// The linker's arguments for what it is linked with.
@@ -124,6 +126,7 @@ impl Program {
         Some(Program {
             modes,
             over: marked("// Over: no").is_empty(),
+            emulated: marked("// Emulated: no").is_empty(),
             since_3: !marked("// Since: 3.0").is_empty(),
             musl: marked("// Musl: no").is_empty(),
             valgrind: marked("// Valgrind: no").is_empty(),
@@ -159,7 +162,8 @@ impl Program {
             Mode::Symbolic | Mode::SharedSymbolic | Mode::Alone => false,
         };
         let modes: Vec<Mode> = self.modes.iter().copied().filter(over).collect();
-        let runs = self.over && (self.musl || !libssl.is_musl()) && !(self.since_3 && libssl.is_1_1_1());
+        let platform = (self.musl || !libssl.is_musl()) && (self.emulated || libssl.slowness() == 1);
+        let runs = self.over && platform && !(self.since_3 && libssl.is_1_1_1());
         if runs && modes != [Mode::Stock] { modes } else { Vec::new() }
     }
 
