@@ -91,7 +91,7 @@ fn a_leak_is_found_where_there_is_one() {
     fs::write(scratch.join("leak.c"), source).expect("it can be written");
     for (leak, expected) in [("-DLEAK=1", 1), ("-DLEAK=0", 0)] {
         let program = scratch.join("leak");
-        let mut cc = Command::new("cc");
+        let mut cc = common::c_compiler();
         assert!(process::run(cc.args([leak, "-o"]).arg(&program).arg(scratch.join("leak.c")), LONG).success());
         let report = scratch.join("report.xml");
         let outcome = process::run(&mut valgrind::wrap(&Command::new(&program), &report), LONG);

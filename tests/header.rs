@@ -64,11 +64,10 @@ fn c_file(name: &str) -> PathBuf {
 
 /// The compiler, as strict as it can be made.
 fn compiler(language: Language) -> Command {
-    let (name, standard, as_language) = match language {
-        Language::C => ("gcc", "-std=c11", "c"),
-        Language::Cxx => ("g++", "-std=c++11", "c++"),
+    let (mut command, standard, as_language) = match language {
+        Language::C => (common::c_compiler(), "-std=c11", "c"),
+        Language::Cxx => (common::cpp_compiler(), "-std=c++11", "c++"),
     };
-    let mut command = Command::new(name);
     command.args([standard, "-Wall", "-Wextra", "-Werror", "-pedantic-errors", "-x", as_language]);
     command
 }

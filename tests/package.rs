@@ -54,7 +54,7 @@ fn options(destination: &Path, names: &[&str]) -> Vec<String> {
 fn build_and_run(scratch: &Scratch, source: &str, options: &[String]) -> Outcome {
     let (file, program) = (scratch.join("program.c"), scratch.join("program"));
     fs::write(&file, source).expect("a scratch file can be written");
-    let mut compiler = Command::new("gcc");
+    let mut compiler = common::c_compiler();
     let outcome = run(compiler.args(["-Wall", "-Werror"]).arg(&file).arg("-o").arg(&program).args(options), DEADLINE);
     assert!(outcome.success(), "the compiler {outcome}");
     run(Command::new(&program).env("LD_LIBRARY_PATH", scratch.join("opt/sslsession/lib")), DEADLINE)

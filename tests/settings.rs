@@ -49,7 +49,7 @@ impl Program {
     /// Compiles it as `name`, with more for the linker before -lssl.
     fn compile(&self, name: &str, more: &[String]) -> PathBuf {
         let built = self.scratch.join(name);
-        let mut cc = Command::new("cc");
+        let mut cc = common::c_compiler();
         cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&built).arg(root().join("tests-c/settings.c"));
         let outcome = run(cc.args(more).args(["-lssl", "-lcrypto"]), DEADLINE);
         assert!(outcome.success(), "cc {outcome}");

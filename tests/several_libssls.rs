@@ -20,7 +20,7 @@ const FLAGS: [&str; 6] = ["-std=c11", "-O1", "-pthread", "-D_GNU_SOURCE", "-DOPE
 #[test]
 fn each_libssl_is_served_by_its_own() {
     let scratch = Scratch::new("several_libssls");
-    let program = compile(Command::new("cc"), &scratch.join("program"), &["-ldl"]);
+    let program = compile(common::c_compiler(), &scratch.join("program"), &["-ldl"]);
     let libssls: Vec<Libssl> = [Libssl::system()].into_iter().chain(Libssl::others()).filter(is_native).collect();
     let users: Vec<PathBuf> = libssls.iter().map(|libssl| user(libssl, &scratch)).collect();
     assert!(users.len() > 2, "there is more than the system's libssl");

@@ -59,6 +59,31 @@ fn build_library() -> PathBuf {
     library
 }
 
+/// The C compiler of this machine: the one that CC names, with CFLAGS.
+pub fn c_compiler() -> Command {
+    compiler(&host(), false)
+}
+
+/// The same for C++: CXX, CXXFLAGS.
+pub fn cpp_compiler() -> Command {
+    compiler(&host(), true)
+}
+
+/// The C compiler that makes programs of another target.
+pub fn cross_compiler(target: &str) -> Command {
+    compiler(target, false)
+}
+
+fn host() -> String {
+    format!("{}-unknown-linux-gnu", env::consts::ARCH)
+}
+
+fn compiler(target: &str, is_cpp: bool) -> Command {
+    let mut build = cc::Build::new();
+    build.target(target).host(&host()).opt_level(1).cpp(is_cpp).no_default_flags(true).cargo_metadata(false);
+    build.get_compiler().to_command()
+}
+
 /// A fresh directory that removes itself, with all that is in it, when dropped.
 pub struct Scratch(PathBuf);
 

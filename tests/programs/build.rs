@@ -45,7 +45,7 @@ fn compile(source: &str, name: &str, options: &[&str], libraries: &[&str]) -> Pa
     let made = directory.join(name);
     // Put in place whole: another run of the tests may be using the old one.
     let making = directory.join(format!("{name}.{}", std::process::id()));
-    let mut cc = Command::new("cc");
+    let mut cc = common::c_compiler();
     cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1"]).args(options);
     cc.arg(common::root().join("tests-c").join(source)).arg("-o").arg(&making).args(libraries);
     let outcome = process::run(&mut cc, Duration::from_secs(120));

@@ -150,8 +150,8 @@ impl Libssl {
     pub fn cc(&self) -> Result<Command, String> {
         let made = self.made()?;
         let mut cc = match self.platform {
-            Platform::Native | Platform::Musl => Command::new("cc"),
-            Platform::Arm64 | Platform::MuslArm64 => Command::new("aarch64-linux-gnu-gcc"),
+            Platform::Native | Platform::Musl => common::c_compiler(),
+            Platform::Arm64 | Platform::MuslArm64 => common::cross_compiler("aarch64-unknown-linux-gnu"),
         };
         match (self.platform, &made.platform) {
             (Platform::Musl, Some(root)) => {
