@@ -11,7 +11,7 @@
 static int data_index = -1, high_index = -1;
 static int data; /* its address is what the sessions carry */
 
-static int copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, void **from_d UNUSED, int index UNUSED,
+static int copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d UNUSED, int index UNUSED,
                   long argl UNUSED, void *argp UNUSED) {
   return 1;
 }
