@@ -27,7 +27,7 @@ use std::sync::{Arc, Weak};
 
 pub use flush::Flush;
 pub use mode::{Mode, Role};
-pub use sharing::connection_is_gone;
+pub use sharing::{at_load, connection_is_gone};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};

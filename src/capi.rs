@@ -59,6 +59,7 @@ macro_rules! symver {
 pub mod bio_get_ex_new_index;
 mod fork;
 mod hooks;
+mod load;
 pub mod ssl_ctx_add_session;
 pub mod ssl_ctx_ctrl;
 pub mod ssl_ctx_flush_sessions;

@@ -8,7 +8,7 @@ mod shape;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -41,6 +41,8 @@ impl Mapping {
 
     /// Maps a file of at least the shape's size.
     pub fn of_file(shape: Shape, file: &File) -> io::Result<Mapping> {
+        // While there is a /proc: a server may change its root before it locks a partition.
+        owner::find_namespace();
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
     }
 
@@ -53,8 +55,7 @@ impl Mapping {
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
         let mapping = Mapping { start, shape, kept_by: AtomicU32::new(0) };
         mapping.leave_out_of_core_dumps()?;
-        owner::find_namespace();
-        mapping.keep_in_memory(Owner::this_thread().generation);
+        // What else there is to do, who first locks a partition does: who never does pays for the mapping only.
         Ok(mapping)
     }
 
@@ -136,6 +137,9 @@ impl Drop for Mapping {
 /// else may have the file.
 pub fn reserve(file: &File, size: usize) -> io::Result<()> {
     let limit = largest_file();
+    if has_all_its_room(file, size)? {
+        return Ok(());
+    }
     if file.metadata()?.len() < size as u64 && limit < size as u64 {
         return Err(io::Error::other(format!("needs {size} bytes, and files may have {limit} (ulimit -f)")));
     }
@@ -151,6 +155,19 @@ pub fn reserve(file: &File, size: usize) -> io::Result<()> {
             _ => return Err(error),
         }
     }
+}
+
+/// Returns true for a file in memory without a hole. There, and only there, the number of blocks is that of its pages.
+fn has_all_its_room(file: &File, size: usize) -> io::Result<bool> {
+    // SAFETY: all zeros are a statfs.
+    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: an open file, and a place for the answer.
+    let is_known = unsafe { libc::fstatfs(file.as_raw_fd(), &mut system) } == 0;
+    let metadata = file.metadata()?;
+    Ok(is_known
+        && system.f_type == libc::TMPFS_MAGIC
+        && metadata.len() == size as u64
+        && metadata.blocks() * 512 >= size as u64)
 }
 
 /// Writes zeros wherever a file may have a hole: where its file system has no other way to take the room.

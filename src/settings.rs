@@ -5,22 +5,25 @@
 //!   SSLSESSION_ATTACH    default | all                         which contexts a shared store takes on
 //!   SSLSESSION_TICKETS   stateful                              no stateless tickets, so that TLS 1.3 uses the cache
 //!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store
+//!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           whose sessions stay in their own memory
 //! ```
 //! A variable that is unset or empty means its default: OpenSSL's own behaviour, in the memory of each process.
 //!
 //! The values are copied when the library is loaded, because servers replace their environment later (nginx does before
-//! it serves), and only then: what a program puts into its own environment is not for us. They are parsed, and complained
-//! about, at the first [`get`]. LD_PRELOAD is inherited by every child of a server, and one that makes no SSL_CTX is to
-//! print nothing. In secure-execution mode (setuid, setgid, file capabilities) the environment counts for nothing.
+//! it serves), and only then: what a program puts into its own environment is not for us. They are parsed at the first
+//! [`get`], or at load if a shared store is asked for ([`asking_for_store`]), and complained about at the first [`get`]:
+//! LD_PRELOAD is inherited by every child of a server, and one that makes no SSL_CTX is to print nothing. In secure-execution mode (setuid, setgid, file capabilities) the environment counts for nothing.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code, reason = "the C library's environment and descriptor 2")]
 mod load;
 pub mod parse;
+mod private;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
@@ -35,6 +38,8 @@ pub struct Settings {
     pub tickets: Tickets,
     /// SSLSESSION_KEY_FILE, an absolute path. Nobody has looked yet whether there is such a file.
     pub key_file: Option<PathBuf>,
+    /// SSLSESSION_PRIVATE: this program takes a resumed session for the same client, so it shares with no other process.
+    pub is_private: bool,
 }
 
 /// Where sessions are kept.
@@ -82,8 +87,9 @@ pub enum Tickets {
     Stateful,
 }
 
-/// The four variables, in the order of the drawing above.
-const NAMES: [&CStr; 4] = [c"SSLSESSION_STORE", c"SSLSESSION_ATTACH", c"SSLSESSION_TICKETS", c"SSLSESSION_KEY_FILE"];
+/// The variables, in the order of the drawing above.
+const NAMES: [&CStr; 5] =
+    [c"SSLSESSION_STORE", c"SSLSESSION_ATTACH", c"SSLSESSION_TICKETS", c"SSLSESSION_KEY_FILE", c"SSLSESSION_PRIVATE"];
 
 /// Why tickets are left alone without a shared store. In one process's memory their sessions would not survive what a stateless
 /// ticket does: another worker, a client that sends no close_notify, an eviction.
@@ -96,15 +102,24 @@ type Raw = [Option<OsString>; NAMES.len()];
 /// The settings, the same for the life of the process. The first call writes a line to stderr for each value that is
 /// not understood, which then counts as unset. Any thread may call it.
 pub fn get() -> &'static Settings {
-    static SETTINGS: OnceBox<Settings> = OnceBox::new();
-    if let Some(settings) = SETTINGS.get() {
-        return settings;
-    }
-    let (settings, complaints) = Settings::of(load::raw());
-    if SETTINGS.set(Box::new(settings)).is_ok() {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    let (settings, complaints) = parsed();
+    if !IS_TOLD.load(Ordering::Relaxed) && !IS_TOLD.swap(true, Ordering::Relaxed) {
         complaints.iter().for_each(|what| complain(what));
     }
-    SETTINGS.get().expect("it is set by now")
+    settings
+}
+
+/// Returns the settings if they ask for a shared store, and says nothing: for the time of loading. Where they do not,
+/// nothing is parsed.
+pub fn asking_for_store() -> Option<&'static Settings> {
+    let value = load::raw()[0].as_deref()?;
+    value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Store::Memory)
+}
+
+fn parsed() -> &'static (Settings, Vec<String>) {
+    static PARSED: OnceBox<(Settings, Vec<String>)> = OnceBox::new();
+    PARSED.get_or_init(|| Box::new(Settings::of(load::raw(), &private::program_names())))
 }
 
 /// Returns true if a variable of ours was set.
@@ -136,16 +151,22 @@ fn line(what: &str) -> Vec<u8> {
 }
 
 impl Settings {
-    /// What the values mean, and a complaint for each that means nothing.
-    fn of(raw: &Raw) -> (Settings, Vec<String>) {
+    /// What the values mean to a program of these names, and a complaint for each that means nothing.
+    fn of(raw: &Raw, program: &[OsString]) -> (Settings, Vec<String>) {
         let mut reading = Reading { raw, complaints: Vec::new() };
-        let settings = Settings {
+        let mut settings = Settings {
             store: reading.value(0, parse::store, Store::Memory, "sessions stay in each process's memory"),
             attach: reading.value(1, parse::attach, Attach::Default, "taken as \"default\""),
             tickets: reading.value(2, parse::tickets, Tickets::Application, "tickets stay as the application has them"),
             key_file: reading.value(3, parse::key_file, None, "no key file is used"),
+            is_private: false,
         };
-        if settings.tickets == Tickets::Stateful && settings.store == Store::Memory {
+        let private =
+            reading.value(4, parse::programs, private::known(), "only those programs stay private that are known");
+        settings.is_private = program.iter().any(|name| private.contains(name));
+        if settings.is_private {
+            settings.store = Store::Memory;
+        } else if settings.tickets == Tickets::Stateful && settings.store == Store::Memory {
             reading.complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
         }
         (settings, reading.complaints)
@@ -188,31 +209,62 @@ fn shortened(value: &OsStr) -> String {
 mod tests {
     use super::*;
 
-    fn raw(values: [&str; 4]) -> Raw {
+    fn raw(values: [&str; 5]) -> Raw {
         values.map(|value| (value != "unset").then(|| value.into()))
+    }
+
+    fn of(values: [&str; 5]) -> (Settings, Vec<String>) {
+        Settings::of(&raw(values), &["nginx".into()])
+    }
+
+    /// Stateful tickets without a store are for programs that are private: there a ticket is to mean the same process.
+    #[test]
+    fn programs_that_are_private_have_no_store() {
+        let seen = |program: &str, private| {
+            let values = raw(["shared", "unset", "stateful", "unset", private]);
+            let (settings, complaints) = Settings::of(&values, &[program.into()]);
+            assert_eq!(complaints, [""; 0]);
+            (settings.is_private, settings.store == Store::Memory)
+        };
+        for (program, private) in [("vsftpd", "unset"), ("vsftpd", "nginx"), ("nginx", "hitch:nginx")] {
+            assert_eq!(seen(program, private), (true, true), "{program}, {private}");
+        }
+        for (program, private) in [("vsftpd", "none"), ("nginx", "unset"), ("nginx", "hitch")] {
+            assert_eq!(seen(program, private), (false, false), "{program}, {private}");
+        }
+        let (_, complaints) = of(["unset", "unset", "stateful", "unset", "unset"]);
+        assert_eq!(complaints, [format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}")]);
     }
 
     #[test]
     fn unset_and_empty_are_the_defaults() {
-        let defaults =
-            Settings { store: Store::Memory, attach: Attach::Default, tickets: Tickets::Application, key_file: None };
-        assert_eq!(Settings::of(&raw(["unset"; 4])), (defaults.clone(), vec![]));
-        assert_eq!(Settings::of(&raw([""; 4])), (defaults, vec![]));
+        let defaults = Settings {
+            store: Store::Memory,
+            attach: Attach::Default,
+            tickets: Tickets::Application,
+            key_file: None,
+            is_private: false,
+        };
+        assert_eq!(of(["unset"; 5]), (defaults.clone(), vec![]));
+        assert_eq!(of([""; 5]), (defaults, vec![]));
     }
 
     #[test]
     fn each_variable_has_its_setting() {
-        let (settings, complaints) = Settings::of(&raw(["shared:s,size=1M", "all", "stateful", "/etc/keys"]));
+        let (settings, complaints) = of(["shared:s,size=1M", "all", "stateful", "/etc/keys", "none"]);
         let store = Store::Shared(Shared { path: Some("/dev/shm/s".into()), size: 1 << 20 });
         let key_file = Some("/etc/keys".into());
-        assert_eq!(settings, Settings { store, attach: Attach::All, tickets: Tickets::Stateful, key_file });
+        assert_eq!(
+            settings,
+            Settings { store, attach: Attach::All, tickets: Tickets::Stateful, key_file, is_private: false }
+        );
         assert_eq!(complaints, [""; 0]);
     }
 
     #[test]
     fn a_bad_value_is_one_complaint_and_its_default() {
-        let (settings, complaints) = Settings::of(&raw(["sharde", "al", "stateless", "keys"]));
-        assert_eq!(settings, Settings::of(&raw(["unset"; 4])).0);
+        let (settings, complaints) = of(["sharde", "al", "stateless", "keys", "/bin/a"]);
+        assert_eq!(settings, of(["unset"; 5]).0);
         assert_eq!(
             complaints,
             [
@@ -220,17 +272,18 @@ mod tests {
                 "SSLSESSION_ATTACH=al: neither \"default\" nor \"all\"; taken as \"default\"",
                 "SSLSESSION_TICKETS=stateless: not \"stateful\"; tickets stay as the application has them",
                 "SSLSESSION_KEY_FILE=keys: not an absolute path; no key file is used",
+                "SSLSESSION_PRIVATE=/bin/a: \"/bin/a\" is no program's name; only those programs stay private that are known",
             ]
         );
         // the good ones beside it count
-        let (settings, complaints) = Settings::of(&raw(["shared", "al", "unset", "unset"]));
+        let (settings, complaints) = of(["shared", "al", "unset", "unset", "unset"]);
         assert_eq!(settings.store, Store::Shared(Shared { path: None, size: Shared::USUAL }));
         assert_eq!(complaints.len(), 1);
     }
 
     #[test]
     fn a_long_value_leaves_room_for_the_reason() {
-        let (_, complaints) = Settings::of(&raw([&"ü".repeat(5000), "unset", "unset", "unset"]));
+        let (_, complaints) = of([&"ü".repeat(5000), "unset", "unset", "unset", "unset"]);
         assert!(complaints[0].contains("ü...: unknown store; sessions"), "{}", complaints[0]);
         assert!(line(&complaints[0]).len() < 1000);
     }

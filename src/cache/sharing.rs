@@ -42,6 +42,7 @@ use crate::handle::{Connection, Session, Setting};
 use crate::settings::{self, Attach};
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub use not_shared::NotShared;
+pub use open::at_load;
 pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};

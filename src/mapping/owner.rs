@@ -141,6 +141,9 @@ fn begin_generation(word: &AtomicU32) -> u32 {
         // The first process of a namespace of its own.
         NAMESPACE.store(0, Relaxed);
     }
+    if next == 1 && NAMESPACE.load(Relaxed) == 0 {
+        find_namespace();
+    }
     match word.compare_exchange(0, next, Relaxed, Relaxed) {
         Ok(_) => next,
         Err(others) => others,

@@ -1,24 +1,14 @@
-//! What runs when the library is loaded, and the way to stderr.
+//! The environment as it was when the library was loaded, and the way to stderr.
 
 use std::ffi::{CStr, OsStr, OsString, c_char};
 use std::os::unix::ffi::OsStrExt;
+use std::ptr;
 use std::sync::OnceLock;
 
 use super::{NAMES, Raw};
 
 /// Filled at load, when there is one thread: no fork can leave it shut. (A box would have to be allocated even for nothing.)
 static RAW: OnceLock<Raw> = OnceLock::new();
-
-/// The loader calls it before `main`, and before the program's own constructors where we are preloaded or linked.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static AT_LOAD: extern "C" fn() = at_load;
-
-/// Copies the values of the variables that are set. If none is, nothing is allocated. Nothing is called but the C
-/// library, which is ready by then: it is what the loader starts first.
-extern "C" fn at_load() {
-    raw();
-}
 
 /// The values that the variables had when the library was loaded; None in secure-execution mode.
 pub fn raw() -> &'static Raw {
@@ -35,10 +25,41 @@ fn value(name: &CStr) -> Option<OsString> {
     if cfg!(miri) {
         return std::env::var_os(OsStr::from_bytes(name.to_bytes()));
     }
-    // SAFETY: a NUL-terminated name. No other thread changes the environment: where this runs, there is none yet.
-    let value = unsafe { secure_getenv(name.as_ptr()) };
-    // SAFETY: NULL or a NUL-terminated string, which stays as long as the environment does; it is copied at once.
-    (!value.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(value) }.to_bytes()).to_owned())
+    // SAFETY: a NUL-terminated name. No other thread changes the environment: where this runs, there is none yet. The value
+    // is NULL or a NUL-terminated string, which stays as long as the environment does; it is copied at once.
+    unsafe { copied(secure_getenv(name.as_ptr())) }
+}
+
+unsafe extern "C" {
+    /// The last part of what the program was called by; the C library sets it before anything of ours runs.
+    static program_invocation_short_name: *const c_char;
+}
+
+/// Returns what the program was called by, without the directory.
+pub fn called_by() -> Option<OsString> {
+    if cfg!(miri) {
+        return None;
+    }
+    // SAFETY: the C library's variable: NULL, or a string that stays.
+    unsafe { copied(program_invocation_short_name) }
+}
+
+/// Returns the path of the file that was executed, as it was given.
+pub fn executed() -> Option<OsString> {
+    if cfg!(miri) {
+        return None;
+    }
+    // SAFETY: the kernel's answer is 0 or the address of a string that stays.
+    unsafe { copied(ptr::with_exposed_provenance(libc::getauxval(libc::AT_EXECFN) as usize)) }
+}
+
+/// Copies a string of C's.
+///
+/// # Safety
+/// `text` must be NULL or a NUL-terminated string.
+unsafe fn copied(text: *const c_char) -> Option<OsString> {
+    // SAFETY: by the caller's promise.
+    (!text.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(text) }.to_bytes()).to_owned())
 }
 
 /// How long stderr may keep us waiting, in milliseconds.

@@ -1,11 +1,11 @@
 //! The values of the variables, as pure functions. An error is a phrase that ends before a semicolon.
 #![forbid(unsafe_code)]
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::{Attach, Shared, Store, Tickets};
+use super::{Attach, Shared, Store, Tickets, private};
 
 /// Where a store goes that is named without a slash: memory, and gone at the next boot.
 const MEMORY_FILES: &[u8] = b"/dev/shm/";
@@ -21,6 +21,21 @@ pub fn store(value: &[u8]) -> Result<Store, String> {
         _ if parts.next().is_some() => Err("\"memory\" takes no options".to_owned()),
         _ => Ok(Store::Memory),
     }
+}
+
+/// SSLSESSION_PRIVATE: `none`, or names of programs between colons, which are private beside those that are known.
+pub fn programs(value: &[u8]) -> Result<Vec<OsString>, String> {
+    if value == b"none" {
+        return Ok(Vec::new());
+    }
+    let mut programs = private::known();
+    for name in value.split(|&byte| byte == b':') {
+        if name.is_empty() || name.contains(&b'/') {
+            return Err(format!("\"{}\" is no program's name", String::from_utf8_lossy(name)));
+        }
+        programs.push(OsStr::from_bytes(name).to_owned());
+    }
+    Ok(programs)
 }
 
 /// A shared store in that file, with the options that follow.

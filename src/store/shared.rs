@@ -26,6 +26,7 @@ mod header;
 mod keys;
 mod lookup;
 mod named;
+mod out_of_reach;
 mod partition;
 mod seal;
 mod terms;
@@ -39,6 +40,7 @@ use siphasher::sip::SipHasher13;
 pub use crate::mapping::{LARGEST, SMALLEST};
 pub use crate::secret::Secret;
 pub use keys::Keys;
+pub use out_of_reach::why_out_of_reach;
 pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;

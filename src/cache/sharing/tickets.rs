@@ -3,7 +3,7 @@
 //! A stateful ticket must not be worse than the stateless one that it replaces, so a context keeps its stateless tickets
 //!
 //! - without a shared store: in one process's memory a session does not survive another worker, an unclean end, an
-//!   eviction;
+//!   eviction. A program that is private (SSLSESSION_PRIVATE) wants just that: a ticket is good in the process that gave it;
 //! - where its sessions are not shared, see [`NotShared`](super::NotShared);
 //! - if the application has a ticket callback: what that binds to a ticket, and refuses a ticket for, is not asked of a
 //!   stateful one. ProFTPD finds its control connections so.
@@ -41,10 +41,11 @@ impl SessionCache {
 
     /// Turns the stateless tickets of a server's connection off that is being made, if they are to be stateful.
     pub(in crate::cache) fn prepare(&self, connection: Connection) {
-        if settings::get().tickets == Tickets::Stateful
+        let settings = settings::get();
+        if settings.tickets == Tickets::Stateful
             && connection.is_server()
             && self.mode_for(Role::Server).caches(Role::Server)
-            && self.has_tickets_to_replace().is_ok()
+            && (settings.is_private || self.has_tickets_to_replace().is_ok())
         {
             if connection.has_begun() {
                 self.context.turn_tickets_off();
