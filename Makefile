@@ -41,7 +41,7 @@ test:
 	tests/install
 	$(CARGO) build --release --lib
 	$(CARGO) build --profile checked --lib
-	packaging/dist x86_64-unknown-linux-musl
+	tests/reach/musl
 	$(CARGO) test
 	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
 	$(MAKE) --no-print-directory shuttle check-elf
