@@ -34,6 +34,7 @@ mod programs {
     mod php;
     mod postfix;
     mod redis;
+    mod reports;
     mod scripts;
     mod shared;
     mod stunnel;

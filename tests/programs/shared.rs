@@ -126,16 +126,17 @@ fn saved(run: &Run, client: &str) -> String {
 }
 
 /// A name for a store on /dev/shm that nobody else has; what was made there under it goes with this.
-struct Name(String);
+pub struct Name(String);
 
 impl Name {
-    fn new() -> Name {
+    pub fn new() -> Name {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Name(format!("sslsession-test-{}-{count}-end", std::process::id()))
     }
 
-    fn setting(&self) -> String {
+    /// What asks for it.
+    pub fn setting(&self) -> String {
         format!("shared:{},size=1M", self.0)
     }
 
