@@ -28,6 +28,17 @@ pub struct Rules {
     pub flushed: Callbacks,
     /// When flushed sessions are freed.
     pub freed: Freed,
+    /// Use of a session that is marked as not resumable.
+    pub marked: Marked,
+}
+
+/// Session that a lookup finds and that is marked as not resumable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Marked {
+    /// It counts as not found.
+    Refused,
+    /// It is resumed: its copies inherit the mark, so it says nothing of a new ticket's session.
+    Used,
 }
 
 /// How many sessions a cache keeps when a session is added to a full one.
@@ -103,6 +114,7 @@ impl Rules {
         adding_again: AddingAgain::Moves,
         overflow: Overflow::Never,
         update_time: UpdateTime::Known,
+        marked: Marked::Refused,
         evicted: Callbacks::EachAsRemoved,
         flushed: Callbacks::EachAsRemoved,
         freed: Freed::AfterAll,

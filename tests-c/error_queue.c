@@ -36,7 +36,7 @@ static int on_new(SSL *ssl UNUSED, SSL_SESSION *session UNUSED) {
   return 0;
 }
 
-static void functions(SSL_CTX *ctx, SSL *ssl, SSL_SESSION *a, SSL_SESSION *b) {
+static void functions(SSL_CTX *ctx, SSL *ssl, SSL_SESSION *a, SSL_SESSION *b, SSL_SESSION *c) {
   unsigned char id[] = {1, 2, 3};
   CALL(SSL_CTX_add_session(ctx, a));
   CALL(SSL_CTX_add_session(ctx, a));
@@ -54,8 +54,8 @@ static void functions(SSL_CTX *ctx, SSL *ssl, SSL_SESSION *a, SSL_SESSION *b) {
   CALL(SSL_CTX_sessions(ctx));
   CALL(SSL_SESSION_set_time(a, LATER + 5));
   CALL(SSL_SESSION_set_timeout(a, 50));
-  CALL(SSL_SESSION_set1_id(a, id, sizeof id));
-  CALL(SSL_SESSION_set_protocol_version(a, TLS1_2_VERSION));
+  CALL(SSL_SESSION_set1_id(c, id, sizeof id)); /* not of one that is cached: OpenSSL would lose it */
+  CALL(SSL_SESSION_set_protocol_version(c, TLS1_2_VERSION));
   CALL(SSL_has_matching_session_id(ssl, id, sizeof id));
   CALL(SSL_set_session(ssl, a));
   CALL(SSL_set_session(ssl, NULL));
@@ -69,17 +69,18 @@ static void functions(SSL_CTX *ctx, SSL *ssl, SSL_SESSION *a, SSL_SESSION *b) {
 static void objects(void) {
   SSL_CTX *ctx;
   SSL *ssl;
-  SSL_SESSION *a = new_session("a", LATER, 100), *b = new_session("b", LATER, 100);
+  SSL_SESSION *a = new_session("a", LATER, 100), *b = new_session("b", LATER, 100), *c = new_session("c", LATER, 100);
   CALL(ctx = SSL_CTX_new(TLS_method()));
   REQUIRE(ctx != NULL);
   CALL(ssl = SSL_new(ctx));
   REQUIRE(ssl != NULL);
-  functions(ctx, ssl, a, b);
+  functions(ctx, ssl, a, b, c);
   CALL(SSL_CTX_add_session(ctx, b));
   CALL(SSL_free(ssl));
   CALL(SSL_CTX_free(ctx));
   CALL(SSL_SESSION_free(a));
   CALL(SSL_SESSION_free(b));
+  CALL(SSL_SESSION_free(c));
 }
 
 /* libssl clears the queue as a handshake begins, so what is on it while a callback runs is what came since. */

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
+use crate::rules::Marked;
 use crate::store::Key;
 use crate::types::TLS1_3_VERSION;
 
@@ -90,11 +91,16 @@ impl SessionCache {
         Some(session)
     }
 
+    /// Returns true for a session that is marked as not resumable, where that matters.
+    pub(super) fn refuses(&self, session: &Session) -> bool {
+        self.rules.marked == Marked::Refused && !session.is_resumable()
+    }
+
     /// Makes libssl's own removal find a session that was taken out for single use: so libssl learns that it may resume
     /// it.
     fn lend(&self, session: Session) -> Option<Session> {
         Self::assert_unlocked();
-        if !session.is_resumable() {
+        if self.refuses(&session) {
             return None;
         }
         self.lends.store(true, Ordering::Relaxed);

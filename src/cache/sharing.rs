@@ -39,6 +39,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session, Setting};
+use crate::rules::Marked;
 use crate::settings::{self, Attach};
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub use not_shared::NotShared;
@@ -256,7 +257,7 @@ impl SessionCache {
     }
 
     fn store_record(&self, sharing: &Sharing, session: &Session, record: &Record) {
-        if session.id().is_empty() || !session.is_resumable() {
+        if session.id().is_empty() || self.has_left(session) {
             return;
         }
         if session.has_application_data() {
@@ -306,13 +307,21 @@ impl SessionCache {
         scopes
     }
 
+    /// Returns true if a session that was cached here a moment ago is not any more.
+    fn has_left(&self, session: &Session) -> bool {
+        match self.rules.marked {
+            Marked::Refused => !session.is_resumable(),
+            Marked::Used => !self.store.contains(&Self::key_of(session)),
+        }
+    }
+
     /// A session that is cached here was changed: its record follows.
     pub(super) fn share_again(&self, before: &Identity, session: &Session) {
         let Some(sharing) = self.sharing.as_deref() else { return };
         for scope in self.scopes(sharing) {
             let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
             let Some(terms) = sharing.store.policy(&was) else { continue };
-            if session.id().is_empty() || !session.is_resumable() || session.has_application_data() {
+            if session.id().is_empty() || self.has_left(session) || session.has_application_data() {
                 // It cannot have a record any more.
                 sharing.store.remove(&was);
                 sharing.has_application_data.fetch_or(session.has_application_data(), Ordering::Relaxed);

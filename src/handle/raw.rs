@@ -8,6 +8,7 @@ use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_void};
 use std::mem;
 use std::ptr::{self, NonNull};
 
+use crate::libssl::known;
 use crate::types::*;
 use crate::{libssl, native};
 
@@ -75,7 +76,6 @@ pass_on! {
     fn SSL_CTX_set_ex_data(ctx: *mut SSL_CTX, index: c_int, value: *mut c_void) -> c_int;
     fn SSL_CTX_get_ex_data(ctx: *const SSL_CTX, index: c_int) -> *mut c_void;
 
-    fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL;
     fn SSL_up_ref(ssl: *mut SSL) -> c_int;
     fn SSL_free(ssl: *mut SSL);
     fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX;
@@ -151,11 +151,21 @@ pass_on! {
     fn SSL_get_max_early_data(ssl: *const SSL) -> u32, alone 0;
 }
 
-/// `SSL_CTX_new` of the libssl whose method it is, or ours.
+/// `SSL_new` of whoever made the context. While it makes the connection, libssl may call us with it.
+pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
+    match libssl::of_object(ctx) {
+        // SAFETY: the caller promises what the C function of this name asks for.
+        Some(libssl) => known::on_behalf_of(libssl, || unsafe { (libssl.functions.SSL_new)(ctx) }),
+        // SAFETY: as above.
+        None => unsafe { native::SSL_new(ctx) },
+    }
+}
+
+/// `SSL_CTX_new` of the libssl whose method it is, or ours. While it makes the context, libssl may call us with it.
 pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     match libssl::of_method(method) {
         // SAFETY: the caller promises what the C function of this name asks for.
-        Some(libssl) => unsafe { (libssl.functions.SSL_CTX_new)(method) },
+        Some(libssl) => known::on_behalf_of(libssl, || unsafe { (libssl.functions.SSL_CTX_new)(method) }),
         // SAFETY: as above.
         None => unsafe { native::SSL_CTX_new(method) },
     }
@@ -170,7 +180,7 @@ pub unsafe fn SSL_CTX_new_ex(
     match libssl::of_method(method) {
         Some(libssl) => match libssl.functions.SSL_CTX_new_ex {
             // SAFETY: the caller promises what the C function of this name asks for.
-            Some(new_ex) => unsafe { new_ex(libctx, properties, method) },
+            Some(new_ex) => known::on_behalf_of(libssl, || unsafe { new_ex(libctx, properties, method) }),
             None => ptr::null_mut(),
         },
         // SAFETY: as above.

@@ -15,7 +15,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Functions, Libssl, error, lending};
+use super::{Functions, Libssl, error, known, lending};
 use crate::types::*;
 
 const CONTEXTS: usize = 8;
@@ -78,7 +78,7 @@ impl Libssl {
     ///
     /// # Safety
     /// `session` must be a live SSL_SESSION of this libssl, and `at_hand` a live SSL_CTX of it that does not hold it.
-    pub unsafe fn mark_not_resumable(&self, session: *mut SSL_SESSION, at_hand: *mut SSL_CTX) {
+    pub unsafe fn mark_not_resumable(&'static self, session: *mut SSL_SESSION, at_hand: *mut SSL_CTX) {
         let mut length: c_uint = 0;
         // SAFETY: a live session, by the caller's promise.
         unsafe { (self.functions.SSL_SESSION_get_id)(session, &mut length) };
@@ -88,7 +88,7 @@ impl Libssl {
         }
         let place = if FORKED.load(Ordering::Relaxed) { FIRST } else { this_threads_place() };
         let mut private = self.marker.lock(place);
-        if let Some(ctx) = private.context(&self.functions) {
+        if let Some(ctx) = private.context(self) {
             // SAFETY: a live session, by the caller's promise, and a context of our own.
             unsafe { (self.functions.SSL_CTX_remove_session)(ctx.as_ptr(), session) };
             return;
@@ -119,9 +119,9 @@ impl Libssl {
     ///
     /// # Safety
     /// `session` must be a live SSL_SESSION of this libssl, to which the caller has a reference.
-    unsafe fn mark_without_id(&self, session: *mut SSL_SESSION) {
+    unsafe fn mark_without_id(&'static self, session: *mut SSL_SESSION) {
         let mut private = self.marker.lock(FIRST);
-        if let Some(ctx) = private.context(&self.functions) {
+        if let Some(ctx) = private.context(self) {
             // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
             unsafe {
                 lending::add(&self.functions, ctx.as_ptr(), session);
@@ -131,15 +131,17 @@ impl Libssl {
     }
 
     /// Makes the first private context.
-    pub fn prepare_to_mark(&self) {
-        self.marker.lock(FIRST).context(&self.functions);
+    pub fn prepare_to_mark(&'static self) {
+        self.marker.lock(FIRST).context(self);
     }
 }
 
 impl Private {
-    fn context(&mut self, functions: &Functions) -> Option<NonNull<SSL_CTX>> {
+    fn context(&mut self, libssl: &'static Libssl) -> Option<NonNull<SSL_CTX>> {
         if let Private::NotMade = self {
-            *self = error::unnoted(functions, || make_private(functions)).map_or(Private::Refused, Private::Made);
+            let functions = &libssl.functions;
+            let make = || error::unnoted(functions, || make_private(functions));
+            *self = known::on_behalf_of(libssl, make).map_or(Private::Refused, Private::Made);
         }
         match *self {
             Private::Made(ctx) => Some(ctx),
