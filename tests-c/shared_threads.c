@@ -12,7 +12,7 @@
 enum { SESSIONS = 1500, BRIEF = 100 };
 
 static SSL_CTX *ctx;
-static SSL *ssl;
+static SSL *ssl, *other; /* they search in turns: what one hello may offer is bounded */
 static atomic_uint wanted; /* the number of the session that is being added */
 static atomic_uint found;  /* the last one that was found */
 static SSL_SESSION *(*look_up)(SSL *, const unsigned char *, int, int *);
@@ -36,13 +36,15 @@ static SSL_SESSION *session_of(unsigned number) {
 
 /* Looks for one session after the other until it is there. */
 static void *look(void *last) {
+  int turn = 0;
   for (unsigned number = 1; number <= *(unsigned *)last; number++) {
     unsigned char id[SSL_MAX_SSL_SESSION_ID_LENGTH];
     SSL_SESSION *session = NULL;
     id_of(number, id);
     while (session == NULL) {
       int copy = 1;
-      if (atomic_load(&wanted) >= number) session = look_up(ssl, id, sizeof id, &copy);
+      turn = !turn;
+      if (atomic_load(&wanted) >= number) session = look_up(turn ? ssl : other, id, sizeof id, &copy);
     }
     REQUIRE(SSL_SESSION_is_resumable(session));
     SSL_SESSION_free(session);
@@ -61,8 +63,10 @@ int main(void) {
   *(void **)&get_get_cb = dlsym(libssl, "SSL_CTX_sess_get_get_cb");
   ctx = new_stateful_server(TLS1_3_VERSION);
   ssl = SSL_new(ctx);
-  REQUIRE(ctx != NULL && ssl != NULL && get_get_cb != NULL);
+  other = SSL_new(ctx);
+  REQUIRE(ctx != NULL && ssl != NULL && other != NULL && get_get_cb != NULL);
   SSL_set_accept_state(ssl);
+  SSL_set_accept_state(other);
   *(void **)&look_up = get_get_cb(ctx);
   REQUIRE(look_up != NULL);
 
@@ -80,6 +84,7 @@ int main(void) {
   REQUIRE(pthread_join(looking, NULL) == 0);
   CHECK("shared", (long)marked, 0);
   SSL_free(ssl);
+  SSL_free(other);
   SSL_CTX_free(ctx);
   dlclose(libssl);
   return failed;
