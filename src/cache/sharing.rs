@@ -46,6 +46,7 @@ pub use open::at_load;
 pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
+pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
 
 /// What a cache knows of the shared store.
@@ -63,7 +64,6 @@ pub(super) struct Sharing {
     policies: policy::Policies,
     routes: routes::Routes,
     apart: apart::Apart,
-    tickets: tickets::TicketUse,
     begun: begun::Begun,
 }
 
@@ -81,7 +81,6 @@ impl Sharing {
             policies: policy::Policies::default(),
             routes: routes::Routes::default(),
             apart: apart::Apart::default(),
-            tickets: tickets::TicketUse::default(),
             begun: begun::Begun::default(),
         }))
     }
