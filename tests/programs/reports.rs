@@ -252,6 +252,34 @@ fn gunicorn() {
     });
 }
 
+/// A cluster of workers that each make their contexts, whose cache is turned off.
+#[test]
+fn puma() {
+    check(&Row {
+        start: |run, environment| {
+            run.write("app.ru", "run ->(environment) { [200, { 'Content-Length' => '6' }, ['answer']] }\n");
+            Server::start(run, 1, |ports| {
+                let mut command = environment.command(run, "puma");
+                command.args([
+                    "--workers",
+                    "3",
+                    "--threads",
+                    "1:1",
+                    "--environment",
+                    "production",
+                    "--silent",
+                    "--bind",
+                ]);
+                command.arg(format!("ssl://127.0.0.1:{}?key=key.pem&cert=cert.pem", ports[0])).arg("app.ru");
+                command
+            })
+        },
+        protocol: "http",
+        stock: NONE,
+        fixed: &[(ALL_STATEFUL, ALL), (SHARED_ALL, &["id clean", "id unclean"])],
+    });
+}
+
 const DOVECOT: &str = "
 protocols = imap
 listen = 127.0.0.1
