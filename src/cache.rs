@@ -35,7 +35,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::{Expiry, Key, Memory};
 pub use crate::store::{Held, forked};
-use sharing::Sharing;
+use sharing::{Sharing, TicketUse};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -54,6 +54,7 @@ pub struct SessionCache {
     store: Memory<Session>,
     /// What it needs to share its sessions with other processes, if there is a shared store.
     sharing: Option<Box<Sharing>>,
+    tickets: TicketUse,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
     leaving: AtomicU32,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
@@ -115,6 +116,7 @@ impl SessionCache {
             rules,
             store: Memory::with_rules(rules),
             sharing: Sharing::new(),
+            tickets: TicketUse::default(),
             leaving: AtomicU32::new(0),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],

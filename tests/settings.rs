@@ -8,10 +8,12 @@ use common::{
     root,
 };
 use std::{
+    fs::{self, Permissions},
     io::{self, PipeWriter, Read, Write},
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::PathBuf,
     process::{Command, Stdio},
+    ptr,
     sync::OnceLock,
     time::Duration,
 };
@@ -96,6 +98,43 @@ fn what_a_program_puts_into_its_environment_later_does_not_count() {
 #[test]
 fn a_process_without_tls_says_nothing() {
     assert_eq!(Program::new().says("none", &BAD), "");
+}
+
+/// What a chroot has no directory for, and what belongs to others, is said with its reason, and not before it matters.
+#[test]
+fn a_store_out_of_reach_is_told_at_the_first_context() {
+    let program = Program::new();
+    let key = program.scratch.join("key");
+    fs::write(&key, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n").expect("our own file");
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("our own file");
+    let key = key.to_str().expect("a path that is text");
+    let settings = [("SSLSESSION_STORE", "shared:/nonexistent/here/store"), ("SSLSESSION_KEY_FILE", key)];
+    assert_eq!(program.says("none", &settings), "");
+    let said = program.says("new", &settings);
+    assert!(
+        said.contains("there is no /nonexistent/here for this process; in a chroot, start it from outside"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// LD_PRELOAD and the settings are inherited by every child of a server. One that makes no SSL_CTX pays for a mapping of
+/// which it touches nothing: the pages counted are those of the library's own code.
+#[test]
+fn a_process_without_tls_touches_no_page_of_the_store() {
+    let program = Program::new();
+    let faults = |settings: &[(&str, &str)]| {
+        let mut child = program.preloaded("none", settings).stdout(Stdio::null()).spawn().expect("it runs");
+        // SAFETY: all zeros are an rusage.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: our child, and a place for what it used.
+        assert!(unsafe { libc::wait4(child.id().cast_signed(), ptr::null_mut(), 0, &mut usage) } > 0);
+        let _ = child.try_wait();
+        usage.ru_minflt
+    };
+    let few = |settings: &[(&str, &str)]| (0..10).map(|_| faults(settings)).min().expect("ten runs");
+    let (without, with) = (few(&[]), few(&[("SSLSESSION_STORE", "shared")]));
+    assert!(with - without < 16, "{without} pages without a store, {with} with one");
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub use open::at_load;
 pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
+pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
 
 /// What a cache knows of the shared store.
@@ -64,7 +65,6 @@ pub(super) struct Sharing {
     policies: policy::Policies,
     routes: routes::Routes,
     apart: apart::Apart,
-    tickets: tickets::TicketUse,
     begun: begun::Begun,
 }
 
@@ -82,7 +82,6 @@ impl Sharing {
             policies: policy::Policies::default(),
             routes: routes::Routes::default(),
             apart: apart::Apart::default(),
-            tickets: tickets::TicketUse::default(),
             begun: begun::Begun::default(),
         }))
     }

@@ -2,14 +2,15 @@
 //!
 //! vsftpd's `require_ssl_reuse`, on unless its configuration says otherwise, takes a data connection for the client's whose
 //! control connection it serves, if that resumes any session that its process knows. In a store with other processes it knows
-//! the sessions of all clients. Other FTP servers (ProFTPD) compare the session itself, and need nothing.
+//! the sessions of all clients. ProFTPD compares the session itself; but its data connections ask other things of a client
+//! than its control connections do, whose sessions they resume, which a shared store does not allow.
 #![deny(unsafe_code)]
 
 use std::ffi::OsString;
 use std::path::Path;
 
 /// By the names that the process has before any configuration is read.
-const KNOWN: [&str; 1] = ["vsftpd"];
+const KNOWN: [&str; 2] = ["vsftpd", "proftpd"];
 
 /// Returns the programs that are private unless the settings say otherwise.
 pub fn known() -> Vec<OsString> {

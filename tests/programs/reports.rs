@@ -252,6 +252,34 @@ fn gunicorn() {
     });
 }
 
+/// A cluster of workers that each make their contexts, whose cache is turned off.
+#[test]
+fn puma() {
+    check(&Row {
+        start: |run, environment| {
+            run.write("app.ru", "run ->(environment) { [200, { 'Content-Length' => '6' }, ['answer']] }\n");
+            Server::start(run, 1, |ports| {
+                let mut command = environment.command(run, "puma");
+                command.args([
+                    "--workers",
+                    "3",
+                    "--threads",
+                    "1:1",
+                    "--environment",
+                    "production",
+                    "--silent",
+                    "--bind",
+                ]);
+                command.arg(format!("ssl://127.0.0.1:{}?key=key.pem&cert=cert.pem", ports[0])).arg("app.ru");
+                command
+            })
+        },
+        protocol: "http",
+        stock: NONE,
+        fixed: &[(ALL_STATEFUL, ALL), (SHARED_ALL, &["id clean", "id unclean"])],
+    });
+}
+
 const DOVECOT: &str = "
 protocols = imap
 listen = 127.0.0.1
@@ -263,7 +291,9 @@ ssl_cert = <@DIR@/cert.pem
 ssl_key = <@DIR@/key.pem
 import_environment = $import_environment NAMES
 service imap-login {
+  service_count = 0
   process_min_avail = 2
+  process_limit = 2
   inet_listener imap {
     port = 0
   }
@@ -277,20 +307,27 @@ passdb {
 }
 ";
 
-/// Its login processes are one for each connection, and change their root before they make a context.
+fn start_dovecot<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
+    Server::start(run, 1, |ports| {
+        let text = DOVECOT.replace("PORT", &ports[0].to_string()).replace("NAMES", &environment.names());
+        let mut command = environment.command(run, "dovecot");
+        command.arg("-F").arg("-c").arg(run.write("dovecot.conf", &text));
+        command
+    })
+}
+
+/// Its login processes change their root before they make a context. As their context has a servername callback, each does
+/// a full handshake first, from which it learns where the name leads: so they have to serve more than one connection.
 #[test]
 fn dovecot() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let text = DOVECOT.replace("PORT", &ports[0].to_string()).replace("NAMES", &environment.names());
-                let mut command = environment.command(run, "dovecot");
-                command.arg("-F").arg("-c").arg(run.write("dovecot.conf", &text));
-                command
-            })
-        },
-        protocol: "imap",
-        stock: NONE,
-        fixed: &[(NAMED, &["id clean", "id unclean"]), (NAMED_STATEFUL, ALL)],
-    });
+    for mode in [NAMED, NAMED_STATEFUL] {
+        let (run, name) = (Run::new(With::Stock), Name::new());
+        let server = start_dovecot(&run, &Environment::of(Some(mode), &name));
+        for client in CLIENTS.iter().filter(|client| mode == NAMED_STATEFUL || client.starts_with("id")) {
+            let letters = visit(&run, server.port(), client, "imap");
+            assert!(letters.matches('R').count() >= COUNT - 1, "{mode:?} {client}: {letters}");
+        }
+        let log = server.stop(libc::SIGTERM);
+        assert!(!log.contains("sslsession:"), "{log}");
+    }
 }

@@ -14,8 +14,6 @@ pub enum NotShared {
     OwnGetCallback,
     /// The application keeps data at its sessions, which other processes could not give back.
     ApplicationData,
-    /// The application has callbacks for its stateless tickets, which stay so.
-    TicketCallback,
     /// The connection has settings of its own that cannot be read.
     ConnectionSettings,
     /// The connection was switched to a context that was made out of our sight.

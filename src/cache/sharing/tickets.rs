@@ -17,7 +17,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::NotShared;
 use crate::cache::{Role, SessionCache};
 use crate::handle::Connection;
 use crate::settings::{self, Tickets};
@@ -27,25 +26,22 @@ static IS_SAID: AtomicBool = AtomicBool::new(false);
 
 /// What a cache knows of its context's tickets.
 #[derive(Default)]
-pub(super) struct TicketUse {
+pub(in crate::cache) struct TicketUse {
     has_callback: AtomicBool,
 }
 
 impl SessionCache {
     /// Notes the application's callbacks for its tickets (SSL_CTX_set_session_ticket_cb).
     pub fn note_ticket_callback(&self, is_set: bool) {
-        if let Some(sharing) = &self.sharing {
-            sharing.tickets.has_callback.store(is_set, Ordering::Relaxed);
-        }
+        self.tickets.has_callback.store(is_set, Ordering::Relaxed);
     }
 
     /// Turns the stateless tickets of a server's connection off that is being made, if they are to be stateful.
     pub(in crate::cache) fn prepare(&self, connection: Connection) {
-        let settings = settings::get();
-        if settings.tickets == Tickets::Stateful
+        if settings::get().tickets == Tickets::Stateful
             && connection.is_server()
             && self.mode_for(Role::Server).caches(Role::Server)
-            && (settings.is_private || self.has_tickets_to_replace().is_ok())
+            && self.replaces_tickets()
         {
             if connection.has_begun() {
                 self.context.turn_tickets_off();
@@ -54,17 +50,17 @@ impl SessionCache {
         }
     }
 
-    fn has_tickets_to_replace(&self) -> Result<(), NotShared> {
-        let sharing = self.shared()?;
-        if !sharing.tickets.has_callback.load(Ordering::Relaxed) {
-            return Ok(());
+    fn replaces_tickets(&self) -> bool {
+        if !settings::get().is_private && self.shared().is_err() {
+            return false;
         }
-        if !IS_SAID.swap(true, Ordering::Relaxed) {
+        let has_callback = self.tickets.has_callback.load(Ordering::Relaxed);
+        if has_callback && !IS_SAID.swap(true, Ordering::Relaxed) {
             settings::complain(
                 "SSLSESSION_TICKETS=stateful: this program has callbacks for its tickets \
                  (SSL_CTX_set_session_ticket_cb); where it has, they stay stateless",
             );
         }
-        Err(NotShared::TicketCallback)
+        !has_callback
     }
 }

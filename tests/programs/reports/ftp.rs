@@ -1,6 +1,6 @@
 //! FTP over TLS: data connections that have to resume the session of their control connection.
 
-use super::{ALL_STATEFUL, ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_STATEFUL, STATEFUL};
+use super::{ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_STATEFUL, STATEFUL};
 use crate::common;
 use crate::programs::{
     run::{Run, With, printed},
@@ -36,6 +36,7 @@ ServerType standalone
 DefaultAddress 127.0.0.1
 Port PORT
 UseIPv6 off
+UseFtpUsers off
 User nobody
 Group nogroup
 PidFile @DIR@/proftpd.pid
@@ -78,7 +79,7 @@ fn data_connections_of_proftpd_resume_and_are_bound_in_every_mode() {
             assert_eq!(client(&run, server.port(), version, "foreign"), "refused", "{mode:?} {version}");
         }
         let log = server.stop(libc::SIGTERM);
-        if [Some(SHARED_STATEFUL), Some(NAMED_STATEFUL), Some(ALL_STATEFUL)].contains(&mode) {
+        if mode.is_some_and(|mode| mode.iter().any(|setting| setting.1 == "stateful")) {
             assert!(log.contains("this program has callbacks for its tickets"), "{mode:?}:\n{log}");
         }
     }
@@ -94,7 +95,7 @@ local_enable=NO
 anon_root=@DIR@/ftp
 secure_chroot_dir=@DIR@/empty
 nopriv_user=nobody
-ftp_username=nobody
+ftp_username=daemon
 seccomp_sandbox=NO
 xferlog_enable=NO
 ssl_enable=YES
@@ -108,8 +109,10 @@ rsa_private_key_file=@DIR@/rsa.key
 
 fn vsftpd<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
     prepare(run);
+    let program =
+        printed(&mut run.plain_command(common::root().join("tests/programs/reports/vsftpd").to_str().expect("a text")));
     Server::start(run, 1, |ports| {
-        let mut command = environment.command(run, "vsftpd");
+        let mut command = environment.command(run, program.trim_end());
         command.arg(run.write("vsftpd.conf", &VSFTPD.replace("PORT", &ports[0].to_string())));
         command
     })

@@ -1,6 +1,6 @@
-//! Python's ssl in forked workers that each make an SSLContext of their own: only a store with a name is common to them.
+//! Python's ssl in forked workers that each make an SSLContext of their own.
 
-use super::{CLIENTS, Name, Run, STORE, TICKETS, With, expect_continued, expect_no_sharing, expect_reuse, run_with};
+use super::{CLIENTS, Name, Run, STORE, TICKETS, With, expect_continued, expect_reuse, run_with};
 use super::{begin, expect_forgotten};
 use crate::{common, programs::server::Server};
 
@@ -38,13 +38,15 @@ fn sessions_outlast_an_unclean_close_and_all_workers() {
     server.stop(libc::SIGTERM);
 }
 
-/// Each worker that makes its context after the fork makes the anonymous store then, too, and has it alone.
+/// The store is made when the library is loaded, so all workers have the one of their parent.
 #[test]
-fn without_a_name_there_is_nothing_in_common() {
-    let run = run_with(With::Library, &[(STORE, "shared"), (TICKETS, "stateful")]);
-    let server = start(&run, "unwrap");
-    CLIENTS.iter().for_each(|client| expect_no_sharing(&run, server.port(), client));
-    server.stop(libc::SIGTERM);
+fn without_a_name_they_share_too() {
+    for closing in ["unwrap", "close"] {
+        let run = run_with(With::Library, &[(STORE, "shared"), (TICKETS, "stateful")]);
+        let server = start(&run, closing);
+        CLIENTS.iter().for_each(|client| expect_reuse(&run, server.port(), client));
+        server.stop(libc::SIGTERM);
+    }
 }
 
 #[test]
