@@ -2,8 +2,9 @@
 //!
 //! vsftpd's `require_ssl_reuse`, on unless its configuration says otherwise, takes a data connection for the client's whose
 //! control connection it serves, if that resumes any session that its process knows. In a store with other processes it knows
-//! the sessions of all clients. ProFTPD compares the session itself; but its data connections ask other things of a client
-//! than its control connections do, whose sessions they resume, which a shared store does not allow.
+//! the sessions of all clients. ProFTPD compares the session itself; but of its data connections only every other
+//! one was resumed in a shared store: probably they ask other things of a client than the control connections whose sessions
+//! they resume.
 #![deny(unsafe_code)]
 
 use std::ffi::OsString;
