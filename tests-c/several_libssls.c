@@ -40,7 +40,20 @@ static void connections(int version) {
   SSL_CTX_free(server);
 }
 
+/* Before the first context, by which a libssl is met. */
+static void sessions_first(void) {
+  SSL_SESSION *session = SSL_SESSION_new();
+
+  SSL_SESSION_set_timeout(session, 777);
+  SSL_SESSION_set_time(session, LATER);
+  SSL_SESSION_set1_id(session, (const unsigned char *)"id", 2);
+  CHECK("one", (long)SSL_SESSION_get_timeout(session), 777);
+  CHECK("one", (long)SSL_SESSION_get_time(session) == LATER, 1);
+  SSL_SESSION_free(session);
+}
+
 __attribute__((visibility("default"))) void use_sessions(void) {
+  if (getenv("SESSIONS_FIRST") != NULL) sessions_first();
   SSL_CTX *ctx = new_context(), *other = new_context();
   SSL *ssl = SSL_new(ctx);
   SSL_SESSION *a = new_session("a", LATER, 100), *b = new_session("b", LATER, 200);

@@ -32,7 +32,7 @@ impl SessionCache {
     /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
     /// flush has its turn here; in TLS 1.3 each handshake makes a session.
     pub fn asked_by_libssl(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
-        let version = connection.version();
+        let version = connection.session_version();
         let found = self.look_up(connection, version, id, now);
         if version != TLS1_3_VERSION {
             self.flush_with_session(Role::Server, now);

@@ -21,7 +21,7 @@ pub unsafe extern "C" fn SSL_has_matching_session_id(ssl: *const SSL, id: *const
             return 0;
         };
         match cache::of_connection(connection) {
-            Some(cache) => c_int::from(cache.contains(connection.version(), bytes)),
+            Some(cache) => c_int::from(cache.contains(connection.session_version(), bytes)),
             // SAFETY: C caller.
             None => unsafe { raw::SSL_has_matching_session_id(ssl, id, id_len) },
         }

@@ -13,6 +13,8 @@ use crate::{libssl, native};
 pub(super) const OP_NO_TICKET: u64 = 1 << 14;
 /// SSL_OP_NO_ANTI_REPLAY: early data may be replayed.
 const OP_NO_ANTI_REPLAY: u64 = 1 << 24;
+/// OSSL_QUIC1_VERSION: what SSL_version says of a QUIC connection, since OpenSSL 3.2.
+const QUIC_VERSION: c_int = 1;
 /// TLSEXT_NAMETYPE_host_name.
 const NAME_TYPE_HOST: c_int = 0;
 /// TLSEXT_TYPE_server_name.
@@ -64,6 +66,15 @@ impl<'a> Connection<'a> {
         unsafe { raw::SSL_version(self.as_ptr()) }
     }
 
+    /// The protocol version of its sessions: for QUIC that of the TLS handshake. Of a QUIC connection nothing more is asked in
+    /// a handshake: SSL_get_options and SSL_set_options wait for a lock that libssl holds there.
+    pub fn session_version(self) -> c_int {
+        match self.version() {
+            QUIC_VERSION => TLS1_3_VERSION,
+            version => version,
+        }
+    }
+
     /// A server of TLS 1.3: its sessions are tickets.
     pub fn is_tls13_server(self) -> bool {
         self.version() == TLS1_3_VERSION && self.is_server()
@@ -98,9 +109,11 @@ impl<'a> Connection<'a> {
             .is_some_and(|libssl| unsafe { (libssl.functions.SSL_in_before)(self.as_ptr()) == 0 })
     }
 
-    /// Turns stateless tickets off.
+    /// Turns stateless tickets off; a QUIC connection is left as it is.
     pub fn turn_tickets_off(self) {
-        if let Some(libssl) = libssl::of_object(self.as_ptr()) {
+        if self.version() != QUIC_VERSION
+            && let Some(libssl) = libssl::of_object(self.as_ptr())
+        {
             // SAFETY: a live connection.
             unsafe { (libssl.functions.SSL_set_options)(self.as_ptr(), OP_NO_TICKET) };
         }

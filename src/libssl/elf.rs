@@ -137,6 +137,16 @@ impl Object {
     }
 }
 
+/// Returns how many objects have been loaded so far, unloaded ones too.
+pub fn loaded() -> u64 {
+    let mut loaded = 0;
+    visit(&mut |info| {
+        loaded = info.dlpi_adds;
+        true
+    });
+    loaded
+}
+
 /// Calls `look` for each object, in the loader's order, until it returns true.
 fn visit(mut look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
     unsafe extern "C" fn call(info: *mut libc::dl_phdr_info, _size: usize, look: *mut c_void) -> c_int {

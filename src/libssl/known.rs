@@ -16,13 +16,13 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
 use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
-use super::{Family, Libssl, find};
+use super::{Family, Libssl, elf, find};
 use crate::guard::guard;
 use crate::types::*;
 
@@ -42,6 +42,9 @@ const BESIDE: u8 = 2;
 
 /// Decided at the first call that needs it and never again: an `SSL_CTX` that is ours cannot become libssl's.
 static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// How many objects had been loaded when libssls of a family that is not known were last looked for.
+static SEARCHED: AtomicU64 = AtomicU64::new(0);
 
 /// The libssl of each object that another than the first made.
 static OBJECTS: AddressMap = AddressMap::new();
@@ -147,8 +150,22 @@ fn shares_libcrypto(libssl: &Libssl, first: Option<&Libssl>) -> bool {
 #[inline(always)]
 pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
     // The first call of all may be this one.
-    first();
-    meaning(|| all().find(|libssl| libssl.family == Some(family)), call)
+    let is_firsts = first().is_some_and(|first| first.family == Some(family));
+    meaning_if(!is_firsts || SEVERAL.load(Ordering::Relaxed), || of_family(family), call)
+}
+
+/// Returns the libssl of a family. A plugin may bring it and use sessions before it makes a context, by which it is met: if
+/// none is known, those that were loaded since are looked for.
+#[cold]
+fn of_family(family: Family) -> Option<&'static Libssl> {
+    let known = || all().find(|libssl| libssl.family == Some(family));
+    known().or_else(|| {
+        let loaded = elf::loaded();
+        if SEARCHED.swap(loaded, Ordering::Relaxed) != loaded {
+            find::libssls().into_iter().for_each(|found| _ = add(found));
+        }
+        known()
+    })
 }
 
 /// Makes a call in which objects whose address is not known are of `libssl`: one that frees an object has forgotten it by
@@ -166,7 +183,12 @@ pub fn for_libssl<T>(call: impl FnOnce() -> T) -> T {
 
 #[inline(always)]
 fn meaning<T>(libssl: impl FnOnce() -> Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
-    if SEVERAL.load(Ordering::Relaxed) { among_several(libssl(), call) } else { call() }
+    meaning_if(SEVERAL.load(Ordering::Relaxed), libssl, call)
+}
+
+#[inline(always)]
+fn meaning_if<T>(is_noted: bool, libssl: impl FnOnce() -> Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
+    if is_noted { among_several(libssl(), call) } else { call() }
 }
 
 #[cold]
