@@ -157,6 +157,9 @@ pub fn reserve(file: &File, size: usize) -> io::Result<()> {
     }
 }
 
+/// What statfs(2) says of tmpfs: the C libraries have it in types of their own.
+const TMPFS_MAGIC: u32 = 0x0102_1994;
+
 /// Returns true for a file in memory without a hole. There, and only there, the number of blocks is that of its pages.
 fn has_all_its_room(file: &File, size: usize) -> io::Result<bool> {
     // SAFETY: all zeros are a statfs.
@@ -165,7 +168,7 @@ fn has_all_its_room(file: &File, size: usize) -> io::Result<bool> {
     let is_known = unsafe { libc::fstatfs(file.as_raw_fd(), &mut system) } == 0;
     let metadata = file.metadata()?;
     Ok(is_known
-        && system.f_type == libc::TMPFS_MAGIC
+        && system.f_type as u32 == TMPFS_MAGIC
         && metadata.len() == size as u64
         && metadata.blocks() * 512 >= size as u64)
 }
