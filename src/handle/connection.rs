@@ -168,13 +168,13 @@ impl<'a> Connection<'a> {
     /// remove it (semantics 4.7, ssl_clear_bad_session).
     pub fn session_breaking_off(self) -> Option<Session> {
         let libssl = libssl::of_object(self.as_ptr())?;
-        // SAFETY: a live connection.
-        unsafe {
+        // SAFETY: a live connection. One of QUIC's streams has no session, and libssl notes that as an error.
+        libssl::error::unnoted(&libssl.functions, || unsafe {
             let shut_down = (libssl.functions.SSL_get_shutdown)(self.as_ptr()) & SSL_SENT_SHUTDOWN != 0;
             let is_open = (libssl.functions.SSL_in_init)(self.as_ptr()) == 0
                 && (libssl.functions.SSL_in_before)(self.as_ptr()) == 0;
             if shut_down || !is_open { None } else { self.session() }
-        }
+        })
     }
 
     /// The session it has now, borrowed.

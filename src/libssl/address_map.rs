@@ -13,6 +13,7 @@
 //! segment; and looked for in the newest first. No operation waits for another, so a fork finds nothing locked; at worst an
 //! entry that another thread was filling is lost to the child. Segments stay.
 
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use once_cell::race::OnceBox;
@@ -56,9 +57,10 @@ impl AddressMap {
         (value != 0).then_some(value)
     }
 
-    /// Sets the value of an address of which only the calling thread knows yet. Returns false if there is no room.
+    /// Sets the value of an address. Returns false if there is no room. Two threads that insert one address at once must have
+    /// the same value for it.
     pub fn insert(&self, address: usize, value: usize) -> bool {
-        let entry = self.entry(address).or_else(|| self.claim(address));
+        let entry = self.entry(address).or_else(|| self.claim_once(address));
         if let Some(entry) = entry {
             entry.value.store(value, Ordering::Release);
         }
@@ -81,6 +83,16 @@ impl AddressMap {
             let mut entries = bucket(segment, address).0.iter();
             entries.find(|entry| entry.address.load(Ordering::Acquire) == address)
         })
+    }
+
+    /// Takes a free entry for an address that has none; where two threads do so at once, the one that is found first counts.
+    fn claim_once(&self, address: usize) -> Option<&Entry> {
+        let claimed = self.claim(address)?;
+        let first = self.entry(address)?;
+        if !ptr::eq(first, claimed) {
+            claimed.address.store(0, Ordering::Release);
+        }
+        Some(first)
     }
 
     /// Takes a free entry for an address, in a new segment if need be; None if there can be no more.
@@ -135,6 +147,19 @@ mod tests {
         let made = map.made.load(Ordering::Relaxed);
         assert!(addresses().step_by(2).all(|address| map.insert(address, 5)));
         assert!(map.made.load(Ordering::Relaxed) <= made + 1);
+    }
+
+    #[test]
+    fn threads_that_insert_one_address_at_once_leave_one_entry() {
+        let map = AddressMap::new();
+        for address in (1..if cfg!(miri) { 10 } else { 2_000 }).map(|number: usize| number * 16) {
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| assert!(map.insert(address, 7)));
+                }
+            });
+            assert_eq!((map.remove(address), map.get(address)), (Some(7), None));
+        }
     }
 
     #[test]
