@@ -28,8 +28,6 @@ pub struct Rules {
     pub flushed: Callbacks,
     /// When flushed sessions are freed.
     pub freed: Freed,
-    /// Use of a session that is marked as not resumable.
-    pub marked: Marked,
 }
 
 /// Session that a lookup finds and that is marked as not resumable.
@@ -114,11 +112,19 @@ impl Rules {
         adding_again: AddingAgain::Moves,
         overflow: Overflow::Never,
         update_time: UpdateTime::Known,
-        marked: Marked::Refused,
         evicted: Callbacks::EachAsRemoved,
         flushed: Callbacks::EachAsRemoved,
         freed: Freed::AfterAll,
     };
+
+    /// Returns the use of a session that is marked as not resumable. Only a handshake shows it, so it goes by the eviction:
+    /// 1.1.1, which alone evicts the oldest, resumes a marked session, and copies the mark with each that it resumes.
+    pub const fn marked(&self) -> Marked {
+        match self.eviction {
+            Eviction::OldestFirst => Marked::Used,
+            Eviction::SoonestFirst => Marked::Refused,
+        }
+    }
 }
 
 impl Default for Rules {

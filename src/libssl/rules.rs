@@ -17,7 +17,7 @@ use std::ffi::c_long;
 use once_cell::race::OnceBox;
 
 use super::{Libssl, error, known, marker};
-use crate::rules::{AddingAgain, Callbacks, Capacity, Eviction, Freed, Marked, Overflow, Rules, UpdateTime};
+use crate::rules::{AddingAgain, Callbacks, Capacity, Eviction, Freed, Overflow, Rules, UpdateTime};
 use crate::types::SSL_CTX;
 use trial::{Heard, Trial};
 
@@ -92,8 +92,6 @@ fn find_rules(trial: &Trial) -> Rules {
     // its own callback where all are called after the removal, and in 1.1.1, which alone evicts the oldest.
     let frees_each = flushed == Callbacks::AfterAllReversed || eviction == Eviction::OldestFirst;
     let freed = if frees_each { Freed::Each } else { Freed::AfterAll };
-    // Only a handshake shows it. 1.1.1 resumes a marked session, and copies the mark with a session that it resumes.
-    let marked = if eviction == Eviction::OldestFirst { Marked::Used } else { Marked::Refused };
     Rules {
         capacity,
         eviction,
@@ -103,7 +101,6 @@ fn find_rules(trial: &Trial) -> Rules {
         evicted: evicted.unwrap_or(flushed),
         flushed,
         freed,
-        marked,
     }
 }
 
