@@ -155,10 +155,10 @@ impl Libssl {
         };
         match (self.platform, &made.platform) {
             (Platform::Musl, Some(root)) => {
-                cc.arg("-specs").arg(root.join("usr/lib/x86_64-linux-musl/musl-gcc.specs"));
+                cc.arg("-specs").arg(root.join("usr/lib/x86_64-linux-musl/musl-gcc.specs")).arg("-Wl,--build-id");
             }
             (Platform::MuslArm64, Some(root)) => {
-                cc.arg("-specs").arg(root.join("usr/lib/aarch64-linux-musl/musl-gcc.specs"));
+                cc.arg("-specs").arg(root.join("usr/lib/aarch64-linux-musl/musl-gcc.specs")).arg("-Wl,--build-id");
                 // gcc's own part for those asks the C library what only glibc tells
                 cc.arg("-mno-outline-atomics");
             }
