@@ -29,7 +29,8 @@ enum { OWN = 1 << 20, KEPT = 2 << 20, KEPT_ONCE = 3 << 20, NOBODYS = 4 << 20, FI
 static unsigned char (*ids)[ID_LENGTH];
 static SSL_SESSION **sessions;
 static size_t named;
-static SSL *usual_ssl, *once_ssl;
+/* Two take tickets in turns: what one hello may offer is bounded. */
+static SSL *usual_ssl, *once_ssl[2];
 
 /* The most sessions of a process. */
 static size_t room;
@@ -54,11 +55,12 @@ static void get_ready(struct part *part)
     sessions = calloc(room, sizeof(*sessions));
     CHECK(ids != NULL && sessions != NULL);
     usual_ssl = SSL_new(usual);
-    once_ssl = SSL_new(once);
-    CHECK(usual_ssl != NULL && once_ssl != NULL);
+    once_ssl[0] = SSL_new(once);
+    once_ssl[1] = SSL_new(once);
+    CHECK(usual_ssl != NULL && once_ssl[0] != NULL && once_ssl[1] != NULL);
     /* A connection that has negotiated nothing yet has its method's version. */
     CHECK(SSL_set_ssl_method(usual_ssl, TLSv1_2_server_method()) == 1);
-    CHECK(SSL_version(usual_ssl) == TLS1_2_VERSION && SSL_version(once_ssl) == TLS1_3_VERSION);
+    CHECK(SSL_version(usual_ssl) == TLS1_2_VERSION && SSL_version(once_ssl[0]) == TLS1_3_VERSION);
 }
 
 /* Which session operation `i` of a process is about: another order in each process and round. */
@@ -214,7 +216,7 @@ static int miss(const struct part *part, size_t i)
 static int take(const struct part *part, size_t i)
 {
     (void)part;
-    sessions[i] = look_up(once_ssl, ids[i]);
+    sessions[i] = look_up(once_ssl[i % 2], ids[i]);
     return sessions[i] != NULL && SSL_CTX_remove_session(once, sessions[i]) == 1;
 }
 
