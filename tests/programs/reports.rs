@@ -35,6 +35,16 @@ const SHARED_ALL: Mode = &[("SSLSESSION_STORE", "shared,size=1M"), ("SSLSESSION_
 const ALL_STATEFUL: Mode =
     &[("SSLSESSION_STORE", "shared,size=1M"), ("SSLSESSION_ATTACH", "all"), ("SSLSESSION_TICKETS", "stateful")];
 
+/// Every client is resumed wherever there is a shared store.
+const FIXED_BY_ANY_STORE: &[(Mode, &[&str])] = &[
+    (SHARED, ALL),
+    (NAMED, ALL),
+    (SHARED_STATEFUL, ALL),
+    (NAMED_STATEFUL, ALL),
+    (SHARED_ALL, ALL),
+    (ALL_STATEFUL, ALL),
+];
+
 const MODES: [Mode; 8] = [ALONE, SHARED, NAMED, STATEFUL, SHARED_STATEFUL, NAMED_STATEFUL, SHARED_ALL, ALL_STATEFUL];
 
 /// Reconnections of each client.
@@ -117,14 +127,7 @@ fn mosquitto() {
         },
         protocol: "mqtt",
         stock: &["id clean", "ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"],
-        fixed: &[
-            (SHARED, ALL),
-            (NAMED, ALL),
-            (SHARED_STATEFUL, ALL),
-            (NAMED_STATEFUL, ALL),
-            (SHARED_ALL, ALL),
-            (ALL_STATEFUL, ALL),
-        ],
+        fixed: FIXED_BY_ANY_STORE,
     });
 }
 
@@ -143,14 +146,7 @@ fn redis() {
         },
         protocol: "redis",
         stock: TICKETS,
-        fixed: &[
-            (SHARED, ALL),
-            (NAMED, ALL),
-            (SHARED_STATEFUL, ALL),
-            (NAMED_STATEFUL, ALL),
-            (SHARED_ALL, ALL),
-            (ALL_STATEFUL, ALL),
-        ],
+        fixed: FIXED_BY_ANY_STORE,
     });
 }
 
@@ -175,14 +171,7 @@ fn hitch() {
         },
         protocol: "http",
         stock: TICKETS,
-        fixed: &[
-            (SHARED, ALL),
-            (NAMED, ALL),
-            (SHARED_STATEFUL, ALL),
-            (NAMED_STATEFUL, ALL),
-            (SHARED_ALL, ALL),
-            (ALL_STATEFUL, ALL),
-        ],
+        fixed: FIXED_BY_ANY_STORE,
     });
 }
 
