@@ -64,11 +64,19 @@ static void references(void) {
   SSL_CTX_free(server);
 }
 
-/* TLS 1.2: both ends name the same session, and a resumption continues it: the server's very object. */
+/*
+ * TLS 1.2: both ends name the same session, and a resumption continues it: the server's very object. (With the shared store
+ * that is so where the application hears of removals.)
+ */
 static void by_id(void) {
   SSL_CTX *client = new_client(TLS1_2_VERSION), *server = new_stateful_server(TLS1_2_VERSION);
-  struct connection c = connect_pair(client, server, NULL);
-  SSL_SESSION *session = SSL_get1_session(c.client), *cached = SSL_get1_session(c.server);
+  struct connection c;
+  SSL_SESSION *session, *cached;
+
+  SSL_CTX_sess_set_remove_cb(server, count_remove);
+  c = connect_pair(client, server, NULL);
+  session = SSL_get1_session(c.client);
+  cached = SSL_get1_session(c.server);
 
   puts("-- TLS 1.2, session ids");
   VALUE("M5", session == cached);

@@ -120,6 +120,12 @@ impl Session {
         unsafe { raw::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
     }
 
+    /// Returns a copy that is in no cache; None if no memory is left.
+    pub fn copy(&self) -> Option<Session> {
+        // SAFETY: a live session; the copy's reference is for us.
+        unsafe { Session::adopt(raw::SSL_SESSION_dup(self.as_ptr())) }
+    }
+
     /// The session's bytes, by which another process can make it: DER, as i2d_SSL_SESSION(3) has it. None alone, or if no
     /// memory is left.
     pub fn encode(&self) -> Option<Encoded> {

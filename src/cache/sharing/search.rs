@@ -5,6 +5,10 @@
 //!                └ not ───► record ─► may this connection have it? ─ yes ─► decode ─► keep ─► that one
 //!                                                                  └ no ──► none, and nobody else is asked
 //! ```
+//! libssl marks the session of a connection that ends uncleanly, while another thread may have it from the memory store and
+//! would be refused: so a connection gets a copy. Where the application hears of removals, it gets the session itself, which
+//! the application may know by its address.
+//!
 //! A session for single use is taken out of the memory store first, so that of several threads one has it; then its record is
 //! taken, which of all processes one can.
 #![forbid(unsafe_code)]
@@ -76,6 +80,7 @@ impl SessionCache {
         let name = Name { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
         let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
+        let resident = resident.filter(|session| !self.refuses(session));
         // A live session was admitted as it came here; if policies have changed since, its record is looked at again.
         let is_trusted = terms.open.is_none() || !sharing.routes.has_changed();
         let known = resident.as_ref().filter(|_| is_trusted).map(|session| sharing.mark(session));
@@ -87,7 +92,15 @@ impl SessionCache {
             has_left = found == Found::Missing;
         }
         match found {
-            Found::Standing => resident.map_or(Search::Missing, Search::Found),
+            Found::Standing => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
+                Some(session) => Search::Found(session),
+                // It has been marked since.
+                None if offer.once => Search::Missing,
+                None => match self.ask(sharing, &terms, &name, None, offer) {
+                    Found::Record(body) => self.revive(&terms, &body, key, offer),
+                    _ => Search::Missing,
+                },
+            },
             Found::Record(body) => self.revive(&terms, &body, key, offer),
             Found::Missing if has_left => {
                 self.has_left_elsewhere(if offer.once { resident } else { self.store.take(key) });
@@ -100,6 +113,14 @@ impl SessionCache {
                 if found == Found::Withheld { Search::Withheld } else { Search::Missing }
             }
         }
+    }
+
+    /// Returns the session that a connection is to have in the place of a live one; None if that is marked.
+    fn copy_unless_known(&self, session: Session, offer: &Offer) -> Option<Session> {
+        if offer.once || self.callbacks.remove.get().is_some() {
+            return Some(session);
+        }
+        session.copy().filter(|copy| !self.refuses(copy))
     }
 
     /// Returns what a connection searches by, as it is before its session is known.

@@ -196,7 +196,8 @@ fn httpd_hosts_with_other_authorities() {
                 visit(two, "name=first load=session"),
             ];
             assert_eq!(told.concat(), if with == With::Stock { "NRAR" } else { "NRAA" }, "{with:?}, {version}");
-            server.stop(libc::SIGTERM);
+            // On SIGTERM a child that is still starting its threads frees under them, with stock libssl too.
+            server.stop(libc::SIGWINCH);
         }
     }
 }
