@@ -35,7 +35,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::{Expiry, Key, Memory};
 pub use crate::store::{Held, forked};
-use sharing::{Sharing, TicketUse};
+use sharing::{Sharing, TicketUse, tell_of_start};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -82,6 +82,7 @@ pub fn attach(context: Context, hooks: &Hooks) {
     let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), rules, this.clone()));
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
+        tell_of_start(context);
     }
 }
 

@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("guard", &[]),
     ("clock", &[]),
     ("secret", &[]),
-    ("settings", &[]),
+    ("settings", &["mapping", "clock"]),
 ];
 
 /// The modules that touch C. All the others forbid unsafe code, each file by itself or through the module above it.

@@ -44,8 +44,8 @@ use crate::settings::{self, Attach};
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub use not_shared::NotShared;
 pub use open::at_load;
-pub(super) use open::is_wanted;
 use open::store;
+pub(super) use open::{is_wanted, tell_of_start};
 use record::{Bearer, OPEN, ServerName};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
@@ -194,8 +194,11 @@ impl SessionCache {
     /// Stores the session that a handshake has made, for all processes.
     pub(super) fn share_made(&self, connection: Connection, session: &Session, now: i64) {
         search::end_offers();
-        let Ok(sharing) = self.shared() else { return };
-        let Ok(policy) = self.policy_of(sharing, connection) else { return };
+        let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
+        let (sharing, policy) = match terms {
+            Ok(terms) => terms,
+            Err(reason) => return reason.tell(),
+        };
         let name = connection.server_name().unwrap_or_default();
         let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
         let once = connection.takes_sessions_once();

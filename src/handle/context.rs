@@ -1,7 +1,7 @@
 //! SSL_CTX: a context, borrowed from the C caller.
 
 use std::any::Any;
-use std::ffi::{c_int, c_long};
+use std::ffi::{CStr, c_int, c_long};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -52,6 +52,15 @@ impl<'a> Context<'a> {
     /// The object's address.
     pub fn as_ptr(self) -> *mut SSL_CTX {
         self.0.as_ptr()
+    }
+
+    /// Returns what the context's libssl calls itself; None without one.
+    pub fn libssl_version(self) -> Option<String> {
+        let version = libssl::of_object(self.as_ptr())?.functions.OpenSSL_version?;
+        // SAFETY: OPENSSL_VERSION, whose answer is NULL or a string that stays.
+        let text = unsafe { version(0) };
+        // SAFETY: see above.
+        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
     }
 
     /// The same context without a bound on its life, for what is attached to it and goes with it.

@@ -16,6 +16,7 @@ use std::ptr::NonNull;
 use sha2::{Digest, Sha256};
 
 use super::Connection;
+use super::undigested::Undigested;
 use crate::libssl::code::Code;
 use crate::libssl::{self, Functions, verification};
 use crate::libssl::{encoding, error};
@@ -75,27 +76,6 @@ impl Settings {
             | Setting::VerifyParameters as u32;
         Settings { bits: self.bits & KEPT | now.bits & !KEPT, cert_verify_callback: now.cert_verify_callback }
     }
-}
-
-/// A reason why a policy is not all in its digest, so that only copies of the context are known to have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undigested {
-    /// No certificate: nothing tells this server from another.
-    NoCertificate,
-    /// The certificate that is current has no key, so the others cannot be listed.
-    CertificateWithoutKey,
-    /// A callback chooses the certificate.
-    CertificateCallback,
-    /// Pre-shared keys, which only a callback knows.
-    PreSharedKeys,
-    /// SRP's users, which only a callback knows.
-    Srp,
-    /// The store looks certificates up in a directory, or has one that cannot be encoded.
-    Store,
-    /// Purpose, trust or policies were set, and cannot be read.
-    VerifyParameters,
-    /// A callback that verifies has an argument, or is in no object with a build id.
-    VerifyCallback,
 }
 
 /// The part of a policy that tells in a few instructions whether the rest can have changed.

@@ -236,6 +236,7 @@ functions! {
     fn ERR_peek_last_error() -> c_ulong;
 
     optional:
+    fn OpenSSL_version(c_int) -> *const c_char;
     // Since OpenSSL 3.
     fn SSL_CTX_new_ex(*mut OSSL_LIB_CTX, *const c_char, *const SSL_METHOD) -> *mut SSL_CTX;
     fn SSL_CTX_load_verify_store(*mut SSL_CTX, *const c_char) -> c_int;

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
+use super::not_shared::tell_undigested;
 use super::{NotShared, Sharing};
 use crate::cache::{self, SessionCache};
 use crate::handle::{Connection, ServerPolicy, Setting, Settings, Snapshot};
@@ -141,6 +142,7 @@ impl SessionCache {
         }
         Self::assert_unlocked();
         let policy = connection.policy(&snapshot).ok_or(NotShared::NoStore)?;
+        policy.undigested.into_iter().for_each(tell_undigested);
         let digest = with_numbers(&policy, &of.number, begun.as_ref());
         of.policies.insert(Known { snapshot, begun, policy, digest });
         Ok(digest)

@@ -22,6 +22,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::out_of_reach::in_words;
 use crate::mapping;
 use crate::secret::Secret;
 
@@ -116,8 +117,10 @@ fn opening(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ELOOP) => "it is a symbolic link: name the file itself".to_owned(),
         Some(libc::ENOENT) => "there is no such file".to_owned(),
-        Some(libc::EACCES) => format!("user {} may not read it: chown it to that user", mapping::user()),
-        _ => error.to_string(),
+        Some(libc::EACCES) => {
+            format!("user {} may not read it: chown it to that user, or use another for this one", mapping::user())
+        }
+        _ => format!("it {}", in_words(error)),
     }
 }
 
