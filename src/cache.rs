@@ -205,6 +205,7 @@ impl SessionCache {
     /// A connection is being made.
     pub fn connection_is_made(&self, connection: Connection, now: i64) {
         self.prepare(connection);
+        self.tell_if_not_shared(connection);
         self.flush_with_connection(now);
     }
 

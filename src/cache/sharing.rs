@@ -38,7 +38,7 @@ mod unclean_close;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::{Mode, Role, SessionCache};
-use crate::handle::{Connection, Session, Setting};
+use crate::handle::{self, Connection, Session, Setting};
 use crate::rules::Marked;
 use crate::settings::{self, Attach};
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
@@ -140,6 +140,19 @@ impl SessionCache {
         match sharing.has_application_data.load(Ordering::Relaxed) {
             true => Err(NotShared::ApplicationData),
             false => Ok(sharing),
+        }
+    }
+
+    /// Tells why the sessions of a server's connection are not shared: where the cache is turned off, nothing else is heard
+    /// of it. A connection that has no certificate may be a client's.
+    pub(super) fn tell_if_not_shared(&self, connection: Connection) {
+        if self.sharing.is_some()
+            && settings::get().log.is_some()
+            && connection.is_server()
+            && connection.certificate_address(handle::Settings::default()) != 0
+            && let Err(reason) = self.shared()
+        {
+            reason.tell();
         }
     }
 

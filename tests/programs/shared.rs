@@ -31,6 +31,7 @@ use std::{
 
 const STORE: &str = "SSLSESSION_STORE";
 const ATTACH: &str = "SSLSESSION_ATTACH";
+const LOG: &str = "SSLSESSION_LOG";
 const TICKETS: &str = "SSLSESSION_TICKETS";
 const KEY_FILE: &str = "SSLSESSION_KEY_FILE";
 
