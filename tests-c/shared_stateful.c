@@ -1,17 +1,10 @@
 // Modes: shared shared_symbolic
+// Setting: SSLSESSION_TICKETS stateful
 /*
  * SSLSESSION_TICKETS=stateful, with connections that the program makes by SSL_new and with such that libssl makes by itself
  * (BIO_new_ssl), and with applications that bind something to their tickets. A stateful ticket is an id of 32 bytes.
  */
 #include "shared.h"
-
-/* The library reads its settings as it is loaded. */
-static void set_and_start_anew(char **argv) {
-  if (getenv("SSLSESSION_TICKETS") != NULL) return;
-  setenv("SSLSESSION_TICKETS", "stateful", 1);
-  execv("/proc/self/exe", argv);
-  REQUIRE(!"it can be executed");
-}
 
 /* The server's end made by libssl itself, or by us. */
 static int by_libssl;
@@ -129,8 +122,7 @@ static void with_data(void) {
   end();
 }
 
-int main(int argc UNUSED, char **argv) {
-  set_and_start_anew(argv);
+int main(void) {
   alarm(SECONDS);
   make_identity();
   replaced(0);
