@@ -29,6 +29,8 @@ pub use crate::libssl::is_bound_in;
 pub use crate::libssl::known::{for_caller_of, for_libssl};
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
+/// When we are loaded: see there.
+pub use crate::libssl::loader::at_load;
 /// Whether this thread is marking a session through a context of the application's.
 pub use crate::libssl::marker::is_marking;
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};

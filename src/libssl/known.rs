@@ -95,7 +95,7 @@ fn add(found: Libssl) -> Option<&'static Libssl> {
             return Some(added);
         };
         let there = place.get()?;
-        if there.object == refused.object {
+        if there.object.addresses == refused.object.addresses {
             return Some(there);
         }
         found = refused;
@@ -109,7 +109,7 @@ fn all() -> impl Iterator<Item = &'static Libssl> {
 
 /// Returns the libssl in which an address lies.
 pub fn at(address: *const c_void) -> Option<&'static Libssl> {
-    all().find(|libssl| libssl.object.contains(&address.addr()))
+    all().find(|libssl| libssl.object.addresses.contains(&address.addr()))
 }
 
 /// Returns the libssl that made an object; None when we stand alone.
