@@ -65,15 +65,22 @@ impl Writers {
         }
     }
 
+    #[inline]
     pub(super) fn lock(&self) -> Writer<'_> {
         let pass = gate::enter();
-        if let Some(order) = self.order.try_lock() {
-            return Writer { order, _pass: pass };
-        }
+        let order = match self.order.try_lock() {
+            Some(order) => order,
+            None => self.wait(),
+        };
+        Writer { order, _pass: pass }
+    }
+
+    #[cold]
+    fn wait(&self) -> MutexGuard<'_, Order> {
         self.waiting.store(true, Relaxed);
         let order = self.order.lock();
         self.waiting.store(false, Relaxed);
-        Writer { order, _pass: pass }
+        order
     }
 
     /// Takes the lock for a batch, after a writer that waits for it. Not longer than [`TURNS`]:
