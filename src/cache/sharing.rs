@@ -257,6 +257,7 @@ impl SessionCache {
     }
 
     fn store_record(&self, sharing: &Sharing, session: &Session, record: &Record) {
+        search::forget_taken();
         if session.id().is_empty() || self.has_left(session) {
             return;
         }
