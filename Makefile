@@ -89,9 +89,9 @@ tsan:
 	RUSTFLAGS=-Zsanitizer=thread $(CARGO) +nightly test --target-dir $(CARGO_TARGET_DIR)/tsan -Zbuild-std \
 	  --target $$($(CARGO) -vV | sed -n 's/^host: //p') --lib store::memory
 
-# The memory store, under a scheduler that tries the interleavings of its threads.
+# The memory store, under a scheduler that tries the interleavings of its threads. One test at a time: they have one gate.
 shuttle:
-	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle
+	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle -- --test-threads=1
 
 # What others have written: a shared store's memory, its header, key files, settings; guided by what it reaches.
 # `make test` drives the first at random.

@@ -25,6 +25,7 @@ mod statistics;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{at_load, connection_is_gone};
@@ -33,8 +34,8 @@ use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 use crate::rules::Rules;
 use crate::settings;
+use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
-pub use crate::store::{Held, forked};
 use sharing::{Sharing, TicketUse, tell_of_start};
 use statistics::Counters;
 
@@ -56,7 +57,7 @@ pub struct SessionCache {
     sharing: Option<Box<Sharing>>,
     tickets: TicketUse,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
-    leaving: AtomicU32,
+    leaving: UnderWay,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
     flush_up_to: AtomicI64,
     /// By role: how many automatic flushes have been due, modulo 256.
@@ -118,7 +119,7 @@ impl SessionCache {
             store: Memory::with_rules(rules),
             sharing: Sharing::new(),
             tickets: TicketUse::default(),
-            leaving: AtomicU32::new(0),
+            leaving: UnderWay::default(),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],
             listed: AtomicBool::new(false),
@@ -156,7 +157,7 @@ impl SessionCache {
 
     /// How many sessions are cached.
     pub fn number(&self) -> usize {
-        self.store.len() + self.leaving.load(Ordering::Relaxed) as usize
+        self.store.len() + self.leaving.number() as usize
     }
 
     /// Whether a session of that version and id is cached.
@@ -181,25 +182,13 @@ impl SessionCache {
     /// Counts sessions that have left the store and are yet to be told of.
     fn start_leaving(&self, number: usize) {
         if number > 0 {
-            self.leaving.fetch_add(number as u32, Ordering::Relaxed);
+            self.leaving.begin(number as u32);
         }
     }
 
-    /// Counts them as told of. Not below zero: a fork in between forgets them.
+    /// Counts them as told of.
     fn stop_leaving(&self, number: usize) {
-        let less = |leaving: u32| Some(leaving.saturating_sub(number as u32));
-        let _ = self.leaving.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-    }
-
-    /// Locks the whole store until the guard goes: around a fork.
-    pub fn hold(&self) -> Held<'_> {
-        self.store.hold()
-    }
-
-    /// In the child of a fork: what other threads of the parent were letting go is not here to leave.
-    pub fn forget_leaving(&self) {
-        self.leaving.store(0, Ordering::Relaxed);
-        self.forget_sharing();
+        self.leaving.end(number as u32);
     }
 
     /// A connection is being made.

@@ -34,6 +34,7 @@ pub use crate::libssl::loader::at_load;
 /// Whether this thread is marking a session through a context of the application's.
 pub use crate::libssl::marker::is_marking;
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
+use crate::threads::Patience;
 use crate::{libssl, native};
 
 /// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.
@@ -48,8 +49,8 @@ pub struct Held {
 }
 
 /// Locks it until the guard goes.
-pub fn hold() -> Held {
-    Held { _libssls: libssl::known::hold(), _native: native::hold() }
+pub fn hold(patience: &mut Patience) -> Held {
+    Held { _libssls: libssl::known::hold(patience), _native: native::hold(patience) }
 }
 
 /// In the child of a process that had several threads.

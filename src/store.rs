@@ -7,7 +7,9 @@
 //! `memory` keeps live sessions in this process, `shared` their bytes for all processes of a server.
 #![deny(unsafe_code)]
 
+pub mod era;
 pub mod expiry;
+pub mod gate;
 pub mod key;
 pub mod memory;
 pub mod shared;
@@ -15,6 +17,6 @@ mod sync;
 
 pub use expiry::Expiry;
 pub use key::Key;
-pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed, forked};
+pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed};
 pub use shared::{Found, Mark, Name, Policy, Scope, Shared};
 pub use sync::{Mutex, MutexGuard, locks_held};

@@ -35,12 +35,13 @@ mod search;
 mod tickets;
 mod unclean_close;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Mode, Role, SessionCache};
 use crate::handle::{self, Connection, Session, Setting};
 use crate::rules::Marked;
 use crate::settings::{self, Attach};
+use crate::store::era::UnderWay;
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub use not_shared::NotShared;
 pub use open::at_load;
@@ -58,7 +59,7 @@ pub(super) struct Sharing {
     has_application_data: AtomicBool,
     /// How many threads have made a session alive in this process whose record is still to be stored: meanwhile it does
     /// not count as removed by others.
-    storing: AtomicU32,
+    storing: UnderWay,
     /// The context's, and its copies'.
     number: policy::Number,
     settings: policy::NotedSettings,
@@ -76,7 +77,7 @@ impl Sharing {
             store,
             attach: settings::get().attach,
             has_application_data: AtomicBool::new(false),
-            storing: AtomicU32::new(0),
+            storing: UnderWay::default(),
             number: policy::new_number()?,
             settings: policy::NotedSettings::default(),
             policies: policy::Policies::default(),
@@ -87,7 +88,7 @@ impl Sharing {
     }
 
     fn is_busy(&self) -> bool {
-        self.storing.load(Ordering::Acquire) != 0
+        self.storing.number() != 0
     }
 
     fn mark(&self, session: &Session) -> Mark {
@@ -272,6 +273,7 @@ impl SessionCache {
     }
 
     fn store_record(&self, sharing: &Sharing, session: &Session, record: &Record) {
+        search::forget_taken();
         if session.id().is_empty() || self.has_left(session) {
             return;
         }
@@ -363,15 +365,8 @@ impl SessionCache {
     /// Notes that a session is about to be alive here, and will be stored for others before this is dropped.
     pub(super) fn start_sharing(&self) -> Option<Busy<'_>> {
         let storing = &self.sharing.as_deref()?.storing;
-        storing.fetch_add(1, Ordering::AcqRel);
+        storing.begin(1);
         Some(Busy(storing))
-    }
-
-    /// In the child of a fork: other threads of the parent, which were storing sessions, are not here.
-    pub(super) fn forget_sharing(&self) {
-        if let Some(sharing) = &self.sharing {
-            sharing.storing.store(0, Ordering::Relaxed);
-        }
     }
 }
 
@@ -385,12 +380,10 @@ struct Record {
 }
 
 /// A thread between keeping a session and storing its record.
-pub(super) struct Busy<'a>(&'a AtomicU32);
+pub(super) struct Busy<'a>(&'a UnderWay);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        // Not below zero: a fork in between forgets it.
-        let less = |storing: u32| Some(storing.saturating_sub(1));
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
+        self.0.end(1);
     }
 }

@@ -24,6 +24,7 @@ use super::address_map::AddressMap;
 use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
 use super::{Family, Libssl, elf, find};
 use crate::guard::guard;
+use crate::threads::Patience;
 use crate::types::*;
 
 /// A process with more libssls than these has the rest left alone: their contexts are made by the first.
@@ -248,6 +249,6 @@ unsafe extern "C" fn object_freed(
 }
 
 /// Locks all libssls' private contexts until the guards go: around a fork.
-pub fn hold() -> Vec<super::marker::Held<'static>> {
-    all().map(|libssl| libssl.marker.hold()).collect()
+pub fn hold(patience: &mut Patience) -> Vec<super::marker::Held<'static>> {
+    all().map(|libssl| libssl.marker.hold(patience)).collect()
 }

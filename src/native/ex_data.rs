@@ -8,6 +8,7 @@ use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::threads::Patience;
 use crate::types::*;
 
 /// The class of an object.
@@ -45,12 +46,12 @@ fn indexes(class: Class) -> MutexGuard<'static, Vec<Index>> {
 
 /// Around a fork: no thread of the parent may be at the indexes.
 pub struct Held {
-    _indexes: [MutexGuard<'static, Vec<Index>>; 3],
+    _indexes: [Option<MutexGuard<'static, Vec<Index>>>; 3],
 }
 
 /// Locks the indexes of all classes until the guard goes.
-pub fn hold() -> Held {
-    Held { _indexes: [Class::Connection, Class::Context, Class::Session].map(indexes) }
+pub fn hold(patience: &mut Patience) -> Held {
+    Held { _indexes: INDEXES.each_ref().map(|indexes| patience.lock(indexes)) }
 }
 
 /// Gives out the next index of a class.
