@@ -1,8 +1,10 @@
 # make demo     openssl s_server with and without the library
 # make test     runs all tests, installing what they need of Debian's packages
+# make one T=NAME  runs one test of any kind in seconds, see tests/README.md
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
 # make test-random  random sequences over every libssl, 2,000 seeds each
-# make check    what takes seconds once it is built: formatting, lints, layers, header, ELF
+# make check    what takes seconds once it is built: formatting, lints, layers, papers, licences, header, ELF
+# make format   formats what `make check` holds: Rust, and C in tests-c, benches and examples
 # make fuzz     four minutes each of anything in a shared store's memory and header, key files and settings
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
@@ -24,7 +26,7 @@ export CARGO_TARGET_DIR
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
+.PHONY: all release demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
 
 all: release
 
@@ -46,6 +48,9 @@ test:
 	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
 	$(MAKE) --no-print-directory shuttle check-elf
 
+one:
+	@tests/one $(T)
+
 # Every libssl and every Debian; see tests/reach/run, which also takes parts of it.
 test-reach:
 	tests/install reach
@@ -63,7 +68,7 @@ check:
 	tests/install check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
-	$(CARGO) test --quiet --no-fail-fast --test layers --test header --test elf --test package
+	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
 
 # The tests load the checked build; what is shipped has to be right too.
 check-elf: release

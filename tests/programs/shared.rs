@@ -8,6 +8,7 @@
 mod apache;
 mod binds;
 mod daemon;
+mod examples;
 mod hitch;
 mod hosts;
 mod lasting;
