@@ -47,7 +47,7 @@ pub enum Command {
     /// Make an SSL_CTX, so that a library loaded here says what it thinks of its settings
     #[command(hide = true)]
     Probe,
-    /// Remove a store, open as standard input, when the last process is through with it
+    /// Remove a store when the last process is through with it
     #[command(hide = true)]
     Keep { path: PathBuf },
 }

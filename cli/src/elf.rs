@@ -51,6 +51,12 @@ impl Elf {
         read.map_err(|error| format!("is a damaged ELF file: {error}"))
     }
 
+    /// Returns true if it is for musl, by its loader or by the C library that it needs.
+    pub fn is_for_musl(&self) -> bool {
+        let by_loader = self.interpreter.as_ref().is_some_and(|path| path.to_string_lossy().contains("/ld-musl-"));
+        by_loader || self.needed.iter().any(|name| name == "libc.so" || name.starts_with("libc.musl-"))
+    }
+
     /// Returns true for a libssl whose symbol versions the library knows.
     pub fn is_served(&self) -> bool {
         SERVED.iter().any(|node| self.versions.contains(*node))

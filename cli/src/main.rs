@@ -19,6 +19,7 @@ mod key;
 mod library;
 mod output;
 mod preload;
+mod proc;
 mod run;
 mod store;
 mod store_file;
