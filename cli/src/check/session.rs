@@ -1,0 +1,53 @@
+//! What rust-openssl has no safe functions for.
+
+use std::ffi::{c_int, c_uchar};
+use std::ptr;
+
+use foreign_types::ForeignTypeRef;
+use openssl::error::ErrorStack;
+use openssl::ssl::{Ssl, SslContext, SslSession, SslSessionRef};
+
+unsafe extern "C" {
+    fn SSL_SESSION_has_ticket(session: *const openssl_sys::SSL_SESSION) -> c_int;
+    fn SSL_SESSION_get0_ticket(
+        session: *const openssl_sys::SSL_SESSION,
+        ticket: *mut *const c_uchar,
+        length: *mut usize,
+    );
+}
+
+/// Returns the length of the ticket that a session came with; None if it came without one.
+pub fn ticket_length(session: &SslSessionRef) -> Option<usize> {
+    let (mut ticket, mut length) = (ptr::null(), 0);
+    // SAFETY: a live session, which both only read, and places for the answers.
+    unsafe {
+        SSL_SESSION_get0_ticket(session.as_ptr(), &raw mut ticket, &raw mut length);
+        (SSL_SESSION_has_ticket(session.as_ptr()) == 1).then_some(length)
+    }
+}
+
+/// A session, with the context it belongs to.
+pub struct Offered {
+    context: SslContext,
+    session: SslSession,
+}
+
+impl Offered {
+    /// Binds a session to the context of the connection that it came from.
+    pub fn new(context: &SslContext, session: SslSession) -> Offered {
+        Offered { context: context.clone(), session }
+    }
+
+    /// Returns the session.
+    pub fn session(&self) -> &SslSessionRef {
+        &self.session
+    }
+
+    /// Makes a connection that offers the session.
+    pub fn connection(&self) -> Result<Ssl, ErrorStack> {
+        let mut ssl = Ssl::new(&self.context)?;
+        // SAFETY: the session is of this context, by `new`.
+        unsafe { ssl.set_session(&self.session)? };
+        Ok(ssl)
+    }
+}
