@@ -27,7 +27,7 @@ use std::sync::{Arc, Weak};
 
 pub use flush::Flush;
 pub use mode::{Mode, Role};
-pub use sharing::{at_load, connection_is_gone};
+pub use sharing::{HeldTicketKeys, at_load, connection_is_gone, hold_ticket_keys};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
@@ -35,7 +35,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::{Expiry, Key, Memory};
 pub use crate::store::{Held, forked};
-use sharing::{Sharing, TicketUse};
+use sharing::{Authentication, Sharing, TicketNotes, TicketUse};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -54,7 +54,10 @@ pub struct SessionCache {
     store: Memory<Session>,
     /// What it needs to share its sessions with other processes, if there is a shared store.
     sharing: Option<Box<Sharing>>,
+    /// What it needs for that, and to share tickets.
+    authentication: Option<Arc<Authentication>>,
     tickets: TicketUse,
+    ticket_notes: TicketNotes,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
     leaving: AtomicU32,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
@@ -74,7 +77,7 @@ pub struct SessionCache {
 
 /// Attaches a cache to a context that was just made. A context that has one already keeps it: on Debian
 /// SSL_CTX_new calls SSL_CTX_new_ex, and both are ours.
-pub fn attach(context: Context, hooks: &Hooks) {
+pub fn attach(context: Context, hooks: &Hooks, now: i64) {
     if of_context(context).is_some() {
         return;
     }
@@ -82,6 +85,7 @@ pub fn attach(context: Context, hooks: &Hooks) {
     let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), rules, this.clone()));
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
+        cache.take_tickets(hooks.tickets, now);
     }
 }
 
@@ -107,6 +111,7 @@ pub fn of_connection<'a>(connection: Connection<'a>) -> Option<&'a SessionCache>
 
 impl SessionCache {
     fn new(context: Context<'static>, rules: Rules, this: Weak<SessionCache>) -> SessionCache {
+        let authentication = Authentication::new();
         SessionCache {
             context,
             mode: AtomicU32::new(Mode::DEFAULT.bits()),
@@ -115,8 +120,10 @@ impl SessionCache {
             counters: Counters::default(),
             rules,
             store: Memory::with_rules(rules),
-            sharing: Sharing::new(),
+            sharing: Sharing::new(authentication.as_ref()),
+            authentication,
             tickets: TicketUse::default(),
+            ticket_notes: TicketNotes::default(),
             leaving: AtomicU32::new(0),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],

@@ -10,11 +10,13 @@ mod context;
 mod policy;
 pub mod raw;
 mod session;
+mod ticket;
 
 pub use connection::Connection;
 pub use context::{Context, Hooks};
 pub use policy::{ServerPolicy, Setting, Settings, Snapshot};
 pub use session::Session;
+pub use ticket::TicketCipher;
 
 pub use crate::libssl::Family;
 /// Returns true if libssl itself made the call that is being answered: see there.
@@ -29,6 +31,8 @@ pub use crate::libssl::known::{for_caller_of, for_libssl};
 pub use crate::libssl::lending::is_lending;
 /// Whether this thread is marking a session through a context of the application's.
 pub use crate::libssl::marker::is_marking;
+/// Shared tickets: see there.
+pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
 use crate::{libssl, native};
 

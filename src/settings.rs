@@ -4,7 +4,8 @@
 //!   SSLSESSION_STORE     memory | shared[:NAME][,size=BYTES]   where sessions are kept
 //!   SSLSESSION_ATTACH    default | all                         which contexts a shared store takes on
 //!   SSLSESSION_TICKETS   stateful                              no stateless tickets, so that TLS 1.3 uses the cache
-//!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store
+//!                        shared[,tls13][,epoch=TIME]           stateless tickets that all processes with the key file open
+//!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store, and tickets
 //!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           whose sessions stay in their own memory
 //! ```
 //! A variable that is unset or empty means its default: OpenSSL's own behaviour, in the memory of each process.
@@ -78,13 +79,31 @@ pub enum Attach {
     All,
 }
 
-/// What a server does in place of stateless tickets.
+/// What a server does about stateless tickets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tickets {
     /// The default: as the application has it.
     Application,
     /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 goes through the cache.
     Stateful,
+    /// `shared`: their keys follow from the key file and the clock.
+    Shared(SharedTickets),
+}
+
+/// Tickets that all processes with one key file open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedTickets {
+    /// `tls13`: clients of TLS 1.2 and older get none, and are resumed by the session's id.
+    pub only_tls13: bool,
+    /// `epoch=TIME`: for how many seconds tickets are sealed with one key.
+    pub epoch: u32,
+}
+
+impl SharedTickets {
+    /// The epoch if none is given: 12 hours.
+    pub const USUAL_EPOCH: u32 = 43_200;
+    /// The longest that may be given: a day, as a key that changes daily is needed of yesterday at most.
+    pub const LONGEST_EPOCH: u32 = 86_400;
 }
 
 /// The variables, in the order of the drawing above.
@@ -95,6 +114,10 @@ const NAMES: [&CStr; 5] =
 /// ticket does: another worker, a client that sends no close_notify, an eviction.
 pub const NO_STORE_FOR_TICKETS: &str = "there is no shared store (SSLSESSION_STORE=shared); \
                                         tickets stay as the application has them";
+
+/// Why tickets are left alone without a key file.
+const NO_KEYS_FOR_TICKETS: &str = "there is no key file (SSLSESSION_KEY_FILE=/path, made with `openssl rand -hex 32`); \
+                                   tickets stay as the application has them";
 
 /// The values of [`NAMES`]; None for one that is unset.
 type Raw = [Option<OsString>; NAMES.len()];
@@ -115,6 +138,12 @@ pub fn get() -> &'static Settings {
 pub fn asking_for_store() -> Option<&'static Settings> {
     let value = load::raw()[0].as_deref()?;
     value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Store::Memory)
+}
+
+/// Returns the settings if they ask for shared tickets, and says nothing: for the time of loading.
+pub fn asking_for_ticket_keys() -> Option<&'static Settings> {
+    let value = load::raw()[2].as_deref()?;
+    value.as_bytes().starts_with(b"shared").then(|| &parsed().0)
 }
 
 fn parsed() -> &'static (Settings, Vec<String>) {
@@ -166,8 +195,14 @@ impl Settings {
         settings.is_private = program.iter().any(|name| private.contains(name));
         if settings.is_private {
             settings.store = Store::Memory;
+            if matches!(settings.tickets, Tickets::Shared(_)) {
+                settings.tickets = Tickets::Application;
+            }
         } else if settings.tickets == Tickets::Stateful && settings.store == Store::Memory {
             reading.complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
+        } else if matches!(settings.tickets, Tickets::Shared(_)) && settings.key_file.is_none() {
+            reading.complaints.push(format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}"));
+            settings.tickets = Tickets::Application;
         }
         (settings, reading.complaints)
     }
@@ -237,6 +272,19 @@ mod tests {
     }
 
     #[test]
+    fn shared_tickets_need_a_key_file_and_no_private_program() {
+        let usual = Tickets::Shared(SharedTickets { only_tls13: false, epoch: 43_200 });
+        let (settings, complaints) = of(["unset", "unset", "shared", "/etc/keys", "unset"]);
+        assert_eq!((settings.tickets, complaints), (usual, vec![]));
+        let (settings, complaints) = of(["unset", "unset", "shared", "unset", "unset"]);
+        assert_eq!(settings.tickets, Tickets::Application);
+        assert_eq!(complaints, [format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")]);
+        let values = raw(["unset", "unset", "shared", "/etc/keys", "unset"]);
+        let (settings, complaints) = Settings::of(&values, &["vsftpd".into()]);
+        assert_eq!((settings.tickets, complaints), (Tickets::Application, vec![]));
+    }
+
+    #[test]
     fn unset_and_empty_are_the_defaults() {
         let defaults = Settings {
             store: Store::Memory,
@@ -270,7 +318,7 @@ mod tests {
             [
                 "SSLSESSION_STORE=sharde: unknown store; sessions stay in each process's memory",
                 "SSLSESSION_ATTACH=al: neither \"default\" nor \"all\"; taken as \"default\"",
-                "SSLSESSION_TICKETS=stateless: not \"stateful\"; tickets stay as the application has them",
+                "SSLSESSION_TICKETS=stateless: neither \"stateful\" nor \"shared\"; tickets stay as the application has them",
                 "SSLSESSION_KEY_FILE=keys: not an absolute path; no key file is used",
                 "SSLSESSION_PRIVATE=/bin/a: \"/bin/a\" is no program's name; only those programs stay private that are known",
             ]

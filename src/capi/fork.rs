@@ -27,6 +27,7 @@ struct Locks {
     _stores: Vec<Held<'static>>,
     _list: Listed,
     _handles: handle::Held,
+    ticket_keys: cache::HeldTicketKeys,
     caches: Vec<Arc<SessionCache>>,
     had_threads: bool,
 }
@@ -51,8 +52,14 @@ unsafe extern "C" fn prepare() {
         let list = residence::lock();
         let caches = list.caches();
         let stores = caches.iter().map(hold).collect();
-        let locks =
-            Locks { _stores: stores, _list: list, _handles: handle::hold(), caches, had_threads: has_threads() };
+        let locks = Locks {
+            _stores: stores,
+            _list: list,
+            _handles: handle::hold(),
+            ticket_keys: cache::hold_ticket_keys(),
+            caches,
+            had_threads: has_threads(),
+        };
         // A thread whose locals are gone forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });
@@ -88,6 +95,7 @@ unsafe extern "C" fn child() {
     cache::forked();
     let_go(|locks| {
         locks.caches.iter().for_each(|cache| cache.forget_leaving());
+        locks.ticket_keys.forked();
         if locks.had_threads {
             handle::forked();
         }

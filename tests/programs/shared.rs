@@ -11,7 +11,7 @@ mod daemon;
 mod hitch;
 mod hosts;
 mod lasting;
-mod nginx;
+pub mod nginx;
 mod openssl;
 mod python;
 mod refused;

@@ -24,11 +24,12 @@ type Opened = Option<Result<Shared, String>>;
 
 static OPENED: OnceBox<Opened> = OnceBox::new();
 
-/// Opens the store if the settings ask for one, when the library is loaded. Nothing is said, and libssl is not looked for.
+/// Opens the store and reads the keys of tickets if the settings ask for it, when the library is loaded. Nothing is said, and libssl is not looked for.
 pub fn at_load() {
     if let Some(settings) = settings::asking_for_store() {
         opened(settings);
     }
+    super::ticket_keys::at_load();
 }
 
 /// The store of this process and of those that it forks. None if there is to be none, or it cannot be had: that is said
