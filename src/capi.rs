@@ -174,13 +174,13 @@ unsafe fn set_apart(ssl: *const SSL) {
     }
 }
 
-/// Leaves the keys of a context's tickets to its application. Returns true if its call is to have no effect.
+/// Leaves the keys of a context's tickets to its application, if it sets any. Returns true if its call is to have no effect.
 ///
 /// # Safety
 /// `ctx` must be NULL or a live context.
-unsafe fn leave_tickets(ctx: *const SSL_CTX) -> bool {
+unsafe fn leave_tickets(ctx: *const SSL_CTX, is_any: bool) -> bool {
     // SAFETY: by the caller's promise.
-    unsafe { with_cache(ctx, false, SessionCache::leave_tickets, || false) }
+    unsafe { with_cache(ctx, false, |cache| cache.leave_tickets(is_any), || false) }
 }
 
 /// Borrows a connection for one call.

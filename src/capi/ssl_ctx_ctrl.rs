@@ -110,7 +110,7 @@ pub unsafe extern "C" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_lon
         // SAFETY: C caller.
         Some(command) => unsafe { with_cache(ctx, 0, |cache| command.answer(cache, larg), pass_on) },
         // SAFETY: C caller.
-        None if is_about_ticket_keys(cmd, parg) && unsafe { leave_tickets(ctx) } && cmd == SET_TICKET_KEYS => 1,
+        None if is_about_ticket_keys(cmd, parg) && unsafe { leave_tickets(ctx, true) } && cmd == SET_TICKET_KEYS => 1,
         None => pass_on(),
     }
 }

@@ -33,7 +33,7 @@ pub unsafe extern "C" fn SSL_CTX_callback_ctrl(
         _ => None,
     };
     // SAFETY: C caller.
-    if cmd == SET_TICKET_KEY_CALLBACK && unsafe { leave_tickets(ctx) } {
+    if cmd == SET_TICKET_KEY_CALLBACK && unsafe { leave_tickets(ctx, fp.is_some()) } {
         return 1;
     }
     guard(0, || unsafe {

@@ -28,6 +28,8 @@ pub unsafe extern "C" fn SSL_CTX_set_tlsext_ticket_key_evp_cb(
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { if leave_tickets(ctx) { 1 } else { raw::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, fp) } })
+    guard(0, || unsafe {
+        if leave_tickets(ctx, fp.is_some()) { 1 } else { raw::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, fp) }
+    })
 }
 symver!(SSL_CTX_set_tlsext_ticket_key_evp_cb, "OPENSSL_3.0.0", "OPENSSL_4.0.0");

@@ -69,13 +69,14 @@ impl SessionCache {
         }
     }
 
-    /// The application is about to set or to read keys of tickets, or a callback for them. Returns true if its call is to have
-    /// no effect, since SSLSESSION_ATTACH=all takes on contexts with keys of their own.
-    pub fn leave_tickets(&self) -> bool {
+    /// The application is about to set or to read keys of tickets, or to set a callback for them or none (`is_any` false).
+    /// Returns true if its call is to have no effect: it takes away a callback that it has not set, or SSLSESSION_ATTACH=all
+    /// takes on contexts with keys of their own.
+    pub fn leave_tickets(&self, is_any: bool) -> bool {
         if !self.ticket_notes.are_ours.load(Ordering::Relaxed) {
             return false;
         }
-        if settings::get().attach == Attach::All {
+        if !is_any || settings::get().attach == Attach::All {
             return true;
         }
         self.leave_tickets_to_libssl();
