@@ -15,10 +15,8 @@ mod ring;
 mod window;
 
 pub use derive::{Label, Tag, TicketKeys};
-pub use line::{Stamp, is_walking, read};
+pub use line::{Line, Stamp, is_walking, read};
 pub use ring::{Audience, KeyRing, RootKey, TicketName, Wanted, halves};
-
-use line::Line;
 
 /// Lines of a key file that are used, as many as a file may have.
 const MAX_LINES: usize = 16;
