@@ -95,7 +95,10 @@ pub type DecryptTicketCallback =
 /// The callback that has the keys of stateless tickets, since OpenSSL 3: name and IV in or out, encrypting if the last is 1.
 pub type TicketKeyEvpCallback =
     unsafe extern "C" fn(*mut SSL, *mut c_uchar, *mut c_uchar, *mut EVP_CIPHER_CTX, *mut EVP_MAC_CTX, c_int) -> c_int;
-/// The same before OpenSSL 3.
+/// The callback that decides what is secure enough (SSL_CTX_set_security_callback).
+pub type SecurityCallback =
+    unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
+/// The callback that has the keys of tickets, before OpenSSL 3.
 pub type TicketKeyCallback =
     unsafe extern "C" fn(*mut SSL, *mut c_uchar, *mut c_uchar, *mut EVP_CIPHER_CTX, *mut HMAC_CTX, c_int) -> c_int;
 /// The application's callback that chooses a certificate.

@@ -15,6 +15,14 @@ impl Context<'_> {
             .is_some_and(|libssl| unsafe { libssl.set_ticket_callback(self.as_ptr(), Some(callbacks)) })
     }
 
+    /// Turns stateless tickets off for connections before TLS 1.3.
+    pub fn refuse_tickets_before_tls13(self) {
+        if let Some(libssl) = libssl::of_object(self.as_ptr()) {
+            // SAFETY: a live context of that libssl.
+            unsafe { libssl.refuse_tickets_before_tls13(self.as_ptr()) };
+        }
+    }
+
     /// Has libssl use its own keys again.
     pub fn leave_tickets(self) {
         if let Some(libssl) = libssl::of_object(self.as_ptr()) {

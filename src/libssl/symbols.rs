@@ -257,6 +257,8 @@ functions! {
         *mut EVP_CIPHER_CTX, *const EVP_CIPHER, *mut ENGINE, *const c_uchar, *const c_uchar,
     ) -> c_int;
     fn RAND_bytes(*mut c_uchar, c_int) -> c_int;
+    fn SSL_CTX_get_security_callback(*const SSL_CTX) -> Option<SecurityCallback>;
+    fn SSL_CTX_set_security_callback(*mut SSL_CTX, Option<SecurityCallback>);
     // Before OpenSSL 3, or deprecated since.
     fn EVP_aes_256_cbc() -> *const EVP_CIPHER;
     fn EVP_sha256() -> *const EVP_MD;

@@ -11,7 +11,8 @@ use std::{mem, ptr};
 
 use once_cell::race::OnceBox;
 
-use super::{Functions, Libssl, error};
+use super::{Functions, Libssl, error, known};
+use crate::guard::guard;
 use crate::types::*;
 
 /// SSL_CTRL_GET_TLSEXT_TICKET_KEYS.
@@ -24,9 +25,17 @@ const PARAM_STRING: u32 = 4;
 const PARAM_BYTES: u32 = 5;
 const PARAM_UNMODIFIED: usize = usize::MAX;
 
-/// The cipher of one libssl's tickets, exposed, once looked for; 0 if there is none.
+/// SSL_SECOP_TICKET: may there be stateless tickets? libssl asks before TLS 1.3 only.
+const MAY_HAVE_TICKET: c_int = 10;
+
+/// What one libssl's tickets take, once looked for.
 #[derive(Default)]
-pub struct State(OnceBox<usize>);
+pub struct State {
+    /// The cipher, exposed; 0 if there is none.
+    cipher: OnceBox<usize>,
+    /// The security callback of a context as it is made.
+    security: OnceBox<SecurityCallback>,
+}
 
 /// The callbacks of ours, of which one is set.
 #[derive(Clone, Copy)]
@@ -85,8 +94,55 @@ impl Libssl {
                 }
             })
         };
-        ptr::with_exposed_provenance(*self.tickets.0.get_or_init(|| Box::new(find())))
+        ptr::with_exposed_provenance(*self.tickets.cipher.get_or_init(|| Box::new(find())))
     }
+
+    /// Turns stateless tickets off for a context's connections before TLS 1.3, whose sessions then have ids. It takes a callback
+    /// that libssl calls when it has chosen the version: options are asked for too late, or count for TLS 1.3 too.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl, made just now.
+    pub unsafe fn refuse_tickets_before_tls13(&self, ctx: *mut SSL_CTX) {
+        let functions = &self.functions;
+        let both = functions.SSL_CTX_get_security_callback.zip(functions.SSL_CTX_set_security_callback);
+        let Some((get, set)) = both else { return };
+        // SAFETY: a live context.
+        if let Some(usual) = unsafe { get(ctx) } {
+            self.tickets.security.get_or_init(|| Box::new(usual));
+            // SAFETY: a live context, and a callback of OpenSSL's type.
+            unsafe { set(ctx, Some(is_secure)) };
+        }
+    }
+}
+
+/// In the place of libssl's own security callback, which it asks for all but tickets.
+unsafe extern "C" fn is_secure(
+    ssl: *const SSL,
+    ctx: *const SSL_CTX,
+    operation: c_int,
+    bits: c_int,
+    nid: c_int,
+    other: *mut c_void,
+    argument: *mut c_void,
+) -> c_int {
+    guard(0, || {
+        let libssl = if ssl.is_null() { known::of_object(ctx) } else { known::of_object(ssl) };
+        let Some(libssl) = libssl else { return 0 };
+        if operation == MAY_HAVE_TICKET && !ssl.is_null() {
+            // SAFETY: libssl's connection.
+            let (is_server, version) =
+                unsafe { ((libssl.functions.SSL_is_server)(ssl) == 1, (libssl.functions.SSL_version)(ssl)) };
+            if is_server && version != TLS1_3_VERSION {
+                return 0;
+            }
+        }
+        // SAFETY: libssl's arguments, to its own callback.
+        libssl
+            .tickets
+            .security
+            .get()
+            .map_or(0, |usual| unsafe { usual(ssl, ctx, operation, bits, nid, other, argument) })
+    })
 }
 
 /// Returns the HMAC key and the AES key that libssl drew for a context; None if it has others.

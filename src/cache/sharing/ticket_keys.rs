@@ -64,8 +64,13 @@ struct Target {
 impl SessionCache {
     /// Has libssl ask for the keys of this context's tickets, if they are to be shared. The context was just made.
     pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: i64) {
-        if are_wanted() && self.authentication.is_some() && ring::are_there(now) {
-            self.ticket_notes.are_ours.store(self.context.take_tickets(callbacks), Ordering::Relaxed);
+        let Some(wanted) = ring::wanted() else { return };
+        if self.authentication.is_none() || !ring::are_there(now) || !self.context.take_tickets(callbacks) {
+            return;
+        }
+        self.ticket_notes.are_ours.store(true, Ordering::Relaxed);
+        if wanted.only_tls13 {
+            self.context.refuse_tickets_before_tls13();
         }
     }
 
@@ -91,17 +96,18 @@ impl SessionCache {
     }
 
     /// Returns a name and keys for the ticket of a connection; None if it is to have no ticket.
+    ///
+    /// Where only TLS 1.3 is to have shared ones, connections before have none, unless the application has a security callback
+    /// of its own: then they have libssl's.
     pub fn seal_ticket(&self, connection: Connection, now: i64) -> Option<(TicketName, TicketKeys)> {
         let own = self.authentication.as_deref()?;
-        if ring::wanted()?.only_tls13 && connection.session_version() < TLS1_3_VERSION {
-            return None;
-        }
         Self::assert_unlocked();
         let target = self.audience(own, connection, now);
         let of = &target.audience;
+        let is_own = target.is_own || (ring::wanted()?.only_tls13 && !is_tls13(connection));
         let shared = || ring::with_ring(now, |ring| ring.seal(of, &own.number))?;
         let by_libssl = || self.own_root().map(|root| root.seal(of, &own.number));
-        if target.is_own { by_libssl() } else { shared().or_else(by_libssl) }
+        if is_own { by_libssl() } else { shared().or_else(by_libssl) }
     }
 
     /// Returns whom the ticket of a connection is for whose handshake is over but for it.
@@ -110,7 +116,7 @@ impl SessionCache {
         let is_resumed = connection.is_resumed();
         let server_name = match &note {
             // There libssl says no more than what the session was made for.
-            Some(note) if is_resumed && connection.session_version() < TLS1_3_VERSION => note.server_name.clone(),
+            Some(note) if is_resumed && !is_tls13(connection) => note.server_name.clone(),
             _ => connection.server_name().unwrap_or_default(),
         };
         let of = |label, policy, server_name| Audience { label, policy, server_name };
@@ -163,7 +169,7 @@ impl SessionCache {
             let wanted = Wanted::Audience(&audience);
             let (keys, is_present) = self.open_any(own, name, wanted, is_complete, now)?;
             let opened = self.opened(connection, keys, is_present);
-            if opened.renew && connection.session_version() < TLS1_3_VERSION {
+            if opened.renew && !is_tls13(connection) {
                 self.ticket_notes.insert(connection, Note { server_name: audience.server_name, ..Note::default() });
             }
             return Some(opened);
@@ -225,8 +231,12 @@ impl SessionCache {
 
     /// In TLS 1.3 each ticket is renewed, as libssl does without a callback; before, one of another epoch.
     fn opened(&self, connection: Connection, keys: TicketKeys, is_present: bool) -> OpenedTicket {
-        OpenedTicket { keys, renew: !is_present || connection.session_version() >= TLS1_3_VERSION }
+        OpenedTicket { keys, renew: !is_present || is_tls13(connection) }
     }
+}
+
+fn is_tls13(connection: Connection) -> bool {
+    connection.session_version() == TLS1_3_VERSION
 }
 
 /// Returns true if a servername callback may lead a connection elsewhere than it stands.
