@@ -5,7 +5,7 @@
 # make test-random  random sequences over every libssl, 2,000 seeds each
 # make check    what takes seconds once it is built: formatting, lints, layers, papers, licences, header, ELF
 # make format   formats what `make check` holds: Rust, and C in tests-c, benches and examples
-# make fuzz     four minutes each of anything in a shared store's memory and header, key files and settings
+# make fuzz     four minutes each of anything in a shared store's memory and header, key files, settings and tickets
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
@@ -100,7 +100,7 @@ shuttle:
 
 # What others have written: a shared store's memory, its header, key files, settings; guided by what it reaches.
 # `make test` drives the first at random.
-FUZZ_TARGETS = mapping header key_file settings
+FUZZ_TARGETS = mapping header key_file settings ticket_keys
 FUZZ_SECONDS ?= 240
 
 fuzz:

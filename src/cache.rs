@@ -28,7 +28,7 @@ use std::sync::{Arc, Weak};
 pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
-pub use sharing::{at_load, connection_is_gone};
+pub use sharing::{HeldTicketKeys, at_load, connection_is_gone, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
@@ -36,7 +36,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
-use sharing::{Sharing, TicketUse, tell_of_start};
+use sharing::{Authentication, Sharing, TicketNotes, TicketUse, tell_of_start};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -55,7 +55,10 @@ pub struct SessionCache {
     store: Memory<Session>,
     /// What it needs to share its sessions with other processes, if there is a shared store.
     sharing: Option<Box<Sharing>>,
+    /// What it needs for that, and to share tickets.
+    authentication: Option<Arc<Authentication>>,
     tickets: TicketUse,
+    ticket_notes: TicketNotes,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
     leaving: UnderWay,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
@@ -75,7 +78,7 @@ pub struct SessionCache {
 
 /// Attaches a cache to a context that was just made. A context that has one already keeps it: on Debian
 /// SSL_CTX_new calls SSL_CTX_new_ex, and both are ours.
-pub fn attach(context: Context, hooks: &Hooks) {
+pub fn attach(context: Context, hooks: &Hooks, now: i64) {
     if of_context(context).is_some() {
         return;
     }
@@ -83,6 +86,7 @@ pub fn attach(context: Context, hooks: &Hooks) {
     let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), rules, this.clone()));
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
+        cache.take_tickets(hooks.tickets, now);
         tell_of_start(context);
     }
 }
@@ -109,6 +113,7 @@ pub fn of_connection<'a>(connection: Connection<'a>) -> Option<&'a SessionCache>
 
 impl SessionCache {
     fn new(context: Context<'static>, rules: Rules, this: Weak<SessionCache>) -> SessionCache {
+        let authentication = Authentication::new();
         SessionCache {
             context,
             mode: AtomicU32::new(Mode::DEFAULT.bits()),
@@ -117,8 +122,10 @@ impl SessionCache {
             counters: Counters::default(),
             rules,
             store: Memory::with_rules(rules),
-            sharing: Sharing::new(),
+            sharing: Sharing::new(authentication.as_ref()),
+            authentication,
             tickets: TicketUse::default(),
+            ticket_notes: TicketNotes::default(),
             leaving: UnderWay::default(),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],

@@ -81,6 +81,7 @@ pub mod ssl_ctx_set_session_ticket_cb;
 pub mod ssl_ctx_set_srp_password;
 pub mod ssl_ctx_set_timeout;
 pub mod ssl_ctx_set_tlsext_servername_callback;
+pub mod ssl_ctx_set_tlsext_ticket_key_cb;
 pub mod ssl_ctx_use_psk_identity_hint;
 pub mod ssl_free;
 pub mod ssl_get_session;
@@ -171,6 +172,15 @@ unsafe fn set_apart(ssl: *const SSL) {
     {
         cache.set_apart(connection);
     }
+}
+
+/// Leaves the keys of a context's tickets to its application, if it sets any. Returns true if its call is to have no effect.
+///
+/// # Safety
+/// `ctx` must be NULL or a live context.
+unsafe fn leave_tickets(ctx: *const SSL_CTX, is_any: bool) -> bool {
+    // SAFETY: by the caller's promise.
+    unsafe { with_cache(ctx, false, |cache| cache.leave_tickets(is_any), || false) }
 }
 
 /// Borrows a connection for one call.

@@ -10,12 +10,14 @@ mod context;
 mod policy;
 pub mod raw;
 mod session;
+mod ticket;
 mod undigested;
 
 pub use connection::Connection;
 pub use context::{Context, Hooks};
 pub use policy::{ServerPolicy, Setting, Settings, Snapshot};
 pub use session::Session;
+pub use ticket::TicketCipher;
 pub use undigested::Undigested;
 
 pub use crate::libssl::Family;
@@ -33,6 +35,8 @@ pub use crate::libssl::lending::is_lending;
 pub use crate::libssl::loader::at_load;
 /// Whether this thread is marking a session through a context of the application's.
 pub use crate::libssl::marker::is_marking;
+/// Shared tickets: see there.
+pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
 use crate::threads::Patience;
 use crate::{libssl, native};

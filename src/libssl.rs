@@ -4,7 +4,8 @@
 //! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `loader` lists what is loaded, and `elf` reads it;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
 //! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
-//! `verification` reads by what a server and its clients know each other, and `code` names a callback.
+//! `verification` reads by what a server and its clients know each other, and `code` names a callback;
+//! `tickets` sets the callback that has the keys of stateless tickets.
 
 mod address_map;
 pub mod application_data;
@@ -23,6 +24,7 @@ pub mod marker;
 pub mod recursion;
 mod rules;
 mod symbols;
+pub mod tickets;
 pub mod verification;
 
 use std::ffi::{CStr, c_void};
@@ -79,6 +81,7 @@ pub struct Libssl {
     farewell: farewell::State,
     marker: marker::State,
     rules: rules::State,
+    tickets: tickets::State,
 }
 
 impl Libssl {

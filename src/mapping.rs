@@ -1,8 +1,10 @@
-//! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own.
+//! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own. Beside it `secret_slots`,
+//! memory of one process for its secrets.
 
 mod owner;
 mod region;
 mod robust_mutex;
+mod secret_slots;
 mod shape;
 
 use std::fs::File;
@@ -14,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
+pub use secret_slots::SecretSlots;
 pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
 use owner::Owner;

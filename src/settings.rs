@@ -4,7 +4,8 @@
 //!   SSLSESSION_STORE     memory | shared[:NAME][,size=BYTES]   where sessions are kept
 //!   SSLSESSION_ATTACH    default | all                         which contexts a shared store takes on
 //!   SSLSESSION_TICKETS   stateful                              no stateless tickets, so that TLS 1.3 uses the cache
-//!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store
+//!                        shared[,tls13][,epoch=TIME]           stateless tickets that all processes with the key file open
+//!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store, and tickets
 //!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           whose sessions stay in their own memory
 //!   SSLSESSION_LOG       stderr | syslog | /a/file, ,debug     what it does, beside what is wrong
 //! ```
@@ -104,13 +105,31 @@ pub enum Attach {
     All,
 }
 
-/// What a server does in place of stateless tickets.
+/// What a server does about stateless tickets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tickets {
     /// The default: as the application has it.
     Application,
     /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 goes through the cache.
     Stateful,
+    /// `shared`: their keys follow from the key file and the clock.
+    Shared(SharedTickets),
+}
+
+/// Tickets that all processes with one key file open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedTickets {
+    /// `tls13`: clients of TLS 1.2 and older get none, and are resumed by the session's id.
+    pub only_tls13: bool,
+    /// `epoch=TIME`: for how many seconds tickets are sealed with one key.
+    pub epoch: u32,
+}
+
+impl SharedTickets {
+    /// The epoch if none is given: 12 hours.
+    pub const USUAL_EPOCH: u32 = 43_200;
+    /// The longest that may be given: a day, as a key that changes daily is needed of yesterday at most.
+    pub const LONGEST_EPOCH: u32 = 86_400;
 }
 
 /// The variables, in the order of the drawing above.
@@ -150,6 +169,10 @@ struct Environment {
     unknown: Vec<OsString>,
 }
 
+/// Why tickets are left alone without a key file.
+const NO_KEYS_FOR_TICKETS: &str = "there is no key file (SSLSESSION_KEY_FILE=/path, made with `openssl rand -hex 32`); \
+                                   tickets stay as the application has them";
+
 /// The settings, the same for the life of the process. The first call writes a line to stderr for each value that is
 /// not understood, which then counts as unset. Any thread may call it.
 pub fn get() -> &'static Settings {
@@ -166,6 +189,12 @@ pub fn get() -> &'static Settings {
 pub fn asking_for_store() -> Option<&'static Settings> {
     let value = load::environment().values[0].as_deref()?;
     value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Store::Memory)
+}
+
+/// Returns the settings if they ask for shared tickets, and says nothing: for the time of loading.
+pub fn asking_for_ticket_keys() -> Option<&'static Settings> {
+    let value = load::environment().values[2].as_deref()?;
+    value.as_bytes().starts_with(b"shared").then(|| &parsed().0)
 }
 
 fn parsed() -> &'static (Settings, Vec<String>) {
@@ -218,8 +247,14 @@ impl Settings {
         if settings.is_private || reading.complaints.len() > complaints {
             // Who asked for a key of his own is not to get another in silence.
             settings.store = Store::Memory;
+            if matches!(settings.tickets, Tickets::Shared(_)) {
+                settings.tickets = Tickets::Application;
+            }
         }
         reading.complaints.extend(settings.without_effect());
+        if settings.key_file.is_none() && matches!(settings.tickets, Tickets::Shared(_)) {
+            settings.tickets = Tickets::Application;
+        }
         reading.complaints.extend(environment.unknown.iter().map(|name| {
             let names = NAMES.map(|name| name.to_string_lossy()).join(", ");
             format!("{}: no setting of this name; there are {names}", shortened(name))
@@ -241,9 +276,13 @@ impl Settings {
             complaints
                 .push("SSLSESSION_ATTACH=all: no effect without a shared store (SSLSESSION_STORE=shared)".to_owned());
         }
-        if !is_named && self.key_file.is_some() {
-            complaints
-                .push("SSLSESSION_KEY_FILE: no effect without a named store (SSLSESSION_STORE=shared:NAME)".to_owned());
+        match (matches!(self.tickets, Tickets::Shared(_)), &self.key_file) {
+            (true, None) => complaints.push(format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")),
+            (false, Some(_)) if !is_named => complaints.push(
+                "SSLSESSION_KEY_FILE: no effect without a named store (SSLSESSION_STORE=shared:NAME) or shared tickets"
+                    .to_owned(),
+            ),
+            _ => {}
         }
         complaints
     }

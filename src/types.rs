@@ -51,6 +51,33 @@ opaque! {
     EVP_PKEY;
     /// A cipher suite.
     SSL_CIPHER;
+    /// A cipher.
+    EVP_CIPHER;
+    /// A cipher at work.
+    EVP_CIPHER_CTX;
+    /// A MAC at work, since OpenSSL 3.
+    EVP_MAC_CTX;
+    /// A hash function.
+    EVP_MD;
+    /// A hash function that an HSM or the like may carry out.
+    ENGINE;
+    /// An HMAC at work, before OpenSSL 3.
+    HMAC_CTX;
+}
+
+/// A parameter of an algorithm, since OpenSSL 3. A list ends with one whose key is NULL.
+#[repr(C)]
+pub struct OSSL_PARAM {
+    /// Its name.
+    pub key: *const c_char,
+    /// A number for the type of its value.
+    pub data_type: c_uint,
+    /// Its value.
+    pub data: *mut c_void,
+    /// The length of the value.
+    pub data_size: usize,
+    /// What a function that reads parameters puts there.
+    pub return_size: usize,
 }
 
 /// The application's, or our, new_session callback.
@@ -65,6 +92,15 @@ pub type GenerateTicketCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) ->
 /// The same as one comes back (SSL_CTX_decrypt_session_ticket_fn): its answer is a C enumeration, as is the status.
 pub type DecryptTicketCallback =
     unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
+/// The callback that has the keys of stateless tickets, since OpenSSL 3: name and IV in or out, encrypting if the last is 1.
+pub type TicketKeyEvpCallback =
+    unsafe extern "C" fn(*mut SSL, *mut c_uchar, *mut c_uchar, *mut EVP_CIPHER_CTX, *mut EVP_MAC_CTX, c_int) -> c_int;
+/// The callback that decides what is secure enough (SSL_CTX_set_security_callback).
+pub type SecurityCallback =
+    unsafe extern "C" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
+/// The callback that has the keys of tickets, before OpenSSL 3.
+pub type TicketKeyCallback =
+    unsafe extern "C" fn(*mut SSL, *mut c_uchar, *mut c_uchar, *mut EVP_CIPHER_CTX, *mut HMAC_CTX, c_int) -> c_int;
 /// The application's callback that chooses a certificate.
 pub type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
 /// The application's callback in place of the verification of a chain.

@@ -32,7 +32,7 @@ const BAD: [(&str, &str); 4] = [
 const COMPLAINTS: &str = "\
 sslsession: SSLSESSION_STORE=sharde: none of memory, shared, shared:NAME, of which the last two may have ,size=64M; sessions stay in each process's memory
 sslsession: SSLSESSION_ATTACH=some\u{fffd}lines\u{fffd}[1m: neither \"default\" nor \"all\"; taken as \"default\"
-sslsession: SSLSESSION_TICKETS=stateless: not \"stateful\"; tickets stay as the application has them
+sslsession: SSLSESSION_TICKETS=stateless: neither \"stateful\" nor \"shared\"; tickets stay as the application has them
 sslsession: SSLSESSION_KEY_FILE=keys: not an absolute path; sessions stay in each process's memory
 ";
 

@@ -43,9 +43,10 @@ fn make(path: &Path) -> Result<ExitCode, Failure> {
     text.extend_from_slice(&new_key()?);
     let unfinished = Unfinished::write(path, &text, None).map_err(|error| refused(path, &error))?;
     fs::hard_link(&unfinished.0, path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Failure::new(format!("{}: is there already: `sslsession key rotate` puts a new key into it", path.display()))
-        }
+        io::ErrorKind::AlreadyExists => Failure::new(format!(
+            "{}: is there already: `sslsession key rotate` puts a new key into it",
+            path.display()
+        )),
         _ => refused(path, &error),
     })?;
     println!("{} has one key, for SSLSESSION_KEY_FILE. The server has to be its owner, or root.", path.display());
@@ -101,7 +102,9 @@ fn lines(text: &[u8]) -> Result<Vec<Line<'_>>, String> {
         let key = line.trim_ascii();
         lines.push(match key {
             [] | [b'#', ..] => Line::Other(line),
-            _ if !key.iter().all(|byte| matches!(byte, b' '..=b'~')) => return Err(format!("line {number} is not text")),
+            _ if !key.iter().all(|byte| matches!(byte, b' '..=b'~')) => {
+                return Err(format!("line {number} is not text"));
+            }
             _ if key.len() < SHORTEST => {
                 return Err(format!("the key in line {number} is shorter than {SHORTEST} characters"));
             }
@@ -127,7 +130,10 @@ fn read(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), String> {
         return Err("is no key file".to_owned());
     }
     if metadata.mode() & 0o077 != 0 {
-        return Err(format!("its mode is {:04o}, which lets others in: chmod 600, and make new keys", metadata.mode() & 0o7777));
+        return Err(format!(
+            "its mode is {:04o}, which lets others in: chmod 600, and make new keys",
+            metadata.mode() & 0o7777
+        ));
     }
     // The memory is taken once, so that no part of it is left where the text was moved from.
     let mut text = Zeroizing::new(Vec::with_capacity(LARGEST as usize + 1));
@@ -138,7 +144,8 @@ fn read(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), String> {
 /// Returns a line with a new key.
 fn new_key() -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut bytes = Zeroizing::new([0; RANDOM]);
-    openssl::rand::rand_bytes(bytes.as_mut_slice()).map_err(|error| Failure::new(format!("no random numbers: {error}")))?;
+    openssl::rand::rand_bytes(bytes.as_mut_slice())
+        .map_err(|error| Failure::new(format!("no random numbers: {error}")))?;
     let mut line = Zeroizing::new(Vec::with_capacity(2 * RANDOM + 1));
     for byte in bytes.iter() {
         // A vector with room takes all that is written.

@@ -118,7 +118,8 @@ fn remove_file(store: &StoreFile) -> Result<(), Failure> {
 }
 
 fn remove_unused() -> Result<ExitCode, Failure> {
-    let stores = store_file::all_in(Path::new(MEMORY_FILES)).map_err(|error| refused(Path::new(MEMORY_FILES), &error))?;
+    let stores =
+        store_file::all_in(Path::new(MEMORY_FILES)).map_err(|error| refused(Path::new(MEMORY_FILES), &error))?;
     for store in stores.iter().filter(|store| store.lock()) {
         remove_file(store)?;
     }

@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod authentication;
 mod begun;
 mod brief_lock;
 mod not_shared;
@@ -32,9 +33,12 @@ mod policy;
 mod record;
 mod routes;
 mod search;
+mod ticket_keys;
 mod tickets;
 mod unclean_close;
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Mode, Role, SessionCache};
@@ -43,11 +47,14 @@ use crate::rules::Marked;
 use crate::settings::{self, Attach};
 use crate::store::era::UnderWay;
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
+pub(super) use authentication::Authentication;
 pub use not_shared::NotShared;
 pub use open::at_load;
 use open::store;
 pub(super) use open::{is_wanted, tell_of_start};
 use record::{Bearer, OPEN, ServerName};
+pub(super) use ticket_keys::TicketNotes;
+pub use ticket_keys::{HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
 
@@ -60,29 +67,29 @@ pub(super) struct Sharing {
     /// How many threads have made a session alive in this process whose record is still to be stored: meanwhile it does
     /// not count as removed by others.
     storing: UnderWay,
-    /// The context's, and its copies'.
-    number: policy::Number,
-    settings: policy::NotedSettings,
-    policies: policy::Policies,
-    routes: routes::Routes,
-    apart: apart::Apart,
+    authentication: Arc<Authentication>,
     begun: begun::Begun,
+}
+
+/// To share sessions takes all that it takes to share tickets, and a store.
+impl Deref for Sharing {
+    type Target = Authentication;
+
+    fn deref(&self) -> &Authentication {
+        &self.authentication
+    }
 }
 
 impl Sharing {
     /// For a new cache; None without a shared store.
-    pub(super) fn new() -> Option<Box<Sharing>> {
-        let store = store()?;
+    pub(super) fn new(authentication: Option<&Arc<Authentication>>) -> Option<Box<Sharing>> {
+        let (store, authentication) = (store()?, Arc::clone(authentication?));
         Some(Box::new(Sharing {
             store,
             attach: settings::get().attach,
             has_application_data: AtomicBool::new(false),
             storing: UnderWay::default(),
-            number: policy::new_number()?,
-            settings: policy::NotedSettings::default(),
-            policies: policy::Policies::default(),
-            routes: routes::Routes::default(),
-            apart: apart::Apart::default(),
+            authentication,
             begun: begun::Begun::default(),
         }))
     }
@@ -159,23 +166,23 @@ impl SessionCache {
 
     /// Notes a setting that libssl has no function to read.
     pub fn note_setting(&self, setting: Setting, is_set: bool) {
-        if let Some(sharing) = &self.sharing {
-            sharing.settings.note(setting, is_set);
+        if let Some(authentication) = &self.authentication {
+            authentication.settings.note(setting, is_set);
         }
     }
 
     /// Notes the callback that verifies in the place of libssl.
     pub fn note_cert_verify_callback(&self, address: usize, has_argument: bool) {
-        if let Some(sharing) = &self.sharing {
-            sharing.settings.note(Setting::CertVerifyArgument, has_argument);
-            sharing.settings.note_cert_verify_callback(address);
+        if let Some(authentication) = &self.authentication {
+            authentication.settings.note(Setting::CertVerifyArgument, has_argument);
+            authentication.settings.note_cert_verify_callback(address);
         }
     }
 
     /// Sets a connection apart that gets a setting of its own which cannot be read: its sessions are nobody else's.
     pub fn set_apart(&self, connection: Connection) {
-        if let Some(sharing) = self.sharing.as_deref().filter(|sharing| !sharing.apart.has(connection)) {
-            sharing.apart.insert(connection);
+        if let Some(authentication) = self.authentication.as_deref().filter(|it| !it.apart.has(connection)) {
+            authentication.apart.insert(connection);
         }
     }
 

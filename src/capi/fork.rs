@@ -18,9 +18,9 @@
 use std::cell::RefCell;
 use std::sync::Once;
 
-use crate::cache::era;
 use crate::cache::gate::{self, Closed};
 use crate::cache::residence::{self, Listed};
+use crate::cache::{self, HeldTicketKeys, era};
 use crate::guard::guard;
 use crate::handle;
 use crate::threads::{self, Patience};
@@ -30,6 +30,7 @@ struct Locks {
     gate: Closed,
     _list: Option<Listed>,
     _handles: handle::Held,
+    _ticket_keys: Option<HeldTicketKeys>,
 }
 
 thread_local! {
@@ -57,7 +58,8 @@ unsafe extern "C" fn prepare() {
         let mut patience = Patience::default();
         let list = patience.until(residence::try_lock);
         let gate = gate::close(&mut patience);
-        let locks = Locks { gate, _list: list, _handles: handle::hold(&mut patience) };
+        let _handles = handle::hold(&mut patience);
+        let locks = Locks { gate, _list: list, _handles, _ticket_keys: patience.until(cache::try_hold_ticket_keys) };
         // A thread whose locals are gone forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });
@@ -81,5 +83,6 @@ unsafe extern "C" fn child() {
             era::forked();
             handle::forked();
         }
+        cache::keep_ticket_keys_in_memory();
     });
 }

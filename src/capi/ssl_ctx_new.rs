@@ -3,9 +3,10 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use super::fork;
 use super::hooks::HOOKS;
-use crate::cache;
+use super::{fork, with_cache};
+use crate::cache::{self, SessionCache};
+use crate::clock;
 use crate::guard::guard;
 use crate::handle::{self, Context, raw};
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
@@ -79,7 +80,16 @@ unsafe extern "C" fn new_ex_called_from(
     guard(ptr::null_mut(), || {
         // SAFETY: C caller.
         let ctx = unsafe { raw::SSL_CTX_new_ex(libctx, propq, meth) };
-        if handle::is_bound_in(caller, c"SSL_CTX_new_ex") { attached(ctx) } else { ctx }
+        if !handle::is_bound_in(caller, c"SSL_CTX_new_ex") {
+            return ctx;
+        }
+        attached(ctx);
+        if !libctx.is_null() || !propq.is_null() {
+            // Its ciphers are to come from there, and ours come from the default library context.
+            // SAFETY: NULL or made just now.
+            unsafe { with_cache(ctx, (), SessionCache::leave_tickets_to_libssl, || ()) };
+        }
+        ctx
     })
 }
 
@@ -89,7 +99,7 @@ fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
         // SAFETY: NULL or made just now.
         if let Some(context) = unsafe { Context::borrow(ctx) } {
             fork::watch();
-            cache::attach(context, &HOOKS);
+            cache::attach(context, &HOOKS, clock::now());
         }
     });
     ctx

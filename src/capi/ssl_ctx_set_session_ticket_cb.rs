@@ -25,7 +25,11 @@ pub unsafe extern "C" fn SSL_CTX_set_session_ticket_cb(
         // SAFETY: C caller.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return 0 };
         if let Some(cache) = cache::of_context(context) {
-            cache.note_ticket_callback(gen_cb.is_some() || dec_cb.is_some());
+            let is_set = gen_cb.is_some() || dec_cb.is_some();
+            cache.note_ticket_callback(is_set);
+            if is_set {
+                cache.leave_tickets_to_libssl();
+            }
         }
         // SAFETY: C caller.
         unsafe { raw::SSL_CTX_set_session_ticket_cb(ctx, gen_cb, dec_cb, arg) }

@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::connection::OP_NO_TICKET;
-use super::{Alert, Connection, Session, Statistic, raw};
+use super::{Alert, Connection, Session, Statistic, TicketCallbacks, raw};
 use crate::rules::Rules;
 use crate::types::*;
 use crate::{libssl, native};
@@ -23,6 +23,8 @@ pub struct Hooks {
     pub get: GetSessionCallback,
     /// In the place of the application's remove_session callback.
     pub remove: RemoveSessionCallback,
+    /// In the place of libssl's own keys for tickets.
+    pub tickets: TicketCallbacks,
 }
 
 /// Our own objects do not know the type of what is attached to them.

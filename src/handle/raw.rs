@@ -202,6 +202,13 @@ pub unsafe fn SSL_CTX_set_default_verify_store(ctx: *mut SSL_CTX) -> c_int {
     load.map_or(0, |load| unsafe { load(ctx) })
 }
 
+/// `SSL_CTX_set_tlsext_ticket_key_evp_cb` of the libssl that made the object.
+pub unsafe fn SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx: *mut SSL_CTX, callback: Option<TicketKeyEvpCallback>) -> c_int {
+    let set = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb);
+    // SAFETY: the caller promises what the C function of this name asks for.
+    set.map_or(0, |set| unsafe { set(ctx, callback) })
+}
+
 /// `SSL_CTX_flush_sessions` of the libssl that made the object, by its newest name.
 pub unsafe fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long) {
     if let Some(libssl) = libssl::of_object(ctx) {

@@ -91,6 +91,7 @@ impl Found {
             farewell: Default::default(),
             marker: Default::default(),
             rules: Default::default(),
+            tickets: Default::default(),
         })
     }
 }

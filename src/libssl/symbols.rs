@@ -247,6 +247,22 @@ functions! {
     fn X509_VERIFY_PARAM_get0_host(*mut X509_VERIFY_PARAM, c_int) -> *mut c_char;
     fn X509_VERIFY_PARAM_get0_email(*mut X509_VERIFY_PARAM) -> *mut c_char;
     fn X509_VERIFY_PARAM_get1_ip_asc(*mut X509_VERIFY_PARAM) -> *mut c_char;
-    // Before OpenSSL 3.
+    fn SSL_CTX_set_tlsext_ticket_key_evp_cb(*mut SSL_CTX, Option<TicketKeyEvpCallback>) -> c_int;
+    fn EVP_CIPHER_fetch(*mut OSSL_LIB_CTX, *const c_char, *const c_char) -> *mut EVP_CIPHER;
+    fn EVP_MAC_CTX_set_params(*mut EVP_MAC_CTX, *const OSSL_PARAM) -> c_int;
+    // Only shared tickets need them.
+    fn EVP_EncryptInit_ex(
+        *mut EVP_CIPHER_CTX, *const EVP_CIPHER, *mut ENGINE, *const c_uchar, *const c_uchar,
+    ) -> c_int;
+    fn EVP_DecryptInit_ex(
+        *mut EVP_CIPHER_CTX, *const EVP_CIPHER, *mut ENGINE, *const c_uchar, *const c_uchar,
+    ) -> c_int;
+    fn RAND_bytes(*mut c_uchar, c_int) -> c_int;
+    fn SSL_CTX_get_security_callback(*const SSL_CTX) -> Option<SecurityCallback>;
+    fn SSL_CTX_set_security_callback(*mut SSL_CTX, Option<SecurityCallback>);
+    // Before OpenSSL 3, or deprecated since.
+    fn EVP_aes_256_cbc() -> *const EVP_CIPHER;
+    fn EVP_sha256() -> *const EVP_MD;
+    fn HMAC_Init_ex(*mut HMAC_CTX, *const c_void, c_int, *const EVP_MD, *mut ENGINE) -> c_int;
     fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
 }

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::{Attach, Log, LogTarget, Shared, Store, Tickets, private};
+use super::{Attach, Log, LogTarget, Shared, SharedTickets, Store, Tickets, private};
 
 /// Where a store goes that is named without a slash: memory, and gone at the next boot.
 const MEMORY_FILES: &[u8] = b"/dev/shm/";
@@ -121,11 +121,47 @@ pub fn attach(value: &[u8]) -> Result<Attach, String> {
     }
 }
 
-/// SSLSESSION_TICKETS: `stateful`.
+/// SSLSESSION_TICKETS: `stateful` or `shared[,tls13][,epoch=TIME]`.
 pub fn tickets(value: &[u8]) -> Result<Tickets, String> {
-    match value {
-        b"stateful" => Ok(Tickets::Stateful),
-        _ => Err("not \"stateful\"".to_owned()),
+    let mut parts = value.split(|&byte| byte == b',');
+    match parts.next() {
+        Some(b"shared") => shared_tickets(parts).map(Tickets::Shared),
+        _ if value == b"stateful" => Ok(Tickets::Stateful),
+        _ => Err("neither \"stateful\" nor \"shared\"".to_owned()),
+    }
+}
+
+/// Shared tickets with the options that follow.
+fn shared_tickets<'a>(options: impl Iterator<Item = &'a [u8]>) -> Result<SharedTickets, String> {
+    let (mut only_tls13, mut epoch) = (false, None);
+    for option in options {
+        match option.strip_prefix(b"epoch=") {
+            None if option == b"tls13" => only_tls13 = true,
+            None => return Err(format!("unknown option \"{}\"", String::from_utf8_lossy(option))),
+            Some(_) if epoch.is_some() => return Err("the epoch is given twice".to_owned()),
+            Some(time) => epoch = Some(seconds(time)?),
+        }
+    }
+    Ok(SharedTickets { only_tls13, epoch: epoch.unwrap_or(SharedTickets::USUAL_EPOCH) })
+}
+
+/// The seconds of an epoch: digits, then s, m, h, d or nothing.
+fn seconds(text: &[u8]) -> Result<u32, String> {
+    let (digits, unit) = match text {
+        [digits @ .., b's'] => (digits, 1),
+        [digits @ .., b'm'] => (digits, 60),
+        [digits @ .., b'h'] => (digits, 3600),
+        [digits @ .., b'd'] => (digits, 86_400),
+        digits => (digits, 1),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err("the epoch is no time, such as 12h".to_owned());
+    }
+    let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok()).unwrap_or(u32::MAX);
+    match number.saturating_mul(unit) {
+        0 => Err("the epoch is less than a second".to_owned()),
+        seconds @ 1..=SharedTickets::LONGEST_EPOCH => Ok(seconds),
+        _ => Err("the epoch is more than a day".to_owned()),
     }
 }
 
@@ -243,6 +279,33 @@ mod tests {
     fn a_name_need_not_be_text() {
         let path = PathBuf::from(OsStr::from_bytes(b"/dev/shm/\xff\xfe"));
         assert_eq!(store(b"shared:\xff\xfe"), Ok(Store::Shared(Shared { path: Some(path), size: None })));
+    }
+
+    #[test]
+    fn shared_tickets() {
+        let with = |only_tls13, epoch| Ok(Tickets::Shared(SharedTickets { only_tls13, epoch }));
+        let refused = |reason: &str| Err(reason.to_owned());
+        for (value, expected) in [
+            ("shared", with(false, 43_200)),
+            ("shared,tls13", with(true, 43_200)),
+            ("shared,epoch=12h", with(false, 43_200)),
+            ("shared,epoch=1d,tls13", with(true, 86_400)),
+            ("shared,tls13,epoch=90m", with(true, 5400)),
+            ("shared,epoch=6s", with(false, 6)),
+            ("shared,epoch=6", with(false, 6)),
+            ("shared,epoch=0", refused("the epoch is less than a second")),
+            ("shared,epoch=25h", refused("the epoch is more than a day")),
+            ("shared,epoch=99999999999d", refused("the epoch is more than a day")),
+            ("shared,epoch=", refused("the epoch is no time, such as 12h")),
+            ("shared,epoch=h", refused("the epoch is no time, such as 12h")),
+            ("shared,epoch=-1", refused("the epoch is no time, such as 12h")),
+            ("shared,epoch=1h,epoch=1h", refused("the epoch is given twice")),
+            ("shared,", refused("unknown option \"\"")),
+            ("shared,tls12", refused("unknown option \"tls12\"")),
+            ("stateful,tls13", refused("neither \"stateful\" nor \"shared\"")),
+        ] {
+            assert_eq!(tickets(value.as_bytes()), expected, "{value}");
+        }
     }
 
     #[test]

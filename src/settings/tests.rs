@@ -68,7 +68,7 @@ fn a_bad_value_is_one_complaint_and_its_default() {
         [
             "SSLSESSION_STORE=sharde: none of memory, shared, shared:NAME, of which the last two may have ,size=64M; sessions stay in each process's memory",
             "SSLSESSION_ATTACH=al: neither \"default\" nor \"all\"; taken as \"default\"",
-            "SSLSESSION_TICKETS=stateless: not \"stateful\"; tickets stay as the application has them",
+            "SSLSESSION_TICKETS=stateless: neither \"stateful\" nor \"shared\"; tickets stay as the application has them",
             "SSLSESSION_PRIVATE=/bin/a: \"/bin/a\" is no program's name; only those programs stay private that are known",
             "SSLSESSION_KEY_FILE=keys: not an absolute path; sessions stay in each process's memory",
         ]
@@ -120,4 +120,17 @@ fn misspelt_names_are_told_apart_from_others() {
         complaints[0]
             .starts_with("SSLSESSION_STOR: no setting of this name; there are SSLSESSION_STORE, SSLSESSION_ATTACH")
     );
+}
+
+#[test]
+fn shared_tickets_need_a_key_file_and_no_private_program() {
+    let usual = Tickets::Shared(SharedTickets { only_tls13: false, epoch: 43_200 });
+    let (settings, complaints) = of(["unset", "unset", "shared", "/etc/keys", "unset"]);
+    assert_eq!((settings.tickets, complaints), (usual, vec![]));
+    let (settings, complaints) = of(["unset", "unset", "shared", "unset", "unset"]);
+    assert_eq!(settings.tickets, Tickets::Application);
+    assert_eq!(complaints, [format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")]);
+    let values = environment(["unset", "unset", "shared", "/etc/keys", "unset"]);
+    let (settings, complaints) = Settings::of(&values, &["vsftpd".into()]);
+    assert_eq!((settings.tickets, complaints), (Tickets::Application, vec![]));
 }

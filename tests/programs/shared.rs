@@ -12,7 +12,7 @@ mod examples;
 mod hitch;
 mod hosts;
 mod lasting;
-mod nginx;
+pub mod nginx;
 mod openssl;
 mod python;
 mod refused;

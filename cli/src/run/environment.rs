@@ -35,7 +35,8 @@ impl Environment {
             tickets = Some(OsString::from("stateful"));
         }
         variables.push(("SSLSESSION_STORE", store));
-        let key_file = arguments.key_file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
+        let key_file =
+            arguments.key_file.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone()));
         let others = [
             ("SSLSESSION_TICKETS", tickets),
             ("SSLSESSION_ATTACH", arguments.attach.clone()),

@@ -42,7 +42,8 @@ pub fn name(program: &Program) -> Result<String, Failure> {
     let mut random = [0; 4];
     openssl::rand::rand_bytes(&mut random).map_err(|error| Failure::new(format!("no random numbers: {error}")))?;
     let room = statvfs(MEMORY_FILES).map(|stat| free(&stat));
-    let room = room.map_err(|error| Failure::new(format!("{MEMORY_FILES}: {error}: the store of this run goes there")))?;
+    let room =
+        room.map_err(|error| Failure::new(format!("{MEMORY_FILES}: {error}: the store of this run goes there")))?;
     let size = if room >= 2 * USUAL { USUAL } else { room / 2 >> 20 << 20 };
     if size < SMALLEST {
         return Err(Failure::new(format!(
@@ -58,7 +59,8 @@ pub fn name(program: &Program) -> Result<String, Failure> {
 fn remove_abandoned() {
     let stores = store_file::all_in(Path::new(MEMORY_FILES)).unwrap_or_default();
     for store in stores {
-        let is_abandoned = store.name().starts_with(PREFIX) && store.age().is_some_and(|age| age > YOUNG) && store.lock();
+        let is_abandoned =
+            store.name().starts_with(PREFIX) && store.age().is_some_and(|age| age > YOUNG) && store.lock();
         if is_abandoned {
             // Another user's stays.
             let _ = store.remove();
@@ -92,7 +94,16 @@ impl OwnStore {
     /// Leaves it to another process.
     fn keep(&self) -> std::io::Result<()> {
         let mut command = Command::new("/proc/self/exe");
-        command.arg("keep").arg(&self.0.path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).current_dir("/").spawn().map(drop)
+        command
+            .arg("keep")
+            .arg(&self.0.path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .current_dir("/")
+            .spawn()
+            .map(drop)
     }
 }
 

@@ -64,7 +64,9 @@ fn is_for_this_command(library: &Path) -> bool {
 /// Says how much room there is, where there is too little.
 fn add_room(what: &mut String, environment: &Environment) {
     let Some(path) = environment.store_path().filter(|_| what.contains("has no room")) else { return };
-    let Some(free) = path.parent().and_then(|directory| statvfs(directory).ok()).map(|stat| free(&stat)) else { return };
+    let Some(free) = path.parent().and_then(|directory| statvfs(directory).ok()).map(|stat| free(&stat)) else {
+        return;
+    };
     let fits = output::size((free / 2) >> 20 << 20);
     what.push_str(&format!("; {} has room for {} KiB, so for size={fits}", path.display(), free >> 10));
 }

@@ -92,7 +92,8 @@ impl Program {
             read.map_err(|error| format!("{}: {error}", path.display()))?;
             let Some(line) = start.strip_prefix(b"#!") else { return Ok(path) };
             let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
-            path = interpreter(line).ok_or_else(|| format!("{}: what runs this script is not there", path.display()))?;
+            path =
+                interpreter(line).ok_or_else(|| format!("{}: what runs this script is not there", path.display()))?;
         }
         Err(format!("{}: is a script, run by scripts that are run by scripts", self.path.display()))
     }
@@ -115,7 +116,8 @@ fn find(name: &OsStr) -> Option<PathBuf> {
         return Path::new(name).exists().then(|| PathBuf::from(name));
     }
     let path = env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
-    let files: Vec<PathBuf> = env::split_paths(&path).map(|place| place.join(name)).filter(|file| file.is_file()).collect();
+    let files: Vec<PathBuf> =
+        env::split_paths(&path).map(|place| place.join(name)).filter(|file| file.is_file()).collect();
     let executable = files.iter().find(|file| access(*file, AccessFlags::X_OK).is_ok());
     executable.or(files.first()).cloned()
 }
@@ -181,7 +183,10 @@ mod tests {
     #[test]
     fn lines_of_the_loader() {
         for (line, path) in [
-            ("\tlibssl.so.3 => /usr/lib/x86_64-linux-gnu/libssl.so.3 (0x00007f)", Some("/usr/lib/x86_64-linux-gnu/libssl.so.3")),
+            (
+                "\tlibssl.so.3 => /usr/lib/x86_64-linux-gnu/libssl.so.3 (0x00007f)",
+                Some("/usr/lib/x86_64-linux-gnu/libssl.so.3"),
+            ),
             ("\t/a b/libsslsession.so (0x00007f)", Some("/a b/libsslsession.so")),
             ("\tlinux-vdso.so.1 (0x00007f)", None),
             ("\tlibgone.so => not found", None),

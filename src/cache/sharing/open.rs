@@ -26,11 +26,12 @@ type Opened = Option<Result<Shared, String>>;
 
 static OPENED: OnceBox<Opened> = OnceBox::new();
 
-/// Opens the store if the settings ask for one, when the library is loaded. Nothing is said, and libssl is not looked for.
+/// Opens the store and reads the keys of tickets if the settings ask for it, when the library is loaded. Nothing is said, and libssl is not looked for.
 pub fn at_load() {
     if let Some(settings) = settings::asking_for_store() {
         opened(settings);
     }
+    super::ticket_keys::at_load();
 }
 
 /// The store of this process and of those that it forks. None if there is to be none, or it cannot be had: that is said
@@ -116,6 +117,7 @@ fn in_words(settings: &Settings) -> String {
     let tickets = match settings.tickets {
         Tickets::Application => "tickets as the program has them",
         Tickets::Stateful => "tickets are stateful where sessions are shared",
+        Tickets::Shared(_) => "tickets open wherever the key file is",
     };
     match (store(), &settings.store) {
         (Some(shared), Store::Shared(wanted)) => {

@@ -64,8 +64,12 @@ pub fn connection_is_gone() {
 impl SessionCache {
     /// A connection is being freed.
     pub fn connection_is_going(&self, connection: Connection) {
-        let Some(sharing) = &self.sharing else { return };
-        sharing.apart.remove(connection);
+        let Some(authentication) = &self.authentication else { return };
+        authentication.apart.remove(connection);
+        self.ticket_notes.remove(connection);
+        if self.sharing.is_none() {
+            return;
+        }
         end_offers();
         if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
             let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
