@@ -224,6 +224,29 @@ fn each_path_that_is_cited_is_in_the_repository() {
     none(found, "A file that is cited is not in the repository.");
 }
 
+/// The names of types and functions, in backquotes, that a line cites: the last part of each path.
+fn names(line: &str) -> impl Iterator<Item = &str> {
+    let quoted = line.split('`').skip(1).step_by(2).map(|name| name.trim_end_matches('!'));
+    let is_name = |name: &&str| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
+            && (name.contains(['_', ':']) || name.starts_with(|first: char| first.is_ascii_uppercase()))
+    };
+    quoted.filter(is_name).filter_map(|name| name.rsplit("::").next())
+}
+
+#[test]
+fn each_name_that_the_architecture_cites_is_in_the_source() {
+    let source = below("src", &["rs"]);
+    let known: BTreeSet<&str> =
+        source.iter().flat_map(|file| file.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect();
+    let paper = File::read("docs/architecture.md");
+    let cited: Vec<(String, &str)> =
+        paper.lines().flat_map(|(place, line)| names(line).map(move |name| (place.clone(), name))).collect();
+    assert!(cited.len() > 10, "{} names: they are looked for in the wrong place", cited.len());
+    let unknown = cited.iter().filter(|(_, name)| !known.contains(name) && !name.starts_with("LD_"));
+    none(unknown.map(|(place, name)| format!("{place}: {name}")).collect(), "src has no such name.");
+}
+
 /// The reader itself: what it takes for a citation, and what not.
 #[test]
 fn citations_are_read_wherever_they_stand() {
