@@ -49,12 +49,12 @@ int main(void) {
   setitimer(ITIMER_REAL, &each, NULL);
   for (unsigned round = 1; forks < FORKS && time(NULL) < end; round++) work(round);
   setitimer(ITIMER_REAL, &none, NULL);
-  VALUE("T3", forks >= FORKS);
-  VALUE("T3", failures);
+  VALUE("fork", forks >= FORKS);
+  VALUE("fork", failures);
   SSL_CTX_flush_sessions(ctx, 0);
-  VALUE("T3", SSL_CTX_sess_number(ctx));
-  VALUE("T3", SSL_CTX_add_session(ctx, sessions[0]));
-  VALUE("T3", SSL_CTX_sess_number(ctx));
+  VALUE("fork", SSL_CTX_sess_number(ctx));
+  VALUE("fork", SSL_CTX_add_session(ctx, sessions[0]));
+  VALUE("fork", SSL_CTX_sess_number(ctx));
   for (int i = 0; i < SESSIONS; i++) SSL_SESSION_free(sessions[i]);
   SSL_CTX_free(ctx);
   return 0;

@@ -48,10 +48,10 @@ int main(void) {
     SSL_SESSION_free(session);
   }
   faults_of_a_fork();
-  VALUE("T3", faults_of_a_fork() < CONTEXTS / 4);
+  VALUE("fork", faults_of_a_fork() < CONTEXTS / 4);
   pthread_t thread;
   REQUIRE(pipe(line) == 0 && pthread_create(&thread, NULL, wait_for_the_end, NULL) == 0);
-  VALUE("T3", faults_of_a_fork() < CONTEXTS / 4);
+  VALUE("fork", faults_of_a_fork() < CONTEXTS / 4);
   close(line[1]);
   REQUIRE(pthread_join(thread, NULL) == 0);
   for (int i = 0; i < CONTEXTS; i++) SSL_CTX_free(contexts[i]);

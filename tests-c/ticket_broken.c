@@ -84,7 +84,7 @@ static void try_ticket(const struct encoded *of, const unsigned char *ticket, si
 }
 
 static void say(const char *what) {
-  SAY("broken", "%s: %d resumed, %d new, %d failed, %d with a new ticket", what, tally.resumed, tally.new, tally.failed,
+  SAY("tickets", "%s: %d resumed, %d new, %d failed, %d with a new ticket", what, tally.resumed, tally.new, tally.failed,
       tally.renewed);
   tally = (struct tally){0};
 }

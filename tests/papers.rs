@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The directories whose comments cite promises and files.
-const SOURCES: [&str; 6] = ["src", "tests", "tests-c", "benches", "fuzz", "examples"];
+const SOURCES: [&str; 7] = ["src", "cli", "tests", "tests-c", "benches", "fuzz", "examples"];
 
 /// The papers whose links are followed, beside those of docs/.
 const PAPERS: [&str; 5] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/README.md"];
@@ -183,8 +183,19 @@ fn each_link_leads_to_a_file_and_a_heading() {
 
 /// Returns true for a word that names a file of the repository, or should.
 fn is_path(word: &str) -> bool {
-    const ROOTS: [&str; 10] =
-        ["src/", "tests/", "tests-c/", "docs/", "benches/", "fuzz/", "include/", "packaging/", "examples/", "demo/"];
+    const ROOTS: [&str; 11] = [
+        "src/",
+        "cli/",
+        "tests/",
+        "tests-c/",
+        "docs/",
+        "benches/",
+        "fuzz/",
+        "include/",
+        "packaging/",
+        "examples/",
+        "demo/",
+    ];
     ROOTS.iter().any(|root| word.starts_with(root)) || word.ends_with(".md")
 }
 
@@ -229,7 +240,8 @@ fn names(line: &str) -> impl Iterator<Item = &str> {
     let quoted = line.split('`').skip(1).step_by(2).map(|name| name.trim_end_matches('!'));
     let is_name = |name: &&str| {
         name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
-            && (name.contains(['_', ':']) || name.starts_with(|first: char| first.is_ascii_uppercase()))
+            && !name.replace("::", "").contains(':')
+            && (name.contains('_') || name.contains("::") || name.starts_with(|first: char| first.is_ascii_uppercase()))
     };
     quoted.filter(is_name).filter_map(|name| name.rsplit("::").next())
 }
