@@ -47,19 +47,19 @@ int main(int argc UNUSED, char **argv) {
 
   begin_at("by id", TLS1_2_VERSION);
   session = made_on_both(client, server, NULL);
-  EXPECT("tls13", has_ticket(), "no ticket, an id");
-  EXPECT("tls13", offer(client, server, session), "resumed");
+  EXPECT("tickets", has_ticket(), "no ticket, an id");
+  EXPECT("tickets", offer(client, server, session), "resumed");
   CHECK("tickets", SSL_CTX_sess_hits(server), 1);
-  EXPECT("tls13", offer(client, other, session), "new");
+  EXPECT("tickets", offer(client, other, session), "new");
   SSL_CTX_flush_sessions(server, 0);
-  EXPECT("tls13", offer(client, server, session), "new");
+  EXPECT("tickets", offer(client, server, session), "new");
   end_here();
 
   begin_at("by ticket", TLS1_3_VERSION);
   session = made_on_both(client, server, NULL);
-  EXPECT("tls13", has_ticket(), "a ticket, an id");
-  EXPECT("tls13", offer(client, server, session), "resumed");
-  EXPECT("tls13", offer(client, other, session), "resumed");
+  EXPECT("tickets", has_ticket(), "a ticket, an id");
+  EXPECT("tickets", offer(client, server, session), "resumed");
+  EXPECT("tickets", offer(client, other, session), "resumed");
   end_here();
 
   begin_at("an application with a security callback", TLS1_2_VERSION);
@@ -67,8 +67,8 @@ int main(int argc UNUSED, char **argv) {
   SSL_CTX_set_security_callback(other, allow);
   session = made_on_both(client, server, NULL);
   CHECK("tickets", strncmp(has_ticket(), "a ticket", 8), 0);
-  EXPECT("tls13", offer(client, server, session), "resumed");
-  EXPECT("tls13", offer(client, other, session), "new");
+  EXPECT("tickets", offer(client, server, session), "resumed");
+  EXPECT("tickets", offer(client, other, session), "new");
   end_here();
   return failed;
 }

@@ -16,7 +16,7 @@ const SOURCES: [&str; 7] = ["src", "cli", "tests", "tests-c", "benches", "fuzz",
 const PAPERS: [&str; 5] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/README.md"];
 
 /// The macros and functions of tests-c whose first argument is the promise that a line checks.
-const CHECKS: [&str; 5] = ["VALUE", "SAY", "DIFFERS", "OURS", "CHECK"];
+const CHECKS: [&str; 6] = ["VALUE", "SAY", "DIFFERS", "OURS", "CHECK", "EXPECT"];
 
 /// A file of the repository, with its path from the root.
 struct File {
