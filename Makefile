@@ -4,7 +4,7 @@
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
 # make test-random  random sequences over every libssl, 2,000 seeds each
 # make check    what takes seconds once it is built: formatting, lints, layers, papers, licences, header, ELF
-# make format   formats what `make check` holds: Rust, and C in tests-c, benches and examples
+# make format   formats what `make check` holds: Rust, and C in tests-c and examples
 # make fuzz     four minutes each of anything in a shared store's memory and header, key files, settings and tickets
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
@@ -16,12 +16,16 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 INSTALL ?= install
+CLANG_FORMAT ?= clang-format-14
 INCLUDEDIR = $(PREFIX)/include/sslsession
 LIBDIR = $(PREFIX)/lib
 
 # Where cargo builds. Exported, so that it is the same for all.
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
+
+# What clang-format decides about.
+C_FILES = $(wildcard tests-c/*.[ch] examples/*.c)
 
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -66,9 +70,15 @@ test-random:
 
 check:
 	tests/install check
-	$(CARGO) fmt --check
+	@$(CARGO) fmt --check || { echo "make check: run \`make format\`" >&2; exit 1; }
+	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) || { echo "make check: run \`make format\`" >&2; exit 1; }
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
 	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
+
+format:
+	tests/install check
+	$(CARGO) fmt
+	$(CLANG_FORMAT) -i $(C_FILES)
 
 # The tests load the checked build; what is shipped has to be right too.
 check-elf: release

@@ -300,8 +300,8 @@ static unsigned know_another(SSL *ssl UNUSED, const char *identity UNUSED, unsig
   return sizeof psk;
 }
 
-static unsigned say_psk(SSL *ssl UNUSED, const char *hint UNUSED, char *identity, unsigned room UNUSED, unsigned char *key,
-                        unsigned length UNUSED) {
+static unsigned say_psk(SSL *ssl UNUSED, const char *hint UNUSED, char *identity, unsigned room UNUSED,
+                        unsigned char *key, unsigned length UNUSED) {
   strcpy(identity, "client");
   memset(key, 1, sizeof psk);
   return sizeof psk;
@@ -377,8 +377,8 @@ static const char *serve_as_before(void) {
 }
 
 /* What the one does with the other's sessions, in the process that made them and in another; and its copies with its own. */
-static void try_pair(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void), const char *fresh,
-                     const char *expected) {
+static void try_pair(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void),
+                     const char *fresh, const char *expected) {
   struct luggage own;
   who = client_is;
   settings = one;
@@ -401,7 +401,8 @@ static void try_pair(const char *title, void (*client_is)(void), void (*one)(voi
 }
 
 /* Refused by a full handshake: the session that the first made is no way in. */
-static void apart(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void), const char *fresh) {
+static void apart(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void),
+                  const char *fresh) {
   try_pair(title, client_is, one, other, fresh, fresh);
 }
 

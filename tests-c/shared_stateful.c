@@ -41,12 +41,15 @@ static const char *connect_once(void) {
   got = SSL_get1_session(client_end);
   encode(got, &carried.session);
   SSL_SESSION_get0_ticket(got, &ticket, &length);
-  how = TEXT("%s, %s ticket", SSL_session_reused(client_end) ? "resumed" : "new", length == 32 ? "stateful" : "stateless");
+  how = TEXT("%s, %s ticket", SSL_session_reused(client_end) ? "resumed" : "new",
+             length == 32 ? "stateful" : "stateless");
   SSL_SESSION_free(got);
   SSL_shutdown(client_end);
   SSL_free(client_end);
-  if (filter != NULL) BIO_free(filter);
-  else SSL_free(server_end);
+  if (filter != NULL)
+    BIO_free(filter);
+  else
+    SSL_free(server_end);
   ERR_clear_error();
   return how;
 }
@@ -55,7 +58,7 @@ static void replaced(int is_by_libssl) {
   by_libssl = is_by_libssl;
   begin(is_by_libssl ? "by BIO_new_ssl" : "by SSL_new", TLS1_3_VERSION, NULL);
   SSL_CTX_clear_options(server, SSL_OP_NO_TICKET); /* what the scene sets */
-  connect_once();                                   /* of a connection that is seen late the ticket is stateless still */
+  connect_once();                                  /* of a connection that is seen late the ticket is stateless still */
   connect_once();
   EXPECT("4.6", connect_once(), "resumed, stateful ticket");
   EXPECT("4.6", connect_once(), "resumed, stateful ticket");

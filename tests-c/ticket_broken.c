@@ -61,9 +61,7 @@ static SSL_SESSION *with_ticket(const struct encoded *of, const unsigned char *t
   return session;
 }
 
-static struct tally {
-  int resumed, new, failed, renewed;
-} tally;
+static struct tally { int resumed, new, failed, renewed; } tally;
 
 /* Offers the session with that ticket. */
 static void try_ticket(const struct encoded *of, const unsigned char *ticket, size_t length) {
@@ -84,8 +82,8 @@ static void try_ticket(const struct encoded *of, const unsigned char *ticket, si
 }
 
 static void say(const char *what) {
-  SAY("tickets", "%s: %d resumed, %d new, %d failed, %d with a new ticket", what, tally.resumed, tally.new, tally.failed,
-      tally.renewed);
+  SAY("tickets", "%s: %d resumed, %d new, %d failed, %d with a new ticket", what, tally.resumed, tally.new,
+      tally.failed, tally.renewed);
   tally = (struct tally){0};
 }
 

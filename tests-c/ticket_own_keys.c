@@ -52,11 +52,11 @@ static void set_old_callback(void) {
 }
 
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-static int evp_callback(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-                        int seals) {
-  OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(size_t)key, sizeof key),
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(size_t) "SHA256", 0), OSSL_PARAM_construct_end()};
+static int evp_callback(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                        EVP_MAC_CTX *mac, int seals) {
+  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(size_t)key, sizeof key),
+                             OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(size_t) "SHA256", 0),
+                             OSSL_PARAM_construct_end()};
   return key_cipher(name, iv, cipher, seals) && EVP_MAC_CTX_set_params(mac, parameters);
 }
 

@@ -36,8 +36,8 @@ static void end_here(void) {
 }
 
 /* OpenSSL's default, or nearly. */
-static int allow(const SSL *ssl UNUSED, const SSL_CTX *ctx UNUSED, int operation UNUSED, int bits UNUSED, int nid UNUSED,
-                 void *with UNUSED, void *argument UNUSED) {
+static int allow(const SSL *ssl UNUSED, const SSL_CTX *ctx UNUSED, int operation UNUSED, int bits UNUSED,
+                 int nid UNUSED, void *with UNUSED, void *argument UNUSED) {
   return 1;
 }
 

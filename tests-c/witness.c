@@ -20,7 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 typedef long ctrl_function(SSL_CTX *, int, long, void *);
 
 static char fifo[4096];
