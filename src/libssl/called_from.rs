@@ -33,14 +33,20 @@ struct Search {
 }
 
 /// Returns true if the call of ours that is being answered was made by a libssl; false if it was made by the application,
-/// or that cannot be found out. Costs some microseconds.
+/// or that cannot be found out.
 pub fn is_called_by_libssl() -> bool {
+    caller().is_some_and(|caller| known::at(caller).is_some())
+}
+
+/// Returns where the call of ours that is being answered goes back to; None if that cannot be found out. Costs some
+/// microseconds.
+pub fn caller() -> Option<*const c_void> {
     let mut search = Search { caller: ptr::null(), frames: 0 };
     if cfg!(not(miri)) {
         // SAFETY: `look` has the type asked for, and the search is there during the call.
         unsafe { _Unwind_Backtrace(look, (&raw mut search).cast()) };
     }
-    !search.caller.is_null() && known::at(search.caller).is_some()
+    (!search.caller.is_null()).then_some(search.caller)
 }
 
 unsafe extern "C-unwind" fn look(frame: *mut c_void, search: *mut c_void) -> c_int {
