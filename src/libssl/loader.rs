@@ -52,6 +52,15 @@ fn visit_locked(mut look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
     unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut look).cast()) };
 }
 
+/// Returns true in a child that was forked while an object was being loaded or unloaded: the loader's locks may be held there
+/// for ever.
+pub fn is_left_changing() -> bool {
+    #[cfg(target_env = "gnu")]
+    return list::in_child().is_some_and(list::List::is_changing);
+    #[cfg(not(target_env = "gnu"))]
+    false
+}
+
 /// An object that stays loaded until this is dropped.
 pub struct Held {
     /// The loader's handle; NULL where it counts none.
@@ -61,8 +70,7 @@ pub struct Held {
 impl Held {
     /// Holds an object, by the name that the list has; None if it is gone.
     pub fn new(name: &CStr) -> Option<Held> {
-        #[cfg(target_env = "gnu")]
-        if list::in_child().is_some_and(list::List::is_changing) {
+        if is_left_changing() {
             return Some(Held { handle: ptr::null_mut() }); // dlclose would end such a child too
         }
         let path = if name.is_empty() { ptr::null() } else { name.as_ptr() };
