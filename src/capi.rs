@@ -108,8 +108,8 @@ use std::ffi::{c_uchar, c_uint};
 
 use crate::cache::{self, SessionCache};
 use crate::guard::guard;
-use crate::handle::{Connection, Context, Setting};
-use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX};
+use crate::handle::{self, Connection, Context, Setting};
+use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX, SSL_SESSION};
 
 /// What the header says in literals, because it is generated from them, and the layers below in names of their own.
 const _: () = {
@@ -148,6 +148,11 @@ unsafe fn with_cache<T: Copy>(
             None => otherwise(),
         }
     })
+}
+
+/// Runs the body of a function that takes a session and nothing else of libssl's. Returns 0 after a fault of ours.
+fn on_session<T: From<u8> + Copy>(session: *const SSL_SESSION, body: impl FnOnce() -> T) -> T {
+    guard(T::from(0), || handle::for_session_of_caller(session, body))
 }
 
 /// Notes a setting of a context that libssl has no function to read.

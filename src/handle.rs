@@ -28,7 +28,7 @@ pub use crate::libssl::error::Alert;
 /// Whether the calls of an object reach us: see there.
 pub use crate::libssl::is_bound_in;
 /// Around calls, in a process with several libssls: see there.
-pub use crate::libssl::known::{for_caller_of, for_libssl};
+pub use crate::libssl::known::{for_caller_of, for_libssl, for_session_of_caller, note_session_with};
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
 /// When we are loaded: see there.

@@ -30,6 +30,7 @@ pub mod verification;
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicBool;
 
 use once_cell::race::OnceBox;
 
@@ -76,6 +77,8 @@ pub struct Libssl {
     object: elf::Object,
     /// It has SSL_new.
     makes_connections: bool,
+    /// We are told of the objects that it makes and frees.
+    is_tracked: AtomicBool,
     application_data: application_data::State,
     attachment: attachment::State,
     farewell: farewell::State,

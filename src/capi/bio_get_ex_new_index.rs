@@ -5,6 +5,7 @@
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
+use super::on_session;
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -45,7 +46,7 @@ pub unsafe extern "C" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int
     if s.is_null() {
         return 0;
     }
-    guard(0, || {
+    on_session(s, || {
         // SAFETY: C caller.
         if let Some(session) = unsafe { Session::borrow(s) }.filter(|_| !data.is_null()) {
             residence::keep_at_home(&session, idx);

@@ -9,8 +9,8 @@ use crate::handle;
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = at_load;
 
-/// Notes the process's number. Copies the settings that are set, and opens the shared store if they ask for one. If none is set, nothing is allocated.
-/// Nothing is called but the C library, which is ready by then: it is what the loader starts first.
+/// Asks to be told of forks. Copies the settings that are set, and opens the shared store if they ask for one. If none is
+/// set, nothing is allocated. Nothing is called but the C library, which is ready by then: it is what the loader starts first.
 extern "C" fn at_load() {
     handle::at_load();
     guard((), cache::at_load);

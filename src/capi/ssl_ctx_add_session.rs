@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use super::with_cache;
 use crate::cache::SessionCache;
 use crate::clock;
-use crate::handle::{Session, raw};
+use crate::handle::{self, Session, raw};
 use crate::types::{SSL_CTX, SSL_SESSION};
 
 /// SSL_CTX_add_session puts the session `c` into the session cache of `ctx`.
@@ -24,6 +24,7 @@ use crate::types::{SSL_CTX, SSL_SESSION};
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     let add = |cache: &SessionCache| {
+        handle::note_session_with(c, ctx);
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
         c_int::from(session.is_some_and(|session| cache.add(&session, clock::now())))
@@ -55,6 +56,7 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     let remove = |cache: &SessionCache| {
+        handle::note_session_with(c, ctx);
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
         c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now())))

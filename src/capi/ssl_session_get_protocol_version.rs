@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 
+use super::on_session;
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -37,7 +38,7 @@ symver!(SSL_SESSION_get_protocol_version, "SSLSESSION_0");
 /// then found under that version, where it takes the place of another session of its id. (OpenSSL keeps both.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int {
-    guard(0, || {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         // SAFETY: C caller.

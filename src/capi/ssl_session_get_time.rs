@@ -2,6 +2,7 @@
 
 use std::ffi::c_long;
 
+use super::on_session;
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -23,7 +24,7 @@ symver!(SSL_SESSION_get_time, "SSLSESSION_0");
 /// every cache that holds it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_long) -> c_long {
-    guard(0, || {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         residence::set_time(&session, tm);
@@ -61,7 +62,7 @@ symver!(SSL_SESSION_get_timeout, "SSLSESSION_0");
 /// put where its expiry now says, in every cache that holds it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: c_long) -> c_long {
-    guard(0, || {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         c_long::from(residence::change(&session, || session.set_timeout(t)))

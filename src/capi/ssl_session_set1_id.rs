@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_uchar, c_uint};
 use std::ptr;
 
-use super::is_readable;
+use super::{is_readable, on_session};
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -31,7 +31,7 @@ symver!(SSL_SESSION_get_id, "SSLSESSION_0");
 /// it was: under the new id it may not be found, nor be removed.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SSL_SESSION_set1_id(s: *mut SSL_SESSION, sid: *const c_uchar, sid_len: c_uint) -> c_int {
-    guard(0, || {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         if !is_readable(sid, sid_len) {

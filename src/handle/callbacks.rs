@@ -6,7 +6,7 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::{Connection, Context, Session, for_libssl};
+use super::{Connection, Context, Session, for_libssl, note_session_with};
 use crate::types::*;
 
 /// A function pointer or none, set and read without a lock as in OpenSSL.
@@ -76,6 +76,7 @@ impl Callbacks {
         // NULL or a live session.
         unsafe {
             let session = for_libssl(|| callback(connection.as_ptr(), id.as_ptr(), id.len() as c_int, &mut copy));
+            note_session_with(session, connection.as_ptr());
             if copy == 0 { Session::adopt(session) } else { Session::up_ref(session) }
         }
     }

@@ -5,6 +5,7 @@
 //! the one found.
 
 use std::ffi::{CStr, c_void};
+use std::ops::Range;
 use std::{iter, mem, ptr};
 
 use super::elf::{Listed, Object};
@@ -14,10 +15,6 @@ use super::{Family, Libssl, is_ours};
 
 /// Returns all libssls that are loaded, those to attach to first: an object that we know nothing of is the first one's.
 pub fn libssls() -> Vec<Libssl> {
-    // Miri has no dynamic loader; what it runs stands alone.
-    if cfg!(miri) {
-        return Vec::new();
-    }
     let all = Listed::all(DEFINED);
     let mut libssls: Vec<Libssl> = all.iter().filter_map(|listed| Found::among(&all, listed)?.into_libssl()).collect();
     libssls.sort_by_key(|libssl| (!libssl.attachable, !libssl.makes_connections));
@@ -30,6 +27,13 @@ pub fn libssl_at(address: *const c_void) -> Option<Libssl> {
     let listed = all.iter().find(|listed| listed.object.addresses.contains(&address.addr()))?;
     // An object that merely uses a libssl is not one.
     Found::among(&all, listed)?.into_libssl()
+}
+
+/// Returns the addresses of the objects that the one needs in which an address lies.
+pub fn needed_at(address: *const c_void) -> Vec<Range<usize>> {
+    let all = Listed::all(DEFINED);
+    let Some(object) = Object::at(address) else { return Vec::new() };
+    all.into_iter().filter(|other| object.needs(other)).map(|other| other.object.addresses).collect()
 }
 
 /// The function by which a libssl is known.
@@ -86,6 +90,7 @@ impl Found {
             attachable: is_known && functions.are_complete,
             object: self.object,
             makes_connections,
+            is_tracked: Default::default(),
             application_data: Default::default(),
             attachment: Default::default(),
             farewell: Default::default(),

@@ -11,7 +11,9 @@
 //! ```
 //! Addresses are learnt and forgotten by ex_data callbacks, which run for every object that a libssl makes and frees. For an
 //! object that was made before we met its libssl, the symbol version node by which the caller reached us says which
-//! one it means. A process with one libssl pays a look at one flag.
+//! one it means. A session may be made before any context, by which a libssl is met: so for a function that takes nothing else,
+//! what was loaded since is looked at, and it is of the libssl that the calling object needs. A process with one
+//! libssl pays a look at one flag.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
@@ -22,7 +24,7 @@ use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
 use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
-use super::{Family, Libssl, elf, find};
+use super::{Family, Libssl, called_from, elf, find};
 use crate::guard::guard;
 use crate::threads::Patience;
 use crate::types::*;
@@ -44,7 +46,7 @@ const BESIDE: u8 = 2;
 /// Decided at the first call that needs it and never again: an `SSL_CTX` that is ours cannot become libssl's.
 static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// How many objects had been loaded when libssls of a family that is not known were last looked for.
+/// How many objects had been loaded when libssls were last looked for.
 static SEARCHED: AtomicU64 = AtomicU64::new(0);
 
 /// The libssl of each object that another than the first made.
@@ -67,21 +69,31 @@ pub fn first() -> Option<&'static Libssl> {
 
 #[cold]
 fn decide() -> Option<&'static Libssl> {
-    for found in find::libssls() {
-        add(found);
-    }
+    meet_loaded();
     // An object that has some functions of a libssl and makes no connections is called by its own programs, and is none that
     // others could mean.
-    let (decision, are_several) = match KNOWN[0].get() {
-        Some(first) => (if first.makes_connections { BESIDE } else { ALONE }, !first.makes_connections),
-        None => (ALONE, false),
+    let decision = match KNOWN[0].get() {
+        Some(first) if first.makes_connections => BESIDE,
+        _ => ALONE,
     };
-    if are_several {
-        SEVERAL.store(true, Ordering::Relaxed);
-    }
-    // Another thread may have decided meanwhile, and found less.
+    // Another thread may have decided meanwhile, and found less. Then what we found is not the first one.
     let _ = DECIDED.compare_exchange(UNDECIDED, decision, Ordering::AcqRel, Ordering::Acquire);
+    if DECIDED.load(Ordering::Acquire) == ALONE {
+        all().for_each(track);
+    }
     first()
+}
+
+/// Lists the libssls that were loaded since this was last asked for.
+fn meet_loaded() {
+    if cfg!(miri) {
+        return; // it has no dynamic loader
+    }
+    let loaded = elf::loaded();
+    if SEARCHED.load(Ordering::Acquire) != loaded {
+        find::libssls().into_iter().for_each(|found| _ = add(found));
+        SEARCHED.store(loaded, Ordering::Release);
+    }
 }
 
 /// Lists a libssl that was found, once. Returns the one that is listed; None if there is no room.
@@ -161,12 +173,50 @@ pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
 fn of_family(family: Family) -> Option<&'static Libssl> {
     let known = || all().find(|libssl| libssl.family == Some(family));
     known().or_else(|| {
-        let loaded = elf::loaded();
-        if SEARCHED.swap(loaded, Ordering::Relaxed) != loaded {
-            find::libssls().into_iter().for_each(|found| _ = add(found));
-        }
+        meet_loaded();
         known()
     })
+}
+
+/// Makes a call of a program's for a session. One whose address is not known is of the libssl that the calling object uses.
+pub fn for_session_of_caller<T>(session: *const SSL_SESSION, call: impl FnOnce() -> T) -> T {
+    first();
+    meet_loaded();
+    if !SEVERAL.load(Ordering::Relaxed) || OBJECTS.get(session.addr()).is_some() {
+        return call();
+    }
+    let libssl = of_caller().or_else(meant);
+    libssl.inspect(|libssl| note(session.addr(), libssl));
+    among_several(libssl, call)
+}
+
+/// Notes that a session is of the libssl of a context or connection that it is used with. It may have been made before
+/// that libssl was met.
+pub fn note_session_with<T>(session: *const SSL_SESSION, user: *const T) {
+    if SEVERAL.load(Ordering::Relaxed)
+        && let Some(libssl) = of_object(user)
+    {
+        note(session.addr(), libssl);
+    }
+}
+
+fn note(address: usize, libssl: &'static Libssl) {
+    // Where none is told of a free, no address may stay noted.
+    if address != 0 && libssl.is_tracked.load(Ordering::Relaxed) && OBJECTS.get(address).is_none() {
+        OBJECTS.insert(address, ptr::from_ref(libssl).expose_provenance());
+    }
+}
+
+/// Returns the libssl that the object uses from which the call that is being answered was made; None if that cannot be told.
+fn of_caller() -> Option<&'static Libssl> {
+    let caller = called_from::caller()?;
+    let needed = || {
+        let needed = find::needed_at(caller);
+        let mut libssls = all().filter(|libssl| needed.contains(&libssl.object.addresses));
+        libssls.next().filter(|_| libssls.next().is_none())
+    };
+    let libssl = at(caller).or_else(needed)?;
+    Some(if shares_libcrypto(libssl, first()) { first()? } else { libssl })
 }
 
 /// Makes a call in which objects whose address is not known are of `libssl`: one that frees an object has forgotten it by
@@ -202,10 +252,10 @@ fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -
     result
 }
 
-/// Asks to be told of every object that a libssl makes and frees from now on.
+/// Asks to be told of every object that a libssl makes and frees from now on; once.
 fn track(libssl: &'static Libssl) {
     SEVERAL.store(true, Ordering::Relaxed);
-    if shares_libcrypto(libssl, first()) {
+    if shares_libcrypto(libssl, first()) || libssl.is_tracked.swap(true, Ordering::Relaxed) {
         return;
     }
     for class in [CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION] {

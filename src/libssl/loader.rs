@@ -13,15 +13,24 @@
 //! ```
 
 use std::ffi::{CStr, c_int, c_void};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{process, ptr};
+use std::ptr;
+#[cfg(target_env = "gnu")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The process that loaded us; 0 before it has.
-static LOADED_IN: AtomicU32 = AtomicU32::new(0);
+/// This process was forked after we were loaded.
+#[cfg(target_env = "gnu")]
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
-/// Notes which process it is. At load.
+/// Asks to be told of forks. At load.
 pub fn at_load() {
-    LOADED_IN.store(process::id(), Ordering::Relaxed);
+    #[cfg(all(target_env = "gnu", not(miri)))]
+    {
+        extern "C" fn forked() {
+            IS_CHILD.store(true, Ordering::Relaxed);
+        }
+        // SAFETY: a function of the right type, which stays loaded (-z nodelete).
+        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+    }
 }
 
 /// Calls `look` for each object, in the loader's order, until it returns true.
@@ -43,6 +52,15 @@ fn visit_locked(mut look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
     unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut look).cast()) };
 }
 
+/// Returns true in a child that was forked while an object was being loaded or unloaded: the loader's locks may be held there
+/// for ever.
+pub fn is_left_changing() -> bool {
+    #[cfg(target_env = "gnu")]
+    return list::in_child().is_some_and(list::List::is_changing);
+    #[cfg(not(target_env = "gnu"))]
+    false
+}
+
 /// An object that stays loaded until this is dropped.
 pub struct Held {
     /// The loader's handle; NULL where it counts none.
@@ -52,8 +70,7 @@ pub struct Held {
 impl Held {
     /// Holds an object, by the name that the list has; None if it is gone.
     pub fn new(name: &CStr) -> Option<Held> {
-        #[cfg(target_env = "gnu")]
-        if list::in_child().is_some_and(list::List::is_changing) {
+        if is_left_changing() {
             return Some(Held { handle: ptr::null_mut() }); // dlclose would end such a child too
         }
         let path = if name.is_empty() { ptr::null() } else { name.as_ptr() };
@@ -77,7 +94,7 @@ impl Drop for Held {
 mod list {
     use std::ffi::{c_char, c_int, c_uchar, c_void};
     use std::sync::atomic::Ordering;
-    use std::{iter, process, ptr};
+    use std::{iter, ptr};
 
     /// RT_CONSISTENT.
     const CONSISTENT: c_int = 0;
@@ -100,10 +117,9 @@ mod list {
         state: c_int,
     }
 
-    /// Returns the list if this process is a child of the one that loaded us.
+    /// Returns the list if this process was forked after we were loaded.
     pub fn in_child() -> Option<&'static List> {
-        let loaded_in = super::LOADED_IN.load(Ordering::Relaxed);
-        if loaded_in == 0 || loaded_in == process::id() {
+        if !super::IS_CHILD.load(Ordering::Relaxed) {
             return None;
         }
         // SAFETY: a NUL-terminated name; the loader's variable of that name is the list, and lives for ever.
