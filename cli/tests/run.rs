@@ -78,7 +78,8 @@ fn processes_share_however_they_are_started() {
     let other = support::Claim::new();
     let server = Server::start(&scratch, |port| {
         let s_server = |port| format!("openssl s_server -accept 127.0.0.1:{port} -www -cert cert.pem -key key.pem &");
-        let script = format!("{} a=$!; {} b=$!; trap \"kill $a $b\" TERM; wait; wait", s_server(port), s_server(other.0));
+        let script =
+            format!("{} a=$!; {} b=$!; trap \"kill $a $b\" TERM; wait; wait", s_server(port), s_server(other.0));
         let mut command = run(&["--", "sh", "-c"]);
         command.arg(script);
         command
@@ -86,7 +87,8 @@ fn processes_share_however_they_are_started() {
     wait_until("the other listens", || TcpStream::connect(("127.0.0.1", other.0)).is_ok());
     let client = |port: u16, version: &str, session: &str| {
         let request = "printf 'GET / HTTP/1.0\\r\\n\\r\\n'";
-        let script = format!("{request} | openssl s_client -connect 127.0.0.1:{port} -{version} -ign_eof {session} session");
+        let script =
+            format!("{request} | openssl s_client -connect 127.0.0.1:{port} -{version} -ign_eof {session} session");
         printed(plain("sh").args(["-c", &script]).current_dir(scratch.path()))
     };
     for version in ["tls1_2", "tls1_3"] {
@@ -189,7 +191,8 @@ fn settings_and_stores_that_the_library_refuses_are_refused() {
 
 #[test]
 fn programs_that_are_not_there_have_their_exit_status() {
-    for (program, status) in [("no-such-program", 127), ("/no/such/program", 127), ("/etc/passwd", 126), ("/etc", 126)] {
+    for (program, status) in [("no-such-program", 127), ("/no/such/program", 127), ("/etc/passwd", 126), ("/etc", 126)]
+    {
         assert_eq!(said(run(&["--"]).arg(program)).status, Some(status), "{program}");
     }
     assert_eq!(said(&mut sslsession(["run", "--library", "/no/such/library", "--", "true"])).status, Some(125));
@@ -220,7 +223,8 @@ fn programs_without_a_way_in_are_refused() {
     let map = scratch.join("map");
     fs::write(&map, "OTHER_1.0 { global: SSL_CTX_new; };").expect("a scratch file can be written");
     let map = format!("-Wl,--version-script={}", map.display());
-    let other = compiled(&scratch, "libother.so", "void *SSL_CTX_new(void *m) { return m; }", &["-shared", "-fPIC", &map]);
+    let other =
+        compiled(&scratch, "libother.so", "void *SSL_CTX_new(void *m) { return m; }", &["-shared", "-fPIC", &map]);
     let source = "void *SSL_CTX_new(void *); int main(void) { return SSL_CTX_new(0) != 0; }";
     let place = format!("-Wl,-rpath,{}", scratch.path().display());
     let user = compiled(&scratch, "user", source, &[other.to_str().expect("text"), &place]);

@@ -60,13 +60,17 @@ struct Store {
 pub fn check(process: u32, is_json: bool) -> Result<ExitCode, Failure> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Failure::new(format!("there is no process {process}")),
-        ErrorKind::PermissionDenied => Failure::new(format!("process {process} is another user's: ask as that user or root")),
+        ErrorKind::PermissionDenied => {
+            Failure::new(format!("process {process} is another user's: ask as that user or root"))
+        }
         _ => Failure::new(format!("process {process}: {error}")),
     };
     let mappings = proc::mappings(process).map_err(failed)?;
     let environment = proc::environment(process).map_err(failed)?;
     if mappings.is_empty() {
-        return Err(Failure::new(format!("process {process} has no memory: it belongs to the kernel, or has just ended")));
+        return Err(Failure::new(format!(
+            "process {process} has no memory: it belongs to the kernel, or has just ended"
+        )));
     }
     let seen = Seen { process, mappings, environment };
     let report = seen.report();
@@ -197,7 +201,8 @@ impl Seen {
         if libssls.is_empty() {
             let is_inside = self.executed().is_some_and(|elf| elf.has_libssl);
             wrong.push(match is_inside {
-                true => "The program has a libssl inside, whose functions cannot be preloaded: nothing is shared.".to_owned(),
+                true => "The program has a libssl inside, whose functions cannot be preloaded: nothing is shared."
+                    .to_owned(),
                 false => "The process has no libssl: it makes no TLS connections, or has made none yet.".to_owned(),
             });
         }
@@ -207,7 +212,8 @@ impl Seen {
     }
 
     fn judge_store(&self, report: &Report, wrong: &mut Vec<String>) {
-        let asked = report.settings.iter().find(|(name, _)| name == "SSLSESSION_STORE").map(|(_, value)| value.as_str());
+        let asked =
+            report.settings.iter().find(|(name, _)| name == "SSLSESSION_STORE").map(|(_, value)| value.as_str());
         match (asked, &report.store) {
             (_, Some(_)) => {}
             (Some(asked), None) if asked.starts_with("shared") => wrong.push(format!(
