@@ -76,7 +76,7 @@ fn of_file<H: FileHeader<Endian = Endianness>>(file: &ElfFile<'_, H>) -> object:
     for segment in header.program_headers(endian, data)? {
         match segment.p_type(endian) {
             PT_DYNAMIC => elf.is_dynamic = true,
-            PT_INTERP => elf.interpreter = segment.interpreter(endian, data)?.map(|path| path_of(path)),
+            PT_INTERP => elf.interpreter = segment.interpreter(endian, data)?.map(path_of),
             _ => {}
         }
     }

@@ -74,10 +74,14 @@ fn the_man_page_says_all_that_help_does() {
                 || man.contains(&format!(".Ic {} ", command.join(" ")))
         );
         let help = printed(sslsession(command).arg("--help"));
-        let options = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
-        for option in options.filter_map(|line| line.split_once("--")) {
+        let long = |line: &'_ str| {
+            let line = line.trim_start();
+            let long = line.split_once(", ").filter(|(short, _)| short.starts_with('-')).map_or(line, |(_, long)| long);
+            long.strip_prefix("--").map(str::to_owned)
+        };
+        for option in help.lines().filter_map(long) {
             let end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
-            let option = option.1.split(end).next().unwrap_or_default();
+            let option = option.split(end).next().unwrap_or_default();
             assert!(man.contains(&format!("Fl -{option}")), "{}: --{option}", command.join(" "));
         }
     }

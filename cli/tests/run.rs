@@ -68,7 +68,7 @@ fn workers_with_contexts_of_their_own_share_and_nothing_is_left() {
     assert!(checked.contains("libssl.so") && checked.contains("SSLSESSION_TICKETS=stateful"), "{checked}");
 
     server.stop(libc::SIGTERM);
-    assert_eq!(own_stores("workers-python"), [PathBuf::new(); 0]);
+    assert!(own_stores("workers-python").is_empty());
 }
 
 /// Processes that are executed anew find the store by its name.
@@ -113,7 +113,7 @@ fn it_ends_as_the_program_does_and_passes_signals_on() {
     server.running.signal(libc::SIGUSR1);
     assert_eq!(server.running.wait(DEADLINE).and_then(|status| status.code()), Some(3));
     assert!(server.log().contains("got it"), "{}", server.log());
-    assert_eq!(own_stores("ends-sh"), [PathBuf::new(); 0]);
+    assert!(own_stores("ends-sh").is_empty());
 }
 
 /// The store of a program that goes on in the background is there as long as that is.

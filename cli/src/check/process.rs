@@ -107,14 +107,14 @@ impl Seen {
     }
 
     /// Returns the path under which this process sees what that one has at a path.
-    fn from_here(&self, path: &Path) -> PathBuf {
+    fn path_here(&self, path: &Path) -> PathBuf {
         Path::new("/proc").join(self.process.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// Opens what is mapped, also if it was removed.
     fn open(&self, mapping: &Mapping) -> Option<File> {
         let through_kernel = format!("/proc/{}/map_files/{}", self.process, mapping.addresses);
-        let by_path = || if mapping.is_deleted { None } else { File::open(self.from_here(&mapping.path)).ok() };
+        let by_path = || if mapping.is_deleted { None } else { File::open(self.path_here(&mapping.path)).ok() };
         File::open(through_kernel).ok().or_else(by_path)
     }
 

@@ -44,7 +44,7 @@ pub fn name(program: &Program) -> Result<String, Failure> {
     let room = statvfs(MEMORY_FILES).map(|stat| free(&stat));
     let room =
         room.map_err(|error| Failure::new(format!("{MEMORY_FILES}: {error}: the store of this run goes there")))?;
-    let size = if room >= 2 * USUAL { USUAL } else { room / 2 >> 20 << 20 };
+    let size = if room >= 2 * USUAL { USUAL } else { ((room / 2) >> 20) << 20 };
     if size < SMALLEST {
         return Err(Failure::new(format!(
             "{MEMORY_FILES} has room for {} KiB only: a store takes 1M and up to 64M (in a container: --shm-size=128m)",

@@ -67,7 +67,7 @@ fn add_room(what: &mut String, environment: &Environment) {
     let Some(free) = path.parent().and_then(|directory| statvfs(directory).ok()).map(|stat| free(&stat)) else {
         return;
     };
-    let fits = output::size((free / 2) >> 20 << 20);
+    let fits = output::size(((free / 2) >> 20) << 20);
     what.push_str(&format!("; {} has room for {} KiB, so for size={fits}", path.display(), free >> 10));
 }
 
