@@ -9,6 +9,7 @@
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
+# make install-command  the command sslsession, its man page and completions
 # make dist     what is shipped: archives for glibc and musl, on x86-64 and arm64, in dist/
 # make dist-test  uses each archive on a system that did not build it
 
@@ -26,7 +27,7 @@ export CARGO_TARGET_DIR
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
+.PHONY: all release demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command clean
 
 all: release
 
@@ -45,6 +46,7 @@ test:
 	$(CARGO) build --profile checked --lib
 	tests/reach/musl
 	$(CARGO) test
+	$(CARGO) test --package sslsession-cli
 	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
 	$(MAKE) --no-print-directory shuttle check-elf
 
@@ -66,9 +68,11 @@ test-random:
 
 check:
 	tests/install check
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --package sslsession-cli --all-targets -- -D warnings
 	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
+	$(CARGO) test --quiet --package sslsession-cli --test command_line
 
 # The tests load the checked build; what is shipped has to be right too.
 check-elf: release
@@ -137,6 +141,17 @@ install: release
 	  'Libs: -L$${libdir} -lsslsession' \
 	  'Cflags: -I$${includedir}' \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/sslsession.pc
+
+# Where the shells look by default. It finds the library beside it, in $(LIBDIR).
+install-command:
+	$(CARGO) build --release --package sslsession-cli
+	$(INSTALL) -D -m 755 $(CARGO_TARGET_DIR)/release/sslsession $(DESTDIR)$(PREFIX)/bin/sslsession
+	$(INSTALL) -D -m 644 docs/man/sslsession.1 $(DESTDIR)$(PREFIX)/share/man/man1/sslsession.1
+	for shell in bash:bash-completion/completions/sslsession zsh:zsh/site-functions/_sslsession \
+	  fish:fish/vendor_completions.d/sslsession.fish; do \
+	  file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; mkdir -p "$${file%/*}" && \
+	  $(CARGO_TARGET_DIR)/release/sslsession completions $${shell%%:*} >"$$file" || exit 1; \
+	done
 
 # Four minutes at first, of which one is for zig; a quarter of a minute for each target after that.
 dist:

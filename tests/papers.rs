@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The directories whose comments cite promises and files.
-const SOURCES: [&str; 6] = ["src", "tests", "tests-c", "benches", "fuzz", "examples"];
+const SOURCES: [&str; 7] = ["src", "cli", "tests", "tests-c", "benches", "fuzz", "examples"];
 
 /// The papers whose links are followed, beside those of docs/.
 const PAPERS: [&str; 5] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/README.md"];
