@@ -118,17 +118,17 @@ Exit status: the program's; 125 if a check fails, 126 and 127 if the program can
 
 #[derive(Args)]
 pub struct Run {
-    /// SSLSESSION_STORE: shared, shared:NAME, shared:NAME,size=64M
-    #[arg(long, value_name = "STORE")]
+    /// SSLSESSION_STORE: shared, shared:NAME, shared:NAME,size=64M [default: a store of the run's own]
+    #[arg(long, value_name = "STORE", env = "SSLSESSION_STORE", hide_env = true)]
     pub store: Option<OsString>,
     /// SSLSESSION_TICKETS: stateful [default: stateful, if there is no --store]
-    #[arg(long, value_name = "TICKETS")]
+    #[arg(long, value_name = "TICKETS", env = "SSLSESSION_TICKETS", hide_env = true)]
     pub tickets: Option<OsString>,
     /// SSLSESSION_KEY_FILE: the keys of a named store, see `sslsession key`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "SSLSESSION_KEY_FILE", hide_env = true)]
     pub key_file: Option<PathBuf>,
     /// SSLSESSION_ATTACH: all, also for programs that keep no sessions, or keep them themselves
-    #[arg(long, value_name = "ATTACH")]
+    #[arg(long, value_name = "ATTACH", env = "SSLSESSION_ATTACH", hide_env = true)]
     pub attach: Option<OsString>,
     /// The library [default: beside this command, or where it is installed]
     #[arg(long, value_name = "FILE")]

@@ -95,6 +95,11 @@ impl StoreFile {
         self.file.lock_shared()
     }
 
+    /// Returns the open file, which the lock is of.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Waits until no process uses the store but this one, and locks it.
     pub fn wait_and_lock(&self) -> io::Result<()> {
         self.file.lock()

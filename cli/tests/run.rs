@@ -148,6 +148,8 @@ fn with_a_store_the_program_takes_the_place() {
     assert!(text.contains("SSLSESSION_ATTACH=all\n") && !text.contains("SSLSESSION_TICKETS"), "{text}");
     assert!(text.contains(&format!("{}/", std::process::id())) || text.contains(&format!(" {}\n", std::process::id())));
     assert!(name.path().exists() && name.key().exists());
+    let from_environment = printed(run(&["--dry-run=env", "--", "true"]).env("SSLSESSION_STORE", name.setting()));
+    assert!(from_environment.contains(&format!("SSLSESSION_STORE={}\n", name.setting())), "{from_environment}");
 }
 
 #[test]
@@ -178,10 +180,12 @@ fn settings_and_stores_that_the_library_refuses_are_refused() {
         assert_eq!((said.status, said.stdout.as_str()), (Some(125), ""), "{said:?}");
         assert!(said.stderr.contains(words), "{words}: {said:?}");
     };
-    refused(&["--store", "Shared"], "unknown store");
+    refused(&["--store", "Shared"], "SSLSESSION_STORE=Shared: ");
     refused(&["--store", "shared", "--attach", "yes"], "neither \"default\" nor \"all\"");
-    refused(&["--store", "shared:/no/such/directory/store"], "SSLSESSION_KEY_FILE");
+    refused(&["--store", "shared:/no/such/directory/store"], "there is no /no/such/directory");
     let name = Name::new("run-refused");
+    let misspelt = said(run(&["--", "true"]).env("SSLSESSION_STOR", "shared"));
+    assert_eq!((misspelt.status, misspelt.stderr.contains("SSLSESSION_STOR: ")), (Some(125), true), "{misspelt:?}");
     refused(&["--store", &name.setting(), "--key-file", "/no/such/file"], "there is no such file");
     assert!(!name.path().exists());
     let anyway = said(run(&["--anyway", "--store", "Shared", "--", "sh", "-c"]).arg("echo started; echo $LD_PRELOAD"));
@@ -274,8 +278,8 @@ fn the_store_fits_what_a_container_has() {
         said(command.arg("--library").arg(common::library()))
     };
     let print = "-- sh -c 'echo $SSLSESSION_STORE'";
-    assert!(in_shm_of("200m", print).stdout.ends_with(",size=64M\n"));
     assert!(in_shm_of("64m", print).stdout.ends_with(",size=32M\n"));
+    assert!(in_shm_of("40m", print).stdout.ends_with(",size=20M\n"));
     let none = in_shm_of("1m", print);
     assert_eq!((none.status, none.stderr.contains("--shm-size")), (Some(125), true), "{none:?}");
     let named = in_shm_of("16m", "--store shared:web,size=64M -- true");

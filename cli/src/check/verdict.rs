@@ -99,7 +99,7 @@ impl Verdict {
                 self.settings.attach = true;
                 self.say(&format!(
                     "{subject}: the server gives session ids and finds none of them again. It keeps no sessions (nginx \
-                     without ssl_session_cache), or its workers take turns and do not share theirs"
+                     without ssl_session_cache), or workers, or even connections (gunicorn), do not share theirs"
                 ));
             }
             (Given::Id, _) => self.say(&format!("{share} of {subject}: the workers do not share their caches")),
@@ -111,7 +111,9 @@ impl Verdict {
             }
             (Given::Stateless, _) => {
                 self.settings.tickets = true;
-                self.say(&format!("{share} of {subject}: the workers have ticket keys of their own"));
+                let whose =
+                    if resumed.resumed == 0 { "the workers, or even connections (gunicorn)," } else { "the workers" };
+                self.say(&format!("{share} of {subject}: {whose} have ticket keys of their own"));
             }
         }
     }
@@ -176,7 +178,16 @@ mod tests {
             (ids(0), "finds none of them again", settings(true, true, false)),
             (nothing(Kind::Ids), "gives no session ids", settings(true, true, false)),
             (nothing(Kind::Tls13), "gives no tickets", settings(false, false, false)),
-            (tls13(Given::Stateless, 5, None), "ticket keys of their own", settings(true, false, true)),
+            (
+                tls13(Given::Stateless, 0, None),
+                "even connections (gunicorn), have ticket keys of their own",
+                settings(true, false, true),
+            ),
+            (
+                tls13(Given::Stateless, 5, None),
+                "the workers have ticket keys of their own",
+                settings(true, false, true),
+            ),
             (tls13(Given::Stateful, 5, None), "caches that the workers do not share", settings(true, false, true)),
             (tls13(Given::Stateless, 20, Some(0)), "keys are drawn anew", settings(true, false, true)),
             (tls13(Given::Stateful, 20, Some(20)), "before and after", settings(false, false, false)),
