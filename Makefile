@@ -25,9 +25,10 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
+COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command clean
+.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command clean
 
 all: release
 
@@ -142,15 +143,17 @@ install: release
 	  'Cflags: -I$${includedir}' \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/sslsession.pc
 
-# Where the shells look by default. It finds the library beside it, in $(LIBDIR).
-install-command:
+command:
 	$(CARGO) build --release --package sslsession-cli
-	$(INSTALL) -D -m 755 $(CARGO_TARGET_DIR)/release/sslsession $(DESTDIR)$(PREFIX)/bin/sslsession
+
+# Where the shells look by default. It finds the library beside it, in $(LIBDIR).
+install-command: command
+	$(INSTALL) -D -m 755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/sslsession
 	$(INSTALL) -D -m 644 docs/man/sslsession.1 $(DESTDIR)$(PREFIX)/share/man/man1/sslsession.1
 	for shell in bash:bash-completion/completions/sslsession zsh:zsh/site-functions/_sslsession \
 	  fish:fish/vendor_completions.d/sslsession.fish; do \
 	  file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; mkdir -p "$${file%/*}" && \
-	  $(CARGO_TARGET_DIR)/release/sslsession completions $${shell%%:*} >"$$file" || exit 1; \
+	  $(COMMAND) completions $${shell%%:*} >"$$file" || exit 1; \
 	done
 
 # Four minutes at first, of which one is for zig; a quarter of a minute for each target after that.

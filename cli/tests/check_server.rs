@@ -191,6 +191,30 @@ fn what_cannot_be_asked_is_said() {
     assert_eq!((seen.status, seen.stderr.contains("neither HOST:PORT nor")), (Some(2), true), "{seen:?}");
 }
 
+/// On a terminal only, and only if it takes longer than a second.
+#[test]
+fn progress_is_shown_on_a_terminal() {
+    let scratch = with_certificate("check");
+    let mut slow = plain("/usr/bin/python3");
+    slow.args(["-u", "-c"]).arg(
+        "import socket, ssl, time\n\
+         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); context.load_cert_chain('cert.pem', 'key.pem')\n\
+         listener = socket.create_server(('127.0.0.1', 0)); print('port', listener.getsockname()[1])\n\
+         while True:\n    \
+             connection = listener.accept()[0]; time.sleep(0.1)\n    \
+             try: context.wrap_socket(connection, server_side=True).unwrap()\n    \
+             except (ssl.SSLError, OSError): pass",
+    );
+    let mut command = slow;
+    command.current_dir(scratch.path());
+    let server = Server::start_on_its_port(&scratch, command);
+    let command = format!("{} check {} -n 6 --clients 1", env!("CARGO_BIN_EXE_sslsession"), server.address());
+    let on_terminal = printed(plain("script").args(["-qec", &command, "/dev/null"]).env("TERM", "xterm"));
+    assert!(on_terminal.contains("reconnections ") && on_terminal.contains(" of 18"), "{on_terminal:?}");
+    let said = said(&mut sslsession(["check", &server.address(), "-n", "6", "--clients", "1"]));
+    assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""), "{said:?}");
+}
+
 /// The command takes the library out of itself: with it the client's own cache would be ours.
 #[test]
 fn a_preloaded_library_stays_outside() {

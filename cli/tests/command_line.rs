@@ -53,6 +53,24 @@ fn shells_complete_it() {
     assert_eq!(printed(plain("bash").args(["-c", &script])).trim(), "--starttls");
 }
 
+/// What `make install` and `make install-command` put below one prefix finds each other.
+#[test]
+fn what_is_installed_works() {
+    let scratch = common::Scratch::new("installed");
+    let mut make = plain("make");
+    make.args(["--no-print-directory", "--old-file=release", "--old-file=command", "install", "install-command"]);
+    make.arg(format!("DESTDIR={}", scratch.path().display())).arg("PREFIX=/opt").current_dir(common::root());
+    make.arg(format!("LIBRARY={}", common::library().display()));
+    printed(make.arg(format!("COMMAND={}", env!("CARGO_BIN_EXE_sslsession"))));
+    for file in ["man/man1/sslsession.1", "bash-completion/completions/sslsession", "zsh/site-functions/_sslsession"] {
+        assert!(fs::metadata(scratch.join("opt/share").join(file)).is_ok_and(|file| file.len() > 1000), "{file}");
+    }
+    let command = scratch.join("opt/bin/sslsession");
+    let mut run = plain(command.to_str().expect("a path that is text"));
+    let text = printed(run.args(["run", "--store", "shared", "--", "sh", "-c", "echo $LD_PRELOAD"]));
+    assert_eq!(text.trim(), scratch.join("opt/lib/libsslsession.so").to_str().expect("a path that is text"));
+}
+
 fn man_page() -> String {
     fs::read_to_string(common::root().join("docs/man/sslsession.1")).expect("the man page is there")
 }

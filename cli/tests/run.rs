@@ -116,6 +116,25 @@ fn it_ends_as_the_program_does_and_passes_signals_on() {
     assert!(own_stores("ends-sh").is_empty());
 }
 
+/// A terminal sends the signal to both, so that the command has nothing to pass on.
+#[test]
+fn an_interrupt_from_a_terminal_comes_once() {
+    let scratch = Scratch::new("run");
+    let program = scratch.join("program");
+    let text = "#!/bin/sh\ntrap 'echo interrupted; : >interrupted' INT\n: >ready\nread line\nread line\n: >ended\n";
+    fs::write(&program, text).expect("a scratch file can be written");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("our file");
+    // What is typed, each key when the program is ready for it.
+    let typed = "await() { until [ -e $1 ]; do sleep 0.01; done; }
+        { await ready; printf '\\003'; await interrupted; printf 'a\\nb\\n'; await ended; } | script -qec \"$1\" /dev/null";
+    let command =
+        format!("{} run --library {} -- ./program", env!("CARGO_BIN_EXE_sslsession"), common::library().display());
+    let mut shell = plain("sh");
+    shell.args(["-c", typed, "sh", &command]).current_dir(scratch.path());
+    let text = printed(&mut shell);
+    assert_eq!(text.matches("interrupted").count(), 1, "{text}");
+}
+
 /// The store of a program that goes on in the background is there as long as that is.
 #[test]
 fn a_daemon_keeps_its_store() {
