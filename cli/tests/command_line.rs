@@ -7,8 +7,16 @@ use std::fs;
 use support::common;
 use support::{plain, printed, said, sslsession};
 
-const COMMANDS: [&[&str]; 7] =
-    [&["check"], &["run"], &["key", "new"], &["key", "rotate"], &["store", "ls"], &["store", "rm"], &["completions"]];
+const COMMANDS: [&[&str]; 8] = [
+    &["check"],
+    &["run"],
+    &["key", "new"],
+    &["key", "rotate"],
+    &["key", "ratchet"],
+    &["store", "ls"],
+    &["store", "rm"],
+    &["completions"],
+];
 
 #[test]
 fn each_command_has_help_with_an_example() {

@@ -5,6 +5,7 @@ mod support;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use support::common::{self, Scratch};
@@ -48,7 +49,7 @@ fn a_rotation_puts_a_key_above_the_others() {
     assert!(fs::read_to_string(&file).expect("a file").starts_with("# a comment\n"));
     let text = printed(sslsession(["key", "rotate"]).arg(&file));
     let third = keys(&file);
-    assert_eq!((third.len(), &third[1], text.contains("1 older ones are gone")), (2, &second[0], true), "{text}");
+    assert_eq!((third.len(), &third[1], text.contains("the oldest is gone")), (2, &second[0], true), "{text}");
     printed(sslsession(["key", "rotate", "--keep", "16"]).arg(&file));
     assert_eq!(keys(&file)[1..], third);
     assert_eq!(fs::read_dir(scratch.path()).expect("a directory").count(), 1, "nothing else is left");
@@ -76,6 +77,68 @@ fn files_that_are_no_key_files_stay_as_they_are() {
     let said_of_link = said(sslsession(["key", "rotate"]).arg(&link));
     assert!(said_of_link.stderr.contains("symbolic link"), "{said_of_link:?}");
     assert_eq!(said(sslsession(["key", "rotate"]).arg(scratch.join("none"))).status, Some(2));
+}
+
+/// With the library's own reader of such lines: a ticket that was given before a key walked on opens after it.
+#[test]
+fn keys_that_walk_open_the_tickets_of_before() {
+    let scratch = with_certificate("key");
+    let file = scratch.join("key");
+    printed(sslsession(["key", "new", "--ratchet"]).arg(&file));
+    let walks = printed(sslsession(["key", "ratchet"]).arg(&file));
+    assert!(walks.contains(": 0 of 1 keys walked on"), "{walks}");
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() / 86_400;
+    let [walking, staying] = &keys(&file)[..] else { panic!("{:?}", keys(&file)) };
+    assert!(walking.ends_with(&format!("@{}", today - 1)) && !staying.contains('@'), "{walking} {staying}");
+
+    // The key of three days ago, as it stood then.
+    let old = walking.replace(&format!("@{}", today - 1), &format!("@{}", today - 4));
+    fs::write(&file, format!("{old}\n{staying}\n")).expect("our file");
+    let start = || {
+        Server::start(&scratch, |port| {
+            let mut command = sslsession(["run", "--library"]);
+            command.arg(common::library()).args(["--store", "memory", "--tickets", "shared", "--key-file"]).arg(&file);
+            command.args(["--", "openssl", "s_server", "-www", "-accept", &format!("127.0.0.1:{port}")]);
+            command.args(["-cert", "cert.pem", "-key", "key.pem"]);
+            command
+        })
+    };
+    let client = |server: &Server, session: &str| {
+        let script = format!(
+            "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -connect {} -tls1_2 -ign_eof {session} session",
+            server.address()
+        );
+        printed(plain("sh").args(["-c", &script]).current_dir(scratch.path()))
+    };
+    let server = start();
+    assert!(client(&server, "-sess_out").contains("New, TLSv1.2"));
+    drop(server);
+    let walks = printed(sslsession(["key", "ratchet"]).arg(&file));
+    assert!(walks.contains(": 1 of 1 keys walked on"), "{walks}");
+    assert_ne!(&keys(&file)[0][..64], &old[..64]);
+    let server = start();
+    assert!(client(&server, "-sess_in").contains("Reused, TLSv1.2"));
+
+    printed(sslsession(["key", "rotate"]).arg(&file));
+    let rotated = keys(&file);
+    assert_eq!((rotated.len(), &rotated[2]), (3, staying), "{rotated:?}");
+}
+
+#[test]
+fn keys_that_walk_and_keys_that_stay_are_told_apart() {
+    let scratch = Scratch::new("key");
+    let file = scratch.join("key");
+    let refused = |command: &str, text: &str, words: &str| {
+        fs::write(&file, text).expect("our file");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("our file");
+        let said = said(sslsession(["key", command]).arg(&file));
+        assert_eq!((said.status, said.stderr.contains(words)), (Some(2), true), "{words}: {said:?}");
+        assert_eq!(fs::read_to_string(&file).expect("our file"), text);
+    };
+    let digits = "0f".repeat(32);
+    refused("ratchet", &format!("{digits}\n"), "has no key that walks");
+    refused("rotate", &format!("{digits}@20000\n"), "change daily by themselves");
+    refused("ratchet", &format!("{digits}@99999999999999999999\n"), "is none");
 }
 
 /// A store on a disk, sealed with a key file, over a rotation: the session of before is resumed after it.

@@ -70,6 +70,11 @@ fn advise(verdict: &Verdict) {
     );
     println!("  LD_PRELOAD={}", library::name());
     variables.iter().for_each(|(name, value)| println!("  {name}={value}"));
+    if verdict.settings.tickets {
+        println!(
+            "Or share ticket keys, also between machines: SSLSESSION_TICKETS=shared, and `sslsession key new` for a file."
+        );
+    }
 }
 
 /// The same, for programs.
