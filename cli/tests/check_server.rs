@@ -36,6 +36,10 @@ fn workers(scratch: &Scratch) -> Command {
 }
 
 fn nginx(scratch: &Scratch, server: &str) -> Server {
+    nginx_as(scratch, server, plain)
+}
+
+fn nginx_as(scratch: &Scratch, server: &str, command: impl Fn(&str) -> Command) -> Server {
     Server::start(scratch, |port| {
         let place = scratch.path().display();
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -48,7 +52,7 @@ fn nginx(scratch: &Scratch, server: &str) -> Server {
              location / {{ return 200 answer; }} }} }}\n"
         );
         std::fs::write(scratch.join("nginx.conf"), text).expect("a scratch file can be written");
-        let mut command = plain("nginx");
+        let mut command = command("nginx");
         command.args(["-e", "stderr", "-c"]).arg(scratch.join("nginx.conf"));
         command
     })
@@ -189,6 +193,26 @@ fn what_cannot_be_asked_is_said() {
     assert_eq!(seen.status, Some(2), "{seen:?}");
     let seen = said(&mut sslsession(["check", "localhost:0"]));
     assert_eq!((seen.status, seen.stderr.contains("neither HOST:PORT nor")), (Some(2), true), "{seen:?}");
+}
+
+/// Behind a servername callback each name costs a full handshake first.
+#[test]
+fn shared_tickets_and_a_store_survive_a_reload_of_nginx() {
+    let scratch = with_certificate("check");
+    let (name, key) = (Name::new("reload"), scratch.join("key"));
+    printed(sslsession(["key", "new"]).arg(&key));
+    let mut server = nginx_as(&scratch, "", |program| {
+        let mut command = sslsession(["run", "--attach", "all", "--tickets", "shared", "--store", &name.setting()]);
+        command.arg("--library").arg(common::library()).arg("--key-file").arg(&key).arg("--").arg(program);
+        command
+    });
+    let reload = RELOAD.replace("$PID", &server.id().to_string());
+    let (status, kinds, json) = check(&server, &["--servername", "localhost", "--across", &reload]);
+    assert_eq!((status, kinds), (Some(0), vec![(8, 8); 3]), "{json:#}");
+    let after = |kind: usize| json["kinds"][kind]["resumed_after"].as_u64();
+    assert_eq!((after(0), after(1), after(2)), (Some(4), Some(4), Some(4)), "{json:#}");
+    assert!(json["verdict"].to_string().contains("before and after the command"), "{json:#}");
+    server.stop(libc::SIGQUIT);
 }
 
 /// On a terminal only, and only if it takes longer than a second.

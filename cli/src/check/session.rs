@@ -28,6 +28,7 @@ pub fn ticket_length(session: &SslSessionRef) -> Option<usize> {
 }
 
 /// A session, with the context it belongs to.
+#[derive(Clone)]
 pub struct Offered {
     context: SslContext,
     session: SslSession,

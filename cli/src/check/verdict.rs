@@ -71,7 +71,9 @@ impl Verdict {
                     self.not_all(kind, *given, *resumed);
                 }
             }
-            Finding::Offered { given, after: Some(after), .. } if !after.is_all() => self.lost(kind, *given, *after),
+            Finding::Offered { given, after: Some(after), .. } if !after.resumed.is_all() => {
+                self.lost(kind, *given, after.resumed);
+            }
             Finding::Offered { .. } => {}
         }
     }
@@ -159,11 +161,19 @@ pub fn percent(resumed: Resumed) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measure::After;
     use super::{Finding, Given, Kind, Measurement, Resumed, Settings, of, percent};
 
     fn offered(kind: Kind, given: Given, resumed: u32, after: Option<u32>) -> Measurement {
         let counted = |resumed| Resumed { offered: 20, resumed };
-        Measurement { kind, finding: Finding::Offered { given, resumed: counted(resumed), after: after.map(counted) } }
+        Measurement {
+            kind,
+            finding: Finding::Offered {
+                given,
+                resumed: counted(resumed),
+                after: after.map(|after| After { resumed: counted(after), full: 0 }),
+            },
+        }
     }
 
     #[test]
