@@ -9,6 +9,7 @@
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
+# make install-command  the command sslsession, its man page and completions
 # make dist     what is shipped: archives for glibc and musl, on x86-64 and arm64, in dist/
 # make dist-test  uses each archive on a system that did not build it
 
@@ -28,9 +29,10 @@ export CARGO_TARGET_DIR
 C_FILES = $(wildcard tests-c/*.[ch] examples/*.c)
 
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
+COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
+.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command clean
 
 all: release
 
@@ -49,6 +51,7 @@ test:
 	$(CARGO) build --profile checked --lib
 	tests/reach/musl
 	$(CARGO) test
+	$(CARGO) test --package sslsession-cli
 	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
 	$(MAKE) --no-print-directory shuttle check-elf
 
@@ -70,14 +73,16 @@ test-random:
 
 check:
 	tests/install check
-	@$(CARGO) fmt --check || { echo "make check: run \`make format\`" >&2; exit 1; }
+	@$(CARGO) fmt --all --check || { echo "make check: run \`make format\`" >&2; exit 1; }
 	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) || { echo "make check: run \`make format\`" >&2; exit 1; }
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --package sslsession-cli --all-targets -- -D warnings
 	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
+	$(CARGO) test --quiet --package sslsession-cli --test command_line
 
 format:
 	tests/install check
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 	$(CLANG_FORMAT) -i $(C_FILES)
 
 # The tests load the checked build; what is shipped has to be right too.
@@ -147,6 +152,19 @@ install: release
 	  'Libs: -L$${libdir} -lsslsession' \
 	  'Cflags: -I$${includedir}' \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/sslsession.pc
+
+command:
+	$(CARGO) build --release --package sslsession-cli
+
+# Where the shells look by default. It finds the library beside it, in $(LIBDIR).
+install-command: command
+	$(INSTALL) -D -m 755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/sslsession
+	$(INSTALL) -D -m 644 docs/man/sslsession.1 $(DESTDIR)$(PREFIX)/share/man/man1/sslsession.1
+	for shell in bash:bash-completion/completions/sslsession zsh:zsh/site-functions/_sslsession \
+	  fish:fish/vendor_completions.d/sslsession.fish; do \
+	  file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; mkdir -p "$${file%/*}" && \
+	  $(COMMAND) completions $${shell%%:*} >"$$file" || exit 1; \
+	done
 
 # Four minutes at first, of which one is for zig; a quarter of a minute for each target after that.
 dist:

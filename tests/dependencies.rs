@@ -49,6 +49,20 @@ fn every_licence_is_allowed() {
     assert!(refused.is_empty(), "not allowed by deny.toml:\n{}", refused.join("\n"));
 }
 
+/// The command's, as far as they are in it: macros are used by the compiler only.
+#[test]
+fn every_licence_of_the_command_is_allowed() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--quiet", "--locked", "--offline", "--package", "sslsession-cli", "--prefix", "none"]);
+    cargo.args(["--no-dedupe", "--edges", "normal,no-proc-macro", "--format", "{p}|{l}"]).current_dir(common::root());
+    let output = cargo.output().expect("cargo can be started");
+    let (listed, allowed) = (String::from_utf8_lossy(&output.stdout), allowed());
+    assert!(listed.lines().any(|line| line.starts_with("openssl v")), "cargo tree: {output:?}");
+    let is_refused = |line: &&str| line.split_once('|').is_none_or(|(_, licence)| !can_be_met(licence, &allowed));
+    let refused: BTreeSet<&str> = listed.lines().filter(is_refused).collect();
+    assert!(refused.is_empty(), "not allowed by deny.toml: {refused:#?}");
+}
+
 #[test]
 fn no_crate_is_there_twice() {
     let twice = tree(&["--duplicates", "--depth", "0"]);

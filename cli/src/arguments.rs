@@ -118,17 +118,17 @@ Exit status: the program's; 125 if a check fails, 126 and 127 if the program can
 
 #[derive(Args)]
 pub struct Run {
-    /// SSLSESSION_STORE: shared, shared:NAME, shared:NAME,size=64M
-    #[arg(long, value_name = "STORE")]
+    /// SSLSESSION_STORE: shared, shared:NAME, shared:NAME,size=64M [default: a store of the run's own]
+    #[arg(long, value_name = "STORE", env = "SSLSESSION_STORE", hide_env = true)]
     pub store: Option<OsString>,
-    /// SSLSESSION_TICKETS: stateful [default: stateful, if there is no --store]
-    #[arg(long, value_name = "TICKETS")]
+    /// SSLSESSION_TICKETS: stateful, or shared with --key-file [default: stateful, if there is no --store]
+    #[arg(long, value_name = "TICKETS", env = "SSLSESSION_TICKETS", hide_env = true)]
     pub tickets: Option<OsString>,
-    /// SSLSESSION_KEY_FILE: the keys of a named store, see `sslsession key`
-    #[arg(long, value_name = "FILE")]
+    /// SSLSESSION_KEY_FILE: the keys of a named store and of shared tickets, see `sslsession key`
+    #[arg(long, value_name = "FILE", env = "SSLSESSION_KEY_FILE", hide_env = true)]
     pub key_file: Option<PathBuf>,
     /// SSLSESSION_ATTACH: all, also for programs that keep no sessions, or keep them themselves
-    #[arg(long, value_name = "ATTACH")]
+    #[arg(long, value_name = "ATTACH", env = "SSLSESSION_ATTACH", hide_env = true)]
     pub attach: Option<OsString>,
     /// The library [default: beside this command, or where it is installed]
     #[arg(long, value_name = "FILE")]
@@ -160,6 +160,9 @@ pub enum Key {
     New {
         /// The file, which must not be there yet
         file: PathBuf,
+        /// With another key for tickets, which changes daily: see `sslsession key ratchet`
+        #[arg(long)]
+        ratchet: bool,
     },
     /// Put a new key above the others, which seals from the next start of a server on; the others still open
     #[command(after_help = "Example:\n  sslsession key rotate /etc/ssl/private/sslsession.key")]
@@ -169,6 +172,12 @@ pub enum Key {
         /// How many keys to keep, with the new one
         #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
         keep: u8,
+    },
+    /// Walk the keys that change daily on to yesterday's, so that who steals the file opens nothing older
+    #[command(after_help = "Example, in /etc/cron.daily:\n  sslsession key ratchet /etc/ssl/private/sslsession.key")]
+    Ratchet {
+        /// The key file
+        file: PathBuf,
     },
 }
 

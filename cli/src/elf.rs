@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use object::elf::{DT_NEEDED, PT_DYNAMIC, PT_INTERP, VER_FLG_BASE};
@@ -34,7 +35,13 @@ pub struct Elf {
 impl Elf {
     /// Reads a file. If it is not ELF, or is damaged: why.
     pub fn read(path: &Path) -> Result<Elf, String> {
-        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        Elf::of_file(&File::open(path).map_err(|error| error.to_string())?)
+    }
+
+    /// Reads an open file.
+    pub fn of_file(mut file: &File) -> Result<Elf, String> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         Elf::of(&bytes)
     }
 
@@ -69,7 +76,7 @@ fn of_file<H: FileHeader<Endian = Endianness>>(file: &ElfFile<'_, H>) -> object:
     for segment in header.program_headers(endian, data)? {
         match segment.p_type(endian) {
             PT_DYNAMIC => elf.is_dynamic = true,
-            PT_INTERP => elf.interpreter = segment.interpreter(endian, data)?.map(|path| path_of(path)),
+            PT_INTERP => elf.interpreter = segment.interpreter(endian, data)?.map(path_of),
             _ => {}
         }
     }

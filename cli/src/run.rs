@@ -9,12 +9,13 @@
 //!      └─ else ──────► a store of the run's own, for all processes however they are started. This process stays:
 //!                      passes signals on, and removes the store after the last process that has it
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod environment;
 mod own_store;
 mod probe;
 mod program;
+#[allow(unsafe_code, reason = "a child's signal mask")]
 mod supervise;
 
 use std::os::unix::process::CommandExt;

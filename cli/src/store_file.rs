@@ -43,7 +43,11 @@ impl StoreFile {
     /// Opens a store; None if the file is none.
     pub fn open(path: &Path) -> io::Result<Option<StoreFile>> {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let mut file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+        StoreFile::of(OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?, path)
+    }
+
+    /// Takes an open file for a store; None if it is none.
+    pub fn of(mut file: File, path: &Path) -> io::Result<Option<StoreFile>> {
         let metadata = file.metadata()?;
         let mut header = [0; 32];
         if !metadata.is_file() || metadata.len() < header.len() as u64 {
@@ -89,6 +93,11 @@ impl StoreFile {
     /// Acquires a shared lock, as a process that uses the store.
     pub fn lock_shared(&self) -> io::Result<()> {
         self.file.lock_shared()
+    }
+
+    /// Returns the open file, which the lock is of.
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     /// Waits until no process uses the store but this one, and locks it.

@@ -36,6 +36,10 @@ fn workers(scratch: &Scratch) -> Command {
 }
 
 fn nginx(scratch: &Scratch, server: &str) -> Server {
+    nginx_as(scratch, server, plain)
+}
+
+fn nginx_as(scratch: &Scratch, server: &str, command: impl Fn(&str) -> Command) -> Server {
     Server::start(scratch, |port| {
         let place = scratch.path().display();
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -48,7 +52,7 @@ fn nginx(scratch: &Scratch, server: &str) -> Server {
              location / {{ return 200 answer; }} }} }}\n"
         );
         std::fs::write(scratch.join("nginx.conf"), text).expect("a scratch file can be written");
-        let mut command = plain("nginx");
+        let mut command = command("nginx");
         command.args(["-e", "stderr", "-c"]).arg(scratch.join("nginx.conf"));
         command
     })
@@ -87,7 +91,7 @@ fn workers_that_do_not_share_are_seen_and_the_settings_mend_it() {
     assert_eq!(status, Some(1), "{json:#}");
     assert!(kinds.iter().all(|(resumed, offered)| *offered == 8 && resumed < offered), "{json:#}");
     let verdict = json["verdict"].to_string();
-    assert!(verdict.contains("TLS 1.3: the workers have ticket keys of their own"), "{verdict}");
+    assert!(verdict.contains("have ticket keys of their own"), "{verdict}");
     let said = said(&mut sslsession(["check", &server.address(), "-n", "4"]));
     assert_eq!(said.status, Some(1), "{said:?}");
     assert!(said.stdout.contains("sslsession run"), "{said:?}");
@@ -189,6 +193,50 @@ fn what_cannot_be_asked_is_said() {
     assert_eq!(seen.status, Some(2), "{seen:?}");
     let seen = said(&mut sslsession(["check", "localhost:0"]));
     assert_eq!((seen.status, seen.stderr.contains("neither HOST:PORT nor")), (Some(2), true), "{seen:?}");
+}
+
+/// Behind a servername callback each name costs a full handshake first.
+#[test]
+fn shared_tickets_and_a_store_survive_a_reload_of_nginx() {
+    let scratch = with_certificate("check");
+    let (name, key) = (Name::new("reload"), scratch.join("key"));
+    printed(sslsession(["key", "new"]).arg(&key));
+    let mut server = nginx_as(&scratch, "", |program| {
+        let mut command = sslsession(["run", "--attach", "all", "--tickets", "shared", "--store", &name.setting()]);
+        command.arg("--library").arg(common::library()).arg("--key-file").arg(&key).arg("--").arg(program);
+        command
+    });
+    let reload = RELOAD.replace("$PID", &server.id().to_string());
+    let (status, kinds, json) = check(&server, &["--servername", "localhost", "--across", &reload]);
+    assert_eq!((status, kinds), (Some(0), vec![(8, 8); 3]), "{json:#}");
+    let after = |kind: usize| json["kinds"][kind]["resumed_after"].as_u64();
+    assert_eq!((after(0), after(1), after(2)), (Some(4), Some(4), Some(4)), "{json:#}");
+    assert!(json["verdict"].to_string().contains("before and after the command"), "{json:#}");
+    server.stop(libc::SIGQUIT);
+}
+
+/// On a terminal only, and only if it takes longer than a second.
+#[test]
+fn progress_is_shown_on_a_terminal() {
+    let scratch = with_certificate("check");
+    let mut slow = plain("/usr/bin/python3");
+    slow.args(["-u", "-c"]).arg(
+        "import socket, ssl, time\n\
+         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); context.load_cert_chain('cert.pem', 'key.pem')\n\
+         listener = socket.create_server(('127.0.0.1', 0)); print('port', listener.getsockname()[1])\n\
+         while True:\n    \
+             connection = listener.accept()[0]; time.sleep(0.1)\n    \
+             try: context.wrap_socket(connection, server_side=True).unwrap()\n    \
+             except (ssl.SSLError, OSError): pass",
+    );
+    let mut command = slow;
+    command.current_dir(scratch.path());
+    let server = Server::start_on_its_port(&scratch, command);
+    let command = format!("{} check {} -n 6 --clients 1", env!("CARGO_BIN_EXE_sslsession"), server.address());
+    let on_terminal = printed(plain("script").args(["-qec", &command, "/dev/null"]).env("TERM", "xterm"));
+    assert!(on_terminal.contains("reconnections ") && on_terminal.contains(" of 18"), "{on_terminal:?}");
+    let said = said(&mut sslsession(["check", &server.address(), "-n", "6", "--clients", "1"]));
+    assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""), "{said:?}");
 }
 
 /// The command takes the library out of itself: with it the client's own cache would be ours.

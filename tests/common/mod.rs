@@ -16,7 +16,7 @@ use std::{
 /// The directory of the library's Cargo.toml, also for the tests of the package in `cli`.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if package.ends_with("cli") { package.parent().unwrap_or(package) } else { package }
+    if env!("CARGO_PKG_NAME") == "sslsession-cli" { package.parent().unwrap_or(package) } else { package }
 }
 
 /// The `libsslsession.so` under test, an absolute path; the same for the whole run.

@@ -129,6 +129,14 @@ impl Client {
         Ok(is_resumed)
     }
 
+    /// Does the same, and then offers the same session again at the next connection.
+    pub fn connect_and_keep(&mut self, server: &Server) -> Result<bool, Trouble> {
+        let offered = self.offered.clone();
+        let is_resumed = self.connect(server);
+        self.offered = offered;
+        is_resumed
+    }
+
     fn connection(&self, server: &Server) -> Result<Ssl, ErrorStack> {
         let mut ssl = match &self.offered {
             Some(offered) => offered.connection()?,

@@ -78,9 +78,21 @@ pub enum Finding {
         /// At once.
         resumed: Resumed,
         /// After the command that they were to survive.
-        after: Option<Resumed>,
+        after: Option<After>,
     },
 }
+
+/// What came of sessions after a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct After {
+    /// How many were resumed in the end.
+    pub resumed: Resumed,
+    /// Full handshakes before that, from which a server may learn where a name leads.
+    pub full: u32,
+}
+
+/// How often sessions of before are offered, until all are resumed: each process may have to see a name once.
+const ROUNDS_AFTER: usize = 4;
 
 /// What was found out of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +109,7 @@ pub fn judge(measurements: &[Measurement]) -> Option<bool> {
     let mut spoken = measurements.iter().filter(spoken).peekable();
     spoken.peek()?;
     Some(spoken.all(|measurement| match &measurement.finding {
-        Finding::Offered { resumed, after, .. } => resumed.is_all() && after.is_none_or(|after| after.is_all()),
+        Finding::Offered { resumed, after, .. } => resumed.is_all() && after.is_none_or(|after| after.resumed.is_all()),
         _ => false,
     }))
 }
@@ -127,12 +139,20 @@ impl Measured {
         Ok(Measured { clients, measurement: Measurement { kind, finding } })
     }
 
-    /// Offers the newest sessions once more.
+    /// Offers the newest sessions once more, and again while some are not resumed.
     pub fn offer_again(&mut self, server: &Server) -> Result<(), Failure> {
         if let Finding::Offered { after, .. } = &mut self.measurement.finding {
-            let mut resumed = Resumed::default();
-            connect(&mut self.clients, server).map_err(Failure::new)?.into_iter().for_each(|is| resumed.count(is));
-            *after = Some(resumed);
+            let mut seen = After::default();
+            for _ in 0..ROUNDS_AFTER {
+                seen.full += seen.resumed.offered - seen.resumed.resumed;
+                seen.resumed = Resumed::default();
+                let results = at_once(&mut self.clients, |client| client.connect_and_keep(server));
+                results.map_err(Failure::new)?.into_iter().for_each(|is_resumed| seen.resumed.count(is_resumed));
+                if seen.resumed.is_all() {
+                    break;
+                }
+            }
+            *after = Some(seen);
         }
         Ok(())
     }
@@ -179,8 +199,17 @@ fn reconnect(
 
 /// Makes one connection of each client, all at once.
 fn connect(clients: &mut [Client], server: &Server) -> Result<Vec<bool>, Trouble> {
+    at_once(clients, |client| client.connect(server))
+}
+
+/// Does something with each client, at once.
+fn at_once<F>(clients: &mut [Client], connect: F) -> Result<Vec<bool>, Trouble>
+where
+    F: Fn(&mut Client) -> Result<bool, Trouble> + Sync,
+{
     thread::scope(|scope| {
-        let begun: Vec<_> = clients.iter_mut().map(|client| scope.spawn(|| client.connect(server))).collect();
+        let connect = &connect;
+        let begun: Vec<_> = clients.iter_mut().map(|client| scope.spawn(|| connect(client))).collect();
         let ended = begun.into_iter().map(|thread| {
             thread.join().unwrap_or_else(|_| Err(Trouble::Unreachable("a client of this command failed".to_owned())))
         });

@@ -22,7 +22,11 @@ pub fn print(arguments: &Check, measurements: &[Measurement], verdict: &Verdict)
             Finding::Offered { resumed, after, .. } => {
                 println!("  {name:26} {}", line(*resumed));
                 if let Some(after) = after {
-                    println!("  {:26} {}", "  after the command", line(*after));
+                    let learnt = match after.full {
+                        0 => String::new(),
+                        full => format!(", after {full} full handshakes"),
+                    };
+                    println!("  {:26} {}{learnt}", "  after the command", line(after.resumed));
                 }
             }
         }
@@ -70,6 +74,11 @@ fn advise(verdict: &Verdict) {
     );
     println!("  LD_PRELOAD={}", library::name());
     variables.iter().for_each(|(name, value)| println!("  {name}={value}"));
+    if verdict.settings.tickets {
+        println!(
+            "Or share ticket keys, also between machines: SSLSESSION_TICKETS=shared, and `sslsession key new` for a file."
+        );
+    }
 }
 
 /// The same, for programs.
@@ -95,6 +104,8 @@ struct KindJson<'a> {
     offered_after: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resumed_after: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_before: Option<u32>,
 }
 
 impl<'a> Json<'a> {
@@ -129,8 +140,9 @@ impl<'a> KindJson<'a> {
             given,
             offered: resumed.offered,
             resumed: resumed.resumed,
-            offered_after: after.map(|after| after.offered),
-            resumed_after: after.map(|after| after.resumed),
+            offered_after: after.map(|after| after.resumed.offered),
+            resumed_after: after.map(|after| after.resumed.resumed),
+            full_before: after.map(|after| after.full),
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::ffi::{c_int, c_uchar};
 use std::ptr;
 
-use foreign_types::ForeignTypeRef;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslSession, SslSessionRef};
 
 unsafe extern "C" {
+    fn SSL_SESSION_dup(session: *const openssl_sys::SSL_SESSION) -> *mut openssl_sys::SSL_SESSION;
     fn SSL_SESSION_has_ticket(session: *const openssl_sys::SSL_SESSION) -> c_int;
     fn SSL_SESSION_get0_ticket(
         session: *const openssl_sys::SSL_SESSION,
@@ -27,6 +28,7 @@ pub fn ticket_length(session: &SslSessionRef) -> Option<usize> {
 }
 
 /// A session, with the context it belongs to.
+#[derive(Clone)]
 pub struct Offered {
     context: SslContext,
     session: SslSession,
@@ -43,11 +45,18 @@ impl Offered {
         &self.session
     }
 
-    /// Makes a connection that offers the session.
+    /// Makes a connection that offers the session: a copy, as libssl offers none again that was resumed in TLS 1.3. Some
+    /// servers give no other.
     pub fn connection(&self) -> Result<Ssl, ErrorStack> {
         let mut ssl = Ssl::new(&self.context)?;
-        // SAFETY: the session is of this context, by `new`.
-        unsafe { ssl.set_session(&self.session)? };
+        // SAFETY: a live session, of which a copy is made that is ours, or NULL; it is of this context, by `new`.
+        unsafe {
+            let copy = SSL_SESSION_dup(self.session.as_ptr());
+            if copy.is_null() {
+                return Err(ErrorStack::get());
+            }
+            ssl.set_session(&SslSession::from_ptr(copy))?;
+        }
         Ok(ssl)
     }
 }

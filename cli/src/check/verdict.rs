@@ -71,7 +71,9 @@ impl Verdict {
                     self.not_all(kind, *given, *resumed);
                 }
             }
-            Finding::Offered { given, after: Some(after), .. } if !after.is_all() => self.lost(kind, *given, *after),
+            Finding::Offered { given, after: Some(after), .. } if !after.resumed.is_all() => {
+                self.lost(kind, *given, after.resumed);
+            }
             Finding::Offered { .. } => {}
         }
     }
@@ -99,7 +101,7 @@ impl Verdict {
                 self.settings.attach = true;
                 self.say(&format!(
                     "{subject}: the server gives session ids and finds none of them again. It keeps no sessions (nginx \
-                     without ssl_session_cache), or its workers take turns and do not share theirs"
+                     without ssl_session_cache), or workers, or even connections (gunicorn), do not share theirs"
                 ));
             }
             (Given::Id, _) => self.say(&format!("{share} of {subject}: the workers do not share their caches")),
@@ -111,7 +113,9 @@ impl Verdict {
             }
             (Given::Stateless, _) => {
                 self.settings.tickets = true;
-                self.say(&format!("{share} of {subject}: the workers have ticket keys of their own"));
+                let whose =
+                    if resumed.resumed == 0 { "the workers, or even connections (gunicorn)," } else { "the workers" };
+                self.say(&format!("{share} of {subject}: {whose} have ticket keys of their own"));
             }
         }
     }
@@ -157,11 +161,19 @@ pub fn percent(resumed: Resumed) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measure::After;
     use super::{Finding, Given, Kind, Measurement, Resumed, Settings, of, percent};
 
     fn offered(kind: Kind, given: Given, resumed: u32, after: Option<u32>) -> Measurement {
         let counted = |resumed| Resumed { offered: 20, resumed };
-        Measurement { kind, finding: Finding::Offered { given, resumed: counted(resumed), after: after.map(counted) } }
+        Measurement {
+            kind,
+            finding: Finding::Offered {
+                given,
+                resumed: counted(resumed),
+                after: after.map(|after| After { resumed: counted(after), full: 0 }),
+            },
+        }
     }
 
     #[test]
@@ -176,7 +188,16 @@ mod tests {
             (ids(0), "finds none of them again", settings(true, true, false)),
             (nothing(Kind::Ids), "gives no session ids", settings(true, true, false)),
             (nothing(Kind::Tls13), "gives no tickets", settings(false, false, false)),
-            (tls13(Given::Stateless, 5, None), "ticket keys of their own", settings(true, false, true)),
+            (
+                tls13(Given::Stateless, 0, None),
+                "even connections (gunicorn), have ticket keys of their own",
+                settings(true, false, true),
+            ),
+            (
+                tls13(Given::Stateless, 5, None),
+                "the workers have ticket keys of their own",
+                settings(true, false, true),
+            ),
             (tls13(Given::Stateful, 5, None), "caches that the workers do not share", settings(true, false, true)),
             (tls13(Given::Stateless, 20, Some(0)), "keys are drawn anew", settings(true, false, true)),
             (tls13(Given::Stateful, 20, Some(20)), "before and after", settings(false, false, false)),

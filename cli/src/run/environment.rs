@@ -21,7 +21,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes what the options say. Variables that are set already, and no option names, go on to the program as they are.
+    /// Takes what the options say, or else the variables that are set already.
     pub fn new(arguments: &Run, program: &Program, library: &Path, own_store: Option<&str>) -> Environment {
         let mut variables = vec![(preload::VARIABLE, preloaded(library))];
         let is_named_here = arguments.store.is_none() && own_store.is_none();

@@ -8,12 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use nix::sys::statvfs::statvfs;
 use openssl::ssl::{SslContext, SslMethod};
 
 use super::environment::Environment;
 use crate::elf::Elf;
-use crate::output::{self, Failure};
+use crate::output::Failure;
 use crate::preload;
 
 /// What the library's lines on stderr begin with.
@@ -27,18 +26,29 @@ pub fn ask(environment: &Environment, library: &Path) -> Vec<String> {
     }
     let mut command = Command::new("/proc/self/exe");
     environment.apply(&mut command);
-    command.arg("probe").env(preload::WANTED, library).stdin(Stdio::null()).stdout(Stdio::null());
+    // What is wrong is to be said here, and not where the program will say it.
+    command
+        .arg("probe")
+        .env(preload::WANTED, library)
+        .env_remove("SSLSESSION_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let output = match command.output() {
         Ok(output) => output,
         Err(error) => return vec![format!("this command cannot be started anew: {error}")],
     };
     let said = String::from_utf8_lossy(&output.stderr);
-    let mut wrong: Vec<String> = said.lines().map(|line| line.strip_prefix(OURS).unwrap_or(line).to_owned()).collect();
+    let mut wrong: Vec<String> = said.lines().map(bare).collect();
     if wrong.is_empty() && !output.status.success() {
         wrong.push(format!("with the library this command ends: {}", output.status));
     }
-    wrong.iter_mut().for_each(|what| add_room(what, environment));
     wrong
+}
+
+/// Returns a line without what follows for a program that goes on: here none does.
+fn bare(line: &str) -> String {
+    let line = line.strip_prefix(OURS).unwrap_or(line);
+    line.strip_suffix("; sessions stay in each process's memory").unwrap_or(line).to_owned()
 }
 
 /// Makes an SSL_CTX in a process that has the library.
@@ -59,19 +69,4 @@ fn is_for_this_command(library: &Path) -> bool {
         (Some(own), Ok(library)) => own.machine == library.machine && own.is_for_musl() == library.is_for_musl(),
         _ => true,
     }
-}
-
-/// Says how much room there is, where there is too little.
-fn add_room(what: &mut String, environment: &Environment) {
-    let Some(path) = environment.store_path().filter(|_| what.contains("has no room")) else { return };
-    let Some(free) = path.parent().and_then(|directory| statvfs(directory).ok()).map(|stat| free(&stat)) else {
-        return;
-    };
-    let fits = output::size((free / 2) >> 20 << 20);
-    what.push_str(&format!("; {} has room for {} KiB, so for size={fits}", path.display(), free >> 10));
-}
-
-/// Returns how many bytes a file system has left for us.
-pub fn free(stat: &nix::sys::statvfs::Statvfs) -> u64 {
-    stat.blocks_available() * stat.fragment_size()
 }

@@ -2,13 +2,13 @@
 //!
 //! A signal that the kernel sends, as a terminal does at Ctrl-C, goes to the whole process group, of which the program is one:
 //! it has it already. One that another process sends comes to this process only.
-#![forbid(unsafe_code)]
 
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -34,8 +34,10 @@ const BY_KERNEL: i32 = 0x80;
 pub fn supervise(command: &mut Command) -> io::Result<ExitCode> {
     let mut awaited = SigSet::from_iter(PASSED_ON);
     awaited.add(Signal::SIGCHLD);
-    // Blocked before there is a child, whose end would be missed otherwise. The child itself starts with none blocked.
-    awaited.thread_block()?;
+    // Blocked before there is a child, whose end would be missed otherwise. The child itself has the mask of before.
+    let before = awaited.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    // SAFETY: between fork and exec this makes one system call, and touches no memory but the child's copy of the mask.
+    unsafe { command.pre_exec(move || Ok(before.thread_set_mask()?)) };
     let signals = SignalFd::new(&awaited)?;
     let child = Pid::from_raw(command.spawn()?.id() as i32);
     loop {
