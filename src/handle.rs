@@ -10,11 +10,13 @@ mod context;
 mod policy;
 pub mod raw;
 mod session;
+mod settings;
 
 pub use connection::Connection;
 pub use context::{Context, Hooks};
-pub use policy::{ServerPolicy, Setting, Settings, Snapshot};
+pub use policy::{ServerPolicy, Snapshot};
 pub use session::Session;
+pub use settings::{Setting, Settings};
 
 pub use crate::libssl::Family;
 /// Returns true if libssl itself made the call that is being answered: see there.

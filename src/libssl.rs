@@ -4,7 +4,7 @@
 //! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `elf` reads what the loader has loaded;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
 //! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
-//! `verification` reads by what a server and its clients know each other, and `code` names a callback.
+//! `verification` reads by what a server and its clients know each other, `hidden` what of it has no function, and `code` names a callback.
 
 mod address_map;
 pub mod application_data;
@@ -16,6 +16,7 @@ pub mod encoding;
 pub mod error;
 pub mod farewell;
 mod find;
+mod hidden;
 pub mod known;
 pub mod lending;
 pub mod marker;
@@ -80,6 +81,7 @@ pub struct Libssl {
     farewell: farewell::State,
     marker: marker::State,
     rules: rules::State,
+    hidden: hidden::State,
 }
 
 impl Libssl {

@@ -89,6 +89,7 @@ impl Object {
             farewell: Default::default(),
             marker: Default::default(),
             rules: Default::default(),
+            hidden: Default::default(),
         })
     }
 }

@@ -246,6 +246,15 @@ functions! {
     fn X509_VERIFY_PARAM_get0_host(*mut X509_VERIFY_PARAM, c_int) -> *mut c_char;
     fn X509_VERIFY_PARAM_get0_email(*mut X509_VERIFY_PARAM) -> *mut c_char;
     fn X509_VERIFY_PARAM_get1_ip_asc(*mut X509_VERIFY_PARAM) -> *mut c_char;
+    // For what is found by trying.
+    fn X509_VERIFY_PARAM_new() -> *mut X509_VERIFY_PARAM;
+    fn X509_VERIFY_PARAM_free(*mut X509_VERIFY_PARAM);
+    fn X509_VERIFY_PARAM_set_purpose(*mut X509_VERIFY_PARAM, c_int) -> c_int;
+    fn X509_VERIFY_PARAM_set_trust(*mut X509_VERIFY_PARAM, c_int) -> c_int;
+    fn X509_VERIFY_PARAM_set1_ip_asc(*mut X509_VERIFY_PARAM, *const c_char) -> c_int;
+    fn X509_STORE_new() -> *mut X509_STORE;
+    fn X509_STORE_add_lookup(*mut X509_STORE, *const c_void) -> *mut c_void;
+    fn X509_LOOKUP_file() -> *const c_void;
     // Before OpenSSL 3.
     fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
 }
