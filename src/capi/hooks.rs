@@ -21,7 +21,7 @@ fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
 
 /// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
 /// application has references of its own.
-unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
+unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
     hooked(0, || {
         // SAFETY: libssl passes live objects.
         let (Some(connection), Some(session)) = (unsafe { (connection(ssl), Session::borrow(session)) }) else {
@@ -35,7 +35,7 @@ unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_
 }
 
 /// A client offers a session id. The reference returned is libssl's: `copy` = 0.
-unsafe extern "C" fn get_session(
+unsafe extern "C-unwind" fn get_session(
     ssl: *mut SSL,
     id: *const c_uchar,
     length: c_int,
@@ -55,7 +55,7 @@ unsafe extern "C" fn get_session(
 }
 
 /// libssl removed a session.
-unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
+unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     if handle::is_marking() {
         return;
     }

@@ -22,7 +22,7 @@ use crate::types::{SSL_CTX, SSL_SESSION};
 /// A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
 /// See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     let add = |cache: &SessionCache| {
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
@@ -38,7 +38,7 @@ symver!(
 
 /// SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     // SAFETY: C caller.
     unsafe { SSL_CTX_add_session(ctx, c) }
 }
@@ -53,7 +53,7 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 ///
 /// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     let remove = |cache: &SessionCache| {
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
@@ -69,7 +69,7 @@ symver!(
 
 /// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     // SAFETY: C caller.
     unsafe { SSL_CTX_remove_session(ctx, c) }
 }

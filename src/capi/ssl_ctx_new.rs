@@ -12,7 +12,7 @@ use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 
 /// TLS_method returns the method for connections of either side.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn TLS_method() -> *const SSL_METHOD {
+pub unsafe extern "C-unwind" fn TLS_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
     guard(ptr::null(), || unsafe { raw::TLS_method() })
 }
@@ -20,7 +20,7 @@ symver!(TLS_method, "SSLSESSION_0");
 
 /// TLS_client_method returns the method for clients.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn TLS_client_method() -> *const SSL_METHOD {
+pub unsafe extern "C-unwind" fn TLS_client_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
     guard(ptr::null(), || unsafe { raw::TLS_client_method() })
 }
@@ -28,7 +28,7 @@ symver!(TLS_client_method, "SSLSESSION_0");
 
 /// TLS_server_method returns the method for servers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn TLS_server_method() -> *const SSL_METHOD {
+pub unsafe extern "C-unwind" fn TLS_server_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
     guard(ptr::null(), || unsafe { raw::TLS_server_method() })
 }
@@ -40,7 +40,7 @@ symver!(TLS_server_method, "SSLSESSION_0");
 /// Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
 /// until there are some.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
+pub unsafe extern "C-unwind" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     // SAFETY: C caller.
     guard(ptr::null_mut(), || attached(unsafe { raw::SSL_CTX_new(method) }))
 }
@@ -51,7 +51,7 @@ symver!(SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX, "OPENSSL_3.0.0",
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_new_ex(
+pub unsafe extern "C-unwind" fn SSL_CTX_new_ex(
     libctx: *mut OSSL_LIB_CTX,
     propq: *const c_char,
     meth: *const SSL_METHOD,
@@ -70,7 +70,7 @@ symver!(SSL_CTX_new_ex, "OPENSSL_3.0.0", "OPENSSL_4.0.0");
 /// program that has it from libssl itself (dlsym on its handle, as .NET and Qt do; RTLD_DEEPBIND). The program's other calls
 /// go around us then, and so has its context to: it stays libssl's. A call from our own SSL_CTX_new comes here too: that
 /// attaches when it has the context.
-unsafe extern "C" fn new_ex_called_from(
+unsafe extern "C-unwind" fn new_ex_called_from(
     libctx: *mut OSSL_LIB_CTX,
     propq: *const c_char,
     meth: *const SSL_METHOD,
@@ -97,7 +97,7 @@ fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
 
 /// SSL_CTX_up_ref takes a reference to `ctx`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
     if ctx.is_null() {
         return 0;
     }
