@@ -13,6 +13,8 @@
 //! there: Rust defines no forced unwinding over frames that have something to drop, and where our unwinder is another
 //! than the application's (a library that is linked with one of its own), neither understands the other's frames.
 
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod assembly;
 mod unwinding;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
