@@ -42,6 +42,9 @@ pub fn keep(exception: NonNull<c_void>, go_on: GoOn) {
 /// Something was caught in this process, ever: most need to look no further.
 static EVER: AtomicBool = AtomicBool::new(false);
 
+/// Something was put off in this process, ever: where it has one libssl, nothing is.
+static EVER_PUT_OFF: AtomicBool = AtomicBool::new(false);
+
 thread_local! {
     /// What this thread has caught, and not gone on with.
     static CAUGHT: Cell<Option<Unwinding>> = const { Cell::new(None) };
@@ -62,10 +65,12 @@ pub fn is_unwinding() -> bool {
 pub fn call_out<T: Copy, F: FnOnce() -> T>(fallback: T, call: F) -> T {
     const { assert!(!mem::needs_drop::<F>(), "an unwinding may not pass what is to be dropped") };
     let mut out = Out { call: ManuallyDrop::new(call), answer: MaybeUninit::uninit() };
-    let put_off = PUT_OFF.replace(0);
+    let put_off = if EVER_PUT_OFF.load(Ordering::Relaxed) { PUT_OFF.replace(0) } else { 0 };
     // SAFETY: `run` of this very type.
     let is_caught = unsafe { assembly::call(run::<T, F>, (&raw mut out).cast()) };
-    PUT_OFF.set(put_off);
+    if put_off != 0 {
+        PUT_OFF.set(put_off);
+    }
     // SAFETY: `run` came to its end.
     if is_caught { fallback } else { unsafe { out.answer.assume_init() } }
 }
@@ -123,6 +128,7 @@ unsafe fn nobody_catches(exception: NonNull<c_void>) -> ! {
 
 /// Makes a call after which its caller has something to put in order, and then goes on: until then nothing does.
 pub fn put_off<T>(call: impl FnOnce() -> T) -> T {
+    EVER_PUT_OFF.store(true, Ordering::Relaxed);
     PUT_OFF.set(PUT_OFF.get() + 1);
     let answer = call();
     PUT_OFF.set(PUT_OFF.get() - 1);
