@@ -17,6 +17,7 @@
 mod assembly;
 mod unwinding;
 
+use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use unwinding::{call_out, go_on, is_unwinding, put_off};
@@ -27,15 +28,30 @@ pub use unwinding::{call_out, go_on, is_unwinding, put_off};
 /// carry no invariant over a call out.
 #[inline(always)]
 pub fn guard<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
-    let answer = caught(fallback, body);
+    let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback);
+    // Here nothing is caught any more, and neither this frame nor the exported function's has anything to drop.
     go_on();
     answer
 }
 
-/// A frame of its own: it may catch, and so an unwinding may not pass it. The caller's has nothing to drop.
-#[inline(never)]
-fn caught<T>(fallback: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
+/// Runs what reads and writes files of ours: the places where a thread may be cancelled are not there for Rust.
+pub fn uncancelled<T>(body: impl FnOnce() -> T) -> T {
+    let mut before = 0;
+    // SAFETY: a place for the state before.
+    let is_disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 0;
+    let answer = body();
+    if is_disabled {
+        // SAFETY: the state that it was in.
+        unsafe { pthread_setcancelstate(before, &mut before) };
+    }
+    answer
+}
+
+/// glibc's, and musl's.
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
 #[cfg(test)]

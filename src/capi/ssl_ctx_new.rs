@@ -6,7 +6,7 @@ use std::ptr;
 use super::fork;
 use super::hooks::HOOKS;
 use crate::cache;
-use crate::guard::guard;
+use crate::guard::{self, guard};
 use crate::handle::{self, Context, raw};
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 
@@ -83,14 +83,17 @@ unsafe extern "C-unwind" fn new_ex_called_from(
     })
 }
 
-/// Gives a new context its cache; a fault of ours leaves it with libssl's own.
+/// Gives a new context its cache; a fault of ours leaves it with libssl's own. A store's files are read and written then, which
+/// are places where a thread may be cancelled: it is so later.
 fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
-    guard((), || {
-        // SAFETY: NULL or made just now.
-        if let Some(context) = unsafe { Context::borrow(ctx) } {
-            fork::watch();
-            cache::attach(context, &HOOKS);
-        }
+    guard::uncancelled(|| {
+        guard((), || {
+            // SAFETY: NULL or made just now.
+            if let Some(context) = unsafe { Context::borrow(ctx) } {
+                fork::watch();
+                cache::attach(context, &HOOKS);
+            }
+        });
     });
     ctx
 }
