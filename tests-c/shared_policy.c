@@ -320,6 +320,39 @@ static void has_another_psk(void) {
   has_psk(know_another);
 }
 
+#ifndef OPENSSL_NO_SRP
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* since OpenSSL 3; it is in all of them */
+
+static int know_password(SSL *ssl, int *alert UNUSED, void *password) {
+  return SSL_set_srp_server_param_pw(ssl, SSL_get_srp_username(ssl), password, "2048") > 0 ? SSL_ERROR_NONE
+                                                                                          : SSL3_AL_FATAL;
+}
+
+static void has_password(const char *password) {
+  without_certificate();
+  REQUIRE(SSL_CTX_set_cipher_list(server, "SRP:@SECLEVEL=0"));
+  SSL_CTX_set_srp_username_callback(server, know_password);
+  SSL_CTX_set_srp_cb_arg(server, (void *)(uintptr_t)password);
+}
+
+static void has_one_password(void) {
+  has_password("one");
+}
+
+static void has_another_password(void) {
+  has_password("another");
+}
+
+static void says_password(void) {
+  REQUIRE(SSL_CTX_set_cipher_list(client, "SRP:@SECLEVEL=0"));
+  REQUIRE(SSL_CTX_set_srp_username(client, (char *)(uintptr_t) "client"));
+  REQUIRE(SSL_CTX_set_srp_password(client, (char *)(uintptr_t) "one"));
+}
+
+#pragma GCC diagnostic pop
+#endif
+
 static void is_anonymous(void) {
   without_certificate();
   REQUIRE(SSL_CTX_set_cipher_list(server, "aNULL:@SECLEVEL=0"));
@@ -532,6 +565,13 @@ static void by_address(void) {
   set_later("a URI, later", add_uri, "new");
 }
 
+static void passwords(void) {
+#ifndef OPENSSL_NO_SRP
+  apart("another password by SRP", says_password, has_one_password, has_another_password, "failed");
+  apart("the same password by SRP", says_password, has_one_password, has_one_password, "new");
+#endif
+}
+
 static void certificates(void) {
   together("two certificates", takes_rsa, has_rsa_too, has_rsa_too);
   apart("one of two is another", takes_rsa, has_rsa_too, has_other_rsa_too, "new");
@@ -541,6 +581,7 @@ static void certificates(void) {
     apart("fewer cipher suites", nothing, nothing, takes_less, "new");
     apart("another pre-shared key", knows_psk, has_one_psk, has_another_psk, "failed");
     apart("the same pre-shared key", knows_psk, has_one_psk, has_one_psk, "new");
+    passwords();
     apart("anonymous", takes_anonymous, is_anonymous, is_anonymous, "new");
   }
 }
