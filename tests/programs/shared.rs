@@ -16,6 +16,7 @@ mod openssl;
 mod python;
 mod refused;
 mod trust;
+mod variable;
 
 use super::{
     run::{Run, With},
