@@ -141,7 +141,7 @@ unsafe fn with_cache<T: Copy>(
     on_cache: impl FnOnce(&SessionCache) -> T,
     otherwise: impl FnOnce() -> T,
 ) -> T {
-    guard(failure, || {
+    guard(failure, move || {
         // SAFETY: by the caller's promise.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return failure };
         match cache::of_context(context) {

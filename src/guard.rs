@@ -28,10 +28,16 @@ pub use unwinding::{call_out, go_on, is_unwinding, put_off};
 /// carry no invariant over a call out.
 #[inline(always)]
 pub fn guard<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
-    let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback);
-    // Here nothing is caught any more, and neither this frame nor the exported function's has anything to drop.
+    let answer = caught(fallback, body);
     go_on();
     answer
+}
+
+/// A frame of its own: what catches has a personality routine, Rust's, which may know another unwinder than the one that comes
+/// by. The caller's has nothing to drop, and so none.
+#[inline(never)]
+fn caught<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
 }
 
 /// Runs what reads and writes files of ours: the places where a thread may be cancelled are not there for Rust.

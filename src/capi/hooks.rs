@@ -22,7 +22,7 @@ fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
 /// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
 /// application has references of its own.
 unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
-    hooked(0, || {
+    hooked(0, move || {
         // SAFETY: libssl passes live objects.
         let (Some(connection), Some(session)) = (unsafe { (connection(ssl), Session::borrow(session)) }) else {
             return 0;
@@ -41,7 +41,7 @@ unsafe extern "C-unwind" fn get_session(
     length: c_int,
     copy: *mut c_int,
 ) -> *mut SSL_SESSION {
-    hooked(ptr::null_mut(), || {
+    hooked(ptr::null_mut(), move || {
         // SAFETY: libssl passes a place for its answer.
         unsafe { *copy = 0 };
         // SAFETY: libssl passes a live connection and `length` bytes.
@@ -59,7 +59,7 @@ unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_
     if handle::is_marking() {
         return;
     }
-    hooked((), || {
+    hooked((), move || {
         // SAFETY: libssl passes live objects.
         let (Some(context), Some(session)) = (unsafe { (Context::borrow(ctx), Session::borrow(session)) }) else {
             return;

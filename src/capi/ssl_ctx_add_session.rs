@@ -23,13 +23,13 @@ use crate::types::{SSL_CTX, SSL_SESSION};
 /// See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
-    let add = |cache: &SessionCache| {
+    let add = move |cache: &SessionCache| {
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
         c_int::from(session.is_some_and(|session| cache.add(&session, clock::now())))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, add, || raw::SSL_CTX_add_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, add, move || raw::SSL_CTX_add_session(ctx, c)) }
 }
 symver!(
     SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
@@ -54,13 +54,13 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 /// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
-    let remove = |cache: &SessionCache| {
+    let remove = move |cache: &SessionCache| {
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
         c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now())))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, remove, || raw::SSL_CTX_remove_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, remove, move || raw::SSL_CTX_remove_session(ctx, c)) }
 }
 symver!(
     SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
