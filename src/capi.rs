@@ -43,10 +43,12 @@ macro_rules! symver {
         #[cfg(not(miri))]
         const _: () = {
             #[unsafe(export_name = concat!(stringify!($name), "__", $node))]
-            unsafe extern "C" fn entry($($argument: $type),*) $(-> $result)? {
+            unsafe extern "C-unwind" fn entry($($argument: $type),*) $(-> $result)? {
                 const FAMILY: crate::handle::Family = crate::handle::Family::of_node($node);
                 // SAFETY: C caller.
-                crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) })
+                let answer = crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) });
+                crate::guard::go_on();
+                answer
             }
         };
         #[cfg(not(miri))]
@@ -140,7 +142,7 @@ unsafe fn with_cache<T: Copy>(
     on_cache: impl FnOnce(&SessionCache) -> T,
     otherwise: impl FnOnce() -> T,
 ) -> T {
-    guard(failure, || {
+    guard(failure, move || {
         // SAFETY: by the caller's promise.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return failure };
         match cache::of_context(context) {

@@ -10,13 +10,15 @@ mod context;
 mod policy;
 pub mod raw;
 mod session;
+mod settings;
 mod ticket;
 mod undigested;
 
 pub use connection::Connection;
 pub use context::{Context, Hooks};
-pub use policy::{ServerPolicy, Setting, Settings, Snapshot};
+pub use policy::{ServerPolicy, Snapshot};
 pub use session::Session;
+pub use settings::{Setting, Settings};
 pub use ticket::TicketCipher;
 pub use undigested::Undigested;
 

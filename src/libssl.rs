@@ -4,8 +4,8 @@
 //! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `loader` lists what is loaded, and `elf` reads it;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
 //! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
-//! `verification` reads by what a server and its clients know each other, and `code` names a callback;
-//! `tickets` sets the callback that has the keys of stateless tickets.
+//! `verification` reads by what a server and its clients know each other, `hidden` what of it has no function, and `code` names a
+//! callback; `tickets` sets the callback that has the keys of stateless tickets.
 
 mod address_map;
 pub mod application_data;
@@ -17,6 +17,7 @@ pub mod encoding;
 pub mod error;
 pub mod farewell;
 mod find;
+mod hidden;
 pub mod known;
 pub mod lending;
 pub mod loader;
@@ -85,6 +86,7 @@ pub struct Libssl {
     marker: marker::State,
     rules: rules::State,
     tickets: tickets::State,
+    hidden: hidden::State,
 }
 
 impl Libssl {

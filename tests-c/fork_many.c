@@ -1,3 +1,4 @@
+// Over: no, an emulator has pages of its own
 // Valgrind: no, its own memory is copied too
 /*
  * A server with a thousand contexts that hold sessions forks: neither parent nor child touches what the contexts hold, or

@@ -26,8 +26,8 @@ fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
 
 /// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
 /// application has references of its own.
-unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
-    hooked(0, || {
+unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
+    hooked(0, move || {
         // SAFETY: libssl passes live objects.
         let (Some(connection), Some(session)) = (unsafe { (connection(ssl), Session::borrow(session)) }) else {
             return 0;
@@ -40,13 +40,13 @@ unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_
 }
 
 /// A client offers a session id. The reference returned is libssl's: `copy` = 0.
-unsafe extern "C" fn get_session(
+unsafe extern "C-unwind" fn get_session(
     ssl: *mut SSL,
     id: *const c_uchar,
     length: c_int,
     copy: *mut c_int,
 ) -> *mut SSL_SESSION {
-    hooked(ptr::null_mut(), || {
+    hooked(ptr::null_mut(), move || {
         // SAFETY: libssl passes a place for its answer.
         unsafe { *copy = 0 };
         // SAFETY: libssl passes a live connection and `length` bytes.
@@ -60,11 +60,11 @@ unsafe extern "C" fn get_session(
 }
 
 /// libssl removed a session.
-unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
+unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     if handle::is_marking() {
         return;
     }
-    hooked((), || {
+    hooked((), move || {
         // SAFETY: libssl passes live objects.
         let (Some(context), Some(session)) = (unsafe { (Context::borrow(ctx), Session::borrow(session)) }) else {
             return;
@@ -76,7 +76,7 @@ unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION
 }
 
 /// libssl asks for the keys of a ticket, since OpenSSL 3.
-unsafe extern "C" fn ticket_keys_evp(
+unsafe extern "C-unwind" fn ticket_keys_evp(
     ssl: *mut SSL,
     name: *mut c_uchar,
     iv: *mut c_uchar,
@@ -89,7 +89,7 @@ unsafe extern "C" fn ticket_keys_evp(
 }
 
 /// The same before OpenSSL 3.
-unsafe extern "C" fn ticket_keys_hmac(
+unsafe extern "C-unwind" fn ticket_keys_hmac(
     ssl: *mut SSL,
     name: *mut c_uchar,
     iv: *mut c_uchar,

@@ -98,7 +98,7 @@ impl Command {
 /// these names. All others go on to libssl untouched; without one they return 0. What sets or reads the keys of tickets takes
 /// the place of SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long {
     let pass_on = || {
         if ctx.is_null() && handle::stands_alone() {
             return 0;

@@ -13,11 +13,11 @@ use crate::types::{SSL, SSL_CTX, SSL_SESSION};
 /// libssl calls them. They are noted here: a context that has one keeps its stateless tickets, whatever
 /// SSLSESSION_TICKETS says. Returns 1; alone, and for NULL as `ctx`, 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_session_ticket_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
     ctx: *mut SSL_CTX,
-    gen_cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>,
+    gen_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>,
     dec_cb: Option<
-        unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int,
+        unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int,
     >,
     arg: *mut c_void,
 ) -> c_int {
@@ -36,6 +36,6 @@ pub unsafe extern "C" fn SSL_CTX_set_session_ticket_cb(
     })
 }
 symver!(
-    SSL_CTX_set_session_ticket_cb(ctx: *mut SSL_CTX, gen_cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>, dec_cb: Option<unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int>, arg: *mut c_void) -> c_int,
+    SSL_CTX_set_session_ticket_cb(ctx: *mut SSL_CTX, gen_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>, dec_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int>, arg: *mut c_void) -> c_int,
     "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0"
 );

@@ -19,10 +19,10 @@ const SET_TICKET_KEY_CALLBACK: c_int = 72;
 /// switch a connection to another context by the server name, and the one that knows the users of SRP. The one that has the
 /// keys of tickets takes the place of ours. Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_callback_ctrl(
+pub unsafe extern "C-unwind" fn SSL_CTX_callback_ctrl(
     ctx: *mut SSL_CTX,
     cmd: c_int,
-    fp: Option<unsafe extern "C" fn()>,
+    fp: Option<unsafe extern "C-unwind" fn()>,
 ) -> c_long {
     if ctx.is_null() {
         return 0;
@@ -45,6 +45,6 @@ pub unsafe extern "C" fn SSL_CTX_callback_ctrl(
     })
 }
 symver!(
-    SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, cmd: c_int, fp: Option<unsafe extern "C" fn()>) -> c_long,
+    SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, cmd: c_int, fp: Option<unsafe extern "C-unwind" fn()>) -> c_long,
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );

@@ -11,10 +11,10 @@ use crate::types::{EVP_CIPHER_CTX, EVP_MAC_CTX, SSL, SSL_CTX};
 ///
 /// libssl calls it, in the place of ours if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and for NULL as `ctx`, 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_tlsext_ticket_key_evp_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_tlsext_ticket_key_evp_cb(
     ctx: *mut SSL_CTX,
     fp: Option<
-        unsafe extern "C" fn(
+        unsafe extern "C-unwind" fn(
             *mut SSL,
             *mut c_uchar,
             *mut c_uchar,

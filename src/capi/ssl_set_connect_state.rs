@@ -8,7 +8,7 @@ use crate::types::SSL;
 
 /// SSL_set_connect_state makes `ssl` a client. NULL does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_connect_state(ssl: *mut SSL) {
+pub unsafe extern "C-unwind" fn SSL_set_connect_state(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
@@ -19,7 +19,7 @@ symver!(SSL_set_connect_state, "SSLSESSION_0");
 
 /// SSL_set_accept_state makes `ssl` a server. NULL does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_accept_state(ssl: *mut SSL) {
+pub unsafe extern "C-unwind" fn SSL_set_accept_state(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
@@ -30,7 +30,7 @@ symver!(SSL_set_accept_state, "SSLSESSION_0");
 
 /// SSL_is_server returns 1 if `ssl` is a server, 0 if it is a client, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_is_server(ssl: *const SSL) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_is_server(ssl: *const SSL) -> c_int {
     if ssl.is_null() {
         return 0;
     }

@@ -97,6 +97,7 @@ impl Found {
             marker: Default::default(),
             rules: Default::default(),
             tickets: Default::default(),
+            hidden: Default::default(),
         })
     }
 }

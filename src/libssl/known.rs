@@ -25,7 +25,7 @@ use once_cell::race::OnceBox;
 use super::address_map::AddressMap;
 use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
 use super::{Family, Libssl, called_from, elf, find};
-use crate::guard::guard;
+use crate::guard::{guard, put_off};
 use crate::threads::Patience;
 use crate::types::*;
 
@@ -159,7 +159,7 @@ fn shares_libcrypto(libssl: &Libssl, first: Option<&Libssl>) -> bool {
     first.is_some_and(|first| ex_data_of(libssl) == ex_data_of(first) && libssl.attachable)
 }
 
-/// Makes a call for a program that reached us by a node of `family`.
+/// Makes a call for a program that reached us by a node of `family`, which then goes on with what was thrown through it.
 #[inline(always)]
 pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
     // The first call of all may be this one.
@@ -245,7 +245,7 @@ fn meaning_if<T>(is_noted: bool, libssl: impl FnOnce() -> Option<&'static Libssl
 #[cold]
 fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
     let before = MEANT.try_with(|meant| meant.replace(libssl));
-    let result = call();
+    let result = put_off(call);
     if let Ok(before) = before {
         let _ = MEANT.try_with(|meant| meant.set(before));
     }
@@ -274,7 +274,7 @@ fn track(libssl: &'static Libssl) {
     }
 }
 
-unsafe extern "C" fn object_made(
+unsafe extern "C-unwind" fn object_made(
     object: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
@@ -287,7 +287,7 @@ unsafe extern "C" fn object_made(
     });
 }
 
-unsafe extern "C" fn object_freed(
+unsafe extern "C-unwind" fn object_freed(
     object: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,

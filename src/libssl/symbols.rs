@@ -264,5 +264,15 @@ functions! {
     fn EVP_aes_256_cbc() -> *const EVP_CIPHER;
     fn EVP_sha256() -> *const EVP_MD;
     fn HMAC_Init_ex(*mut HMAC_CTX, *const c_void, c_int, *const EVP_MD, *mut ENGINE) -> c_int;
+    // For what is found by trying.
+    fn X509_VERIFY_PARAM_new() -> *mut X509_VERIFY_PARAM;
+    fn X509_VERIFY_PARAM_free(*mut X509_VERIFY_PARAM);
+    fn X509_VERIFY_PARAM_set_purpose(*mut X509_VERIFY_PARAM, c_int) -> c_int;
+    fn X509_VERIFY_PARAM_set_trust(*mut X509_VERIFY_PARAM, c_int) -> c_int;
+    fn X509_VERIFY_PARAM_set1_ip_asc(*mut X509_VERIFY_PARAM, *const c_char) -> c_int;
+    fn X509_STORE_new() -> *mut X509_STORE;
+    fn X509_STORE_add_lookup(*mut X509_STORE, *const c_void) -> *mut c_void;
+    fn X509_LOOKUP_file() -> *const c_void;
+    // Before OpenSSL 3.
     fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
 }

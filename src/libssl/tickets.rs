@@ -116,7 +116,7 @@ impl Libssl {
 }
 
 /// In the place of libssl's own security callback, which it asks for all but tickets.
-unsafe extern "C" fn is_secure(
+unsafe extern "C-unwind" fn is_secure(
     ssl: *const SSL,
     ctx: *const SSL_CTX,
     operation: c_int,

@@ -8,6 +8,7 @@ use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::guard::call_out;
 use crate::threads::Patience;
 use crate::types::*;
 
@@ -120,8 +121,9 @@ impl ExData {
     pub unsafe fn made(&self, parent: *mut c_void) {
         self.each(|number, index| {
             if let Some(new) = index.new {
+                let (value, list, argl, argp) = (self.get(number), self.as_c(), index.argl, index.argp);
                 // SAFETY: the application registered the callback for objects such as `parent`.
-                unsafe { new(parent, self.get(number), self.as_c(), number, index.argl, index.argp) };
+                call_out((), || unsafe { new(parent, value, list, number, argl, argp) });
             }
         });
     }
@@ -133,8 +135,9 @@ impl ExData {
     pub unsafe fn going(&self, parent: *mut c_void) {
         self.each(|number, index| {
             if let Some(free) = index.free {
+                let (value, list, argl, argp) = (self.get(number), self.as_c(), index.argl, index.argp);
                 // SAFETY: as for `made`.
-                unsafe { free(parent, self.get(number), self.as_c(), number, index.argl, index.argp) };
+                call_out((), || unsafe { free(parent, value, list, number, argl, argp) });
             }
         });
     }
@@ -145,9 +148,10 @@ impl ExData {
         self.each(|number, index| {
             let mut value = from.get(number);
             if let Some(dup) = index.dup {
+                let (to, from, place) = (self.as_c(), from.as_c(), (&raw mut value).cast());
+                let (argl, argp) = (index.argl, index.argp);
                 // SAFETY: the application registered the callback for objects of this class.
-                let accepted =
-                    unsafe { dup(self.as_c(), from.as_c(), (&raw mut value).cast(), number, index.argl, index.argp) };
+                let accepted = call_out(0, || unsafe { dup(to, from, place, number, argl, argp) });
                 copied &= accepted != 0;
             }
             if copied && !value.is_null() {

@@ -17,6 +17,7 @@ mod openssl;
 mod python;
 mod refused;
 mod trust;
+mod variable;
 
 use super::{
     run::{Run, With},
