@@ -58,6 +58,16 @@ macro_rules! symver {
     };
 }
 
+/// The body of a naked function of two arguments: goes on to a function that has where the call returns to as a third.
+macro_rules! with_caller_as_third_argument {
+    ($function:ident) => {{
+        #[cfg(target_arch = "x86_64")]
+        core::arch::naked_asm!("endbr64", "mov rdx, [rsp]", "jmp {}", sym $function);
+        #[cfg(target_arch = "aarch64")]
+        core::arch::naked_asm!("hint #34", "mov x2, x30", "b {}", sym $function);
+    }};
+}
+
 pub mod bio_get_ex_new_index;
 mod fork;
 mod hooks;

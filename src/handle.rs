@@ -23,8 +23,8 @@ pub use ticket::TicketCipher;
 pub use undigested::Undigested;
 
 pub use crate::libssl::Family;
-/// Returns true if libssl itself made the call that is being answered: see there.
-pub use crate::libssl::called_from::is_called_by_libssl;
+/// Returns true if a call came from a libssl: see there.
+pub use crate::libssl::called_from::is_of_libssl;
 /// A fatal alert: see there.
 pub use crate::libssl::error::Alert;
 /// Whether the calls of an object reach us: see there.

@@ -28,6 +28,8 @@ pub struct Rules {
     pub flushed: Callbacks,
     /// When flushed sessions are freed.
     pub freed: Freed,
+    /// What becomes of a session that is marked as not resumable.
+    pub marked: Marked,
 }
 
 /// Session that a lookup finds and that is marked as not resumable.
@@ -115,21 +117,29 @@ impl Rules {
         evicted: Callbacks::EachAsRemoved,
         flushed: Callbacks::EachAsRemoved,
         freed: Freed::AfterAll,
+        marked: Marked::Refused,
     };
-
-    /// Returns the use of a session that is marked as not resumable. Only a handshake shows it, so it goes by the eviction:
-    /// 1.1.1, which alone evicts the oldest, resumes a marked session, and copies the mark with each that it resumes.
-    pub const fn marked(&self) -> Marked {
-        match self.eviction {
-            Eviction::OldestFirst => Marked::Used,
-            Eviction::SoonestFirst => Marked::Refused,
-        }
-    }
 }
 
 impl Default for Rules {
     fn default() -> Rules {
         Rules::OPENSSL_3_0
+    }
+}
+
+impl Marked {
+    /// Returns the rule of a release by its number, 0xMNN00PP0 since 3.0. Only a handshake would show it. A distribution may
+    /// have the later rule in a release of the earlier one, where libssl itself refuses what is used here.
+    ///
+    /// ```text
+    ///   since 3.0.14, 3.1.6, 3.2.2, 3.3.0    a marked session is refused, and a new ticket's session is not marked
+    ///   before                               a new ticket's session is as marked as the one that was resumed
+    /// ```
+    pub const fn of_release(number: u64) -> Marked {
+        match number {
+            0x3000_00e0..0x3010_0000 | 0x3010_0060..0x3020_0000 | 0x3020_0020.. => Marked::Refused,
+            _ => Marked::Used,
+        }
     }
 }
 
@@ -170,6 +180,14 @@ pub const LAST_SECOND: i64 = (u64::MAX / SECOND) as i64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mark_is_known_by_the_release() {
+        let used = [0x1010_117f, 0x3000_0020, 0x3000_00d0, 0x3010_0050, 0x3020_0010];
+        let refused = [0x3000_00e0, 0x3000_0140, 0x3010_0060, 0x3010_0070, 0x3020_0020, 0x3030_0000, 0x4000_0030];
+        assert!(used.into_iter().all(|number| Marked::of_release(number) == Marked::Used));
+        assert!(refused.into_iter().all(|number| Marked::of_release(number) == Marked::Refused));
+    }
 
     #[test]
     fn a_limit_counts_the_new_session() {

@@ -67,7 +67,7 @@ static int eviction(void) {
   SSL_SESSION *session = fresh(LATER);
   fill(LATER);
   SSL_CTX_sess_set_remove_cb(ctx, reenter_from_remove);
-  SSL_CTX_sess_set_cache_size(ctx, 4);
+  SSL_CTX_sess_set_cache_size(ctx, 3);
   REQUIRE(SSL_CTX_add_session(ctx, session) == 1);
   SSL_SESSION_free(session);
   REQUIRE(SSL_CTX_sess_number(ctx) <= 3);

@@ -271,6 +271,13 @@ static UNUSED void use_external(SSL_CTX *ctx, int copy) {
   reset_calls();
 }
 
+/* Whether a new ticket's session is as marked as the one that was resumed: before 3.0.14, 3.1.6, 3.2.2. */
+static UNUSED int marks_are_inherited(void) {
+  unsigned long release = OpenSSL_version_num();
+  return release < 0x300000e0UL || (release >= 0x30100000UL && release < 0x30100060UL) ||
+         (release >= 0x30200000UL && release < 0x30200020UL);
+}
+
 /* Marks a session so that sessions_freed counts its end (helpers.h). A session that libssl duplicates is counted too. */
 static UNUSED void watch_session(SSL_SESSION *session, const char *name) {
   if (name_index < 0) name_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, session_free_seen);

@@ -105,7 +105,7 @@ impl SessionCache {
 
     /// Removes whatever session stands here under the version and id of `session`, marks `session`, and tells the
     /// application of `session`, also when nothing was here (contract A5, A6; semantics 4.1). Whether something was.
-    pub fn remove(&self, session: &Session, now: i64) -> bool {
+    pub fn remove(&self, session: &Session, now: i64, is_by_libssl: impl FnOnce() -> bool) -> bool {
         if session.id().is_empty() {
             return false;
         }
@@ -113,7 +113,7 @@ impl SessionCache {
         let is_marked = !session.is_resumable();
         let key = Self::key_of(session);
         let resident = self.store.take(&key);
-        let was_here = self.unshare_removed(session, &key, now) || resident.is_some();
+        let was_here = self.unshare_removed(session, &key, now, is_by_libssl) || resident.is_some();
         Self::assert_unlocked();
         if self.lends.load(Ordering::Relaxed) {
             // libssl's own table may have it: its removal marks, and calls our hook, which tells the application.

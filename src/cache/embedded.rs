@@ -36,7 +36,7 @@ impl SessionCache {
         let over = Self::expiry_of(session).is_over(now);
         if over {
             self.context.count(Statistic::Timeouts);
-            self.remove(session, now);
+            self.remove(session, now, || false);
         }
         !over
     }

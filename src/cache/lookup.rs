@@ -93,7 +93,7 @@ impl SessionCache {
 
     /// Returns true for a session that is marked as not resumable, where that matters.
     pub(super) fn refuses(&self, session: &Session) -> bool {
-        self.rules.marked() == Marked::Refused && !session.is_resumable()
+        self.rules.marked == Marked::Refused && !session.is_resumable()
     }
 
     /// Makes libssl's own removal find a session that was taken out for single use: so libssl learns that it may resume

@@ -333,7 +333,7 @@ impl SessionCache {
 
     /// Returns true if a session that was cached here a moment ago is not any more.
     fn has_left(&self, session: &Session) -> bool {
-        match self.rules.marked() {
+        match self.rules.marked {
             Marked::Refused => !session.is_resumable(),
             Marked::Used => !self.store.contains(&Self::key_of(session)),
         }

@@ -158,7 +158,7 @@ impl Attachment for SessionCache {
     unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {
         // SAFETY: the connection that tells holds the session.
         if let Some(session) = unsafe { Session::borrow(session) } {
-            self.remove(&session, clock::now());
+            self.remove(&session, clock::now(), || false);
         }
     }
 }

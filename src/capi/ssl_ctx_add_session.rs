@@ -1,6 +1,6 @@
 //! SSL_CTX_add_session(3), with the synonyms of OpenSSL 0.9.7a.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 
 use super::with_cache;
 use crate::cache::SessionCache;
@@ -53,21 +53,76 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 /// With a shared store it is removed for all processes.
 ///
 /// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+#[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    with_caller_as_third_argument!(removed)
+}
+symver!(SSL_CTX_remove_session, "OPENSSL_3.0.0");
+
+/// On other processors the stack is looked at.
+///
+/// cbindgen:ignore
+#[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    // SAFETY: C caller.
+    unsafe { removed(ctx, c, std::ptr::null()) }
+}
+
+/// SSL_CTX_remove_session by the nodes of the other families.
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod of_other_families {
+    use super::*;
+    use crate::guard::go_on;
+    use crate::handle::Family;
+
+    macro_rules! entry {
+        ($node:literal, $entry:ident, $called:ident) => {
+            #[unsafe(naked)]
+            #[unsafe(export_name = concat!("SSL_CTX_remove_session__", $node))]
+            unsafe extern "C-unwind" fn $entry(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+                with_caller_as_third_argument!($called)
+            }
+            unsafe extern "C-unwind" fn $called(
+                ctx: *mut SSL_CTX,
+                c: *mut SSL_SESSION,
+                caller: *const c_void,
+            ) -> c_int {
+                const FAMILY: Family = Family::of_node($node);
+                // SAFETY: C caller.
+                let answer = handle::for_caller_of(FAMILY, || unsafe { removed(ctx, c, caller) });
+                go_on();
+                answer
+            }
+            core::arch::global_asm!(concat!(
+                ".symver \"SSL_CTX_remove_session__",
+                $node,
+                "\",SSL_CTX_remove_session@",
+                $node,
+                ",remove"
+            ));
+        };
+    }
+    entry!("OPENSSL_1_1_0", entry_1_1, removed_1_1);
+    entry!("OPENSSL_4.0.0", entry_4, removed_4);
+}
+
+/// SSL_CTX_remove_session, told where it will return to: libssl removes sessions by the same function where it is not linked
+/// -Bsymbolic, and its reason may be one that concerns this process alone. (An unwinder would tell as well; but it lists the
+/// loaded objects, whose lock another thread may have had as this process was forked.)
+unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, c: *mut SSL_SESSION, caller: *const c_void) -> c_int {
     let remove = move |cache: &SessionCache| {
         handle::note_session_with(c, ctx);
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
-        c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now())))
+        let is_by_libssl = || handle::is_of_libssl(caller);
+        c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now(), is_by_libssl)))
     };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, 0, remove, move || raw::SSL_CTX_remove_session(ctx, c)) }
 }
-symver!(
-    SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
-    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
-);
 
 /// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]

@@ -7,7 +7,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use super::{is_ours, known, loader};
+use super::{is_ours, known, loader, marker};
 
 /// _URC_NO_REASON and _URC_END_OF_STACK: go on, and enough.
 const GO_ON: c_int = 0;
@@ -32,18 +32,21 @@ struct Search {
     frames: u32,
 }
 
-/// Returns true if the call of ours that is being answered was made by a libssl; false if it was made by the application,
-/// or that cannot be found out.
-pub fn is_called_by_libssl() -> bool {
-    caller().is_some_and(|caller| known::at(caller).is_some())
+/// Returns true if a call of ours that returns to that address was made by a libssl. The stack is looked at if that is within
+/// this library, or not known (NULL); false then, too, if it cannot be found out.
+pub fn is_of_libssl(address: *const c_void) -> bool {
+    match address.is_null() || is_ours(address) {
+        true => caller().is_some_and(|caller| known::at(caller).is_some()),
+        false => known::at(address).is_some(),
+    }
 }
 
 /// Returns where the call of ours that is being answered goes back to; None if that cannot be found out. Costs some
 /// microseconds.
 pub fn caller() -> Option<*const c_void> {
     let mut search = Search { caller: ptr::null(), frames: 0 };
-    // An unwinder lists the loaded objects, and would wait for ever.
-    if cfg!(not(miri)) && !loader::is_left_changing() {
+    // An unwinder lists the loaded objects, and would wait for ever for a thread that is not here.
+    if cfg!(not(miri)) && !loader::is_left_changing() && !marker::is_forked() {
         // SAFETY: `look` has the type asked for, and the search is there during the call.
         unsafe { _Unwind_Backtrace(look, (&raw mut search).cast()) };
     }

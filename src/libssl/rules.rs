@@ -17,7 +17,7 @@ use std::ffi::c_long;
 use once_cell::race::OnceBox;
 
 use super::{Libssl, error, known, marker};
-use crate::rules::{AddingAgain, Callbacks, Capacity, Eviction, Freed, Overflow, Rules, UpdateTime};
+use crate::rules::{AddingAgain, Callbacks, Capacity, Eviction, Freed, Marked, Overflow, Rules, UpdateTime};
 use crate::types::SSL_CTX;
 use trial::{Heard, Trial};
 
@@ -52,7 +52,10 @@ impl Libssl {
         // SAFETY: a live context that nobody else uses, by the caller's promise or made just now.
         let mut trial = unsafe { Trial::new(&self.functions, private, at_hand) }?;
         let promises = trial.keeps_settings() && keeps_sessions(&trial);
-        let rules = find_rules(&trial);
+        let number = self.functions.OpenSSL_version_num;
+        // SAFETY: takes nothing.
+        let marked = number.map_or(Marked::Refused, |number| Marked::of_release(unsafe { number() }));
+        let rules = Rules { marked, ..find_rules(&trial) };
         (trial.ends_well() && promises).then_some(rules)
     }
 }
@@ -101,6 +104,7 @@ fn find_rules(trial: &Trial) -> Rules {
         evicted: evicted.unwrap_or(flushed),
         flushed,
         freed,
+        ..Rules::OPENSSL_3_0
     }
 }
 

@@ -237,6 +237,7 @@ functions! {
 
     optional:
     fn OpenSSL_version(c_int) -> *const c_char;
+    fn OpenSSL_version_num() -> c_ulong;
     // Since OpenSSL 3.
     fn SSL_CTX_new_ex(*mut OSSL_LIB_CTX, *const c_char, *const SSL_METHOD) -> *mut SSL_CTX;
     fn SSL_CTX_load_verify_store(*mut SSL_CTX, *const c_char) -> c_int;

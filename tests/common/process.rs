@@ -27,6 +27,11 @@ impl Outcome {
     pub fn success(&self) -> bool {
         self.status.success() && !self.timed_out
     }
+
+    /// True if a signal ended it that was not ours.
+    pub fn is_ended_by_signal(&self) -> bool {
+        self.status.signal().is_some() && !self.timed_out
+    }
 }
 
 impl fmt::Display for Outcome {

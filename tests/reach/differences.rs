@@ -35,6 +35,11 @@ impl Differences {
         let known = self.0.iter().find(|known| matches(&known.libssl, libssl) && known.program == program);
         known.map(|known| known.reason.as_str())
     }
+
+    /// True if `libssl` alone crashes there: its reason begins so.
+    pub fn is_crash(&self, libssl: &str, program: &str) -> bool {
+        self.reason(libssl, program).is_some_and(|reason| reason.starts_with("crashes"))
+    }
 }
 
 /// True if `name` is the pattern, or begins with what the pattern has before a `*` at its end.

@@ -24,7 +24,7 @@ use std::cell::Cell;
 
 use super::search::{end_offers, forget_taken, has_just_taken};
 use crate::cache::SessionCache;
-use crate::handle::{self, Alert, Connection, Session};
+use crate::handle::{Alert, Connection, Session};
 use crate::store::Key;
 
 thread_local! {
@@ -78,8 +78,13 @@ impl SessionCache {
 
     /// Removes a session from the shared store too, which the application or libssl removes from this cache; unless it is
     /// only its connection that has ended. Returns true if it was there.
-    pub(in crate::cache) fn unshare_removed(&self, session: &Session, key: &Key, now: i64) -> bool {
-        let is_by_libssl = handle::is_called_by_libssl;
+    pub(in crate::cache) fn unshare_removed(
+        &self,
+        session: &Session,
+        key: &Key,
+        now: i64,
+        is_by_libssl: impl FnOnce() -> bool,
+    ) -> bool {
         self.sharing.is_some()
             && !has_just_taken(key, now)
             && !self.is_connections_end(session, now, is_by_libssl)
