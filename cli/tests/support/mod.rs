@@ -73,6 +73,15 @@ pub fn with_certificate(purpose: &str) -> Scratch {
     scratch
 }
 
+/// Waits until a condition holds that no event tells.
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < until, "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A file of the library's own tests.
 pub fn of_library(path: &str) -> PathBuf {
     common::root().join("tests").join(path)
