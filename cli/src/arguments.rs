@@ -81,6 +81,12 @@ pub struct Check {
     /// How many clients reconnect at once
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub clients: u32,
+    /// Show this certificate to a server that asks for one: a file of PEM
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// Its key [default: in the file of --cert]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
     /// Run this command in a shell, such as a reload of the server, then offer the sessions of before
     #[arg(long, value_name = "COMMAND")]
     pub across: Option<OsString>,

@@ -124,7 +124,7 @@ impl Measured {
     /// Measures a kind. Fails where no TLS is to be had at all, or a server refuses the second connection.
     pub fn of(kind: Kind, server: &Server, arguments: &Check, progress: &mut Progress) -> Result<Measured, Failure> {
         let number = arguments.clients.min(arguments.reconnections);
-        let mut clients = (0..number).map(|_| Client::new(kind)).collect::<Result<Vec<_>, _>>()?;
+        let mut clients = (0..number).map(|_| Client::new(kind, server)).collect::<Result<Vec<_>, _>>()?;
         let finding = match connect(&mut clients, server) {
             Err(trouble @ Trouble::Unreachable(_)) => return Err(Failure::new(trouble)),
             Err(Trouble::Handshake(why)) => Finding::NotSpoken(why),

@@ -40,9 +40,7 @@ pub fn of(measurements: &[Measurement], was_across: bool) -> Verdict {
     let mut verdict = Verdict::default();
     let is_spoken = |measurement: &&Measurement| !matches!(measurement.finding, Finding::NotSpoken(_));
     if !measurements.iter().any(|measurement| is_spoken(&measurement)) {
-        verdict
-            .sentences
-            .push("No handshake succeeded: is this a server of TLS, and does it ask for TLS first?".to_owned());
+        verdict.sentences.push(no_handshake(measurements).to_owned());
         return verdict;
     }
     for measurement in measurements {
@@ -135,6 +133,15 @@ impl Verdict {
     fn say(&mut self, sentence: &str) {
         self.sentences.push(format!("{sentence}."));
     }
+}
+
+/// Says what may be wrong where no clients are spoken with.
+fn no_handshake(measurements: &[Measurement]) -> &'static str {
+    let is_asked = |measurement: &Measurement| matches!(&measurement.finding, Finding::NotSpoken(why) if why.contains("certificate required"));
+    if measurements.iter().any(is_asked) {
+        return "No handshake succeeded: the server asks for a client's certificate, see --cert.";
+    }
+    "No handshake succeeded: is this a server of TLS, and does it speak TLS first, or after --starttls?"
 }
 
 fn is_said_of_ids(all: &[Measurement]) -> bool {
