@@ -61,7 +61,7 @@ fn shells_complete_it() {
     assert_eq!(printed(plain("bash").args(["-c", &script])).trim(), "--starttls");
 }
 
-/// What `make install` and `make install-command` put below one prefix finds each other.
+/// Library and command find each other below one prefix.
 #[test]
 fn what_is_installed_works() {
     let scratch = common::Scratch::new("installed");

@@ -25,7 +25,7 @@ use super::starttls;
 use crate::arguments::{Check, Protocol};
 use crate::output::Failure;
 
-/// How long to wait for a ticket of TLS 1.3, which comes after the handshake, and for a server's close_notify.
+/// The time to wait for a ticket of TLS 1.3, which comes after the handshake, and for a server's close_notify.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The same, where the server let us wait in vain before.
@@ -37,11 +37,11 @@ pub struct Server {
     name: Option<String>,
     starttls: Option<Protocol>,
     timeout: Duration,
-    /// What the client shows of itself, and its key.
+    /// The client's certificate, and its key.
     certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// Why a connection was not made.
+/// The reason why a connection was not made.
 #[derive(Debug)]
 pub enum Trouble {
     /// No TLS was begun: nothing can be asked.
@@ -193,9 +193,9 @@ fn patience(round_trip: Duration, was_in_vain: bool) -> Duration {
     if was_in_vain { IMPATIENCE.max(2 * round_trip) } else { PATIENCE.max(4 * round_trip) }
 }
 
-/// What came of reading.
+/// The result of reading.
 enum Read {
-    /// What was waited for.
+    /// The awaited.
     Enough,
     /// The connection's end.
     End,

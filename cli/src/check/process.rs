@@ -1,4 +1,4 @@
-//! What /proc says of a process: is the library loaded, which libssl does it serve, which store does it have, and if not, why.
+//! A process, as /proc shows it: is the library loaded, which libssl does it serve, which store does it have, and if not, why.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ use crate::store_file::StoreFile;
 /// The settings that there are.
 const SETTINGS: [&str; 6] = ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG"];
 
-/// What was found out of a process.
+/// The result of a check.
 #[derive(Serialize)]
 struct Report {
     process: u32,
@@ -83,7 +83,7 @@ pub fn check(process: u32, is_json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(status))
 }
 
-/// What /proc shows.
+/// The contents of /proc.
 struct Seen {
     process: u32,
     mappings: Vec<Mapping>,

@@ -1,14 +1,14 @@
-//! What the numbers mean, and what to set.
+//! The meaning of the numbers, and the settings that would change them.
 #![forbid(unsafe_code)]
 
 use super::measure::{Finding, Given, Kind, Measurement, Resumed};
 
-/// What was concluded.
+/// A conclusion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Sentences, one for each thing that was found.
     pub sentences: Vec<String>,
-    /// What the library can do about it.
+    /// Settings of the library that would help.
     pub settings: Settings,
 }
 
@@ -150,7 +150,7 @@ fn is_said_of_ids(all: &[Measurement]) -> bool {
     })
 }
 
-/// Whom a sentence is about.
+/// Returns the subject of a sentence.
 fn subject(kind: Kind) -> &'static str {
     match kind {
         Kind::Ids => "TLS 1.2 without tickets",

@@ -1,4 +1,4 @@
-//! What the tests of the command share: the command itself, a certificate, servers.
+//! Helpers that the tests of the command share: the command itself, a certificate, servers.
 #![allow(dead_code)] // each test binary uses a part of this
 
 #[path = "../../../tests/common/mod.rs"]
@@ -35,7 +35,7 @@ pub fn plain(program: &str) -> Command {
     command
 }
 
-/// How the command ended, and its words.
+/// The end of a command, and its words.
 #[derive(Debug)]
 pub struct Said {
     pub status: Option<i32>,
@@ -180,7 +180,7 @@ impl Server {
         self.running.child().id()
     }
 
-    /// Where it is, as the command is told.
+    /// Its address, as the command is told.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
