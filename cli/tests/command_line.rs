@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 
 use support::common;
 use support::{plain, printed, said, sslsession};
@@ -42,6 +43,16 @@ fn colours_are_for_terminals() {
     assert!(on_terminal("").contains("\x1b[31m"), "{:?}", on_terminal(""));
     assert!(!on_terminal("NO_COLOR=1").contains('\x1b'));
     assert!(!said(&mut sslsession(["check", "4194999"])).stderr.contains('\x1b'));
+}
+
+/// Nobody reads: the signal ends it, without a word.
+#[test]
+fn a_closed_pipe_ends_it() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = sslsession(["completions", "zsh"]);
+    let output = command.stdout(writer).output().expect("the command can be started");
+    assert_eq!((output.status.signal(), output.stderr.as_slice()), (Some(13), &b""[..]));
 }
 
 #[test]
