@@ -97,6 +97,18 @@ fn why_nothing_is_shared_is_said() {
     assert!(verdict(&report).contains("SSLSESSION_STOR is no setting"), "{report:#}");
 }
 
+/// No store is needed for them.
+#[test]
+fn a_process_with_shared_tickets() {
+    let scratch = with_certificate("process");
+    let key = scratch.join("key");
+    printed(sslsession(["key", "new"]).arg(&key));
+    let key = key.to_str().expect("a path that is text");
+    let mut server = s_server(&scratch, &[preload(), ("SSLSESSION_TICKETS", "shared"), ("SSLSESSION_KEY_FILE", key)]);
+    let said = said(&mut sslsession(["check", &server.id().to_string()]));
+    assert_eq!((said.status, said.stdout.contains("tickets are shared by their keys")), (Some(0), true), "{said:?}");
+}
+
 /// Waits for a verdict: the process has only just begun.
 fn expect(process: u32, words: &str) {
     wait_until(words, || verdict(&check(process).1).contains(words));
