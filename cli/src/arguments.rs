@@ -74,17 +74,23 @@ pub struct Check {
     /// Ask for TLS by this protocol first
     #[arg(long, value_name = "PROTOCOL")]
     pub starttls: Option<Protocol>,
-    /// How many reconnections of each kind
+    /// Number of reconnections of each kind
     #[arg(short = 'n', long = "reconnections", value_name = "NUMBER", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub reconnections: u32,
-    /// How many clients reconnect at once
+    /// Number of clients that reconnect at once
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub clients: u32,
+    /// Show this certificate to a server that asks for one: a file of PEM
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// Its key [default: in the file of --cert]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
     /// Run this command in a shell, such as a reload of the server, then offer the sessions of before
     #[arg(long, value_name = "COMMAND")]
     pub across: Option<OsString>,
-    /// How many seconds a server may take for a step
+    /// Seconds that a server may take for a step
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
     /// Print JSON
@@ -92,7 +98,7 @@ pub struct Check {
     pub json: bool,
 }
 
-/// What is spoken before TLS.
+/// A protocol that is spoken before TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
     Smtp,
@@ -144,7 +150,7 @@ pub struct Run {
     pub program: Vec<OsString>,
 }
 
-/// How `run --dry-run` prints the environment.
+/// A form in which `run --dry-run` prints the environment.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For a unit file of systemd
@@ -169,7 +175,7 @@ pub enum Key {
     Rotate {
         /// The key file
         file: PathBuf,
-        /// How many keys to keep, with the new one
+        /// Number of keys to keep, with the new one
         #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
         keep: u8,
     },

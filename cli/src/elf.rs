@@ -1,4 +1,4 @@
-//! What a program or a library is, from its ELF file.
+//! Programs and libraries, as their ELF files describe them.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use object::{Endianness, FileKind, Object, ObjectSymbol};
 /// The nodes of the releases of OpenSSL that the library serves.
 const SERVED: [&str; 4] = ["OPENSSL_1_1_0", "OPENSSL_1_1_1", "OPENSSL_3.0.0", "OPENSSL_4.0.0"];
 
-/// What is known of an ELF file.
+/// The parts of an ELF file that matter here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elf {
     /// The dynamic loader that it names.

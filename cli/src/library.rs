@@ -1,4 +1,4 @@
-//! Where the library is.
+//! The search for the library.
 #![forbid(unsafe_code)]
 
 use std::env;
@@ -9,7 +9,7 @@ use crate::output::Failure;
 /// Its file name.
 pub const NAME: &str = "libsslsession.so";
 
-/// Where it may be installed, in the order of the dynamic loader's own search.
+/// Directories where it may be installed, in the order of the dynamic loader's own search.
 const INSTALLED: [&str; 4] = ["/usr/local/lib", "/lib64", "/usr/lib64", "/usr/lib"];
 
 /// Returns the absolute path of the library: of the one named, or else the one beside this command or installed.

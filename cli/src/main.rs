@@ -13,6 +13,8 @@
 #![deny(unsafe_code)]
 
 mod arguments;
+#[allow(unsafe_code, reason = "a signal's action")]
+mod broken_pipe;
 mod check;
 mod elf;
 mod key;
@@ -31,6 +33,7 @@ use clap::{CommandFactory, Parser};
 use output::Failure;
 
 fn main() -> ExitCode {
+    broken_pipe::end_this_process();
     if let Err(failure) = preload::leave() {
         return failure.report();
     }

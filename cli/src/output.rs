@@ -1,4 +1,4 @@
-//! How the command says things: colours on a terminal only, and failures with an exit status.
+//! The output: colours on a terminal only, and failures with an exit status.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -20,7 +20,7 @@ pub const STRONG: Style = Style::new().bold();
 /// It could not be done, or not be found out.
 pub const FAILED: u8 = 2;
 
-/// Why a command could not be done: a sentence, or more, that say what to do.
+/// The reason why a command could not be done: a sentence, or more, that say what to do.
 #[derive(Debug)]
 pub struct Failure {
     message: String,

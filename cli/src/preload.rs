@@ -11,7 +11,7 @@ use std::process::Command;
 
 use crate::output::{self, Failure};
 
-/// What the dynamic loader reads.
+/// The variable that the dynamic loader reads.
 pub const VARIABLE: &str = "LD_PRELOAD";
 
 /// Set for a process that is to have the library: that which asks it what it thinks of its settings.

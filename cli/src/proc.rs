@@ -1,4 +1,4 @@
-//! What /proc says of processes.
+//! Processes, as /proc shows them.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use nix::sys::stat::{major, minor};
 pub struct Mapping {
     /// Its addresses, as the line has them.
     pub addresses: String,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
     /// It is shared with other processes.
     pub is_shared: bool,

@@ -54,7 +54,7 @@ pub fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What a program is to be started with, once all was checked.
+/// A start that was checked.
 struct Prepared {
     environment: Environment,
     own_store: Option<OwnStore>,

@@ -25,7 +25,7 @@ pub fn store(command: &Store) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What is listed of a store.
+/// A line of the list.
 #[derive(Serialize)]
 struct Row {
     name: String,

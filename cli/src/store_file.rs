@@ -3,8 +3,8 @@
 //! ```text
 //! 0    "sslsession store"     16   layout u32     20   bits of a pointer u32     24   size u64
 //! ```
-//! Who has a store mapped holds a shared flock on it, which ends with the last process: who gets an exclusive one knows
-//! that nobody has the store.
+//! A process that has a store mapped holds a shared flock on it, which ends with the last such process. A process that
+//! acquires an exclusive one knows that nobody has the store.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ use nix::fcntl::OFlag;
 
 use crate::proc;
 
-/// Where stores are that are named without a slash.
+/// The directory of stores that are named without a slash.
 pub const MEMORY_FILES: &str = "/dev/shm";
 
 const MAGIC: &[u8; 16] = b"sslsession store";
@@ -27,7 +27,7 @@ const MAGIC: &[u8; 16] = b"sslsession store";
 /// A file that is a store.
 #[derive(Debug)]
 pub struct StoreFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// The number of its layout.
     pub layout: u32,

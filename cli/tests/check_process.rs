@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::common::{self, Scratch, process::Running};
-use support::{Name, Server, plain, printed, said, sslsession, with_certificate};
+use support::{Name, Server, plain, printed, said, sslsession, wait_until, with_certificate};
 
 /// `openssl s_server` with an environment.
 fn s_server(scratch: &Scratch, environment: &[(&str, &str)]) -> Server {
@@ -97,6 +97,23 @@ fn why_nothing_is_shared_is_said() {
     assert!(verdict(&report).contains("SSLSESSION_STOR is no setting"), "{report:#}");
 }
 
+/// No store is needed for them.
+#[test]
+fn a_process_with_shared_tickets() {
+    let scratch = with_certificate("process");
+    let key = scratch.join("key");
+    printed(sslsession(["key", "new"]).arg(&key));
+    let key = key.to_str().expect("a path that is text");
+    let mut server = s_server(&scratch, &[preload(), ("SSLSESSION_TICKETS", "shared"), ("SSLSESSION_KEY_FILE", key)]);
+    let said = said(&mut sslsession(["check", &server.id().to_string()]));
+    assert_eq!((said.status, said.stdout.contains("tickets are shared by their keys")), (Some(0), true), "{said:?}");
+}
+
+/// Waits for a verdict: the process has only just begun.
+fn expect(process: u32, words: &str) {
+    wait_until(words, || verdict(&check(process).1).contains(words));
+}
+
 /// A program that has no libssl, a static one, and one with more rights than its user.
 #[test]
 fn programs_that_cannot_be_reached() {
@@ -108,14 +125,14 @@ fn programs_that_cannot_be_reached() {
     let mut sleep = plain("sleep");
     sleep.arg("1000");
     let mut running = started(sleep);
-    assert!(verdict(&check(running.child().id()).1).contains("has no libssl"));
+    expect(running.child().id(), "has no libssl");
 
     let source = scratch.join("static.c");
     fs::write(&source, "#include <unistd.h>\nint main(void) { return pause(); }")
         .expect("a scratch file can be written");
     printed(common::c_compiler().arg(&source).arg("-o").arg(scratch.join("static")).arg("-static"));
     let mut running = started(plain(scratch.join("static").to_str().expect("text")));
-    assert!(verdict(&check(running.child().id()).1).contains("linked statically"));
+    expect(running.child().id(), "linked statically");
 
     // Another user than root, so that root too has other rights in it than its own.
     let setuid = scratch.join("setuid");
@@ -125,7 +142,7 @@ fn programs_that_cannot_be_reached() {
     let mut command = plain(setuid.to_str().expect("text"));
     command.arg("1000");
     let mut running = started(command);
-    assert!(verdict(&check(running.child().id()).1).contains("more rights than its user"));
+    expect(running.child().id(), "more rights than its user");
 }
 
 #[test]

@@ -172,6 +172,20 @@ fn a_server_that_gives_nothing_is_no_server_that_resumes() {
     assert_eq!((status, &json["kinds"][0]["given"]), (Some(1), &"nothing".into()), "{json:#}");
 }
 
+/// In TLS 1.3 a client without a certificate learns only after its handshake that it is refused.
+#[test]
+fn servers_that_ask_for_certificates() {
+    let scratch = with_certificate("check");
+    let server = s_server(&scratch, &["-Verify", "1", "-CAfile", "cert.pem"]);
+    let refused = said(&mut sslsession(["check", &server.address(), "-n", "2"]));
+    assert_eq!((refused.status, refused.stdout.contains("see --cert")), (Some(2), true), "{refused:?}");
+    let certificate = scratch.join("both.pem");
+    let (status, kinds, json) = check(&server, &["--cert", certificate.to_str().expect("a path that is text")]);
+    assert_eq!((status, kinds), (Some(0), vec![(8, 8); 3]), "{json:#}");
+    let missing = said(&mut sslsession(["check", &server.address(), "--cert", "/no/such/file"]));
+    assert_eq!((missing.status, missing.stderr.contains("/no/such/file")), (Some(2), true), "{missing:?}");
+}
+
 #[test]
 fn what_cannot_be_asked_is_said() {
     let scratch = with_certificate("check");

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 
 use support::common;
 use support::{plain, printed, said, sslsession};
@@ -44,6 +45,16 @@ fn colours_are_for_terminals() {
     assert!(!said(&mut sslsession(["check", "4194999"])).stderr.contains('\x1b'));
 }
 
+/// Nobody reads: the signal ends it, without a word.
+#[test]
+fn a_closed_pipe_ends_it() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = sslsession(["completions", "zsh"]);
+    let output = command.stdout(writer).output().expect("the command can be started");
+    assert_eq!((output.status.signal(), output.stderr.as_slice()), (Some(13), &b""[..]));
+}
+
 #[test]
 fn shells_complete_it() {
     let scratch = common::Scratch::new("completions");
@@ -61,7 +72,7 @@ fn shells_complete_it() {
     assert_eq!(printed(plain("bash").args(["-c", &script])).trim(), "--starttls");
 }
 
-/// What `make install` and `make install-command` put below one prefix finds each other.
+/// Library and command find each other below one prefix.
 #[test]
 fn what_is_installed_works() {
     let scratch = common::Scratch::new("installed");

@@ -7,11 +7,10 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::common::{self, Scratch};
-use support::{DEADLINE, Name, Server, of_library, plain, printed, said, sslsession, with_certificate};
+use support::{DEADLINE, Name, Server, of_library, plain, printed, said, sslsession, wait_until, with_certificate};
 
 /// `sslsession run` with the library under test.
 fn run(options: &[&str]) -> Command {
@@ -25,15 +24,6 @@ fn own_stores(program: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir("/dev/shm").expect("/dev/shm").flatten().map(|entry| entry.path());
     let is_its = |path: &PathBuf| path.to_string_lossy().contains(&format!("sslsession-run-{program}-"));
     entries.filter(is_its).collect()
-}
-
-/// Waits until a condition holds that no event tells.
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let until = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < until, "never: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// A program of that name, so that its stores are told from others'.
@@ -145,16 +135,12 @@ fn a_daemon_keeps_its_store() {
     command.arg(&shell).arg("-c").arg(format!("setsid {} 1000 >/dev/null 2>&1 </dev/null & echo $!", sleep.display()));
     let daemon: i32 = printed(&mut command).trim().parse().expect("a process id");
     wait_until("the store is in use", || own_stores("daemon-sh").len() == 2);
-    let checked = printed_of(&mut sslsession(["check", &daemon.to_string()]));
-    assert!(checked.contains("no libssl") && checked.contains("of 1 processes"), "{checked}");
+    let checked = || said(&mut sslsession(["check", &daemon.to_string()])).stdout;
+    let is_its = |checked: &str| checked.contains("(daemon-sleep)") && checked.contains("of 1 processes");
+    wait_until("the daemon has the store", || is_its(&checked()));
     // SAFETY: kill reads no memory; the daemon is of this test, and nobody waits for it but init.
     unsafe { libc::kill(daemon, libc::SIGKILL) };
     wait_until("the store is removed", || own_stores("daemon-sh").is_empty());
-}
-
-/// What a command printed, however it ended.
-fn printed_of(command: &mut Command) -> String {
-    said(command).stdout
 }
 
 #[test]

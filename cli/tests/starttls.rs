@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::common::Scratch;
 use support::{Server, plain, printed, said, sslsession, with_certificate};
 
-/// What clients of a server get: of each kind by what they can resume, and if all of them are.
+/// Returns the means that clients of a server get: of each kind by what they can resume, and if all of them are.
 fn kinds(server: &Server, protocol: &str) -> Vec<(String, bool)> {
     let arguments = ["check", &server.address(), "--starttls", protocol, "--json", "-n", "5", "--clients", "2"];
     let said = said(&mut sslsession(arguments));
@@ -268,7 +268,7 @@ fn mysql() {
     server.stop(libc::SIGTERM);
 }
 
-/// What a server says that has no TLS is handed on.
+/// The words of a server that has no TLS are handed on.
 #[test]
 fn servers_without_tls() {
     let scratch = with_certificate("refuses");

@@ -5,17 +5,18 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use openssl::error::ErrorStack;
 use openssl::ssl::{
-    HandshakeError, Ssl, SslContext, SslMethod, SslOptions, SslSession, SslSessionCacheMode, SslStream, SslVerifyMode,
-    SslVersion,
+    ErrorCode, HandshakeError, Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslOptions, SslSession,
+    SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
 };
 
 use super::measure::Kind;
@@ -24,7 +25,7 @@ use super::starttls;
 use crate::arguments::{Check, Protocol};
 use crate::output::Failure;
 
-/// How long to wait for a ticket of TLS 1.3, which comes after the handshake, and for a server's close_notify.
+/// The time to wait for a ticket of TLS 1.3, which comes after the handshake, and for a server's close_notify.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The same, where the server let us wait in vain before.
@@ -36,9 +37,11 @@ pub struct Server {
     name: Option<String>,
     starttls: Option<Protocol>,
     timeout: Duration,
+    /// The client's certificate, and its key.
+    certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// Why a connection was not made.
+/// The reason why a connection was not made.
 #[derive(Debug)]
 pub enum Trouble {
     /// No TLS was begun: nothing can be asked.
@@ -65,15 +68,20 @@ impl Server {
             name: arguments.servername.clone().or(of_host),
             starttls: arguments.starttls,
             timeout: Duration::from_secs(arguments.timeout),
+            certificate: arguments.cert.clone().map(|cert| (cert.clone(), arguments.key.clone().unwrap_or(cert))),
         })
     }
 
-    /// Connects, and speaks what comes before TLS.
-    fn connect(&self) -> Result<TcpStream, Trouble> {
+    /// Connects, and speaks what comes before TLS. Returns also how long the way to the server and back takes.
+    fn connect(&self) -> Result<(TcpStream, Duration), Trouble> {
         let mut why = "the name has no address".to_owned();
         for address in &self.addresses {
+            let began = Instant::now();
             match TcpStream::connect_timeout(address, self.timeout) {
-                Ok(stream) => return self.start_tls(stream),
+                Ok(stream) => {
+                    let round_trip = began.elapsed();
+                    return self.start_tls(stream).map(|stream| (stream, round_trip));
+                }
                 Err(error) => why = format!("{address}: {error}"),
             }
         }
@@ -97,15 +105,24 @@ pub struct Client {
     /// The sessions that connections got; libssl hands them over when they come.
     given: Arc<Mutex<Option<SslSession>>>,
     offered: Option<Offered>,
-    is_impatient: bool,
+    /// No ticket came after a handshake.
+    is_ticketless: bool,
+    /// The server did not end a connection.
+    is_endless: bool,
 }
 
 impl Client {
     /// Makes a client of a kind, which knows no session.
-    pub fn new(kind: Kind) -> Result<Client, Failure> {
+    pub fn new(kind: Kind, server: &Server) -> Result<Client, Failure> {
         let given = Arc::new(Mutex::new(None));
-        let context = context(kind, &given).map_err(|error| Failure::new(format!("libssl: {error}")))?;
-        Ok(Client { context, given, offered: None, is_impatient: false })
+        let mut builder = context(kind, &given).map_err(|error| Failure::new(format!("libssl: {error}")))?;
+        if let Some((certificate, key)) = &server.certificate {
+            let used = builder.set_certificate_chain_file(certificate);
+            let used = used.and_then(|()| builder.set_private_key_file(key, SslFiletype::PEM));
+            used.map_err(|error| Failure::new(format!("{}: {error}", certificate.display())))?;
+        }
+        let context = builder.build();
+        Ok(Client { context, given, offered: None, is_ticketless: false, is_endless: false })
     }
 
     /// Returns the session that the next connection offers, and the length of its ticket, if it has one.
@@ -115,14 +132,14 @@ impl Client {
 
     /// Makes a connection and ends it. Returns true if it was resumed.
     pub fn connect(&mut self, server: &Server) -> Result<bool, Trouble> {
-        let stream = server.connect()?;
+        let (stream, round_trip) = server.connect()?;
         let ssl = self.connection(server).map_err(|error| Trouble::Handshake(error.to_string()))?;
         let mut stream = ssl.connect(stream).map_err(|error| Trouble::Handshake(why(&error)))?;
         let is_resumed = stream.ssl().session_reused();
         if stream.ssl().version2() == Some(SslVersion::TLS1_3) {
-            self.await_ticket(&mut stream);
+            self.await_ticket(&mut stream, round_trip)?;
         }
-        self.end(stream, server.starttls);
+        self.end(stream, server.starttls, round_trip);
         if let Some(session) = self.given.lock().unwrap_or_else(PoisonError::into_inner).take() {
             self.offered = Some(Offered::new(&self.context, session));
         }
@@ -148,50 +165,80 @@ impl Client {
         Ok(ssl)
     }
 
-    /// Reads until a session has come, the server ends the connection, or nothing more comes.
-    fn await_ticket(&mut self, stream: &mut SslStream<TcpStream>) {
-        let has_come = |given: &Mutex<Option<SslSession>>| given.lock().is_ok_and(|session| session.is_some());
+    /// Reads until a session has come, the server ends the connection, or nothing more comes. In TLS 1.3 a server refuses a
+    /// client after the handshake, as the client sees it.
+    fn await_ticket(&mut self, stream: &mut SslStream<TcpStream>, round_trip: Duration) -> Result<(), Trouble> {
         let given = Arc::clone(&self.given);
-        self.read_until(stream, || has_come(&given));
-        self.is_impatient |= !has_come(&given);
+        let has_come = || given.lock().is_ok_and(|session| session.is_some());
+        let read = read_until(stream, patience(round_trip, self.is_ticketless), has_come);
+        self.is_ticketless |= !has_come();
+        match read {
+            Read::Refused(why) if !has_come() => Err(Trouble::Handshake(why)),
+            _ => Ok(()),
+        }
     }
 
     /// Says goodbye and waits for the server's end.
-    fn end(&mut self, mut stream: SslStream<TcpStream>, starttls: Option<Protocol>) {
+    fn end(&mut self, mut stream: SslStream<TcpStream>, starttls: Option<Protocol>, round_trip: Duration) {
         let _ = stream.write_all(starttls.map_or(b"", starttls::farewell));
         if stream.shutdown().is_ok() {
-            self.is_impatient |= !self.read_until(&mut stream, || false);
-        }
-    }
-
-    /// Reads what the server sends until `is_enough`. Returns true if it was, or if the connection ended.
-    fn read_until(&self, stream: &mut SslStream<TcpStream>, is_enough: impl Fn() -> bool) -> bool {
-        let until = Instant::now() + if self.is_impatient { IMPATIENCE } else { PATIENCE };
-        let mut bytes = [0; 4096];
-        // A read that waits goes on waiting after a ticket has come.
-        if stream.get_ref().set_nonblocking(true).is_err() {
-            return true;
-        }
-        loop {
-            match stream.read(&mut bytes) {
-                Ok(0) => return true,
-                Err(error) if error.kind() != ErrorKind::WouldBlock => return true,
-                _ if is_enough() => return true,
-                Ok(_) => {}
-                Err(_) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    let mut awaited = [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)];
-                    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-                    if !poll(&mut awaited, timeout).is_ok_and(|ready| ready > 0) {
-                        return false;
-                    }
-                }
-            }
+            let read = read_until(&mut stream, patience(round_trip, self.is_endless), || false);
+            self.is_endless |= matches!(read, Read::Nothing);
         }
     }
 }
 
-fn context(kind: Kind, given: &Arc<Mutex<Option<SslSession>>>) -> Result<SslContext, ErrorStack> {
+/// Returns how long to wait for what is sent after a handshake. That itself may have waited for others' in the server.
+fn patience(round_trip: Duration, was_in_vain: bool) -> Duration {
+    if was_in_vain { IMPATIENCE.max(2 * round_trip) } else { PATIENCE.max(4 * round_trip) }
+}
+
+/// The result of reading.
+enum Read {
+    /// The awaited.
+    Enough,
+    /// The connection's end.
+    End,
+    /// An alert.
+    Refused(String),
+    /// Nothing, for so long.
+    Nothing,
+}
+
+/// Reads what the server sends until `is_enough`.
+fn read_until(stream: &mut SslStream<TcpStream>, patience: Duration, is_enough: impl Fn() -> bool) -> Read {
+    let until = Instant::now() + patience;
+    let mut bytes = [0; 4096];
+    // A read that waits goes on waiting after a ticket has come.
+    if stream.get_ref().set_nonblocking(true).is_err() {
+        return Read::End;
+    }
+    loop {
+        let read = stream.ssl_read(&mut bytes);
+        if is_enough() {
+            return Read::Enough;
+        }
+        match read {
+            Ok(_) => {}
+            Err(error) if error.code() == ErrorCode::WANT_READ => {
+                let left = until.saturating_duration_since(Instant::now());
+                let mut awaited = [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)];
+                let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+                if !poll(&mut awaited, timeout).is_ok_and(|ready| ready > 0) {
+                    return Read::Nothing;
+                }
+            }
+            Err(error) => return reason(&error).map_or(Read::End, |why| Read::Refused(why.to_owned())),
+        }
+    }
+}
+
+/// Returns libssl's own reason for an error, such as an alert.
+fn reason(error: &openssl::ssl::Error) -> Option<&'static str> {
+    error.ssl_error()?.errors().first()?.reason()
+}
+
+fn context(kind: Kind, given: &Arc<Mutex<Option<SslSession>>>) -> Result<SslContextBuilder, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_client())?;
     // Nothing is said to the server but what leads to a session: who it is does not matter.
     builder.set_verify(SslVerifyMode::NONE);
@@ -207,7 +254,7 @@ fn context(kind: Kind, given: &Arc<Mutex<Option<SslSession>>>) -> Result<SslCont
     builder.set_new_session_callback(move |_, session| {
         *given.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
     });
-    Ok(builder.build())
+    Ok(builder)
 }
 
 /// Says why a handshake failed.
@@ -216,8 +263,7 @@ fn why(error: &HandshakeError<TcpStream>) -> String {
         HandshakeError::SetupFailure(error) => return error.to_string(),
         HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.error(),
     };
-    let reason = error.ssl_error().and_then(|stack| stack.errors().first()).and_then(|error| error.reason());
-    match (reason, error.io_error()) {
+    match (reason(error), error.io_error()) {
         (Some(reason), _) => reason.to_owned(),
         (None, Some(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             "the server does not answer".to_owned()

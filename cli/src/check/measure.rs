@@ -1,4 +1,4 @@
-//! How many reconnections of a kind are resumed.
+//! Counts how many reconnections of a kind are resumed.
 //!
 //! ```text
 //!   round     1     2     3     4
@@ -15,7 +15,7 @@ use super::client::{Client, Server, Trouble};
 use crate::arguments::Check;
 use crate::output::{Failure, Progress};
 
-/// What a client can do.
+/// A kind of client, by what it can resume with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// TLS 1.2, and no tickets.
@@ -29,12 +29,12 @@ pub enum Kind {
 /// In the order in which they are measured.
 pub const KINDS: [Kind; 3] = [Kind::Ids, Kind::Tickets, Kind::Tls13];
 
-/// How many of them were resumed.
+/// Counts of offered sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resumed {
     /// Connections that offered a session.
     pub offered: u32,
-    /// Those that were resumed.
+    /// Connections that were resumed.
     pub resumed: u32,
 }
 
@@ -50,7 +50,7 @@ impl Resumed {
     }
 }
 
-/// What a full handshake gave to resume by.
+/// The means to resume that a full handshake gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
     /// A session id.
@@ -64,7 +64,7 @@ pub enum Given {
 /// A ticket as long as a session id names a session; one with a session in it is longer.
 const LONGEST_STATEFUL: usize = 32;
 
-/// What came of a kind.
+/// The result for a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// No handshake of this kind succeeded.
@@ -73,7 +73,7 @@ pub enum Finding {
     NothingGiven,
     /// Sessions were given, and offered.
     Offered {
-        /// What was given.
+        /// The means that was given.
         given: Given,
         /// At once.
         resumed: Resumed,
@@ -82,24 +82,24 @@ pub enum Finding {
     },
 }
 
-/// What came of sessions after a command.
+/// The result for sessions after a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct After {
-    /// How many were resumed in the end.
+    /// Counts of the last round.
     pub resumed: Resumed,
     /// Full handshakes before that, from which a server may learn where a name leads.
     pub full: u32,
 }
 
-/// How often sessions of before are offered, until all are resumed: each process may have to see a name once.
+/// The most rounds in which sessions of before are offered, until all are resumed: each process may have to see a name once.
 const ROUNDS_AFTER: usize = 4;
 
-/// What was found out of a kind.
+/// A kind and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measurement {
     /// The kind of clients.
     pub kind: Kind,
-    /// What came of them.
+    /// The result.
     pub finding: Finding,
 }
 
@@ -124,7 +124,7 @@ impl Measured {
     /// Measures a kind. Fails where no TLS is to be had at all, or a server refuses the second connection.
     pub fn of(kind: Kind, server: &Server, arguments: &Check, progress: &mut Progress) -> Result<Measured, Failure> {
         let number = arguments.clients.min(arguments.reconnections);
-        let mut clients = (0..number).map(|_| Client::new(kind)).collect::<Result<Vec<_>, _>>()?;
+        let mut clients = (0..number).map(|_| Client::new(kind, server)).collect::<Result<Vec<_>, _>>()?;
         let finding = match connect(&mut clients, server) {
             Err(trouble @ Trouble::Unreachable(_)) => return Err(Failure::new(trouble)),
             Err(Trouble::Handshake(why)) => Finding::NotSpoken(why),

@@ -1,4 +1,4 @@
-//! What /proc says of a process: is the library loaded, which libssl does it serve, which store does it have, and if not, why.
+//! A process, as /proc shows it: is the library loaded, which libssl does it serve, which store does it have, and if not, why.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ use crate::store_file::StoreFile;
 /// The settings that there are.
 const SETTINGS: [&str; 6] = ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG"];
 
-/// What was found out of a process.
+/// The result of a check.
 #[derive(Serialize)]
 struct Report {
     process: u32,
@@ -83,7 +83,7 @@ pub fn check(process: u32, is_json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(status))
 }
 
-/// What /proc shows.
+/// The contents of /proc.
 struct Seen {
     process: u32,
     mappings: Vec<Mapping>,
@@ -212,14 +212,16 @@ impl Seen {
     }
 
     fn judge_store(&self, report: &Report, wrong: &mut Vec<String>) {
-        let asked =
-            report.settings.iter().find(|(name, _)| name == "SSLSESSION_STORE").map(|(_, value)| value.as_str());
-        match (asked, &report.store) {
+        let shares = |name| report.setting(name).filter(|value| value.starts_with("shared"));
+        match (shares("SSLSESSION_STORE"), &report.store) {
             (_, Some(_)) => {}
-            (Some(asked), None) if asked.starts_with("shared") => wrong.push(format!(
-                "It was started with SSLSESSION_STORE={asked} and has no store. It said why on its stderr; \
-                 `sslsession run --dry-run --store {asked} -- PROGRAM` says it too."
+            (Some(asked), None) => wrong.push(format!(
+                "It was started with SSLSESSION_STORE={asked} and has no store. It said why on its stderr, and `sslsession \
+                 run --dry-run --store {asked} -- PROGRAM` says it too; or it is one that keeps its sessions private \
+                 (SSLSESSION_PRIVATE)."
             )),
+            // Shared tickets do without a store.
+            (None, None) if shares("SSLSESSION_TICKETS").is_some() => {}
             _ => wrong.push(
                 "It has no shared store: its sessions stay in its own memory. `sslsession run -- PROGRAM`, or \
                  SSLSESSION_STORE=shared in its environment, lets its processes share them."
@@ -265,6 +267,11 @@ fn is_ours(path: &Path) -> bool {
 }
 
 impl Report {
+    /// Returns the value that a variable had when the process was started.
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(set, _)| set == name).map(|(_, value)| value.as_str())
+    }
+
     fn print(&self) {
         println!("{STRONG}process {} ({}){STRONG:#}", self.process, self.name);
         match &self.library {
@@ -288,7 +295,8 @@ impl Report {
         }
         println!();
         if self.verdict.is_empty() {
-            println!("{GOOD}The library is loaded, and the store is there.{GOOD:#}");
+            let shared = if self.store.is_some() { "the store is there" } else { "tickets are shared by their keys" };
+            println!("{GOOD}The library is loaded, and {shared}.{GOOD:#}");
         }
         self.verdict.iter().for_each(|sentence| println!("{WARNING}{sentence}{WARNING:#}"));
     }

@@ -1,4 +1,4 @@
-//! What `sslsession check HOST:PORT` prints.
+//! The output of `sslsession check HOST:PORT`.
 #![forbid(unsafe_code)]
 
 use anstream::println;

@@ -1,4 +1,4 @@
-//! What rust-openssl has no safe functions for.
+//! Calls for which rust-openssl has no safe functions.
 
 use std::ffi::{c_int, c_uchar};
 use std::ptr;

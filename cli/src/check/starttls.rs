@@ -1,4 +1,4 @@
-//! What protocols say before TLS. Nothing is read beyond the server's word to go on: what follows is TLS's.
+//! The dialogues of protocols before TLS. Nothing is read beyond the server's word to go on: all that follows is TLS's.
 #![forbid(unsafe_code)]
 
 use std::io::{ErrorKind, Read, Write};
@@ -154,7 +154,7 @@ fn expect(line: &[u8], beginning: &[u8]) -> Result<(), String> {
     if line.starts_with(beginning) { Ok(()) } else { Err(format!("the server says: {}", text(line))) }
 }
 
-/// What a server says, as one line of a terminal.
+/// Returns the words of a server as one line of a terminal.
 fn text(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(said);
     text.trim_end().chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).take(200).collect()

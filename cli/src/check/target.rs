@@ -4,7 +4,7 @@
 use crate::arguments::Protocol;
 use crate::output::Failure;
 
-/// What is to be checked.
+/// The target of a check.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Target {
     /// A process, by its id.

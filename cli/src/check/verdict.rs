@@ -1,14 +1,14 @@
-//! What the numbers mean, and what to set.
+//! The meaning of the numbers, and the settings that would change them.
 #![forbid(unsafe_code)]
 
 use super::measure::{Finding, Given, Kind, Measurement, Resumed};
 
-/// What was concluded.
+/// A conclusion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Sentences, one for each thing that was found.
     pub sentences: Vec<String>,
-    /// What the library can do about it.
+    /// Settings of the library that would help.
     pub settings: Settings,
 }
 
@@ -40,9 +40,7 @@ pub fn of(measurements: &[Measurement], was_across: bool) -> Verdict {
     let mut verdict = Verdict::default();
     let is_spoken = |measurement: &&Measurement| !matches!(measurement.finding, Finding::NotSpoken(_));
     if !measurements.iter().any(|measurement| is_spoken(&measurement)) {
-        verdict
-            .sentences
-            .push("No handshake succeeded: is this a server of TLS, and does it ask for TLS first?".to_owned());
+        verdict.sentences.push(no_handshake(measurements).to_owned());
         return verdict;
     }
     for measurement in measurements {
@@ -137,13 +135,22 @@ impl Verdict {
     }
 }
 
+/// Says what may be wrong where no clients are spoken with.
+fn no_handshake(measurements: &[Measurement]) -> &'static str {
+    let is_asked = |measurement: &Measurement| matches!(&measurement.finding, Finding::NotSpoken(why) if why.contains("certificate required"));
+    if measurements.iter().any(is_asked) {
+        return "No handshake succeeded: the server asks for a client's certificate, see --cert.";
+    }
+    "No handshake succeeded: is this a server of TLS, and does it speak TLS first, or after --starttls?"
+}
+
 fn is_said_of_ids(all: &[Measurement]) -> bool {
     all.iter().any(|other| {
         other.kind == Kind::Ids && matches!(&other.finding, Finding::Offered { resumed, .. } if !resumed.is_all())
     })
 }
 
-/// Whom a sentence is about.
+/// Returns the subject of a sentence.
 fn subject(kind: Kind) -> &'static str {
     match kind {
         Kind::Ids => "TLS 1.2 without tickets",

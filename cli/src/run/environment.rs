@@ -1,4 +1,4 @@
-//! What a program is started with, and how that is printed.
+//! The variables that a program is started with, and their printed forms.
 #![forbid(unsafe_code)]
 
 use std::env;

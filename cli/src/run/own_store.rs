@@ -21,7 +21,7 @@ use super::program::Program;
 use crate::output::{self, Failure};
 use crate::store_file::{self, MEMORY_FILES, StoreFile};
 
-/// What the names of such stores begin with.
+/// The beginning of such stores' names.
 const PREFIX: &str = "sslsession-run-";
 
 /// The size, if there is room for it, in bytes; else half of what there is.
@@ -72,6 +72,11 @@ impl OwnStore {
     /// Holds the store that the check has made, for the program too: it inherits the open file, whose lock lasts while a
     /// process of it executes another program, and has nothing mapped.
     pub fn hold(path: &Path) -> Result<OwnStore, Failure> {
+        if !path.exists() {
+            let why =
+                "was not made: the library is for another C library than this command, so name a store with --store";
+            return Err(failed(path, &why));
+        }
         let store = open(path)?;
         store.lock_shared().map_err(|error| failed(path, &error))?;
         fcntl(store.file(), FcntlArg::F_SETFD(FdFlag::empty())).map_err(|error| failed(path, &error))?;

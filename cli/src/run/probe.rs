@@ -15,7 +15,7 @@ use crate::elf::Elf;
 use crate::output::Failure;
 use crate::preload;
 
-/// What the library's lines on stderr begin with.
+/// The beginning of the library's lines on stderr.
 const OURS: &str = "sslsession: ";
 
 /// Asks the library. Returns what is wrong, a sentence each.

@@ -13,7 +13,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// What is passed on. The others stop or end a process by the kernel's own hand, or tell of its own doings.
+/// The signals that are passed on. The others stop or end a process by the kernel's own hand, or tell of its own doings.
 const PASSED_ON: [Signal; 10] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -27,7 +27,7 @@ const PASSED_ON: [Signal; 10] = [
     Signal::SIGURG,
 ];
 
-/// What siginfo says of a signal that the kernel sent: SI_KERNEL.
+/// The code in siginfo of a signal that the kernel sent: SI_KERNEL.
 const BY_KERNEL: i32 = 0x80;
 
 /// Starts a program and waits for its end. Returns its exit status, or 128 and the number of the signal that ended it.

@@ -1,4 +1,4 @@
-//! What the tests of the command share: the command itself, a certificate, servers.
+//! Helpers that the tests of the command share: the command itself, a certificate, servers.
 #![allow(dead_code)] // each test binary uses a part of this
 
 #[path = "../../../tests/common/mod.rs"]
@@ -35,7 +35,7 @@ pub fn plain(program: &str) -> Command {
     command
 }
 
-/// How the command ended, and its words.
+/// The end of a command, and its words.
 #[derive(Debug)]
 pub struct Said {
     pub status: Option<i32>,
@@ -71,6 +71,15 @@ pub fn with_certificate(purpose: &str) -> Scratch {
     let both = ["key.pem", "cert.pem"].map(|name| fs::read_to_string(scratch.join(name)).expect("openssl wrote it"));
     fs::write(scratch.join("both.pem"), both.concat()).expect("a scratch file can be written");
     scratch
+}
+
+/// Waits until a condition holds that no event tells.
+pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < until, "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A file of the library's own tests.
@@ -171,7 +180,7 @@ impl Server {
         self.running.child().id()
     }
 
-    /// Where it is, as the command is told.
+    /// Its address, as the command is told.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
