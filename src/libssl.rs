@@ -15,7 +15,7 @@ mod elf;
 pub mod encoding;
 pub mod error;
 pub mod farewell;
-mod find;
+pub mod find;
 pub mod known;
 pub mod lending;
 pub mod marker;

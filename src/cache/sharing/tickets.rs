@@ -5,6 +5,7 @@
 //! - without a shared store: in one process's memory a session does not survive another worker, an unclean end, an
 //!   eviction. A program that is private (SSLSESSION_PRIVATE) wants just that: a ticket is good in the process that gave it;
 //! - where its sessions are not shared, see [`NotShared`](super::NotShared);
+//! - for a connection that is set apart, see [`Apart`](super::apart::Apart): Node.js chooses certificates by SSL_set_cert_cb;
 //! - if the application has a ticket callback: what that binds to a ticket, and refuses a ticket for, is not asked of a
 //!   stateful one. ProFTPD finds its control connections so.
 //!
@@ -47,6 +48,18 @@ impl SessionCache {
                 self.context.turn_tickets_off();
             }
             connection.turn_tickets_off();
+        }
+    }
+
+    /// Gives a server's connection its stateless tickets back, which has been set apart: its sessions stay in one process's
+    /// memory, and a stateless ticket may be good in others.
+    pub(super) fn restore(&self, connection: Connection) {
+        if settings::get().tickets == Tickets::Stateful
+            && !settings::get().is_private
+            && connection.is_server()
+            && !self.context.has_tickets_off()
+        {
+            connection.turn_tickets_on();
         }
     }
 

@@ -1,6 +1,6 @@
 //! FTP over TLS: data connections that have to resume the session of their control connection.
 
-use super::{ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_STATEFUL, STATEFUL};
+use super::{ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_STATEFUL, STATEFUL, unpacked};
 use crate::common;
 use crate::programs::{
     run::{Run, With, printed},
@@ -109,10 +109,9 @@ rsa_private_key_file=@DIR@/rsa.key
 
 fn vsftpd<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
     prepare(run);
-    let program =
-        printed(&mut run.plain_command(common::root().join("tests/programs/reports/vsftpd").to_str().expect("a text")));
+    let program = unpacked(run, "vsftpd", &["vsftpd"]) + "/usr/sbin/vsftpd";
     Server::start(run, 1, |ports| {
-        let mut command = environment.command(run, program.trim_end());
+        let mut command = environment.command(run, &program);
         command.arg(run.write("vsftpd.conf", &VSFTPD.replace("PORT", &ports[0].to_string())));
         command
     })
