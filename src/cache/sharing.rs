@@ -166,11 +166,12 @@ impl SessionCache {
         }
     }
 
-    /// Returns true if this context's records say themselves whom they are for.
+    /// Returns true if this context's records say themselves whom they are for. They go on doing so where a callback is taken
+    /// away: ProFTPD has one for its control connections and none for data connections, which resume their sessions.
     fn is_open(&self, sharing: &Sharing) -> bool {
-        let settings = sharing.settings.get();
-        settings.has(Setting::ServerNameCallback)
-            || settings.has(Setting::ClientHelloCallback)
+        let settings = &sharing.settings;
+        settings.ever_had(Setting::ServerNameCallback)
+            || settings.ever_had(Setting::ClientHelloCallback)
             || (sharing.attach == Attach::All && self.callbacks.get.get().is_some())
     }
 
