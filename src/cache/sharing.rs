@@ -162,7 +162,7 @@ impl SessionCache {
     pub fn set_apart(&self, connection: Connection) {
         if let Some(sharing) = self.sharing.as_deref().filter(|sharing| !sharing.apart.has(connection)) {
             sharing.apart.insert(connection);
-            self.restore(connection);
+            self.restore_tickets(connection);
         }
     }
 

@@ -122,7 +122,12 @@ fn check_in(row: &Row, modes: &[Mode]) {
         let server = (row.start)(&run, &Environment::of(mode, &name));
         let fixed = row.fixed.iter().find(|(fixed, _)| Some(*fixed) == mode).map_or(NONE, |&(_, clients)| clients);
         for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, row.protocol)) {
-            if std::env::var_os("SHOW").is_some() { eprintln!("{:50} {client:15} {letters}", format!("{:?}", mode.map(|m| m.iter().map(|(_, v)| *v).collect::<Vec<_>>()))); }
+            if std::env::var_os("SHOW").is_some() {
+                eprintln!(
+                    "{:50} {client:15} {letters}",
+                    format!("{:?}", mode.map(|m| m.iter().map(|(_, v)| *v).collect::<Vec<_>>()))
+                );
+            }
             let is_due = row.stock.contains(&client) || fixed.contains(&client);
             if is_due && letters != format!("N{}", "R".repeat(COUNT)) {
                 wrong.push(format!("{mode:?} {client}: {letters}"));

@@ -11,8 +11,9 @@
 //!
 //! ```text
 //!   a server's connection ─► SSL_OP_NO_TICKET at the SSL        as it is made; or, where libssl made it unseen, at the
-//!                         │                                     first callback of its handshake, which is too late
-//!                         └► SSL_OP_NO_TICKET at the SSL_CTX    then: for those that libssl makes unseen from now on
+//!        │                │                                     first callback of its handshake, which is too late
+//!        │                └► SSL_OP_NO_TICKET at the SSL_CTX    then: for those that libssl makes unseen from now on
+//!        └► is a client, or is set apart ─► cleared again
 //! ```
 #![forbid(unsafe_code)]
 
@@ -39,11 +40,7 @@ impl SessionCache {
 
     /// Turns the stateless tickets of a server's connection off that is being made, if they are to be stateful.
     pub(in crate::cache) fn prepare(&self, connection: Connection) {
-        if settings::get().tickets == Tickets::Stateful
-            && connection.is_server()
-            && self.mode_for(Role::Server).caches(Role::Server)
-            && self.replaces_tickets()
-        {
+        if connection.is_server() && self.replaces_tickets() {
             if connection.has_begun() {
                 self.context.turn_tickets_off();
             }
@@ -51,20 +48,20 @@ impl SessionCache {
         }
     }
 
-    /// Gives a server's connection its stateless tickets back, which has been set apart: its sessions stay in one process's
-    /// memory, and a stateless ticket may be good in others.
-    pub(super) fn restore(&self, connection: Connection) {
-        if settings::get().tickets == Tickets::Stateful
-            && !settings::get().is_private
-            && connection.is_server()
-            && !self.context.has_tickets_off()
-        {
+    /// Gives a connection its stateless tickets back: one that was made for either role and is a client, or one whose sessions
+    /// are not shared, see [`Apart`](super::apart::Apart).
+    pub fn restore_tickets(&self, connection: Connection) {
+        if self.replaces_tickets() && !settings::get().is_private && !self.context.has_tickets_off() {
             connection.turn_tickets_on();
         }
     }
 
     fn replaces_tickets(&self) -> bool {
-        if !settings::get().is_private && self.shared().is_err() {
+        let settings = settings::get();
+        if settings.tickets != Tickets::Stateful
+            || !self.mode_for(Role::Server).caches(Role::Server)
+            || (!settings.is_private && self.shared().is_err())
+        {
             return false;
         }
         let has_callback = self.tickets.has_callback.load(Ordering::Relaxed);

@@ -38,7 +38,6 @@ fn a_threaded_server_that_never_unwraps() {
     });
 }
 
-
 /// Asks its clients for certificates; whoever offers a session has shown one before.
 #[test]
 fn mosquitto_with_client_certificates() {
@@ -87,7 +86,7 @@ fn ncat() {
             })
         },
         protocol: "echo",
-        stock: ALL,
-        fixed: &[],
+        stock: ALL_BUT_IDS_UNCLEAN,
+        fixed: FIXED_BY_ANY_STORE,
     });
 }

@@ -22,7 +22,6 @@ fn redis() {
     });
 }
 
-
 /// Turns its cache off.
 #[test]
 fn memcached() {
@@ -30,7 +29,19 @@ fn memcached() {
         start: |run, environment| {
             Server::start(run, 1, |ports| {
                 let mut command = environment.command(run, "memcached");
-                command.args(["-l", "127.0.0.1", "-p", &ports[0].to_string(), "-U", "0", "-t", "2", "-u", "root", "-Z"]);
+                command.args([
+                    "-l",
+                    "127.0.0.1",
+                    "-p",
+                    &ports[0].to_string(),
+                    "-U",
+                    "0",
+                    "-t",
+                    "2",
+                    "-u",
+                    "root",
+                    "-Z",
+                ]);
                 command.args(["-o", "ssl_chain_cert=cert.pem,ssl_key=key.pem"]);
                 command
             })
@@ -47,8 +58,19 @@ fn mariadb() {
         start: |run, environment| {
             Server::start(run, 1, |ports| {
                 let mut command = environment.command(run, "mariadbd");
-                command.args(["--no-defaults", "--datadir=.", "--socket=mariadb.sock", "--user=root", "--skip-grant-tables"]);
-                command.args(["--bind-address=127.0.0.1", "--skip-networking=0", "--ssl-cert=cert.pem", "--ssl-key=key.pem"]);
+                command.args([
+                    "--no-defaults",
+                    "--datadir=.",
+                    "--socket=mariadb.sock",
+                    "--user=root",
+                    "--skip-grant-tables",
+                ]);
+                command.args([
+                    "--bind-address=127.0.0.1",
+                    "--skip-networking=0",
+                    "--ssl-cert=cert.pem",
+                    "--ssl-key=key.pem",
+                ]);
                 command.args(["--default-storage-engine=Aria", "--innodb=OFF"]);
                 command.arg(format!("--port={}", ports[0]));
                 command

@@ -34,12 +34,22 @@ fn start_bind<'a>(run: &'a Run, environment: &Environment, is_http: bool) -> Ser
 
 #[test]
 fn bind_over_tls() {
-    check(&Row { start: |run, environment| start_bind(run, environment, false), protocol: "dns", stock: ALL, fixed: &[] });
+    check(&Row {
+        start: |run, environment| start_bind(run, environment, false),
+        protocol: "dns",
+        stock: ALL,
+        fixed: &[],
+    });
 }
 
 #[test]
 fn bind_over_https() {
-    check(&Row { start: |run, environment| start_bind(run, environment, true), protocol: "http2", stock: ALL, fixed: &[] });
+    check(&Row {
+        start: |run, environment| start_bind(run, environment, true),
+        protocol: "http2",
+        stock: ALL,
+        fixed: &[],
+    });
 }
 
 const UNBOUND: &str = "

@@ -101,11 +101,6 @@ fn start_node<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
 /// certificate, so none is shared, and none loses its tickets. This is Debian's binary, which has a libssl beside it.
 #[test]
 fn node() {
-    let row = Row {
-        start: start_node,
-        protocol: "http",
-        stock: TICKETS,
-        fixed: &[],
-    };
+    let row = Row { start: start_node, protocol: "http", stock: TICKETS, fixed: &[] };
     check_in(&row, &MODES_OF_EXECUTED);
 }

@@ -1,6 +1,8 @@
 //! FTP over TLS: data connections that have to resume the session of their control connection.
 
-use super::{ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_ALL, SHARED_STATEFUL, STATEFUL, unpacked};
+use super::{
+    ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_ALL, SHARED_STATEFUL, STATEFUL, unpacked,
+};
 use crate::common;
 use crate::programs::{
     run::{Run, With, printed},

@@ -49,7 +49,6 @@ fn stunnel() {
     });
 }
 
-
 #[test]
 fn nghttpx() {
     check(&Row {
@@ -57,7 +56,12 @@ fn nghttpx() {
             let backend = plain::serve();
             Server::start(run, 1, |ports| {
                 let mut command = environment.command(run, "nghttpx");
-                command.args(["--workers=4", "--conf=/dev/null", "--errorlog-file=/dev/stderr", "--accesslog-file=/dev/null"]);
+                command.args([
+                    "--workers=4",
+                    "--conf=/dev/null",
+                    "--errorlog-file=/dev/stderr",
+                    "--accesslog-file=/dev/null",
+                ]);
                 command.arg(format!("--frontend=127.0.0.1,{}", ports[0]));
                 command.arg(format!("--backend=127.0.0.1,{backend}")).args(["key.pem", "cert.pem"]);
                 command
@@ -94,7 +98,9 @@ fn squid() {
                 let text = SQUID.replace("PORT", &ports[0].to_string()).replace("BACKEND", &backend.to_string());
                 let mut command = environment.command(run, "squid");
                 // What it has on /dev/shm is called so too.
-                command.args(["-N", "-n", &format!("sslsession{}", ports[0]), "-f"]).arg(run.write("squid.conf", &text));
+                command
+                    .args(["-N", "-n", &format!("sslsession{}", ports[0]), "-f"])
+                    .arg(run.write("squid.conf", &text));
                 command
             })
         },
@@ -133,7 +139,18 @@ fn mini_httpd() {
             run.write("www/index.html", "answer");
             Server::start(run, 1, |ports| {
                 let mut command = environment.command(run, "mini_httpd");
-                command.args(["-D", "-S", "-E", "both.pem", "-h", "127.0.0.1", "-p", &ports[0].to_string(), "-d", "www"]);
+                command.args([
+                    "-D",
+                    "-S",
+                    "-E",
+                    "both.pem",
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    &ports[0].to_string(),
+                    "-d",
+                    "www",
+                ]);
                 command.args(["-u", "root", "-i", "mini.pid"]);
                 command
             })
@@ -157,7 +174,7 @@ fn pen() {
             })
         },
         protocol: "http",
-        stock: ALL,
-        fixed: &[],
+        stock: ALL_BUT_IDS_UNCLEAN,
+        fixed: FIXED_BY_ANY_STORE,
     });
 }

@@ -20,12 +20,7 @@ fn gunicorn() {
         },
         protocol: "http",
         stock: NONE,
-        fixed: &[
-            (SHARED, IDS),
-            (NAMED, IDS),
-            (SHARED_STATEFUL, ALL),
-            (NAMED_STATEFUL, ALL),
-        ],
+        fixed: &[(SHARED, IDS), (NAMED, IDS), (SHARED_STATEFUL, ALL), (NAMED_STATEFUL, ALL)],
     });
 }
 
@@ -56,7 +51,6 @@ fn puma() {
         fixed: &[(ALL_STATEFUL, ALL), (SHARED_ALL, IDS)],
     });
 }
-
 
 /// Its https router has processes of its own, and turns its cache off.
 #[test]
