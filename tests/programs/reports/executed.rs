@@ -21,7 +21,7 @@ ssl_cert = <@DIR@/cert.pem
 ssl_key = <@DIR@/key.pem
 import_environment = $import_environment NAMES
 service imap-login {
-  service_count = 0
+  service_count = SERVED
   process_min_avail = 2
   process_limit = 2
   inet_listener imap {
@@ -37,9 +37,10 @@ passdb {
 }
 ";
 
-fn start_dovecot<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
+fn start_dovecot<'a>(run: &'a Run, environment: &Environment, served: &str) -> Server<'a> {
     Server::start(run, 1, |ports| {
-        let text = DOVECOT.replace("PORT", &ports[0].to_string()).replace("NAMES", &environment.names());
+        let text = DOVECOT.replace("SERVED", served);
+        let text = text.replace("PORT", &ports[0].to_string()).replace("NAMES", &environment.names());
         let mut command = environment.command(run, "dovecot");
         command.arg("-F").arg("-c").arg(run.write("dovecot.conf", &text));
         command
@@ -52,7 +53,7 @@ fn start_dovecot<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
 fn dovecot() {
     for mode in [NAMED, NAMED_STATEFUL] {
         let (run, name) = (Run::new(With::Stock), Name::new());
-        let server = start_dovecot(&run, &Environment::of(Some(mode), &name));
+        let server = start_dovecot(&run, &Environment::of(Some(mode), &name), "0");
         for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, "imap")) {
             if mode != NAMED_STATEFUL && !IDS.contains(&client) {
                 continue;
@@ -61,6 +62,19 @@ fn dovecot() {
         }
         let log = server.stop(libc::SIGTERM);
         assert!(!log.contains("sslsession:"), "{log}");
+    }
+}
+
+/// As packaged: a process for each connection, which would have to know where a name leads before it has led there.
+#[test]
+fn dovecot_with_a_process_for_each_connection() {
+    for mode in [None, Some(ALONE), Some(NAMED), Some(NAMED_STATEFUL)] {
+        let (run, name) = (Run::new(With::Stock), Name::new());
+        let server = start_dovecot(&run, &Environment::of(mode, &name), "1");
+        let seen = visit(&run, server.port(), &CLIENTS, "imap");
+        assert_eq!(seen, vec!["N".repeat(COUNT + 1); CLIENTS.len()], "{mode:?}");
+        let log = server.stop(libc::SIGTERM);
+        assert!(!log.contains("sslsession:"), "{mode:?}:\n{log}");
     }
 }
 
