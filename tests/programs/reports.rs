@@ -18,7 +18,10 @@ use super::{
     shared::Name,
 };
 use crate::common;
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+};
 
 /// The version and what it offers; how it ends.
 const CLIENTS: [&str; 6] = ["id clean", "id unclean", "ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
@@ -100,12 +103,57 @@ fn unpacked(run: &Run, name: &str, packages: &[&str]) -> String {
     printed(run.plain_command("sh").arg(script).arg(name).args(packages)).trim_end().to_owned()
 }
 
-/// Returns the letters of each client.
-fn visit(run: &Run, port: u16, clients: &[&str], protocol: &str) -> Vec<String> {
+/// Returns the client of tests/programs/reports, with all that it offers.
+fn visitor(run: &Run, port: u16, clients: &[&str], protocol: &str) -> Command {
     let mut command = run.plain_command("/usr/bin/python3");
     command.arg(common::root().join("tests/programs/reports/visit.py"));
     command.args([&port.to_string(), &(COUNT + 1).to_string(), &clients.join(",")]).args(protocol.split(' '));
-    printed(&mut command).lines().map(str::to_owned).collect()
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Returns the letters of each client.
+fn visit(run: &Run, port: u16, clients: &[&str], protocol: &str) -> Vec<String> {
+    printed(&mut visitor(run, port, clients, protocol)).lines().map(str::to_owned).collect()
+}
+
+/// Returns the letters of each client at a server that is ended and started anew, before and after. It has the same port then:
+/// mosquitto's is in its session id context.
+fn visit_twice(row: &Row, run: &Run, environment: &Environment) -> Vec<(String, String)> {
+    let server = (row.start)(run, environment);
+    let mut command = visitor(run, server.port(), &CLIENTS, row.protocol);
+    let mut visitor = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python can be started");
+    let mut lines = BufReader::new(visitor.stdout.take().expect("a pipe")).lines();
+    let mut letters = || CLIENTS.map(|_| lines.next().expect("a line for each client").expect("a text"));
+    let before = letters();
+    server.stop_for_another(libc::SIGTERM);
+    let server = (row.start)(run, environment);
+    writeln!(visitor.stdin.take().expect("a pipe"), "{}", server.port()).expect("it reads");
+    let after = letters();
+    assert!(visitor.wait().expect("our child").success());
+    server.stop(libc::SIGTERM);
+    before.into_iter().zip(after).collect()
+}
+
+/// Ends the server and starts it anew, with a named store: who is due goes on being resumed. A server that has a servername
+/// callback learns from one full handshake where the name leads.
+#[track_caller]
+fn check_restart(row: &Row, has_to_learn: bool) {
+    for (mode, due) in [(NAMED, IDS), (NAMED_STATEFUL, ALL)] {
+        let (run, name) = (Run::new(With::Stock), Name::new());
+        let seen = visit_twice(row, &run, &Environment::of(Some(mode), &name));
+        let mut expected = "R".repeat(COUNT + 1);
+        if has_to_learn {
+            expected.replace_range(..1, "N");
+        }
+        for (client, (_, after)) in CLIENTS.into_iter().zip(&seen).filter(|(client, _)| due.contains(client)) {
+            assert_eq!(*after, expected, "{mode:?} {client}: {seen:?}");
+            expected.replace_range(..1, "R");
+        }
+    }
+    let run = Run::new(With::Stock);
+    let seen = visit_twice(row, &run, &Environment(Vec::new()));
+    assert!(seen.iter().all(|(_, after)| after.starts_with('N')), "stock: {seen:?}");
 }
 
 /// Runs the server in every mode, with all clients.

@@ -2,21 +2,44 @@
 
 use super::*;
 
+fn start_mosquitto<'a>(run: &'a Run, environment: &Environment, more: &str) -> Server<'a> {
+    Server::start(run, 1, |ports| {
+        let mut text = format!("listener {} 127.0.0.1\n{more}", ports[0]);
+        text += "certfile @DIR@/cert.pem\nkeyfile @DIR@/key.pem\nallow_anonymous true\nuser root\n";
+        let mut command = environment.command(run, "mosquitto");
+        command.arg("-c").arg(run.write("mosquitto.conf", &text));
+        command
+    })
+}
+
+const MOSQUITTO: Row = Row {
+    start: |run, environment| start_mosquitto(run, environment, ""),
+    protocol: "mqtt",
+    stock: ALL_BUT_IDS_UNCLEAN,
+    fixed: FIXED_BY_ANY_STORE,
+};
+
 /// Closes no connection by itself: esp8266/Arduino's and pubsubclient's devices, and mosquitto's own questions.
 #[test]
 fn mosquitto() {
+    check(&MOSQUITTO);
+}
+
+/// Brokers restart, and devices pay for it with a full handshake each.
+#[test]
+fn mosquitto_started_anew() {
+    check_restart(&MOSQUITTO, false);
+}
+
+/// Asks its clients for certificates; whoever offers a session has shown one before.
+#[test]
+fn mosquitto_with_client_certificates() {
     check(&Row {
         start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let text = "listener PORT 127.0.0.1\ncertfile @DIR@/cert.pem\nkeyfile @DIR@/key.pem\nallow_anonymous true\nuser root\n";
-                let mut command = environment.command(run, "mosquitto");
-                command.arg("-c").arg(run.write("mosquitto.conf", &text.replace("PORT", &ports[0].to_string())));
-                command
-            })
+            start_mosquitto(run, environment, "cafile @DIR@/cert.pem\nrequire_certificate true\n")
         },
-        protocol: "mqtt",
-        stock: ALL_BUT_IDS_UNCLEAN,
-        fixed: FIXED_BY_ANY_STORE,
+        protocol: "mqtt cert.pem key.pem",
+        ..MOSQUITTO
     });
 }
 
@@ -35,24 +58,6 @@ fn a_threaded_server_that_never_unwraps() {
         protocol: "http",
         stock: TICKETS,
         fixed: &[(SHARED, ALL), (NAMED, ALL), (SHARED_STATEFUL, ALL), (NAMED_STATEFUL, ALL), (ALL_STATEFUL, ALL)],
-    });
-}
-
-/// Asks its clients for certificates; whoever offers a session has shown one before.
-#[test]
-fn mosquitto_with_client_certificates() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let text = "listener PORT 127.0.0.1\ncertfile @DIR@/cert.pem\nkeyfile @DIR@/key.pem\ncafile @DIR@/cert.pem\nrequire_certificate true\nallow_anonymous true\nuser root\n";
-                let mut command = environment.command(run, "mosquitto");
-                command.arg("-c").arg(run.write("mosquitto.conf", &text.replace("PORT", &ports[0].to_string())));
-                command
-            })
-        },
-        protocol: "mqtt cert.pem key.pem",
-        stock: ALL_BUT_IDS_UNCLEAN,
-        fixed: FIXED_BY_ANY_STORE,
     });
 }
 

@@ -4,28 +4,34 @@ use super::*;
 use crate::programs::plain;
 
 /// Four workers that are forked with one context.
+const HITCH: Row = Row {
+    start: |run, environment| {
+        let backend = plain::serve();
+        Server::start(run, 1, |ports| {
+            let mut text = format!("frontend = \"[127.0.0.1]:{}\"\nbackend = \"[127.0.0.1]:{backend}\"\n", ports[0]);
+            text += "pem-file = \"@DIR@/both.pem\"\nworkers = 4\ntls-protos = TLSv1.2 TLSv1.3\ndaemon = off\nocsp-dir = \"\"\n";
+            // SAFETY: geteuid only gives a number.
+            if unsafe { libc::geteuid() } == 0 {
+                text += "user = \"nobody\"\ngroup = \"nogroup\"\n";
+            }
+            let mut command = environment.command(run, "hitch");
+            command.arg("--config").arg(run.write("hitch.conf", &text));
+            command
+        })
+    },
+    protocol: "http",
+    stock: TICKETS,
+    fixed: FIXED_BY_ANY_STORE,
+};
+
 #[test]
 fn hitch() {
-    check(&Row {
-        start: |run, environment| {
-            let backend = plain::serve();
-            Server::start(run, 1, |ports| {
-                let mut text =
-                    format!("frontend = \"[127.0.0.1]:{}\"\nbackend = \"[127.0.0.1]:{backend}\"\n", ports[0]);
-                text += "pem-file = \"@DIR@/both.pem\"\nworkers = 4\ntls-protos = TLSv1.2 TLSv1.3\ndaemon = off\nocsp-dir = \"\"\n";
-                // SAFETY: geteuid only gives a number.
-                if unsafe { libc::geteuid() } == 0 {
-                    text += "user = \"nobody\"\ngroup = \"nogroup\"\n";
-                }
-                let mut command = environment.command(run, "hitch");
-                command.arg("--config").arg(run.write("hitch.conf", &text));
-                command
-            })
-        },
-        protocol: "http",
-        stock: TICKETS,
-        fixed: FIXED_BY_ANY_STORE,
-    });
+    check(&HITCH);
+}
+
+#[test]
+fn hitch_started_anew() {
+    check_restart(&HITCH, true);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 """Connects to a TLS server on 127.0.0.1, offering the newest session: prints N (new) or R (resumed) for each connection.
 
 visit.py PORT COUNT CLIENT,CLIENT... PROTOCOL [CERT KEY]: run by tests/programs/reports.rs, with stock libssl. Each client
-connects COUNT times, and prints a line. It is two words:
+connects COUNT times, and prints a line. For each line on stdin, a port, all do so again there, with the sessions that they
+have. A client is two words:
 
   id       TLS 1.2 without tickets        clean    says goodbye (close_notify)
   ticket   TLS 1.2 with tickets           unclean  closes its socket, as a client does that is killed or loses its link
@@ -92,32 +93,41 @@ def say_goodbye(tls):
             assert error.errno in (errno.ENOTCONN, errno.ECONNRESET, errno.EPIPE), error
 
 
-def visit(port, count, client, end, protocol, certificate):
-    tls_context, session = context(client, protocol, certificate), None
-    letters = ""
-    for _ in range(count):
+class Client:
+    def __init__(self, words, protocol, certificate):
+        offered, self.end = words.split()
+        self.protocol, self.session = protocol, None
+        self.context = context(offered, protocol, certificate)
+
+    def visit(self, port, count):
+        return "".join(self.connect(port) for _ in range(count))
+
+    def connect(self, port):
         connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        for expected, said in protocol.before:
+        for expected, said in self.protocol.before:
             if expected:
                 read(connection, expected)
             if said:
                 connection.sendall(said)
-        tls = tls_context.wrap_socket(connection, session=session)
-        if protocol.said:
-            tls.sendall(protocol.said)
-        read(tls, protocol.expected)
-        letters += "R" if tls.session_reused else "N"
-        session = tls.session
-        if end == "clean":
+        tls = self.context.wrap_socket(connection, session=self.session)
+        if self.protocol.said:
+            tls.sendall(self.protocol.said)
+        read(tls, self.protocol.expected)
+        letter = "R" if tls.session_reused else "N"
+        self.session = tls.session
+        if self.end == "clean":
             say_goodbye(tls)
         tls.close()
-    return letters
+        return letter
 
 
 def main():
     port, count, clients, protocol, *certificate = sys.argv[1:]
-    for client in clients.split(","):
-        print(visit(int(port), int(count), *client.split(), PROTOCOLS[protocol], certificate))
+    clients = [Client(words, PROTOCOLS[protocol], certificate) for words in clients.split(",")]
+    while port:
+        for client in clients:
+            print(client.visit(int(port), int(count)), flush=True)
+        port = sys.stdin.readline()
 
 
 main()
