@@ -51,7 +51,7 @@ impl SessionCache {
     /// Gives a connection its stateless tickets back: one that was made for either role and is a client, or one whose sessions
     /// are not shared, see [`Apart`](super::apart::Apart).
     pub fn restore_tickets(&self, connection: Connection) {
-        if self.replaces_tickets() && !settings::get().is_private && !self.context.has_tickets_off() {
+        if self.replaces_tickets() && !self.context.has_tickets_off() {
             connection.turn_tickets_on();
         }
     }

@@ -23,7 +23,9 @@ fn start_bind<'a>(run: &'a Run, environment: &Environment, is_http: bool) -> Ser
     let mut server = Server::start(run, 2, |ports| {
         let text = NAMED_CONF.replace("TLS", &ports[0].to_string()).replace("HTTPS", &ports[1].to_string());
         let mut command = environment.command(run, "named");
-        command.args(["-g", "-n", "2", "-c"]).arg(run.write("named.conf", &text.replace("TICKETS", "yes")));
+        command
+            .args(["-g", "-n", "2", "-c"])
+            .arg(run.write("named.conf", &text.replace("TICKETS", if is_http { "yes" } else { "no" })));
         command
     });
     if is_http {
@@ -32,6 +34,7 @@ fn start_bind<'a>(run: &'a Run, environment: &Environment, is_http: bool) -> Ser
     server
 }
 
+/// With `session-tickets no`.
 #[test]
 fn bind_over_tls() {
     check(&Row {
