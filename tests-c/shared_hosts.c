@@ -153,6 +153,22 @@ static void callback_taken_away(void) {
   SSL_CTX_free(strict);
 }
 
+static const char *visit_with_callback(void) {
+  SSL_CTX_set_tlsext_servername_callback(server, on_name);
+  return visit("open");
+}
+
+/* Sessions of before are this process's still; what another process has of them it leaves alone. */
+static void callback_set_later(void) {
+  begin("a servername callback that is set later", scene_version, make_strict);
+  EXPECT("M11", at(HERE, visit_open), "new, nobody");
+  EXPECT("M11", at(HERE, visit_with_callback), "resumed, nobody");
+  EXPECT("M11", at(HERE, visit_strict), "new, known");
+  EXPECT("M11", at(HERE, visit_with_callback), "resumed, nobody");
+  end();
+  SSL_CTX_free(strict);
+}
+
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
   alarm(SECONDS);
@@ -163,6 +179,7 @@ int main(void) {
     hosts("hosts chosen by SSL_CTX_set_tlsext_servername_callback", hosts_by_name);
     hosts_without_name();
     callback_taken_away();
+    callback_set_later();
   }
   return failed;
 }
