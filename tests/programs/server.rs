@@ -11,6 +11,7 @@ use std::{
         unix::net::{SocketAddr, UnixListener},
     },
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -83,11 +84,17 @@ impl<'a> Server<'a> {
         self.wait()
     }
 
-    /// The same; the next server of this run gets its ports.
+    /// The same; the next server of this run gets its ports, on which its last worker does not listen any more.
     pub fn stop_for_another(mut self, signal: i32) {
         self.running.signal(signal);
         self.run.give_claims(mem::take(&mut self.claims));
+        let ports = mem::take(&mut self.ports);
         self.wait();
+        let until = Instant::now() + DEADLINE;
+        while ports.iter().any(|&port| is_open(port)) {
+            assert!(Instant::now() < until, "its workers do not end");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits until it ends by itself; its log.
