@@ -1,12 +1,15 @@
 # make demo     openssl s_server with and without the library
 # make test     runs all tests, installing what they need of Debian's packages
+# make one T=NAME  runs one test of any kind in seconds, see tests/README.md
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
 # make test-random  random sequences over every libssl, 2,000 seeds each
-# make check    what takes seconds once it is built: formatting, lints, layers, header, ELF
-# make fuzz     four minutes each of anything in a shared store's memory and header, key files and settings
+# make check    what takes seconds once it is built: formatting, lints, layers, papers, licences, header, ELF
+# make format   formats what `make check` holds: Rust, and C in tests-c and examples
+# make fuzz     four minutes each of anything in a shared store's memory and header, key files, settings and tickets
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
+# make install-command  the command sslsession, its man page and completions
 # make dist     what is shipped: archives for glibc and musl, on x86-64 and arm64, in dist/
 # make dist-test  uses each archive on a system that did not build it
 
@@ -14,6 +17,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 INSTALL ?= install
+CLANG_FORMAT ?= clang-format-14
 INCLUDEDIR = $(PREFIX)/include/sslsession
 LIBDIR = $(PREFIX)/lib
 
@@ -21,10 +25,14 @@ LIBDIR = $(PREFIX)/lib
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
+# What clang-format decides about.
+C_FILES = $(wildcard tests-c/*.[ch] examples/*.c)
+
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
+COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release demo test test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install clean
+.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command clean
 
 all: release
 
@@ -43,8 +51,12 @@ test:
 	$(CARGO) build --profile checked --lib
 	tests/reach/musl
 	$(CARGO) test
+	$(CARGO) test --package sslsession-cli
 	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
 	$(MAKE) --no-print-directory shuttle check-elf
+
+one:
+	@tests/one $(T)
 
 # Every libssl and every Debian; see tests/reach/run, which also takes parts of it.
 test-reach:
@@ -61,9 +73,17 @@ test-random:
 
 check:
 	tests/install check
-	$(CARGO) fmt --check
+	@$(CARGO) fmt --all --check || { echo "make check: run \`make format\`" >&2; exit 1; }
+	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) || { echo "make check: run \`make format\`" >&2; exit 1; }
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
-	$(CARGO) test --quiet --no-fail-fast --test layers --test header --test elf --test package
+	$(CARGO) clippy --quiet --package sslsession-cli --all-targets -- -D warnings
+	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
+	$(CARGO) test --quiet --package sslsession-cli --test command_line
+
+format:
+	tests/install check
+	$(CARGO) fmt --all
+	$(CLANG_FORMAT) -i $(C_FILES)
 
 # The tests load the checked build; what is shipped has to be right too.
 check-elf: release
@@ -89,13 +109,13 @@ tsan:
 	RUSTFLAGS=-Zsanitizer=thread $(CARGO) +nightly test --target-dir $(CARGO_TARGET_DIR)/tsan -Zbuild-std \
 	  --target $$($(CARGO) -vV | sed -n 's/^host: //p') --lib store::memory
 
-# The memory store, under a scheduler that tries the interleavings of its threads.
+# The memory store, under a scheduler that tries the interleavings of its threads. One test at a time: they have one gate.
 shuttle:
-	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle
+	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle -- --test-threads=1
 
 # What others have written: a shared store's memory, its header, key files, settings; guided by what it reaches.
 # `make test` drives the first at random.
-FUZZ_TARGETS = mapping header key_file settings
+FUZZ_TARGETS = mapping header key_file settings ticket_keys
 FUZZ_SECONDS ?= 240
 
 fuzz:
@@ -132,6 +152,19 @@ install: release
 	  'Libs: -L$${libdir} -lsslsession' \
 	  'Cflags: -I$${includedir}' \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/sslsession.pc
+
+command:
+	$(CARGO) build --release --package sslsession-cli
+
+# Where the shells look by default. It finds the library beside it, in $(LIBDIR).
+install-command: command
+	$(INSTALL) -D -m 755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/sslsession
+	$(INSTALL) -D -m 644 docs/man/sslsession.1 $(DESTDIR)$(PREFIX)/share/man/man1/sslsession.1
+	for shell in bash:bash-completion/completions/sslsession zsh:zsh/site-functions/_sslsession \
+	  fish:fish/vendor_completions.d/sslsession.fish; do \
+	  file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; mkdir -p "$${file%/*}" && \
+	  $(COMMAND) completions $${shell%%:*} >"$$file" || exit 1; \
+	done
 
 # Four minutes at first, of which one is for zig; a quarter of a minute for each target after that.
 dist:

@@ -25,17 +25,18 @@ mod statistics;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
-pub use sharing::{at_load, connection_is_gone};
+pub use sharing::{HeldTicketKeys, at_load, connection_is_gone, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 use crate::rules::Rules;
 use crate::settings;
+use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
-pub use crate::store::{Held, forked};
-use sharing::{Sharing, TicketUse};
+use sharing::{Authentication, Sharing, TicketNotes, TicketUse, tell_of_start};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -54,9 +55,12 @@ pub struct SessionCache {
     store: Memory<Session>,
     /// What it needs to share its sessions with other processes, if there is a shared store.
     sharing: Option<Box<Sharing>>,
+    /// What it needs for that, and to share tickets.
+    authentication: Option<Arc<Authentication>>,
     tickets: TicketUse,
+    ticket_notes: TicketNotes,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
-    leaving: AtomicU32,
+    leaving: UnderWay,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
     flush_up_to: AtomicI64,
     /// By role: how many automatic flushes have been due, modulo 256.
@@ -74,7 +78,7 @@ pub struct SessionCache {
 
 /// Attaches a cache to a context that was just made. A context that has one already keeps it: on Debian
 /// SSL_CTX_new calls SSL_CTX_new_ex, and both are ours.
-pub fn attach(context: Context, hooks: &Hooks) {
+pub fn attach(context: Context, hooks: &Hooks, now: i64) {
     if of_context(context).is_some() {
         return;
     }
@@ -82,6 +86,8 @@ pub fn attach(context: Context, hooks: &Hooks) {
     let cache = Arc::new_cyclic(|this| SessionCache::new(context.for_attachment(), rules, this.clone()));
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
+        cache.take_tickets(hooks.tickets, now);
+        tell_of_start(context);
     }
 }
 
@@ -107,6 +113,7 @@ pub fn of_connection<'a>(connection: Connection<'a>) -> Option<&'a SessionCache>
 
 impl SessionCache {
     fn new(context: Context<'static>, rules: Rules, this: Weak<SessionCache>) -> SessionCache {
+        let authentication = Authentication::new();
         SessionCache {
             context,
             mode: AtomicU32::new(Mode::DEFAULT.bits()),
@@ -115,9 +122,11 @@ impl SessionCache {
             counters: Counters::default(),
             rules,
             store: Memory::with_rules(rules),
-            sharing: Sharing::new(),
+            sharing: Sharing::new(authentication.as_ref()),
+            authentication,
             tickets: TicketUse::default(),
-            leaving: AtomicU32::new(0),
+            ticket_notes: TicketNotes::default(),
+            leaving: UnderWay::default(),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],
             listed: AtomicBool::new(false),
@@ -155,7 +164,7 @@ impl SessionCache {
 
     /// How many sessions are cached.
     pub fn number(&self) -> usize {
-        self.store.len() + self.leaving.load(Ordering::Relaxed) as usize
+        self.store.len() + self.leaving.number() as usize
     }
 
     /// Whether a session of that version and id is cached.
@@ -180,30 +189,19 @@ impl SessionCache {
     /// Counts sessions that have left the store and are yet to be told of.
     fn start_leaving(&self, number: usize) {
         if number > 0 {
-            self.leaving.fetch_add(number as u32, Ordering::Relaxed);
+            self.leaving.begin(number as u32);
         }
     }
 
-    /// Counts them as told of. Not below zero: a fork in between forgets them.
+    /// Counts them as told of.
     fn stop_leaving(&self, number: usize) {
-        let less = |leaving: u32| Some(leaving.saturating_sub(number as u32));
-        let _ = self.leaving.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-    }
-
-    /// Locks the whole store until the guard goes: around a fork.
-    pub fn hold(&self) -> Held<'_> {
-        self.store.hold()
-    }
-
-    /// In the child of a fork: what other threads of the parent were letting go is not here to leave.
-    pub fn forget_leaving(&self) {
-        self.leaving.store(0, Ordering::Relaxed);
-        self.forget_sharing();
+        self.leaving.end(number as u32);
     }
 
     /// A connection is being made.
     pub fn connection_is_made(&self, connection: Connection, now: i64) {
         self.prepare(connection);
+        self.tell_if_not_shared(connection);
         self.flush_with_connection(now);
     }
 

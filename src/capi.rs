@@ -43,10 +43,12 @@ macro_rules! symver {
         #[cfg(not(miri))]
         const _: () = {
             #[unsafe(export_name = concat!(stringify!($name), "__", $node))]
-            unsafe extern "C" fn entry($($argument: $type),*) $(-> $result)? {
+            unsafe extern "C-unwind" fn entry($($argument: $type),*) $(-> $result)? {
                 const FAMILY: crate::handle::Family = crate::handle::Family::of_node($node);
                 // SAFETY: C caller.
-                crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) })
+                let answer = crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) });
+                crate::guard::go_on();
+                answer
             }
         };
         #[cfg(not(miri))]
@@ -81,6 +83,7 @@ pub mod ssl_ctx_set_session_ticket_cb;
 pub mod ssl_ctx_set_srp_password;
 pub mod ssl_ctx_set_timeout;
 pub mod ssl_ctx_set_tlsext_servername_callback;
+pub mod ssl_ctx_set_tlsext_ticket_key_cb;
 pub mod ssl_ctx_use_psk_identity_hint;
 pub mod ssl_free;
 pub mod ssl_get_session;
@@ -107,8 +110,8 @@ use std::ffi::{c_uchar, c_uint};
 
 use crate::cache::{self, SessionCache};
 use crate::guard::guard;
-use crate::handle::{Connection, Context, Setting};
-use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX};
+use crate::handle::{self, Connection, Context, Setting};
+use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX, SSL_SESSION};
 
 /// What the header says in literals, because it is generated from them, and the layers below in names of their own.
 const _: () = {
@@ -139,7 +142,7 @@ unsafe fn with_cache<T: Copy>(
     on_cache: impl FnOnce(&SessionCache) -> T,
     otherwise: impl FnOnce() -> T,
 ) -> T {
-    guard(failure, || {
+    guard(failure, move || {
         // SAFETY: by the caller's promise.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return failure };
         match cache::of_context(context) {
@@ -147,6 +150,11 @@ unsafe fn with_cache<T: Copy>(
             None => otherwise(),
         }
     })
+}
+
+/// Runs the body of a function that takes a session and nothing else of libssl's. Returns 0 after a fault of ours.
+fn on_session<T: From<u8> + Copy>(session: *const SSL_SESSION, body: impl FnOnce() -> T) -> T {
+    guard(T::from(0), || handle::for_session_of_caller(session, body))
 }
 
 /// Notes a setting of a context that libssl has no function to read.
@@ -171,6 +179,15 @@ unsafe fn set_apart(ssl: *const SSL) {
     {
         cache.set_apart(connection);
     }
+}
+
+/// Leaves the keys of a context's tickets to its application, if it sets any. Returns true if its call is to have no effect.
+///
+/// # Safety
+/// `ctx` must be NULL or a live context.
+unsafe fn leave_tickets(ctx: *const SSL_CTX, is_any: bool) -> bool {
+    // SAFETY: by the caller's promise.
+    unsafe { with_cache(ctx, false, |cache| cache.leave_tickets(is_any), || false) }
 }
 
 /// Borrows a connection for one call.

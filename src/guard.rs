@@ -1,16 +1,63 @@
-//! No panic crosses into C.
+//! No panic crosses into C, and what C throws crosses us.
 //!
 //! A cache must not take its host down: a fault of ours is answered with the function's failure value, which costs
-//! a full handshake at worst.
+//! a full handshake at worst. And the application may leave its callback other than by returning: its thread is cancelled
+//! there, calls pthread_exit(3), or throws a C++ exception. It leaves libssl that way, and leaves us the same:
+//!
+//! ```text
+//!   application ─► exported function: guard ─► ours ─► call_out ─► callback
+//!        ▲                              │                 │            │ unwinds
+//!        └────────── goes on ───────────┘◄─── returns ────┘◄─ caught ──┘
+//! ```
+//! What is between, with its locks, counts and references, sees a callback that failed. The unwinding itself does not pass
+//! there: Rust defines no forced unwinding over frames that have something to drop, and where our unwinder is another
+//! than the application's (a library that is linked with one of its own), neither understands the other's frames.
 
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod assembly;
+mod unwinding;
+
+use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs the body of a function that C calls; gives `fallback` if it panics.
+pub use unwinding::{call_out, go_on, is_unwinding, put_off};
+
+/// Runs the body of a function that C calls; gives `fallback` if it panics, and goes on with what was thrown through it.
 ///
 /// State is not torn by that: what changes under a lock changes by single insertions and removals, and the stores
 /// carry no invariant over a call out.
-pub fn guard<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+#[inline(always)]
+pub fn guard<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
+    let answer = caught(fallback, body);
+    go_on();
+    answer
+}
+
+/// A frame of its own: what catches has a personality routine, Rust's, which may know another unwinder than the one that comes
+/// by. The caller's has nothing to drop, and so none.
+#[inline(never)]
+fn caught<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
+}
+
+/// Runs what reads and writes files of ours: the places where a thread may be cancelled are not there for Rust.
+pub fn uncancelled<T>(body: impl FnOnce() -> T) -> T {
+    let mut before = 0;
+    // SAFETY: a place for the state before.
+    let is_disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 0;
+    let answer = body();
+    if is_disabled {
+        // SAFETY: the state that it was in.
+        unsafe { pthread_setcancelstate(before, &mut before) };
+    }
+    answer
+}
+
+/// glibc's, and musl's.
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
 #[cfg(test)]

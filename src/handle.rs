@@ -10,11 +10,17 @@ mod context;
 mod policy;
 pub mod raw;
 mod session;
+mod settings;
+mod ticket;
+mod undigested;
 
 pub use connection::Connection;
 pub use context::{Context, Hooks};
-pub use policy::{ServerPolicy, Setting, Settings, Snapshot};
+pub use policy::{ServerPolicy, Snapshot};
 pub use session::Session;
+pub use settings::{Setting, Settings};
+pub use ticket::TicketCipher;
+pub use undigested::Undigested;
 
 pub use crate::libssl::Family;
 /// Returns true if libssl itself made the call that is being answered: see there.
@@ -24,12 +30,17 @@ pub use crate::libssl::error::Alert;
 /// Whether the calls of an object reach us: see there.
 pub use crate::libssl::is_bound_in;
 /// Around calls, in a process with several libssls: see there.
-pub use crate::libssl::known::{for_caller_of, for_libssl};
+pub use crate::libssl::known::{for_caller_of, for_libssl, for_session_of_caller, note_session_with};
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::lending::is_lending;
+/// When we are loaded: see there.
+pub use crate::libssl::loader::at_load;
 /// Whether this thread is marking a session through a context of the application's.
 pub use crate::libssl::marker::is_marking;
+/// Shared tickets: see there.
+pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
+use crate::threads::Patience;
 use crate::{libssl, native};
 
 /// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.
@@ -49,8 +60,8 @@ pub struct Held {
 }
 
 /// Locks it until the guard goes.
-pub fn hold() -> Held {
-    Held { _libssls: libssl::known::hold(), _native: native::hold() }
+pub fn hold(patience: &mut Patience) -> Held {
+    Held { _libssls: libssl::known::hold(patience), _native: native::hold(patience) }
 }
 
 /// In the child of a process that had several threads.

@@ -7,7 +7,7 @@
 //!          handle ──► native        handle owned references to SSL_CTX, SSL, SSL_SESSION, whosever they are
 //!                 └─► libssl        native our own objects    libssl  the libssl in the process
 //! ```
-//! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`; `settings`, what the
+//! Beside them: `types`, the C types that cross the line; `guard`, which no panic passes; `clock`; `threads`, whether there are others; `settings`, what the
 //! environment asks for; `rules`, in which the releases of OpenSSL differ; `secret`, bytes that are wiped; and below `store`,
 //! `mapping`, the memory that processes share.
 
@@ -24,4 +24,5 @@ mod secret;
 #[doc(hidden)] // for the fuzz targets
 pub mod settings;
 pub mod store;
+mod threads;
 mod types;

@@ -1,10 +1,11 @@
 //! The libssls in the process: which there are, their functions, and what we leave with their objects.
 //!
 //! `find` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
-//! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `elf` reads what the loader has loaded;
+//! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `loader` lists what is loaded, and `elf` reads it;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
 //! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
-//! `verification` reads by what a server and its clients know each other, and `code` names a callback.
+//! `verification` reads by what a server and its clients know each other, `hidden` what of it has no function, and `code` names a
+//! callback; `tickets` sets the callback that has the keys of stateless tickets.
 
 mod address_map;
 pub mod application_data;
@@ -16,17 +17,21 @@ pub mod encoding;
 pub mod error;
 pub mod farewell;
 pub mod find;
+mod hidden;
 pub mod known;
 pub mod lending;
+pub mod loader;
 pub mod marker;
 pub mod recursion;
 mod rules;
 mod symbols;
+pub mod tickets;
 pub mod verification;
 
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicBool;
 
 use once_cell::race::OnceBox;
 
@@ -69,17 +74,19 @@ pub struct Libssl {
     /// True if it is of a release that we know and has every function that we need: its contexts are attached to, if it also
     /// does what we rest on (`rules`). Others are passed on to and left alone.
     pub attachable: bool,
-    /// The addresses at which it is loaded.
-    pub object: Range<usize>,
-    /// The loader's handle of it, exposed.
-    handle: usize,
+    /// It, as the loader has it.
+    object: elf::Object,
     /// It has SSL_new.
     makes_connections: bool,
+    /// We are told of the objects that it makes and frees.
+    is_tracked: AtomicBool,
     application_data: application_data::State,
     attachment: attachment::State,
     farewell: farewell::State,
     marker: marker::State,
     rules: rules::State,
+    tickets: tickets::State,
+    hidden: hidden::State,
 }
 
 impl Libssl {
@@ -89,9 +96,7 @@ impl Libssl {
         if self.family.is_some() {
             return None;
         }
-        let handle = ptr::with_exposed_provenance_mut(self.handle);
-        // SAFETY: a handle that stays open, and a NUL-terminated name.
-        NonNull::new(unsafe { libc::dlsym(handle, name.as_ptr()) })
+        NonNull::new(ptr::with_exposed_provenance_mut(self.object.symbol(name)?))
     }
 }
 

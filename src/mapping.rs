@@ -1,8 +1,10 @@
-//! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own.
+//! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own. Beside it `secret_slots`,
+//! memory of one process for its secrets.
 
 mod owner;
 mod region;
 mod robust_mutex;
+mod secret_slots;
 mod shape;
 
 use std::fs::File;
@@ -14,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
+pub use secret_slots::SecretSlots;
 pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
 use owner::Owner;
@@ -65,7 +68,7 @@ impl Mapping {
             0 => Ok(()),
             _ => {
                 let error = io::Error::last_os_error();
-                Err(io::Error::new(error.kind(), format!("cannot be kept out of core dumps: {error}")))
+                Err(io::Error::other(format!("cannot be kept out of core dumps: {error}")))
             }
         }
     }
@@ -160,15 +163,23 @@ pub fn reserve(file: &File, size: usize) -> io::Result<()> {
 /// What statfs(2) says of tmpfs: the C libraries have it in types of their own.
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 
-/// Returns true for a file in memory without a hole. There, and only there, the number of blocks is that of its pages.
-fn has_all_its_room(file: &File, size: usize) -> io::Result<bool> {
+/// Returns how many bytes the file system of a file has for this user.
+pub fn free_room(file: &File) -> Option<u64> {
+    system_of(file).map(|system| system.f_bavail.saturating_mul(system.f_bsize.cast_unsigned()))
+}
+
+/// Returns what the kernel says of the file system of a file.
+fn system_of(file: &File) -> Option<libc::statfs> {
     // SAFETY: all zeros are a statfs.
     let mut system: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: an open file, and a place for the answer.
-    let is_known = unsafe { libc::fstatfs(file.as_raw_fd(), &mut system) } == 0;
+    (unsafe { libc::fstatfs(file.as_raw_fd(), &mut system) } == 0).then_some(system)
+}
+
+/// Returns true for a file in memory without a hole. There, and only there, the number of blocks is that of its pages.
+fn has_all_its_room(file: &File, size: usize) -> io::Result<bool> {
     let metadata = file.metadata()?;
-    Ok(is_known
-        && system.f_type as u32 == TMPFS_MAGIC
+    Ok(system_of(file).is_some_and(|system| system.f_type as u32 == TMPFS_MAGIC)
         && metadata.len() == size as u64
         && metadata.blocks() * 512 >= size as u64)
 }

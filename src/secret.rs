@@ -5,6 +5,7 @@
 
 use std::collections::TryReserveError;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of their owner's, all of which, unused capacity included, are overwritten when it is dropped.
@@ -67,6 +68,29 @@ pub fn wipe(bytes: &mut [u8]) {
     unsafe { overwrite(bytes.as_mut_ptr(), bytes.len()) };
 }
 
+/// Runs what works with secrets, and overwrites the part of the stack that it used: a value that is returned, or taken by a
+/// function, leaves copies there which have no owner.
+pub fn leaving_no_trace<T>(body: impl FnOnce() -> T) -> T {
+    let result = in_own_frame(body);
+    wipe_below();
+    result
+}
+
+#[inline(never)]
+fn in_own_frame<T>(body: impl FnOnce() -> T) -> T {
+    body()
+}
+
+/// More than the keys' derivation goes down.
+const DEPTH: usize = 16 * 1024;
+
+#[inline(never)]
+fn wipe_below() {
+    let mut below = MaybeUninit::<[u8; DEPTH]>::uninit();
+    // SAFETY: all of it is written, which is also why it stands there.
+    unsafe { overwrite(below.as_mut_ptr().cast(), DEPTH) };
+}
+
 unsafe fn overwrite(start: *mut u8, length: usize) {
     if cfg!(miri) {
         // SAFETY: as many bytes as the caller promises. Miri knows no explicit_bzero().
@@ -78,6 +102,8 @@ unsafe fn overwrite(start: *mut u8, length: usize) {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(not(miri))]
+    use super::leaving_no_trace;
     use super::{Secret, wipe};
 
     #[test]
@@ -93,5 +119,30 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "Secret(8 bytes)");
         secret.start_anew(20).expect("memory");
         assert!(secret.is_empty() && secret.capacity() >= 20);
+    }
+
+    /// How many bytes of a secret stand in the stack below, which nobody owns.
+    #[cfg(not(miri))]
+    #[inline(never)]
+    fn left_below() -> usize {
+        const SEEN: usize = 12 * 1024;
+        let mut copy = vec![0_u8; SEEN];
+        let here = (&raw const copy).cast::<u8>();
+        // SAFETY: the test's thread has come down further than that before.
+        unsafe { here.sub(SEEN + 512).copy_to_nonoverlapping(copy.as_mut_ptr(), SEEN) };
+        copy.iter().filter(|byte| **byte == 0xA7).count()
+    }
+
+    #[cfg(not(miri))]
+    #[test]
+    fn the_stack_keeps_no_copy() {
+        #[inline(never)]
+        fn use_a_secret() {
+            std::hint::black_box([0xA7_u8; 8 * 1024]);
+        }
+        use_a_secret();
+        assert!(left_below() > 1024, "it would be seen");
+        leaving_no_trace(use_a_secret);
+        assert!(left_below() < 64);
     }
 }

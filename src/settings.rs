@@ -4,8 +4,10 @@
 //!   SSLSESSION_STORE     memory | shared[:NAME][,size=BYTES]   where sessions are kept
 //!   SSLSESSION_ATTACH    default | all                         which contexts a shared store takes on
 //!   SSLSESSION_TICKETS   stateful                              no stateless tickets, so that TLS 1.3 uses the cache
-//!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store
+//!                        shared[,tls13][,epoch=TIME]           stateless tickets that all processes with the key file open
+//!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store, and tickets
 //!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           whose sessions stay in their own memory
+//!   SSLSESSION_LOG       stderr | syslog | /a/file, ,debug     what it does, beside what is wrong
 //! ```
 //! A variable that is unset or empty means its default: OpenSSL's own behaviour, in the memory of each process.
 //!
@@ -17,6 +19,7 @@
 
 #[allow(unsafe_code, reason = "the C library's environment and descriptor 2")]
 mod load;
+mod log;
 pub mod parse;
 mod private;
 
@@ -25,6 +28,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use log::Severity;
 use once_cell::race::OnceBox;
 
 /// What is to be done, as the environment asked when the library was loaded.
@@ -40,6 +44,28 @@ pub struct Settings {
     pub key_file: Option<PathBuf>,
     /// SSLSESSION_PRIVATE: this program takes a resumed session for the same client, so it shares with no other process.
     pub is_private: bool,
+    /// SSLSESSION_LOG.
+    pub log: Option<Log>,
+}
+
+/// Where to tell what the library does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Log {
+    /// Where lines go.
+    pub target: LogTarget,
+    /// `,debug`: more of them.
+    pub is_debug: bool,
+}
+
+/// Where lines go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogTarget {
+    /// `stderr`
+    Stderr,
+    /// `syslog`: the system's log, as a daemon's.
+    Syslog,
+    /// A file, which lines are appended to.
+    File(PathBuf),
 }
 
 /// Where sessions are kept.
@@ -56,13 +82,14 @@ pub enum Store {
 pub struct Shared {
     /// Its file, an absolute path: in /dev/shm if NAME has no slash. None: anonymous, inherited over fork.
     pub path: Option<PathBuf>,
-    /// Its size in bytes, from [`Shared::SMALLEST`] to [`Shared::LARGEST`].
-    pub size: usize,
+    /// Its size in bytes, from [`Shared::SMALLEST`] to [`Shared::LARGEST`]; None if none is given: that of the store that is
+    /// there, or [`Shared::USUAL`].
+    pub size: Option<usize>,
 }
 
 impl Shared {
-    /// The size if none is given: 64 MiB.
-    pub const USUAL: usize = 64 << 20;
+    /// The size if none is given: 32 MiB. It fits into a container's /dev/shm, which has 64.
+    pub const USUAL: usize = 32 << 20;
     /// The smallest that may be given: 64 KiB.
     pub const SMALLEST: usize = 64 << 10;
     /// The largest that may be given: 32 GiB, as offsets in the mapping are 32 bits that count 8 bytes.
@@ -78,26 +105,73 @@ pub enum Attach {
     All,
 }
 
-/// What a server does in place of stateless tickets.
+/// What a server does about stateless tickets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tickets {
     /// The default: as the application has it.
     Application,
     /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 goes through the cache.
     Stateful,
+    /// `shared`: their keys follow from the key file and the clock.
+    Shared(SharedTickets),
+}
+
+/// Tickets that all processes with one key file open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedTickets {
+    /// `tls13`: clients of TLS 1.2 and older get none, and are resumed by the session's id.
+    pub only_tls13: bool,
+    /// `epoch=TIME`: for how many seconds tickets are sealed with one key.
+    pub epoch: u32,
+}
+
+impl SharedTickets {
+    /// The epoch if none is given: 12 hours.
+    pub const USUAL_EPOCH: u32 = 43_200;
+    /// The longest that may be given: a day, as a key that changes daily is needed of yesterday at most.
+    pub const LONGEST_EPOCH: u32 = 86_400;
 }
 
 /// The variables, in the order of the drawing above.
-const NAMES: [&CStr; 5] =
-    [c"SSLSESSION_STORE", c"SSLSESSION_ATTACH", c"SSLSESSION_TICKETS", c"SSLSESSION_KEY_FILE", c"SSLSESSION_PRIVATE"];
+const NAMES: [&CStr; 6] = [
+    c"SSLSESSION_STORE",
+    c"SSLSESSION_ATTACH",
+    c"SSLSESSION_TICKETS",
+    c"SSLSESSION_KEY_FILE",
+    c"SSLSESSION_PRIVATE",
+    c"SSLSESSION_LOG",
+];
+
+/// What all of them begin with.
+const PREFIX: &[u8] = b"SSLSESSION_";
+
+/// Returns true for the name of a variable that was meant for us, as far as can be seen, and is none of ours. The project's
+/// tests have variables of their own.
+fn is_misspelt(name: &[u8]) -> bool {
+    let is_ours = |name: &[u8]| NAMES.iter().any(|ours| ours.to_bytes() == name);
+    match name.strip_prefix(PREFIX) {
+        Some(rest) => !is_ours(name) && !rest.starts_with(b"TEST_"),
+        None => name.strip_prefix(b"SSL_SESSION_").is_some_and(|rest| is_ours(&[PREFIX, rest].concat())),
+    }
+}
 
 /// Why tickets are left alone without a shared store. In one process's memory their sessions would not survive what a stateless
 /// ticket does: another worker, a client that sends no close_notify, an eviction.
 pub const NO_STORE_FOR_TICKETS: &str = "there is no shared store (SSLSESSION_STORE=shared); \
                                         tickets stay as the application has them";
 
-/// The values of [`NAMES`]; None for one that is unset.
-type Raw = [Option<OsString>; NAMES.len()];
+/// What the environment says of us.
+#[derive(Default)]
+struct Environment {
+    /// The values of [`NAMES`]; None for one that is unset.
+    values: [Option<OsString>; NAMES.len()],
+    /// Names that are misspelt.
+    unknown: Vec<OsString>,
+}
+
+/// Why tickets are left alone without a key file.
+const NO_KEYS_FOR_TICKETS: &str = "there is no key file (SSLSESSION_KEY_FILE=/path, made with `openssl rand -hex 32`); \
+                                   tickets stay as the application has them";
 
 /// The settings, the same for the life of the process. The first call writes a line to stderr for each value that is
 /// not understood, which then counts as unset. Any thread may call it.
@@ -113,13 +187,19 @@ pub fn get() -> &'static Settings {
 /// Returns the settings if they ask for a shared store, and says nothing: for the time of loading. Where they do not,
 /// nothing is parsed.
 pub fn asking_for_store() -> Option<&'static Settings> {
-    let value = load::raw()[0].as_deref()?;
+    let value = load::environment().values[0].as_deref()?;
     value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Store::Memory)
+}
+
+/// Returns the settings if they ask for shared tickets, and says nothing: for the time of loading.
+pub fn asking_for_ticket_keys() -> Option<&'static Settings> {
+    let value = load::environment().values[2].as_deref()?;
+    value.as_bytes().starts_with(b"shared").then(|| &parsed().0)
 }
 
 fn parsed() -> &'static (Settings, Vec<String>) {
     static PARSED: OnceBox<(Settings, Vec<String>)> = OnceBox::new();
-    PARSED.get_or_init(|| Box::new(Settings::of(load::raw(), &private::program_names())))
+    PARSED.get_or_init(|| Box::new(Settings::of(load::environment(), &private::program_names())))
 }
 
 /// Returns true if this program has one of these names.
@@ -129,58 +209,96 @@ pub fn is_named(names: &[&str]) -> bool {
 
 /// Returns true if a variable of ours was set.
 pub fn are_given() -> bool {
-    load::raw().iter().flatten().any(|value| !value.is_empty())
+    let environment = load::environment();
+    !environment.unknown.is_empty() || environment.values.iter().flatten().any(|value| !value.is_empty())
 }
 
-/// Writes `what` to stderr as one line, after "sslsession: ". Control characters are replaced, and what is beyond the
-/// 4096 bytes that a pipe takes at once is cut off. A stderr that is gone, or takes nothing for 100 ms, costs the line
-/// and nothing else. Any thread may call it.
+/// Returns what the program is called.
+pub fn program() -> OsString {
+    private::program_names().into_iter().next().unwrap_or_default()
+}
+
+/// Says what is wrong, in one line: where SSLSESSION_LOG says, else on stderr, after "sslsession: ". Control characters are
+/// replaced, and what is beyond the 4096 bytes that a pipe takes at once is cut off. A stderr that is gone, or takes nothing
+/// for 100 ms, costs the line and nothing else. Any thread may call it.
 pub fn complain(what: &str) {
-    load::write_stderr(&line(what));
+    log::write(parsed().0.log.as_ref(), Severity::Warning, what);
 }
 
-/// What fits into a pipe without another's words in between (PIPE_BUF).
-const LONGEST_LINE: usize = 4096;
-
-/// The line that [`complain`] writes.
-fn line(what: &str) -> Vec<u8> {
-    let mut line = String::from("sslsession: ");
-    for character in what.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }) {
-        if line.len() + character.len_utf8() >= LONGEST_LINE {
-            break;
-        }
-        line.push(character);
+/// Says what the library does, in one line, if SSLSESSION_LOG is set.
+pub fn tell(what: impl FnOnce() -> String) {
+    if let Some(log) = &parsed().0.log {
+        log::write(Some(log), Severity::Info, &what());
     }
-    line.push('\n');
-    line.into_bytes()
 }
 
 impl Settings {
-    /// What the values mean to a program of these names, and a complaint for each that means nothing.
-    fn of(raw: &Raw, program: &[OsString]) -> (Settings, Vec<String>) {
-        let mut reading = Reading { raw, complaints: Vec::new() };
+    /// Returns what the values mean to a program of these names, and a complaint for each that means nothing.
+    fn of(environment: &Environment, program: &[OsString]) -> (Settings, Vec<String>) {
+        let mut reading = Reading { values: &environment.values, complaints: Vec::new() };
         let mut settings = Settings {
-            store: reading.value(0, parse::store, Store::Memory, "sessions stay in each process's memory"),
+            store: reading.value(0, parse::store, Store::Memory, MEMORY),
             attach: reading.value(1, parse::attach, Attach::Default, "taken as \"default\""),
             tickets: reading.value(2, parse::tickets, Tickets::Application, "tickets stay as the application has them"),
-            key_file: reading.value(3, parse::key_file, None, "no key file is used"),
+            key_file: None,
             is_private: false,
+            log: reading.value(5, parse::log, None, "only what is wrong is told, on stderr"),
         };
         let private =
             reading.value(4, parse::programs, private::known(), "only those programs stay private that are known");
         settings.is_private = program.iter().any(|name| private.contains(name));
-        if settings.is_private {
+        let complaints = reading.complaints.len();
+        settings.key_file = reading.value(3, parse::key_file, None, MEMORY);
+        if settings.is_private || reading.complaints.len() > complaints {
+            // Who asked for a key of his own is not to get another in silence.
             settings.store = Store::Memory;
-        } else if settings.tickets == Tickets::Stateful && settings.store == Store::Memory {
-            reading.complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
+            if matches!(settings.tickets, Tickets::Shared(_)) {
+                settings.tickets = Tickets::Application;
+            }
         }
+        reading.complaints.extend(settings.without_effect());
+        if settings.key_file.is_none() && matches!(settings.tickets, Tickets::Shared(_)) {
+            settings.tickets = Tickets::Application;
+        }
+        reading.complaints.extend(environment.unknown.iter().map(|name| {
+            let names = NAMES.map(|name| name.to_string_lossy()).join(", ");
+            format!("{}: no setting of this name; there are {names}", shortened(name))
+        }));
         (settings, reading.complaints)
+    }
+
+    /// Returns a complaint for each setting that means something elsewhere.
+    fn without_effect(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        let is_named = matches!(&self.store, Store::Shared(shared) if shared.path.is_some());
+        if self.is_private {
+            return complaints;
+        }
+        if self.store == Store::Memory && self.tickets == Tickets::Stateful {
+            complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
+        }
+        if self.store == Store::Memory && self.attach == Attach::All {
+            complaints
+                .push("SSLSESSION_ATTACH=all: no effect without a shared store (SSLSESSION_STORE=shared)".to_owned());
+        }
+        match (matches!(self.tickets, Tickets::Shared(_)), &self.key_file) {
+            (true, None) => complaints.push(format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")),
+            (false, Some(_)) if !is_named => complaints.push(
+                "SSLSESSION_KEY_FILE: no effect without a named store (SSLSESSION_STORE=shared:NAME) or shared tickets"
+                    .to_owned(),
+            ),
+            _ => {}
+        }
+        complaints
     }
 }
 
+/// What follows where there is to be no shared store.
+pub const MEMORY: &str = "sessions stay in each process's memory";
+
 /// The values being read, and what is wrong with those read so far.
 struct Reading<'a> {
-    raw: &'a Raw,
+    values: &'a [Option<OsString>],
     complaints: Vec<String>,
 }
 
@@ -188,7 +306,7 @@ impl Reading<'_> {
     /// What the variable of that number in [`NAMES`] means. `default` if it is unset, empty, or means nothing; a complaint
     /// then ends with `instead`, which says what follows from that.
     fn value<T>(&mut self, number: usize, parse: impl Fn(&[u8]) -> Result<T, String>, default: T, instead: &str) -> T {
-        let value = self.raw[number].as_deref().unwrap_or_default();
+        let value = self.values[number].as_deref().unwrap_or_default();
         if value.is_empty() {
             return default;
         }
@@ -211,99 +329,4 @@ fn shortened(value: &OsStr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw(values: [&str; 5]) -> Raw {
-        values.map(|value| (value != "unset").then(|| value.into()))
-    }
-
-    fn of(values: [&str; 5]) -> (Settings, Vec<String>) {
-        Settings::of(&raw(values), &["nginx".into()])
-    }
-
-    /// Stateful tickets without a store are for programs that are private: there a ticket is to mean the same process.
-    #[test]
-    fn programs_that_are_private_have_no_store() {
-        let seen = |program: &str, private| {
-            let values = raw(["shared", "unset", "stateful", "unset", private]);
-            let (settings, complaints) = Settings::of(&values, &[program.into()]);
-            assert_eq!(complaints, [""; 0]);
-            (settings.is_private, settings.store == Store::Memory)
-        };
-        for (program, private) in [("vsftpd", "unset"), ("vsftpd", "nginx"), ("nginx", "hitch:nginx")] {
-            assert_eq!(seen(program, private), (true, true), "{program}, {private}");
-        }
-        for (program, private) in [("vsftpd", "none"), ("nginx", "unset"), ("nginx", "hitch")] {
-            assert_eq!(seen(program, private), (false, false), "{program}, {private}");
-        }
-        let (_, complaints) = of(["unset", "unset", "stateful", "unset", "unset"]);
-        assert_eq!(complaints, [format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}")]);
-    }
-
-    #[test]
-    fn unset_and_empty_are_the_defaults() {
-        let defaults = Settings {
-            store: Store::Memory,
-            attach: Attach::Default,
-            tickets: Tickets::Application,
-            key_file: None,
-            is_private: false,
-        };
-        assert_eq!(of(["unset"; 5]), (defaults.clone(), vec![]));
-        assert_eq!(of([""; 5]), (defaults, vec![]));
-    }
-
-    #[test]
-    fn each_variable_has_its_setting() {
-        let (settings, complaints) = of(["shared:s,size=1M", "all", "stateful", "/etc/keys", "none"]);
-        let store = Store::Shared(Shared { path: Some("/dev/shm/s".into()), size: 1 << 20 });
-        let key_file = Some("/etc/keys".into());
-        assert_eq!(
-            settings,
-            Settings { store, attach: Attach::All, tickets: Tickets::Stateful, key_file, is_private: false }
-        );
-        assert_eq!(complaints, [""; 0]);
-    }
-
-    #[test]
-    fn a_bad_value_is_one_complaint_and_its_default() {
-        let (settings, complaints) = of(["sharde", "al", "stateless", "keys", "/bin/a"]);
-        assert_eq!(settings, of(["unset"; 5]).0);
-        assert_eq!(
-            complaints,
-            [
-                "SSLSESSION_STORE=sharde: unknown store; sessions stay in each process's memory",
-                "SSLSESSION_ATTACH=al: neither \"default\" nor \"all\"; taken as \"default\"",
-                "SSLSESSION_TICKETS=stateless: not \"stateful\"; tickets stay as the application has them",
-                "SSLSESSION_KEY_FILE=keys: not an absolute path; no key file is used",
-                "SSLSESSION_PRIVATE=/bin/a: \"/bin/a\" is no program's name; only those programs stay private that are known",
-            ]
-        );
-        // the good ones beside it count
-        let (settings, complaints) = of(["shared", "al", "unset", "unset", "unset"]);
-        assert_eq!(settings.store, Store::Shared(Shared { path: None, size: Shared::USUAL }));
-        assert_eq!(complaints.len(), 1);
-    }
-
-    #[test]
-    fn a_long_value_leaves_room_for_the_reason() {
-        let (_, complaints) = of([&"ü".repeat(5000), "unset", "unset", "unset", "unset"]);
-        assert!(complaints[0].contains("ü...: unknown store; sessions"), "{}", complaints[0]);
-        assert!(line(&complaints[0]).len() < 1000);
-    }
-
-    #[test]
-    fn a_complaint_is_one_line_that_a_pipe_takes_whole() {
-        assert_eq!(
-            line("a\nb\x1b[31m\x7f\u{85}é\r"),
-            "sslsession: a\u{fffd}b\u{fffd}[31m\u{fffd}\u{fffd}é\u{fffd}\n".as_bytes()
-        );
-        for what in ["x".repeat(5000), "é".repeat(5000), "\0".repeat(5000)] {
-            let line = line(&what);
-            assert!((LONGEST_LINE - 3..=LONGEST_LINE).contains(&line.len()), "{} bytes", line.len());
-            assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
-            assert!(String::from_utf8(line).is_ok());
-        }
-    }
-}
+mod tests;

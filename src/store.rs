@@ -4,17 +4,21 @@
 //! It never reads a clock (the time is an argument) and never calls out or drops a value while it
 //! holds a lock: whatever leaves is returned, and the layer above notifies and frees.
 //!
-//! `memory` keeps live sessions in this process, `shared` their bytes for all processes of a server.
+//! `memory` keeps live sessions in this process, `shared` their bytes for all processes of a server. `ticket_keys` are what
+//! tickets are sealed with, in which the client keeps its session.
 #![deny(unsafe_code)]
 
+pub mod era;
 pub mod expiry;
+pub mod gate;
 pub mod key;
 pub mod memory;
 pub mod shared;
 mod sync;
+pub mod ticket_keys;
 
 pub use expiry::Expiry;
 pub use key::Key;
-pub use memory::{BATCH, Evicted, Held, Inserted, Memory, Outcome, Placed, forked};
+pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed};
 pub use shared::{Found, Mark, Name, Policy, Scope, Shared};
 pub use sync::{Mutex, MutexGuard, locks_held};

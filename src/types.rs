@@ -51,41 +51,92 @@ opaque! {
     EVP_PKEY;
     /// A cipher suite.
     SSL_CIPHER;
+    /// A cipher.
+    EVP_CIPHER;
+    /// A cipher at work.
+    EVP_CIPHER_CTX;
+    /// A MAC at work, since OpenSSL 3.
+    EVP_MAC_CTX;
+    /// A hash function.
+    EVP_MD;
+    /// A hash function that an HSM or the like may carry out.
+    ENGINE;
+    /// An HMAC at work, before OpenSSL 3.
+    HMAC_CTX;
+}
+
+/// A parameter of an algorithm, since OpenSSL 3. A list ends with one whose key is NULL.
+#[repr(C)]
+pub struct OSSL_PARAM {
+    /// Its name.
+    pub key: *const c_char,
+    /// A number for the type of its value.
+    pub data_type: c_uint,
+    /// Its value.
+    pub data: *mut c_void,
+    /// The length of the value.
+    pub data_size: usize,
+    /// What a function that reads parameters puts there.
+    pub return_size: usize,
 }
 
 /// The application's, or our, new_session callback.
-pub type NewSessionCallback = unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
+pub type NewSessionCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
 /// The application's, or our, get_session callback.
-pub type GetSessionCallback = unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;
+pub type GetSessionCallback =
+    unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;
 /// The application's, or our, remove_session callback.
-pub type RemoveSessionCallback = unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION);
+pub type RemoveSessionCallback = unsafe extern "C-unwind" fn(*mut SSL_CTX, *mut SSL_SESSION);
 
 /// The application's callback that is called as a stateless ticket is made (SSL_CTX_generate_session_ticket_fn).
-pub type GenerateTicketCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+pub type GenerateTicketCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int;
 /// The same as one comes back (SSL_CTX_decrypt_session_ticket_fn): its answer is a C enumeration, as is the status.
 pub type DecryptTicketCallback =
-    unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
+    unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
+/// The callback that has the keys of stateless tickets, since OpenSSL 3: name and IV in or out, encrypting if the last is 1.
+pub type TicketKeyEvpCallback = unsafe extern "C-unwind" fn(
+    *mut SSL,
+    *mut c_uchar,
+    *mut c_uchar,
+    *mut EVP_CIPHER_CTX,
+    *mut EVP_MAC_CTX,
+    c_int,
+) -> c_int;
+/// The callback that decides what is secure enough (SSL_CTX_set_security_callback).
+pub type SecurityCallback =
+    unsafe extern "C-unwind" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
+/// The callback that has the keys of tickets, before OpenSSL 3.
+pub type TicketKeyCallback = unsafe extern "C-unwind" fn(
+    *mut SSL,
+    *mut c_uchar,
+    *mut c_uchar,
+    *mut EVP_CIPHER_CTX,
+    *mut HMAC_CTX,
+    c_int,
+) -> c_int;
 /// The application's callback that chooses a certificate.
-pub type CertificateCallback = unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int;
+pub type CertificateCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int;
 /// The application's callback in place of the verification of a chain.
-pub type CertVerifyCallback = unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
+pub type CertVerifyCallback = unsafe extern "C-unwind" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int;
 /// The application's callback that sees a ClientHello first.
-pub type ClientHelloCallback = unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int;
+pub type ClientHelloCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int;
 /// The application's callback that knows the keys of TLS 1.2's pre-shared identities.
-pub type PskServerCallback = unsafe extern "C" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint;
+pub type PskServerCallback = unsafe extern "C-unwind" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint;
 /// The application's callback that knows those of TLS 1.3.
-pub type PskFindSessionCallback = unsafe extern "C" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int;
+pub type PskFindSessionCallback =
+    unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int;
 /// The application's callback that knows the users of SRP.
-pub type SrpUsernameCallback = unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int;
+pub type SrpUsernameCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int;
 /// A callback whose type depends on the command that sets it.
-pub type AnyCallback = unsafe extern "C" fn();
+pub type AnyCallback = unsafe extern "C-unwind" fn();
 
 /// Called for an ex_data index when an object is made.
-pub type ExDataNew = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void);
+pub type ExDataNew =
+    unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void);
 /// Called for an ex_data index when an object goes.
 pub type ExDataFree = ExDataNew;
 /// Called for an ex_data index when an object is copied.
-pub type ExDataDup = unsafe extern "C" fn(
+pub type ExDataDup = unsafe extern "C-unwind" fn(
     *mut CRYPTO_EX_DATA,
     *const CRYPTO_EX_DATA,
     *mut *mut c_void,

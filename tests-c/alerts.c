@@ -6,15 +6,14 @@
 
 /* A record that no one can decrypt, put between the ends: the one that reads it answers with a fatal alert. */
 static void write_rubbish(SSL *from) {
-  static const unsigned char record[] = {SSL3_RT_APPLICATION_DATA, 3, 3, 0, 32, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
-                                         13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
+  static const unsigned char record[5 + 32] = {SSL3_RT_APPLICATION_DATA, 3, 3, 0, 32};
   REQUIRE(BIO_write(SSL_get_wbio(from), record, sizeof record) == sizeof record);
 }
 
 static void print_scene(const char *what, struct scene *s) {
-  SAY("4.1", "%s: client holds %ld, server holds %ld, remove %d, resumable %d and %d", what, SSL_CTX_sess_number(s->client),
-      SSL_CTX_sess_number(s->server), calls.remove_cb, SSL_SESSION_is_resumable(s->session),
-      SSL_SESSION_is_resumable(s->cached));
+  SAY("4.1", "%s: client holds %ld, server holds %ld, remove %d, resumable %d and %d", what,
+      SSL_CTX_sess_number(s->client), SSL_CTX_sess_number(s->server), calls.remove_cb,
+      SSL_SESSION_is_resumable(s->session), SSL_SESSION_is_resumable(s->cached));
 }
 
 static void end_scene(struct scene *s) {
@@ -29,7 +28,10 @@ static void end_scene(struct scene *s) {
 
 static void print_read(const char *who, struct connection *c, SSL *ssl) {
   int result = read_rest(c, ssl);
-  SAY("4.1", "%s %s, shutdown %d", who, result < 0 ? "fails" : result == 0 ? "waits" : "is told of the close",
+  SAY("4.1", "%s %s, shutdown %d", who,
+      result < 0    ? "fails"
+      : result == 0 ? "waits"
+                    : "is told of the close",
       SSL_get_shutdown(ssl));
 }
 

@@ -44,7 +44,7 @@ void plugin_work(void) {
   SSL_SESSION *first = session_number(1), *second = session_number(2);
   SSL *ssl = SSL_new(ctx);
   REQUIRE(ctx != NULL && ssl != NULL);
-  OURS("design", reaches_sslsession(), 1);
+  OURS("dlopen", reaches_sslsession(), 1);
   SSL_CTX_sess_set_remove_cb(ctx, on_remove);
   VALUE("M2", SSL_CTX_get_session_cache_mode(ctx));
   VALUE("M1", SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH));

@@ -53,12 +53,9 @@ static void finish(struct connection *c, struct early *early) {
 
 static const char *early_status(const struct connection *c) {
   switch (SSL_get_early_data_status(c->server)) {
-    case SSL_EARLY_DATA_ACCEPTED:
-      return "accepted";
-    case SSL_EARLY_DATA_REJECTED:
-      return "rejected";
-    default:
-      return "not sent";
+    case SSL_EARLY_DATA_ACCEPTED: return "accepted";
+    case SSL_EARLY_DATA_REJECTED: return "rejected";
+    default: return "not sent";
   }
 }
 
@@ -117,7 +114,8 @@ static void without_data(void) {
   VALUE("4.1", calls.remove_cb);
   SAY("A5", "one that the application removed: %s", offer(client, server, session));
   SSL_CTX_flush_sessions(server, (long)time(NULL) + 60);
-  SAY("4.1", "after a flush of what ends within a minute: holds %ld, remove %d", SSL_CTX_sess_number(server), calls.remove_cb);
+  SAY("4.1", "after a flush of what ends within a minute: holds %ld, remove %d", SSL_CTX_sess_number(server),
+      calls.remove_cb);
   SSL_SESSION_free(cached);
   SSL_SESSION_free(session);
   SSL_CTX_free(client);
@@ -137,8 +135,8 @@ static void shrunk(void) {
   SSL_CTX_sess_set_cache_size(server, 3);
   reset_calls();
   how = offer(client, server, session);
-  SAY("4.6", "%s, holds %ld, cache_full %ld, remove %d", how, SSL_CTX_sess_number(server), SSL_CTX_sess_cache_full(server),
-      calls.remove_cb);
+  SAY("4.6", "%s, holds %ld, cache_full %ld, remove %d", how, SSL_CTX_sess_number(server),
+      SSL_CTX_sess_cache_full(server), calls.remove_cb);
   SSL_SESSION_free(session);
   SSL_CTX_free(client);
   SSL_CTX_free(server);

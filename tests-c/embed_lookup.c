@@ -30,12 +30,12 @@ static SSL_CTX *context_with_external(SSL_SESSION *session, int copy) {
   return ctx;
 }
 
-#define COUNTERS(ctx, hit, callback_hit, miss, timeout)  \
-  do {                                                   \
-    CHECK("4.5", SSL_CTX_sess_hits(ctx), hit);           \
+#define COUNTERS(ctx, hit, callback_hit, miss, timeout)    \
+  do {                                                     \
+    CHECK("4.5", SSL_CTX_sess_hits(ctx), hit);             \
     CHECK("4.5", SSL_CTX_sess_cb_hits(ctx), callback_hit); \
-    CHECK("4.5", SSL_CTX_sess_misses(ctx), miss);        \
-    CHECK("4.5", SSL_CTX_sess_timeouts(ctx), timeout);   \
+    CHECK("4.5", SSL_CTX_sess_misses(ctx), miss);          \
+    CHECK("4.5", SSL_CTX_sess_timeouts(ctx), timeout);     \
   } while (0)
 
 static void internal_first(void) {
@@ -180,7 +180,8 @@ static void other_id_contexts(void) {
   COUNTERS(ctx, 1, 0, 0, 0);
   CHECK("4.3.7", strcmp(happened(), "nothing"), 0);
   SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"a context of exactly 32 bytes...", 32);
-  CHECK("4.2", SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"one of more than 32 bytes is refused", 36), 0);
+  CHECK("4.2", SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"one of more than 32 bytes is refused", 36),
+        0);
   SSL_SESSION_set1_id_context(s, (const unsigned char *)"a context of exactly 32 bytes...", 32);
   CHECK("M13", offers(ctx, "s"), 1);
   SSL_CTX_free(ctx);

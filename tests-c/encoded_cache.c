@@ -17,7 +17,8 @@ static int blanks, stored, found, missed, deleted, unknown;
 
 static int place_of(const unsigned char *id, unsigned int length) {
   for (int i = 0; i < ENTRIES; i++)
-    if (entries[i].encoded != NULL && entries[i].id_length == length && memcmp(entries[i].id, id, length) == 0) return i;
+    if (entries[i].encoded != NULL && entries[i].id_length == length && memcmp(entries[i].id, id, length) == 0)
+      return i;
   return -1;
 }
 
@@ -58,7 +59,7 @@ static SSL_SESSION *fetch(SSL *ssl UNUSED, const unsigned char *id, int length, 
   return session;
 }
 
-static void delete(int i) {
+static void delete_entry(int i) {
   OPENSSL_free(entries[i].encoded);
   entries[i].encoded = NULL;
 }
@@ -67,15 +68,16 @@ static void forget(SSL_CTX *ctx UNUSED, SSL_SESSION *session) {
   unsigned int length;
   const unsigned char *id = SSL_SESSION_get_id(session, &length);
   int i = place_of(id, length);
-  if (i >= 0) delete(i);
+  if (i >= 0) delete_entry(i);
   i >= 0 ? deleted++ : unknown++;
 }
 
 static void print_step(const char *what, const char *how, SSL_CTX *server) {
-  SAY("4.3.2", "%s: %s, holds %ld, hits %ld cb_hits %ld misses %ld timeouts %ld; outside stored %d found %d missed %d "
-      "deleted %d unknown %d", what, how, SSL_CTX_sess_number(server), SSL_CTX_sess_hits(server),
-      SSL_CTX_sess_cb_hits(server), SSL_CTX_sess_misses(server), SSL_CTX_sess_timeouts(server), stored, found, missed,
-      deleted, unknown);
+  SAY("4.3.2",
+      "%s: %s, holds %ld, hits %ld cb_hits %ld misses %ld timeouts %ld; outside stored %d found %d missed %d "
+      "deleted %d unknown %d",
+      what, how, SSL_CTX_sess_number(server), SSL_CTX_sess_hits(server), SSL_CTX_sess_cb_hits(server),
+      SSL_CTX_sess_misses(server), SSL_CTX_sess_timeouts(server), stored, found, missed, deleted, unknown);
 }
 
 /* A new session, two resumptions, one that is dropped by the server, and one after that. */
@@ -106,7 +108,7 @@ static void steps(const char *name, int version, long mode, int blank) {
   SSL_CTX_free(client);
   SSL_CTX_free(server);
   SAY("4.1", "the context freed: deleted %d unknown %d", deleted, unknown);
-  for (int i = 0; i < ENTRIES; i++) delete(i);
+  for (int i = 0; i < ENTRIES; i++) delete_entry(i);
 }
 
 static SSL_SESSION *copy_of(const SSL_SESSION *session) {

@@ -14,14 +14,14 @@ enum { INDEXES = 65 };
 
 static int strangers, filled;
 
-#define FILL(TYPE, object)                                                                  \
-  do {                                                                                      \
-    for (int index_ = 0; index_ < INDEXES; index_++) {                                      \
-      void *found_ = TYPE##_get_ex_data(object, index_);                                    \
-      if (found_ != NULL && found_ != FOREIGN(index_)) strangers++;                         \
-      if (!TYPE##_set_ex_data(object, index_, FOREIGN(index_))) strangers++;                \
-    }                                                                                       \
-    filled++;                                                                               \
+#define FILL(TYPE, object)                                                   \
+  do {                                                                       \
+    for (int index_ = 0; index_ < INDEXES; index_++) {                       \
+      void *found_ = TYPE##_get_ex_data(object, index_);                     \
+      if (found_ != NULL && found_ != FOREIGN(index_)) strangers++;          \
+      if (!TYPE##_set_ex_data(object, index_, FOREIGN(index_))) strangers++; \
+    }                                                                        \
+    filled++;                                                                \
   } while (0)
 
 static void fill(SSL *ssl) {
@@ -91,8 +91,10 @@ static void life(const char *title, int version, SSL_CTX *other, int is_filled) 
     SAY("S3", "%s, %s", outcome(&c), failure(&c));
     SSL_SESSION_free(session);
     session = SSL_get1_session(c.client);
-    if (round == 2) SSL_set_shutdown(c.client, SSL_SENT_SHUTDOWN), free_connection(&c);
-    else close_connection(&c);
+    if (round == 2)
+      SSL_set_shutdown(c.client, SSL_SENT_SHUTDOWN), free_connection(&c);
+    else
+      close_connection(&c);
   }
   SAY("4.2", "number %ld, hits %ld, misses %ld, removed as they expire:", SSL_CTX_sess_number(server),
       SSL_CTX_sess_hits(server), SSL_CTX_sess_misses(server));

@@ -120,9 +120,12 @@ static void let_them_work(long steps) {
 static int hung, wrong, crashed;
 
 static void count(int i, int status) {
-  if (WIFSIGNALED(status)) crashed++;
-  else if (WEXITSTATUS(status) == HUNG) hung++;
-  else if (WEXITSTATUS(status) != 0) wrong++;
+  if (WIFSIGNALED(status))
+    crashed++;
+  else if (WEXITSTATUS(status) == HUNG)
+    hung++;
+  else if (WEXITSTATUS(status) != 0)
+    wrong++;
   if (status != 0) fprintf(stderr, "child %d: wait status %#x\n", i, status);
 }
 

@@ -23,12 +23,10 @@
 #define UNUSED __attribute__((unused))
 
 /* VALUE("A1", SSL_CTX_add_session(ctx, c)) prints "A1  SSL_CTX_add_session(ctx, c) = 1". */
-#define VALUE(promise, expression) \
-  printf("%-8s%s = %ld\n", promise, #expression, (long)(expression))
+#define VALUE(promise, expression) printf("%-8s%s = %ld\n", promise, #expression, (long)(expression))
 
 /* SAY("4.1.7", "leaves first: %s", name): a line whose words are the program's own. */
-#define SAY(promise, ...) \
-  (printf("%-8s", promise), printf(__VA_ARGS__), (void)putchar('\n'))
+#define SAY(promise, ...) (printf("%-8s", promise), printf(__VA_ARGS__), (void)putchar('\n'))
 
 /*
  * DIFFERS("4.1", SSL_CTX_sess_number(ctx), 21, 2, "an empty id must not stop eviction"): a difference on purpose.
@@ -99,7 +97,8 @@ static UNUSED int libssl_is_symbolic(void) {
   int symbolic = 0;
   if (libssl == NULL || dlinfo(libssl, RTLD_DI_LINKMAP, &map) != 0) return 0;
   for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++)
-    if (entry->d_tag == DT_SYMBOLIC || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_SYMBOLIC) != 0)) symbolic = 1;
+    if (entry->d_tag == DT_SYMBOLIC || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_SYMBOLIC) != 0))
+      symbolic = 1;
   dlclose(libssl);
   return symbolic;
 }

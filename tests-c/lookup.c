@@ -97,7 +97,8 @@ static void copied_in(void) {
   VALUE("4.1.5", (long)time(NULL) - SSL_SESSION_get_time(external) < 50);
   end_scene(&s);
 
-  s = scene("not copied in, with UPDATE_TIME", SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_UPDATE_TIME | SSL_SESS_CACHE_NO_INTERNAL);
+  s = scene("not copied in, with UPDATE_TIME",
+            SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_UPDATE_TIME | SSL_SESS_CACHE_NO_INTERNAL);
   move_outside(&s, 1);
   SSL_SESSION_set_time(external, SSL_SESSION_get_time(external) - 100);
   offered("4.1.5", "outside", &s);
@@ -159,7 +160,8 @@ static void marked_inside(void) {
   VALUE("A5", SSL_SESSION_is_resumable(s.cached));
   VALUE("4.1", SSL_CTX_add_session(s.server, s.cached));
   VALUE("4.1", SSL_CTX_sess_number(s.server));
-  DIFFERS("4.3.1", strcmp(offer(s.client, s.server, s.session), "resumed") == 0, OpenSSL_version_num() < 0x30000000L ? 0 : 1, 0,
+  DIFFERS("4.3.1", strcmp(offer(s.client, s.server, s.session), "resumed") == 0,
+          OpenSSL_version_num() < 0x30000000L ? 0 : 1, 0,
           "a session that was marked is not resumed from the internal cache either");
   end_scene(&s);
 }

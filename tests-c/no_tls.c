@@ -91,7 +91,8 @@ int main(int argc, char **argv) {
     return 1;
   }
   VALUE("start", lines_with(file, "binding file", "no_tls") > 0); /* the trace is one */
-  VALUE("start", (lines_with(file, "calling init", "libsslsession.so") > 0) == (dlsym(RTLD_DEFAULT, "SSLSESSION_lookup") != NULL));
+  VALUE("start", (lines_with(file, "calling init", "libsslsession.so") > 0) ==
+                     (dlsym(RTLD_DEFAULT, "SSLSESSION_lookup") != NULL));
   VALUE("start", lines_with(file, "symbol=SSL_", "lookup in file"));
   VALUE("start", lines_with(file, "symbol=OPENSSL_", "lookup in file"));
   VALUE("start", lines_with(file, "generating link map", "libssl.so"));

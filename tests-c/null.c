@@ -20,14 +20,14 @@ static int ours(void *function) {
 }
 
 /* REFUSED(SSL_up_ref, (NULL), 0): the call, and the failure value it has to return. */
-#define REFUSED(function, arguments, failure)               \
-  printf("NULL    %s%s = %ld\n", #function, #arguments,     \
+#define REFUSED(function, arguments, failure)           \
+  printf("NULL    %s%s = %ld\n", #function, #arguments, \
          ours((void *)function) ? (long)(function arguments) : (long)(failure))
 
 /* IGNORED(SSL_set_shutdown, (NULL, 0)): a call that returns nothing and has to do nothing. */
-#define IGNORED(function, arguments)                        \
-  do {                                                      \
-    if (ours((void *)function)) function arguments;         \
+#define IGNORED(function, arguments)                         \
+  do {                                                       \
+    if (ours((void *)function)) function arguments;          \
     printf("NULL    %s%s returns\n", #function, #arguments); \
   } while (0)
 
@@ -63,11 +63,20 @@ static void the_old_names(SSL_CTX *ctx, SSL_SESSION *s) {
 }
 
 static void statistics(void) {
-  static const char *const names[] = {
-      "SSL_CTX_sess_number",  "SSL_CTX_sess_connect",     "SSL_CTX_sess_connect_good", "SSL_CTX_sess_connect_renegotiate",
-      "SSL_CTX_sess_accept",  "SSL_CTX_sess_accept_good", "SSL_CTX_sess_accept_renegotiate", "SSL_CTX_sess_hits",
-      "SSL_CTX_sess_cb_hits", "SSL_CTX_sess_misses",      "SSL_CTX_sess_timeouts", "SSL_CTX_sess_cache_full",
-      "SSL_CTX_sess_get_cache_size", "SSL_CTX_get_session_cache_mode"};
+  static const char *const names[] = {"SSL_CTX_sess_number",
+                                      "SSL_CTX_sess_connect",
+                                      "SSL_CTX_sess_connect_good",
+                                      "SSL_CTX_sess_connect_renegotiate",
+                                      "SSL_CTX_sess_accept",
+                                      "SSL_CTX_sess_accept_good",
+                                      "SSL_CTX_sess_accept_renegotiate",
+                                      "SSL_CTX_sess_hits",
+                                      "SSL_CTX_sess_cb_hits",
+                                      "SSL_CTX_sess_misses",
+                                      "SSL_CTX_sess_timeouts",
+                                      "SSL_CTX_sess_cache_full",
+                                      "SSL_CTX_sess_get_cache_size",
+                                      "SSL_CTX_get_session_cache_mode"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     long (*read)(SSL_CTX *) = (long (*)(SSL_CTX *))dlsym(RTLD_DEFAULT, names[i]);
     SAY("NULL", "%s(NULL) = %ld", names[i], on_sslsession() ? read(NULL) : 0L);
@@ -76,8 +85,12 @@ static void statistics(void) {
     if (SSL_CTX_ctrl(NULL, command, 0, NULL) != 0) SAY("NULL", "SSL_CTX_ctrl(NULL, %d, 0, NULL) is not 0", command);
 }
 
-static int new_cb(SSL *ssl UNUSED, SSL_SESSION *session UNUSED) { return 0; }
-static SSL_SESSION *get_cb(SSL *ssl UNUSED, const unsigned char *i UNUSED, int n UNUSED, int *copy UNUSED) { return NULL; }
+static int new_cb(SSL *ssl UNUSED, SSL_SESSION *session UNUSED) {
+  return 0;
+}
+static SSL_SESSION *get_cb(SSL *ssl UNUSED, const unsigned char *i UNUSED, int n UNUSED, int *copy UNUSED) {
+  return NULL;
+}
 
 static void settings(SSL_CTX *ctx, SSL *ssl) {
   IGNORED(SSL_CTX_sess_set_new_cb, (NULL, new_cb));

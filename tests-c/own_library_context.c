@@ -60,7 +60,8 @@ static void life(int version, EVP_PKEY *key, X509 *certificate) {
   SAY("M5", "%s", outcome(&c));
   reset_calls();
   VALUE("A5", SSL_CTX_remove_session(server, cached));
-  SAY("A5", "told of %d, resumable %d, cached %ld", calls.remove_cb, SSL_SESSION_is_resumable(cached), SSL_CTX_sess_number(server));
+  SAY("A5", "told of %d, resumable %d, cached %ld", calls.remove_cb, SSL_SESSION_is_resumable(cached),
+      SSL_CTX_sess_number(server));
   is_clean("removed");
   close_connection(&c);
   SAY("M5", "offered again: %s", offer(client, server, session));
@@ -70,7 +71,8 @@ static void life(int version, EVP_PKEY *key, X509 *certificate) {
   cached = SSL_get1_session(c.server);
   reset_calls();
   SSL_CTX_flush_sessions(server, 0);
-  SAY("4.1", "flushed: told of %d, resumable %d, cached %ld", calls.remove_cb > 0, SSL_SESSION_is_resumable(cached), SSL_CTX_sess_number(server));
+  SAY("4.1", "flushed: told of %d, resumable %d, cached %ld", calls.remove_cb > 0, SSL_SESSION_is_resumable(cached),
+      SSL_CTX_sess_number(server));
   is_clean("flushed");
   close_connection(&c);
   SSL_SESSION_free(cached);

@@ -63,8 +63,12 @@ static void step_another(int from) {
 
 static void step_settings(void) {
   static const long sizes[] = {0, 1, 2, 3, 4, 5, 6, 8, 8, -1, LONG_MIN, LONG_MAX, 20480};
-  static const long bits[] = {0, SSL_SESS_CACHE_NO_AUTO_CLEAR, SSL_SESS_CACHE_NO_INTERNAL_LOOKUP,
-                              SSL_SESS_CACHE_NO_INTERNAL_STORE, SSL_SESS_CACHE_NO_INTERNAL, 0xf000};
+  static const long bits[] = {0,
+                              SSL_SESS_CACHE_NO_AUTO_CLEAR,
+                              SSL_SESS_CACHE_NO_INTERNAL_LOOKUP,
+                              SSL_SESS_CACHE_NO_INTERNAL_STORE,
+                              SSL_SESS_CACHE_NO_INTERNAL,
+                              0xf000};
   static const long timeouts[] = {0, 1, 300, -1, LONG_MAX, LONG_MIN};
   int context = any_place();
   SSL_CTX *ctx = contexts[context].ctx;
@@ -177,11 +181,8 @@ static void step_session(int slot) {
       DONE("release %s", name_of(session));
       release(slot);
       break;
-    case 3:
-      step_another(slot);
-      break;
-    default:
-      step_change(slot);
+    case 3: step_another(slot); break;
+    default: step_change(slot);
   }
 }
 

@@ -41,8 +41,8 @@ static int without_ids;  /* this seed draws sessions without an id, and no sizes
 static int clock_counts; /* this seed draws SSL_SESS_CACHE_UPDATE_TIME, and no times that a second would tell apart */
 /* Whether OpenSSL may have a context locked. A flush has it locked for remove_cb, but not for what is freed. */
 static enum { UNLOCKED, FLUSHING, LOCKED } locked;
-static int depth;        /* of callbacks within callbacks */
-static int touched;      /* the context that the step was about */
+static int depth;   /* of callbacks within callbacks */
+static int touched; /* the context that the step was about */
 
 /* ---- what is known of a session ---- */
 
@@ -234,12 +234,8 @@ static void act_locked(SSL_CTX *ctx, SSL_SESSION *session) {
     case 1:
       if (slots[slot] != NULL && slots[slot] != session && is_out(slots[slot])) release(slot);
       break;
-    case 2:
-      NOTE("mode=%ld", SSL_CTX_set_session_cache_mode(ctx, below(4)));
-      break;
-    case 3:
-      SSL_CTX_sess_set_remove_cb(ctx, chance(50) ? NULL : removed);
-      break;
+    case 2: NOTE("mode=%ld", SSL_CTX_set_session_cache_mode(ctx, below(4))); break;
+    case 3: SSL_CTX_sess_set_remove_cb(ctx, chance(50) ? NULL : removed); break;
     case 4:
       /* it has left its home, and with it the lock that these would take */
       if (number_of(ctx) == tag_of(session)->home) NOTE("set_time=%ld", SSL_SESSION_set_time(session, any_time()));
@@ -247,8 +243,7 @@ static void act_locked(SSL_CTX *ctx, SSL_SESSION *session) {
     case 5:
       if (number_of(ctx) == tag_of(session)->home) set_id(session);
       break;
-    default:
-      break;
+    default: break;
   }
 }
 
@@ -258,18 +253,13 @@ static void act_unlocked(int context) {
   locked = UNLOCKED;
   depth++;
   switch (below(4)) {
-    case 0:
-      NOTE("add(%s)=%d", name_of(slots[slot]), add(slots[slot]));
-      break;
-    case 1:
-      NOTE("remove(%s)=%d", name_of(slots[slot]), remove_from(context, slots[slot]));
-      break;
+    case 0: NOTE("add(%s)=%d", name_of(slots[slot]), add(slots[slot])); break;
+    case 1: NOTE("remove(%s)=%d", name_of(slots[slot]), remove_from(context, slots[slot])); break;
     case 2:
       flush(context, LATER + below(10));
       NOTE("flushed");
       break;
-    default:
-      break;
+    default: break;
   }
   depth--;
   locked = was_locked;

@@ -19,8 +19,13 @@
 /* ---- contexts ---- */
 
 static void set_mode(int number) {
-  static const long bits[] = {0, 0, SSL_SESS_CACHE_NO_AUTO_CLEAR, SSL_SESS_CACHE_NO_INTERNAL_LOOKUP,
-                              SSL_SESS_CACHE_NO_INTERNAL_STORE, SSL_SESS_CACHE_NO_INTERNAL, 0x400};
+  static const long bits[] = {0,
+                              0,
+                              SSL_SESS_CACHE_NO_AUTO_CLEAR,
+                              SSL_SESS_CACHE_NO_INTERNAL_LOOKUP,
+                              SSL_SESS_CACHE_NO_INTERNAL_STORE,
+                              SSL_SESS_CACHE_NO_INTERNAL,
+                              0x400};
   long roles = chance(70) ? SSL_SESS_CACHE_BOTH : below(4);
   SSL_CTX_set_session_cache_mode(contexts[number].ctx, roles | ONE_OF(bits));
 }
@@ -65,19 +70,13 @@ static void step_context(void) {
       set_mode(number);
       DONE("%d: mode 0x%lx", number, SSL_CTX_get_session_cache_mode(ctx));
       break;
-    case 1:
-      DONE("%d: size, was %ld", number, SSL_CTX_sess_set_cache_size(ctx, chance(30) ? 0 : below(12)));
-      break;
-    case 2:
-      DONE("%d: timeout, was %ld", number, SSL_CTX_set_timeout(ctx, 1000L * below(4)));
-      break;
+    case 1: DONE("%d: size, was %ld", number, SSL_CTX_sess_set_cache_size(ctx, chance(30) ? 0 : below(12))); break;
+    case 2: DONE("%d: timeout, was %ld", number, SSL_CTX_set_timeout(ctx, 1000L * below(4))); break;
     case 3:
       set_callbacks(number);
       DONE("%d: callbacks", number);
       break;
-    default:
-      set_id_context(number);
-      DONE("%d: id context", number);
+    default: set_id_context(number); DONE("%d: id context", number);
   }
 }
 
@@ -106,9 +105,7 @@ static void step_session(void) {
       set_timeout_apart(session);
       strcat(done, " timeout");
       break;
-    case 2:
-      NOTE("remove=%d", SSL_CTX_remove_session(ctx, session));
-      break;
+    case 2: NOTE("remove=%d", SSL_CTX_remove_session(ctx, session)); break;
     case 3:
       if (!SSL_SESSION_is_resumable(session) || tag_of(session)->home != number) break;
       set_time_apart(session);
@@ -118,9 +115,7 @@ static void step_session(void) {
       keep_any(number, SSL_SESSION_dup(session));
       strcat(done, " dup");
       break;
-    default:
-      keep(&contexts[number].slots[slot], NULL);
-      strcat(done, " released");
+    default: keep(&contexts[number].slots[slot], NULL); strcat(done, " released");
   }
 }
 

@@ -145,8 +145,10 @@ static char connect_once(SSL_CTX *ctx, int port) {
   if (settings.name != NULL && !SSL_set_tlsext_host_name(ssl, settings.name)) fail("server name");
   offer(ssl);
   *answer = '\0';
-  if (!send_request(ssl) || !read_to_the_end(ssl)) letter = 'A';
-  else letter = !SSL_session_reused(ssl) ? 'N' : SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED ? 'E' : 'R';
+  if (!send_request(ssl) || !read_to_the_end(ssl))
+    letter = 'A';
+  else
+    letter = !SSL_session_reused(ssl) ? 'N' : SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED ? 'E' : 'R';
   SSL_shutdown(ssl); /* a connection without a goodbye spoils its session */
   SSL_free(ssl);
   close(socket_);
@@ -154,20 +156,34 @@ static char connect_once(SSL_CTX *ctx, int port) {
 }
 
 static void read_word(const char *word) {
-  if (strcmp(word, "tls1_2") == 0) settings.version = TLS1_2_VERSION;
-  else if (strcmp(word, "tls1_3") == 0) settings.version = TLS1_3_VERSION;
-  else if (strcmp(word, "ids") == 0) settings.ids = 1;
-  else if (strcmp(word, "latest") == 0) settings.latest = 1;
-  else if (strcmp(word, "early") == 0) settings.early = 1;
-  else if (strcmp(word, "bye") == 0) settings.bye = 1;
-  else if (strcmp(word, "alerts") == 0) settings.alerts = 1;
-  else if (strcmp(word, "answers") == 0) settings.answers = 1;
-  else if (strncmp(word, "pause=", 6) == 0) settings.pause = atoi(word + 6);
-  else if (strncmp(word, "name=", 5) == 0) settings.name = word + 5;
-  else if (strncmp(word, "path=", 5) == 0) settings.path = word + 5;
-  else if (strncmp(word, "cert=", 5) == 0) settings.cert = word + 5;
-  else if (strncmp(word, "load=", 5) == 0) settings.load = word + 5;
-  else if (strncmp(word, "save=", 5) == 0) settings.save = word + 5;
+  if (strcmp(word, "tls1_2") == 0)
+    settings.version = TLS1_2_VERSION;
+  else if (strcmp(word, "tls1_3") == 0)
+    settings.version = TLS1_3_VERSION;
+  else if (strcmp(word, "ids") == 0)
+    settings.ids = 1;
+  else if (strcmp(word, "latest") == 0)
+    settings.latest = 1;
+  else if (strcmp(word, "early") == 0)
+    settings.early = 1;
+  else if (strcmp(word, "bye") == 0)
+    settings.bye = 1;
+  else if (strcmp(word, "alerts") == 0)
+    settings.alerts = 1;
+  else if (strcmp(word, "answers") == 0)
+    settings.answers = 1;
+  else if (strncmp(word, "pause=", 6) == 0)
+    settings.pause = atoi(word + 6);
+  else if (strncmp(word, "name=", 5) == 0)
+    settings.name = word + 5;
+  else if (strncmp(word, "path=", 5) == 0)
+    settings.path = word + 5;
+  else if (strncmp(word, "cert=", 5) == 0)
+    settings.cert = word + 5;
+  else if (strncmp(word, "load=", 5) == 0)
+    settings.load = word + 5;
+  else if (strncmp(word, "save=", 5) == 0)
+    settings.save = word + 5;
   else {
     fprintf(stderr, "reconnect: unknown word %s\n", word);
     exit(2);

@@ -13,8 +13,8 @@ static SSL_CTX *ctx;
 static int reentering_index = -1, behind;
 
 /* The free callback of a session's ex_data: told the context by the value it frees. */
-static void reenter_from_free(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx UNUSED, long argl UNUSED,
-                              void *argp UNUSED) {
+static void reenter_from_free(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx UNUSED,
+                              long argl UNUSED, void *argp UNUSED) {
   if (ptr != NULL) reenter(ptr);
 }
 

@@ -30,7 +30,9 @@ static void print_peer(const char *what, const struct connection *c) {
   X509 *peer = SSL_get0_peer_certificate(c->server);
   STACK_OF(X509) *chain = SSL_get_peer_cert_chain(c->server), *verified = SSL_get0_verified_chain(c->server);
   SAY("M5", "%s: %s, note \"%s\", peer %s, session's %s, chain %d, verified %d, %s", what, outcome(c), note_of(session),
-      peer == NULL ? "unknown" : X509_cmp(peer, identity_certificate) == 0 ? "known" : "another",
+      peer == NULL                                ? "unknown"
+      : X509_cmp(peer, identity_certificate) == 0 ? "known"
+                                                  : "another",
       SSL_SESSION_get0_peer(session) == peer ? "the same" : "another", chain == NULL ? -1 : sk_X509_num(chain),
       verified == NULL ? -1 : sk_X509_num(verified), X509_verify_cert_error_string(SSL_get_verify_result(c->server)));
 }

@@ -40,20 +40,40 @@ static void connections(int version) {
   SSL_CTX_free(server);
 }
 
-/* Before the first context, by which a libssl is met. */
-static void sessions_first(void) {
-  SSL_SESSION *session = SSL_SESSION_new();
+/* Before the first context, by which a libssl is met. Some are put into a cache later, some are seen by us only then. */
+static SSL_SESSION *first_sessions[3];
 
-  SSL_SESSION_set_timeout(session, 777);
-  SSL_SESSION_set_time(session, LATER);
-  SSL_SESSION_set1_id(session, (const unsigned char *)"id", 2);
-  CHECK("one", (long)SSL_SESSION_get_timeout(session), 777);
-  CHECK("one", (long)SSL_SESSION_get_time(session) == LATER, 1);
-  SSL_SESSION_free(session);
+static void sessions_first(void) {
+  for (int i = 0; i < 2; i++) {
+    SSL_SESSION *session = SSL_SESSION_new();
+    SSL_SESSION_set_timeout(session, 777);
+    SSL_SESSION_set_time(session, LATER);
+    SSL_SESSION_set1_id(session, (const unsigned char *)"first" + i, 4);
+    SSL_SESSION_set_protocol_version(session, TLS1_2_VERSION);
+    SSL_SESSION_set_ex_data(session, 0, NULL);
+    CHECK("one", (long)SSL_SESSION_get_timeout(session), 777);
+    CHECK("one", (long)SSL_SESSION_get_time(session) == LATER, 1);
+    CHECK("one", SSL_SESSION_get_protocol_version(session), TLS1_2_VERSION);
+    first_sessions[i] = session;
+  }
+  first_sessions[2] = SSL_SESSION_new();
+}
+
+static void cache_first_sessions(void) {
+  SSL_CTX *ctx = new_context();
+
+  for (int i = 0; i < 3; i++) VALUE("one", SSL_CTX_add_session(ctx, first_sessions[i]));
+  VALUE("one", SSL_CTX_remove_session(ctx, first_sessions[0]));
+  for (int i = 0; i < 3; i++) SSL_SESSION_free(first_sessions[i]);
+  VALUE("one", SSL_CTX_sess_number(ctx));
+  SSL_CTX_free(ctx);
 }
 
 __attribute__((visibility("default"))) void use_sessions(void) {
-  if (getenv("SESSIONS_FIRST") != NULL) sessions_first();
+  if (getenv("SESSIONS_FIRST") != NULL) {
+    sessions_first();
+    cache_first_sessions();
+  }
   SSL_CTX *ctx = new_context(), *other = new_context();
   SSL *ssl = SSL_new(ctx);
   SSL_SESSION *a = new_session("a", LATER, 100), *b = new_session("b", LATER, 200);

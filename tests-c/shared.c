@@ -65,7 +65,9 @@ static const char *description(const struct connection *c) {
   const char *name = SSL_get_servername(c->server, TLSEXT_NAMETYPE_host_name);
   SSL_get0_alpn_selected(c->server, &protocol, &length);
   return TEXT("%s, certificate %s, verified %ld, name %s, protocol %.*s", outcome(c),
-              peer == NULL ? "none" : X509_cmp(peer, identity_certificate) == 0 ? "the client's" : "another",
+              peer == NULL                                ? "none"
+              : X509_cmp(peer, identity_certificate) == 0 ? "the client's"
+                                                          : "another",
               SSL_get_verify_result(c->server), name != NULL ? name : "none", (int)length, (const char *)protocol);
 }
 

@@ -139,8 +139,9 @@ static UNUSED void begin(const char *title, int version, void (*prepare)(void)) 
   start(ELSEWHERE);
 }
 
-static UNUSED SSL_SESSION *found; /* what the last resume() of this process found, kept so that its address stays its own */
-static UNUSED int found_again;    /* that it was the same as before */
+static UNUSED SSL_SESSION
+    *found; /* what the last resume() of this process found, kept so that its address stays its own */
+static UNUSED int found_again; /* that it was the same as before */
 
 static UNUSED void end(void) {
   stop(THERE);

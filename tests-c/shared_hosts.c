@@ -6,7 +6,8 @@
  */
 #include "shared.h"
 
-static SSL_CTX *strict; /* the host that demands a certificate; `server` is the other one, where all connections begin */
+static SSL_CTX
+    *strict; /* the host that demands a certificate; `server` is the other one, where all connections begin */
 
 /* What a server does that has found out which host is meant. */
 static void switch_to_strict(SSL *ssl) {

@@ -11,8 +11,8 @@
 static int data_index = -1, high_index = -1;
 static int data; /* its address is what the sessions carry */
 
-static int copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d UNUSED, int index UNUSED,
-                  long argl UNUSED, void *argp UNUSED) {
+static int copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d UNUSED,
+                  int index UNUSED, long argl UNUSED, void *argp UNUSED) {
   return 1;
 }
 
@@ -118,7 +118,8 @@ static const char *meet_and_mark_in_new_cb(void) {
 
 static const char *resume_with_data(void) {
   const char *how = resume();
-  return TEXT("%s, %s", how, found == NULL || SSL_SESSION_get_ex_data(found, used_index) == NULL ? "no data" : "its data");
+  return TEXT("%s, %s", how,
+              found == NULL || SSL_SESSION_get_ex_data(found, used_index) == NULL ? "no data" : "its data");
 }
 
 static void reserves(void) {

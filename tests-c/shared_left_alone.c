@@ -46,8 +46,9 @@ static void off(int version, const char *title, void (*prepare)(void)) {
   EXPECT("M3", at(HERE, resume), "new");
   EXPECT("M3", at(THERE, resume), "new");
   EXPECT("M3", at(THERE, counters),
-         version == TLS1_3_VERSION ? "hits 0, misses 1, cb_hits 0, timeouts 0, full 0"
-                                   : "hits 0, misses 0, cb_hits 0, timeouts 0, full 0"); /* then the server gives no id */
+         version == TLS1_3_VERSION
+             ? "hits 0, misses 1, cb_hits 0, timeouts 0, full 0"
+             : "hits 0, misses 0, cb_hits 0, timeouts 0, full 0"); /* then the server gives no id */
   end();
 }
 
@@ -124,8 +125,8 @@ static void own_cache(int version) {
 static int data_index = -1;
 static int data; /* its address is what the sessions carry */
 
-static int copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d UNUSED, int index UNUSED,
-                  long argl UNUSED, void *argp UNUSED) {
+static int copied(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d UNUSED,
+                  int index UNUSED, long argl UNUSED, void *argp UNUSED) {
   return 1; /* a TLS 1.3 server's session gets a duplicate with each ticket */
 }
 
@@ -136,7 +137,8 @@ static void put_data(SSL_SESSION *session) {
 /* As soon as there is a session: while the hello is answered. */
 static void put_data_early(const SSL *ssl, int where, int value UNUSED) {
   SSL_SESSION *session = SSL_get_session(ssl);
-  if ((where & SSL_CB_ACCEPT_LOOP) == SSL_CB_ACCEPT_LOOP && session != NULL && !SSL_session_reused(ssl)) put_data(session);
+  if ((where & SSL_CB_ACCEPT_LOOP) == SSL_CB_ACCEPT_LOOP && session != NULL && !SSL_session_reused(ssl))
+    put_data(session);
 }
 
 static int put_data_in_new_cb(SSL *ssl, SSL_SESSION *session) {
@@ -162,7 +164,8 @@ static void data_in_new_cb(void) {
 
 static const char *resume_with_data(void) {
   const char *how = resume();
-  return TEXT("%s, %s", how, found == NULL || SSL_SESSION_get_ex_data(found, data_index) == NULL ? "no data" : "its data");
+  return TEXT("%s, %s", how,
+              found == NULL || SSL_SESSION_get_ex_data(found, data_index) == NULL ? "no data" : "its data");
 }
 
 static void application_data(int version, const char *title, void (*prepare)(void)) {

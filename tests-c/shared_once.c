@@ -141,7 +141,8 @@ static int remove_ticket(const struct ticket *ticket) {
 /* The fates that come before the race; by the maker, or by another process. */
 static void prepare_tickets(int process, int maker) {
   for (int i = RACED; i < BATCH; i++) {
-    if (fate_of(i) == REMOVED_BEFORE && process == (maker + i) % PROCESSES) REQUIRE(remove_ticket(&board->tickets[i]) == 1);
+    if (fate_of(i) == REMOVED_BEFORE && process == (maker + i) % PROCESSES)
+      REQUIRE(remove_ticket(&board->tickets[i]) == 1);
     if (fate_of(i) == OVER && process == maker) expire(live[i], 1);
   }
 }

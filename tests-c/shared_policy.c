@@ -300,8 +300,8 @@ static unsigned know_another(SSL *ssl UNUSED, const char *identity UNUSED, unsig
   return sizeof psk;
 }
 
-static unsigned say_psk(SSL *ssl UNUSED, const char *hint UNUSED, char *identity, unsigned room UNUSED, unsigned char *key,
-                        unsigned length UNUSED) {
+static unsigned say_psk(SSL *ssl UNUSED, const char *hint UNUSED, char *identity, unsigned room UNUSED,
+                        unsigned char *key, unsigned length UNUSED) {
   strcpy(identity, "client");
   memset(key, 1, sizeof psk);
   return sizeof psk;
@@ -320,6 +320,39 @@ static void has_another_psk(void) {
   has_psk(know_another);
 }
 
+#ifndef OPENSSL_NO_SRP
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* since OpenSSL 3; it is in all of them */
+
+static int know_password(SSL *ssl, int *alert UNUSED, void *password) {
+  return SSL_set_srp_server_param_pw(ssl, SSL_get_srp_username(ssl), password, "2048") > 0 ? SSL_ERROR_NONE
+                                                                                          : SSL3_AL_FATAL;
+}
+
+static void has_password(const char *password) {
+  without_certificate();
+  REQUIRE(SSL_CTX_set_cipher_list(server, "SRP:@SECLEVEL=0"));
+  SSL_CTX_set_srp_username_callback(server, know_password);
+  SSL_CTX_set_srp_cb_arg(server, (void *)(uintptr_t)password);
+}
+
+static void has_one_password(void) {
+  has_password("one");
+}
+
+static void has_another_password(void) {
+  has_password("another");
+}
+
+static void says_password(void) {
+  REQUIRE(SSL_CTX_set_cipher_list(client, "SRP:@SECLEVEL=0"));
+  REQUIRE(SSL_CTX_set_srp_username(client, (char *)(uintptr_t) "client"));
+  REQUIRE(SSL_CTX_set_srp_password(client, (char *)(uintptr_t) "one"));
+}
+
+#pragma GCC diagnostic pop
+#endif
+
 static void is_anonymous(void) {
   without_certificate();
   REQUIRE(SSL_CTX_set_cipher_list(server, "aNULL:@SECLEVEL=0"));
@@ -332,6 +365,71 @@ static void takes_less(void) {
 
 static void asks_nobody_and_trusts(void) {
   trust(authority);
+}
+
+/* ---- by the address of a context's parameters and store, at any time ---- */
+
+static void verifies_for_servers_straight(void) {
+  trusts();
+  REQUIRE(X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(server), X509_PURPOSE_NS_SSL_SERVER));
+}
+
+static void trusts_for_mail_straight(void) {
+  trusts();
+  REQUIRE(X509_VERIFY_PARAM_set_trust(SSL_CTX_get0_param(server), X509_TRUST_EMAIL));
+}
+
+static void has_other_method(void) {
+  static X509_LOOKUP_METHOD *method;
+  if (method == NULL) REQUIRE((method = X509_LOOKUP_meth_new("a method of the application's")) != NULL);
+  trusts();
+  REQUIRE(X509_STORE_add_lookup(SSL_CTX_get_cert_store(server), method) != NULL);
+}
+
+static X509_VERIFY_PARAM *param_of_server(void) {
+  return SSL_CTX_get0_param(server);
+}
+
+static const char *set_purpose(void) {
+  return X509_VERIFY_PARAM_set_purpose(param_of_server(), X509_PURPOSE_NS_SSL_SERVER) ? "set" : "refused";
+}
+
+static const char *set_level(void) {
+  X509_VERIFY_PARAM_set_auth_level(param_of_server(), 5);
+  return "set";
+}
+
+static const char *set_time(void) {
+  X509_VERIFY_PARAM_set_time(param_of_server(), 1);
+  return "set";
+}
+
+static const char *set_address(void) {
+  return X509_VERIFY_PARAM_set1_ip_asc(param_of_server(), "192.0.2.1") ? "set" : "refused";
+}
+
+static const char *set_time_of_store(void) {
+  X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(SSL_CTX_get_cert_store(server)), 1);
+  return "set";
+}
+
+static const char *set_callback_of_store(void) {
+  X509_STORE_set_verify_cb(SSL_CTX_get_cert_store(server), say_no);
+  return "set";
+}
+
+static const char *add_directory(void) {
+  X509_LOOKUP *lookup = X509_STORE_add_lookup(SSL_CTX_get_cert_store(server), X509_LOOKUP_hash_dir());
+  return lookup != NULL && X509_LOOKUP_add_dir(lookup, "/tmp", X509_FILETYPE_PEM) ? "set" : "refused";
+}
+
+static const char *add_method(void) {
+  has_other_method();
+  return "set";
+}
+
+static const char *add_uri(void) {
+  return X509_STORE_load_store(SSL_CTX_get_cert_store(server), "file:/tmp") ? "set" : "refused";
 }
 
 /* ---- clients ---- */
@@ -377,8 +475,8 @@ static const char *serve_as_before(void) {
 }
 
 /* What the one does with the other's sessions, in the process that made them and in another; and its copies with its own. */
-static void try_pair(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void), const char *fresh,
-                     const char *expected) {
+static void try_pair(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void),
+                     const char *fresh, const char *expected) {
   struct luggage own;
   who = client_is;
   settings = one;
@@ -401,7 +499,8 @@ static void try_pair(const char *title, void (*client_is)(void), void (*one)(voi
 }
 
 /* Refused by a full handshake: the session that the first made is no way in. */
-static void apart(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void), const char *fresh) {
+static void apart(const char *title, void (*client_is)(void), void (*one)(void), void (*other)(void),
+                  const char *fresh) {
   try_pair(title, client_is, one, other, fresh, fresh);
 }
 
@@ -436,6 +535,44 @@ static void verification(void) {
   apart("another store for verification", shows_certificate, verifies_by_store, verifies_by_other_store, "failed");
 }
 
+/* A policy is worked out once. What is set after that is noticed all the same, in the process where it is set. */
+static void set_later(const char *title, const char *(*set)(void), const char *expected) {
+  who = shows_certificate;
+  settings = trusts;
+  begin(title, scene_version, prepare);
+  EXPECT("M11", at(HERE, meet), "new");
+  EXPECT("M11", at(ELSEWHERE, resume), "resumed");
+  EXPECT("M11", at(THERE, resume), "resumed");
+  EXPECT("M11", at(THERE, set), "set");
+  EXPECT("rule", at(THERE, resume), expected);
+  EXPECT("M11", at(HERE, resume), "resumed");
+  EXPECT("M11", at(THERE, meet), expected);
+  end();
+}
+
+static void by_address(void) {
+  apart("a purpose, straight", shows_certificate, trusts, verifies_for_servers_straight, "new");
+  apart("trust, straight", shows_certificate, trusts, trusts_for_mail_straight, "new");
+  together("the same purpose, straight", shows_certificate, verifies_for_servers_straight, verifies_for_servers_straight);
+  apart("a method of the application's", shows_certificate, has_other_method, has_other_method, "new");
+  set_later("a purpose, later", set_purpose, "new");
+  set_later("a level of security, later", set_level, "failed");
+  set_later("another time, later", set_time, "failed");
+  set_later("an address, later", set_address, "failed");
+  set_later("another time of the store's, later", set_time_of_store, "failed");
+  set_later("a callback of the store's, later", set_callback_of_store, "failed");
+  set_later("a directory, later", add_directory, "new");
+  set_later("a method of the application's, later", add_method, "new");
+  set_later("a URI, later", add_uri, "new");
+}
+
+static void passwords(void) {
+#ifndef OPENSSL_NO_SRP
+  apart("another password by SRP", says_password, has_one_password, has_another_password, "failed");
+  apart("the same password by SRP", says_password, has_one_password, has_one_password, "new");
+#endif
+}
+
 static void certificates(void) {
   together("two certificates", takes_rsa, has_rsa_too, has_rsa_too);
   apart("one of two is another", takes_rsa, has_rsa_too, has_other_rsa_too, "new");
@@ -445,6 +582,7 @@ static void certificates(void) {
     apart("fewer cipher suites", nothing, nothing, takes_less, "new");
     apart("another pre-shared key", knows_psk, has_one_psk, has_another_psk, "failed");
     apart("the same pre-shared key", knows_psk, has_one_psk, has_one_psk, "new");
+    passwords();
     apart("anonymous", takes_anonymous, is_anonymous, is_anonymous, "new");
   }
 }
@@ -469,6 +607,11 @@ static const char *resume_with_callback(void) {
   return how;
 }
 
+/* What comes of a session between connections that both have such a setting of their own, in two processes. */
+#ifndef AMONG_APART
+#define AMONG_APART "new"
+#endif
+
 static const char *meet_with_callback(void) {
   return connect_with_callback(NULL);
 }
@@ -482,7 +625,7 @@ static void of_the_connection(void) {
   EXPECT("M11", at(THERE, resume), "resumed");
   EXPECT("rule", at(HERE, meet_with_callback), "new");
   EXPECT("rule", at(THERE, resume), "new");
-  EXPECT("rule", at(THERE, resume_with_callback), "new");
+  EXPECT("rule", at(THERE, resume_with_callback), AMONG_APART);
   end();
 }
 
@@ -493,6 +636,7 @@ int main(void) {
   for (int i = 0; i < 2; i++) {
     scene_version = versions[i];
     verification();
+    by_address();
     certificates();
     of_the_connection();
   }

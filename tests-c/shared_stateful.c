@@ -1,17 +1,10 @@
 // Modes: shared shared_symbolic
+// Setting: SSLSESSION_TICKETS stateful
 /*
  * SSLSESSION_TICKETS=stateful, with connections that the program makes by SSL_new and with such that libssl makes by itself
  * (BIO_new_ssl), and with applications that bind something to their tickets. A stateful ticket is an id of 32 bytes.
  */
 #include "shared.h"
-
-/* The library reads its settings as it is loaded. */
-static void set_and_start_anew(char **argv) {
-  if (getenv("SSLSESSION_TICKETS") != NULL) return;
-  setenv("SSLSESSION_TICKETS", "stateful", 1);
-  execv("/proc/self/exe", argv);
-  REQUIRE(!"it can be executed");
-}
 
 /* The server's end made by libssl itself, or by us. */
 static int by_libssl;
@@ -55,12 +48,15 @@ static const char *connect_once(void) {
   got = SSL_get1_session(client_end);
   encode(got, &carried.session);
   SSL_SESSION_get0_ticket(got, &ticket, &length);
-  how = TEXT("%s, %s ticket", SSL_session_reused(client_end) ? "resumed" : "new", length == 32 ? "stateful" : "stateless");
+  how = TEXT("%s, %s ticket", SSL_session_reused(client_end) ? "resumed" : "new",
+             length == 32 ? "stateful" : "stateless");
   SSL_SESSION_free(got);
   SSL_shutdown(client_end);
   SSL_free(client_end);
-  if (filter != NULL) BIO_free(filter);
-  else SSL_free(server_end);
+  if (filter != NULL)
+    BIO_free(filter);
+  else
+    SSL_free(server_end);
   ERR_clear_error();
   return how;
 }
@@ -69,7 +65,7 @@ static void replaced(int is_by_libssl) {
   by_libssl = is_by_libssl;
   begin(is_by_libssl ? "by BIO_new_ssl" : "by SSL_new", TLS1_3_VERSION, NULL);
   SSL_CTX_clear_options(server, SSL_OP_NO_TICKET); /* what the scene sets */
-  connect_once();                                   /* of a connection that is seen late the ticket is stateless still */
+  connect_once();                                  /* of a connection that is seen late the ticket is stateless still */
   connect_once();
   EXPECT("4.6", connect_once(), "resumed, stateful ticket");
   EXPECT("4.6", connect_once(), "resumed, stateful ticket");
@@ -164,8 +160,7 @@ static void of_either_role(void) {
   end();
 }
 
-int main(int argc UNUSED, char **argv) {
-  set_and_start_anew(argv);
+int main(void) {
   alarm(SECONDS);
   make_identity();
   replaced(0);

@@ -12,7 +12,7 @@
 enum { SESSIONS = 1500, BRIEF = 100 };
 
 static SSL_CTX *ctx;
-static SSL *ssl, *other; /* they search in turns: what one hello may offer is bounded */
+static SSL *ssl, *other;   /* they search in turns: what one hello may offer is bounded */
 static atomic_uint wanted; /* the number of the session that is being added */
 static atomic_uint found;  /* the last one that was found */
 static SSL_SESSION *(*look_up)(SSL *, const unsigned char *, int, int *);
@@ -78,7 +78,8 @@ int main(void) {
     if (!SSL_SESSION_is_resumable(session)) marked++;
     SSL_SESSION_free(session);
     /* One that was lost is never found. */
-    if (marked == 0) while (atomic_load(&found) < number) continue;
+    if (marked == 0)
+      while (atomic_load(&found) < number) continue;
     REQUIRE(marked == 0);
   }
   REQUIRE(pthread_join(looking, NULL) == 0);

@@ -82,8 +82,8 @@ static void removed_by_the_application(int version) {
 
 /* ---- alerts of the client's, each of a connection in clear text, so that the client can be made to send it ---- */
 
-static const unsigned char alerts[] = {10, 20, 21, 22, 30, 40, 41, 42, 43, 44, 45, 46,  47,  48,  49,  50,  51,  60,
-                                       70, 71, 80, 86, 90, 100, 109, 110, 111, 112, 113, 114, 115, 116, 120, 255};
+static const unsigned char alerts[] = {10, 20, 21, 22, 30, 40, 41,  42,  43,  44,  45,  46,  47,  48,  49,  50,  51,
+                                       60, 70, 71, 80, 86, 90, 100, 109, 110, 111, 112, 113, 114, 115, 116, 120, 255};
 static unsigned number; /* the one that is sent; processes are told by the session's luggage */
 
 static void in_clear_text(void) {

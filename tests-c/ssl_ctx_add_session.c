@@ -148,7 +148,8 @@ static void remove_takes_out_any_object_with_the_id(void) {
 
 static void nothing_is_checked(void) {
   SSL_CTX *ctx = noting_context();
-  SSL_SESSION *marked = new_session("m", LATER, 100), *expired = new_session("x", 1, 1), *last = new_session("l", LATER, 0);
+  SSL_SESSION *marked = new_session("m", LATER, 100), *expired = new_session("x", 1, 1),
+              *last = new_session("l", LATER, 0);
   SSL_CTX_remove_session(ctx, marked);
   SSL_SESSION_set_timeout(last, 1);
   VALUE("4.1", SSL_CTX_add_session(ctx, marked));
@@ -288,7 +289,9 @@ static void add_again(SSL_CTX *ctx, SSL_SESSION *session) {
 }
 
 /* What many programs do: the application's own reference goes when the cache lets a session go. */
-static void drop_own_reference(SSL_CTX *ctx UNUSED, SSL_SESSION *session) { SSL_SESSION_free(session); }
+static void drop_own_reference(SSL_CTX *ctx UNUSED, SSL_SESSION *session) {
+  SSL_SESSION_free(session);
+}
 
 static void what_a_remove_cb_may_do(void) {
   SSL_CTX *ctx = new_context();

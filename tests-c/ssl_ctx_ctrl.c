@@ -9,10 +9,18 @@
 typedef long setter(SSL_CTX *, long);
 typedef long getter(SSL_CTX *);
 
-static long set_mode(SSL_CTX *ctx, long mode) { return SSL_CTX_set_session_cache_mode(ctx, mode); }
-static long get_mode(SSL_CTX *ctx) { return SSL_CTX_get_session_cache_mode(ctx); }
-static long set_size(SSL_CTX *ctx, long size) { return SSL_CTX_sess_set_cache_size(ctx, size); }
-static long get_size(SSL_CTX *ctx) { return SSL_CTX_sess_get_cache_size(ctx); }
+static long set_mode(SSL_CTX *ctx, long mode) {
+  return SSL_CTX_set_session_cache_mode(ctx, mode);
+}
+static long get_mode(SSL_CTX *ctx) {
+  return SSL_CTX_get_session_cache_mode(ctx);
+}
+static long set_size(SSL_CTX *ctx, long size) {
+  return SSL_CTX_sess_set_cache_size(ctx, size);
+}
+static long get_size(SSL_CTX *ctx) {
+  return SSL_CTX_sess_get_cache_size(ctx);
+}
 
 /* The function of that name in libsslsession; libssl has none, so there the macro stands for it. */
 static void *function(const char *name, void *macro) {
@@ -22,9 +30,12 @@ static void *function(const char *name, void *macro) {
 }
 
 static void the_mode_is_stored(void) {
-  static const long bits[] = {SSL_SESS_CACHE_CLIENT,        SSL_SESS_CACHE_SERVER,
-                              SSL_SESS_CACHE_NO_AUTO_CLEAR, SSL_SESS_CACHE_NO_INTERNAL_LOOKUP,
-                              SSL_SESS_CACHE_NO_INTERNAL_STORE, 0x400};
+  static const long bits[] = {SSL_SESS_CACHE_CLIENT,
+                              SSL_SESS_CACHE_SERVER,
+                              SSL_SESS_CACHE_NO_AUTO_CLEAR,
+                              SSL_SESS_CACHE_NO_INTERNAL_LOOKUP,
+                              SSL_SESS_CACHE_NO_INTERNAL_STORE,
+                              0x400};
   enum { BITS = sizeof bits / sizeof *bits };
   SSL_CTX *ctx = new_context();
   long before = SSL_CTX_get_session_cache_mode(ctx), wrong = 0;

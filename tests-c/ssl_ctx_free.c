@@ -6,8 +6,8 @@
 
 static int ctx_index = -1, session_index = -1;
 
-static void ctx_data_freed(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED, long argl UNUSED,
-                           void *argp UNUSED) {
+static void ctx_data_freed(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED,
+                           long argl UNUSED, void *argp UNUSED) {
   if (ptr != NULL) note("context-data-freed");
 }
 

@@ -16,9 +16,9 @@ static long by_function(const char *name, int command, SSL_CTX *ctx) {
   return function != NULL ? function(ctx) : SSL_CTX_ctrl(ctx, command, 0, NULL);
 }
 
-#define BOTH_WAYS(promise, name, command, ctx)                          \
-  do {                                                                  \
-    VALUE(promise, name(ctx));                                          \
+#define BOTH_WAYS(promise, name, command, ctx)                              \
+  do {                                                                      \
+    VALUE(promise, name(ctx));                                              \
     SAY(promise, "  as a function: %ld", by_function(#name, command, ctx)); \
   } while (0)
 

@@ -73,7 +73,8 @@ static void what_was_set_is_returned(void) {
 }
 
 static void modes_leave_them_alone(void) {
-  static const long modes[] = {SSL_SESS_CACHE_OFF, SSL_SESS_CACHE_BOTH, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL};
+  static const long modes[] = {SSL_SESS_CACHE_OFF, SSL_SESS_CACHE_BOTH,
+                               SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL};
   SSL_CTX *ctx = new_context();
   SSL_CTX_sess_set_new_cb(ctx, new_one);
   SSL_CTX_sess_set_remove_cb(ctx, note_removed);

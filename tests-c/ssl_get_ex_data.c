@@ -51,7 +51,8 @@ static void sessions(void) {
   SSL_SESSION *copy = SSL_SESSION_dup(session);
   REQUIRE(copy != NULL);
   SAY("ex_data", "copied: %s", happened());
-  SAY("ex_data", "the copy has %s %s", (char *)SSL_SESSION_get_ex_data(copy, s), (char *)SSL_SESSION_get_ex_data(copy, t));
+  SAY("ex_data", "the copy has %s %s", (char *)SSL_SESSION_get_ex_data(copy, s),
+      (char *)SSL_SESSION_get_ex_data(copy, t));
   expected_parent = session;
   VALUE("ex_data", SSL_SESSION_up_ref(session));
   SSL_SESSION_free(session);
@@ -64,8 +65,8 @@ static void sessions(void) {
   expected_parent = NULL;
 }
 
-static int data_dup_refused(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d, int index UNUSED,
-                            long argl, void *argp) {
+static int data_dup_refused(CRYPTO_EX_DATA *to UNUSED, const CRYPTO_EX_DATA *from UNUSED, ex_data_from from_d,
+                            int index UNUSED, long argl, void *argp) {
   note_call("dup", NULL, COPIED(from_d), argl, argp);
   return strcmp(COPIED(from_d), "refused") != 0;
 }

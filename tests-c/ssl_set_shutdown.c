@@ -8,7 +8,8 @@
 #include "helpers.h"
 
 static void stored_and_returned(void) {
-  static const int states[] = {SSL_SENT_SHUTDOWN, SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN, 0, 4};
+  static const int states[] = {SSL_SENT_SHUTDOWN, SSL_RECEIVED_SHUTDOWN, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN, 0,
+                               4};
   SSL_CTX *ctx = new_context();
   SSL *ssl = SSL_new(ctx), *other = SSL_new(ctx);
   VALUE("S5", SSL_get_shutdown(ssl));

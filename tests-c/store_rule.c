@@ -85,7 +85,8 @@ static void clients(void) {
   const int tls12 = TLS1_2_VERSION, tls13 = TLS1_3_VERSION;
 
   puts("-- clients");
-  client_rule("TLS 1.2, ids", with_mode(removing(new_client(tls12)), SSL_SESS_CACHE_CLIENT), new_stateful_server(tls12));
+  client_rule("TLS 1.2, ids", with_mode(removing(new_client(tls12)), SSL_SESS_CACHE_CLIENT),
+              new_stateful_server(tls12));
   client_rule("TLS 1.2, tickets", with_mode(removing(new_client(tls12)), SSL_SESS_CACHE_CLIENT), new_server(tls12));
   client_rule("TLS 1.3", with_mode(removing(new_client(tls13)), SSL_SESS_CACHE_CLIENT), new_server(tls13));
   client_rule("TLS 1.3, three tickets", with_mode(removing(new_client(tls13)), SSL_SESS_CACHE_CLIENT),
@@ -180,7 +181,8 @@ static void no_room(long size) {
   SAY("4.1.6", "holds %ld, cache_full %ld, remove %d", SSL_CTX_sess_number(server), SSL_CTX_sess_cache_full(server),
       calls.remove_cb);
   for (int i = 0; i < 6; i++) {
-    SAY("4.1.6", "session %d%s: resumable %d", i + 1, i == 5 ? ", soonest to expire" : "", SSL_SESSION_is_resumable(cached[i]));
+    SAY("4.1.6", "session %d%s: resumable %d", i + 1, i == 5 ? ", soonest to expire" : "",
+        SSL_SESSION_is_resumable(cached[i]));
     SSL_SESSION_free(cached[i]);
   }
   for (int i = 5; i >= 0; i--) {

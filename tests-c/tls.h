@@ -104,10 +104,8 @@ static UNUSED int step_result(struct connection *c, SSL *ssl, int result) {
   if (result > 0) return 1;
   switch (SSL_get_error(ssl, result)) {
     case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE:
-      return 0;
-    case SSL_ERROR_ZERO_RETURN: /* the other end closed as it should */
-      return 1;
+    case SSL_ERROR_WANT_WRITE: return 0;
+    case SSL_ERROR_ZERO_RETURN: /* the other end closed as it should */ return 1;
     default:
       if (c->failure == 0) c->failure = ERR_peek_error();
       return -1;

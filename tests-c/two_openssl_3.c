@@ -78,8 +78,10 @@ static void *marked_malloc(size_t size, const char *file UNUSED, int line UNUSED
 static void marked_free(void *pointer, const char *file UNUSED, int line UNUSED) {
   size_t *memory = pointer;
   if (memory == NULL) return;
-  if (memory[-2] == MARK) free(memory - 2);
-  else strangers++;
+  if (memory[-2] == MARK)
+    free(memory - 2);
+  else
+    strangers++;
 }
 
 static void *marked_realloc(void *pointer, size_t size, const char *file, int line) {

@@ -60,8 +60,8 @@ static void freed(void) {
   end_scene("S5", &s);
 }
 
-static void note_data_freed(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED, long argl UNUSED,
-                            void *argp UNUSED) {
+static void note_data_freed(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int index UNUSED,
+                            long argl UNUSED, void *argp UNUSED) {
   if (ptr != NULL) note("data-freed");
 }
 

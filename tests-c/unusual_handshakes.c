@@ -145,8 +145,8 @@ static int use_mac_key(mac_context *mac, unsigned char *key, size_t length) {
 #endif
 
 /* Encrypts tickets under one fixed key, and asks for a new ticket whenever it has read one. */
-static int renewing_key(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, mac_context *mac,
-                        int encrypt) {
+static int renewing_key(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                        mac_context *mac, int encrypt) {
   static unsigned char key[32] = "a key for tickets, of this test";
   if (encrypt) {
     memset(name, 'n', 16);

@@ -4,7 +4,7 @@
  * the context are that the connection was made with (whose cache it used, whatever the server name led to): once as the program would ask (so libsslsession answers where it is preloaded behind
  * us), and once asking libssl itself, whose own table must be empty then.
  *
- * A line is one write to the FIFO that SSLSESSION_WITNESS names; tests/programs/witness.rs reads it. Its words:
+ * A line is one write to the FIFO that SSLSESSION_TEST_WITNESS names; tests/programs/witness.rs reads it. Its words:
  *   pid context server|client finished reused
  *   answerer number accept hits misses cb_hits timeouts full mode  own_number own_mode
  * `finished` and `reused` are 0 or 1 and tell of the connection that was freed; `answerer` is the file name of the
@@ -20,14 +20,13 @@
 #include <string.h>
 #include <unistd.h>
 
-
 typedef long ctrl_function(SSL_CTX *, int, long, void *);
 
 static char fifo[4096];
 
 /* nginx wipes its environment before it serves: the name is kept from the start. */
 __attribute__((constructor)) static void read_environment(void) {
-  const char *name = getenv("SSLSESSION_WITNESS");
+  const char *name = getenv("SSLSESSION_TEST_WITNESS");
   if (name != NULL && strlen(name) < sizeof fifo) strcpy(fifo, name);
 }
 

@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a preloaded program must reach, and the node under which OpenSSL has it (README, "Functions"). SSL_add_session and
 /// SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built against ours ask for them.
-const PRELOADED: [(&str, &str); 49] = [
+const PRELOADED: [(&str, &str); 50] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
     ("SSL_CTX_callback_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_ctrl", "OPENSSL_3.0.0"),
@@ -49,6 +49,7 @@ const PRELOADED: [(&str, &str); 49] = [
     ("SSL_CTX_set_session_cache_mode", "OPENSSL_3.0.0"),
     ("SSL_CTX_set_session_ticket_cb", "OPENSSL_3.0.0"),
     ("SSL_CTX_set_srp_username_callback", "OPENSSL_3.0.0"),
+    ("SSL_CTX_set_tlsext_ticket_key_evp_cb", "OPENSSL_3.0.0"),
     ("SSL_CTX_set_trust", "OPENSSL_3.0.0"),
     ("SSL_SESSION_set1_id", "OPENSSL_3.0.0"),
     ("SSL_SESSION_set_ex_data", "OPENSSL_3.0.0"),

@@ -51,13 +51,26 @@ fn options(destination: &Path, names: &[&str]) -> Vec<String> {
     String::from_utf8_lossy(&outcome.stdout).split_whitespace().map(str::to_owned).collect()
 }
 
-fn build_and_run(scratch: &Scratch, source: &str, options: &[String]) -> Outcome {
+/// Compiles a program. Its warnings are errors.
+fn build(scratch: &Scratch, source: &str, options: &[String]) -> PathBuf {
     let (file, program) = (scratch.join("program.c"), scratch.join("program"));
     fs::write(&file, source).expect("a scratch file can be written");
     let mut compiler = common::c_compiler();
     let outcome = run(compiler.args(["-Wall", "-Werror"]).arg(&file).arg("-o").arg(&program).args(options), DEADLINE);
     assert!(outcome.success(), "the compiler {outcome}");
-    run(Command::new(&program).env("LD_LIBRARY_PATH", scratch.join("opt/sslsession/lib")), DEADLINE)
+    program
+}
+
+fn build_and_run(scratch: &Scratch, source: &str, options: &[String], arguments: &[PathBuf]) -> Outcome {
+    let program = build(scratch, source, options);
+    let mut command = Command::new(program);
+    run(command.args(arguments).env("LD_LIBRARY_PATH", scratch.join("opt/sslsession/lib")), DEADLINE)
+}
+
+/// Returns a program of examples/.
+fn example(name: &str) -> String {
+    let path = common::root().join("examples").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[test]
@@ -69,10 +82,45 @@ fn a_program_builds_from_what_is_installed() {
     let expected = ["include/sslsession/openssl/ssl.h", "lib/libsslsession.so", "lib/pkgconfig/sslsession.pc"];
     assert_eq!(installed, expected.map(|path| scratch.join("opt/sslsession").join(path)));
 
-    let text = fs::read_to_string(common::root().join("README.md")).expect("README.md is there");
-    let outcome = build_and_run(&scratch, readme::block(&text, "c"), &options(scratch.path(), &["sslsession"]));
+    let source = example("standalone.c");
+    let outcome = build_and_run(&scratch, &source, &options(scratch.path(), &["sslsession"]), &[]);
     assert!(outcome.success(), "the program {outcome}");
-    assert_eq!(String::from_utf8_lossy(&outcome.stdout), readme::block(&text, "text alone"));
+    let readme = fs::read_to_string(common::root().join("README.md")).expect("README.md is there");
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), readme::block(&readme, "text alone"));
+    let (_, program) = source.split_once("*/\n").expect("it begins with a comment");
+    assert!(readme::block(&readme, "c") == program, "README.md has another program than examples/standalone.c");
+}
+
+/// What the example prints, over libssl alone and with the library.
+const EXTERNAL_CACHE: &str = "  stored
+new
+  looked up: found
+resumed
+  removed
+  stored
+new
+1 found, 0 in libssl's cache
+";
+
+#[test]
+fn the_example_with_an_external_cache_does_the_same_with_libssl_alone() {
+    let scratch = Scratch::new("package");
+    install(scratch.path());
+    let (certificate, key) = (scratch.join("cert.pem"), scratch.join("key.pem"));
+    let mut request = Command::new("openssl");
+    request.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+    request.args(["-subj", "/CN=localhost", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
+    let outcome = run(&mut request, DEADLINE);
+    assert!(outcome.success(), "openssl {outcome}");
+
+    let directory = format!("-L{}", scratch.join("opt/sslsession/lib").display());
+    for libraries in [&["-lssl", "-lcrypto"][..], &[&directory, "-lsslsession", "-lssl", "-lcrypto"]] {
+        let options: Vec<String> = libraries.iter().map(|option| (*option).to_owned()).collect();
+        let arguments = [certificate.clone(), key.clone()];
+        let outcome = build_and_run(&scratch, &example("external_cache.c"), &options, &arguments);
+        assert!(outcome.success(), "{libraries:?}: the program {outcome}");
+        assert_eq!(String::from_utf8_lossy(&outcome.stdout), EXTERNAL_CACHE, "{libraries:?}");
+    }
 }
 
 /// Beside libssl: which object each call reaches is asked of the loader.
@@ -104,7 +152,7 @@ fn linked_before_libssl_it_is_found_first_and_after_it_not() {
     let linked = |options: &[&str]| {
         let directory = format!("-L{}", scratch.join("opt/sslsession/lib").display());
         let options = options.iter().map(|option| (*option).to_owned());
-        let outcome = build_and_run(&scratch, BESIDE, &[vec![directory], options.collect()].concat());
+        let outcome = build_and_run(&scratch, BESIDE, &[vec![directory], options.collect()].concat(), &[]);
         assert!(outcome.success(), "the program {outcome}");
         String::from_utf8(outcome.stdout).expect("the program prints ASCII")
     };

@@ -12,6 +12,8 @@
 //! Below `shared` the programs have several processes and the store that processes share; there the library must do what
 //! stock libssl cannot.
 //!
+//! Below `tickets` two instances of a program are two machines with one key file: a client of one is resumed by the other.
+//!
 //! `tests/install` installs the programs.
 
 mod common;
@@ -38,4 +40,5 @@ mod programs {
     mod scripts;
     mod shared;
     mod stunnel;
+    mod tickets;
 }

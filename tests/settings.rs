@@ -33,10 +33,10 @@ const BAD: [(&str, &str); 4] = [
 
 /// What is said of them.
 const COMPLAINTS: &str = "\
-sslsession: SSLSESSION_STORE=sharde: unknown store; sessions stay in each process's memory
+sslsession: SSLSESSION_STORE=sharde: none of memory, shared, shared:NAME, of which the last two may have ,size=64M; sessions stay in each process's memory
 sslsession: SSLSESSION_ATTACH=some\u{fffd}lines\u{fffd}[1m: neither \"default\" nor \"all\"; taken as \"default\"
-sslsession: SSLSESSION_TICKETS=stateless: not \"stateful\"; tickets stay as the application has them
-sslsession: SSLSESSION_KEY_FILE=keys: not an absolute path; no key file is used
+sslsession: SSLSESSION_TICKETS=stateless: neither \"stateful\" nor \"shared\"; tickets stay as the application has them
+sslsession: SSLSESSION_KEY_FILE=keys: not an absolute path; sessions stay in each process's memory
 ";
 
 /// tests-c/settings.c, in a directory of its own.
@@ -115,10 +115,127 @@ fn a_store_out_of_reach_is_told_at_the_first_context() {
     assert_eq!(program.says("none", &settings), "");
     let said = program.says("new", &settings);
     assert!(
-        said.contains("there is no /nonexistent/here for this process; in a chroot, start it from outside"),
+        said.contains(
+            "there is no /nonexistent/here for this process: make it; in a chroot, start the program from outside"
+        ),
         "{said}"
     );
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// Each with the variable that has to be mended in front, and what to do.
+#[test]
+fn what_is_wrong_with_a_store_is_said_in_words() {
+    let program = Program::new();
+    let place = program.scratch.path().to_str().expect("a path that is text");
+    std::os::unix::fs::symlink(place, program.scratch.join("link")).expect("our own directory");
+    let store = |rest: &str| format!("shared:{place}/{rest}");
+    for (setting, value, key, expected) in [
+        (
+            "SSLSESSION_STOR",
+            "shared".to_owned(),
+            None,
+            "SSLSESSION_STOR: no setting of this name; there are SSLSESSION_STORE, ",
+        ),
+        ("SSL_SESSION_STORE", "shared".to_owned(), None, "SSL_SESSION_STORE: no setting of this name; "),
+        ("SSLSESSION_STORE", "shared:web:64M".to_owned(), None, "has a colon: a size is given as ,size=64M; "),
+        ("SSLSESSION_STORE", store("plain/store"), None, "/plain is no directory; "),
+        ("SSLSESSION_STORE", format!("shared:{place}"), None, "is a directory: name a file; "),
+        ("SSLSESSION_STORE", store("store"), None, "is on a disk, and a store there needs SSLSESSION_KEY_FILE; "),
+        ("SSLSESSION_STORE", store("store"), Some("absent"), "SSLSESSION_KEY_FILE: "),
+        (
+            "SSLSESSION_STORE",
+            store("store"),
+            Some("plain"),
+            "/plain: its mode is 0755, which lets others in: chmod 600; ",
+        ),
+        ("SSLSESSION_ATTACH", "all".to_owned(), None, "SSLSESSION_ATTACH=all: no effect without a shared store"),
+    ] {
+        let key = key.map(|key| format!("{place}/{key}"));
+        let key = key.as_deref().map(|key| ("SSLSESSION_KEY_FILE", key));
+        let settings: Vec<_> = [(setting, value.as_str())].into_iter().chain(key).collect();
+        let said = program.says("new", &settings);
+        assert!(said.contains(expected) && said.lines().count() == 1, "{settings:?}: {said}");
+    }
+}
+
+/// A file system of 1 MiB, in a mount namespace of its own.
+#[test]
+fn a_store_that_has_no_room_says_what_it_needs_and_leaves_nothing() {
+    let program = Program::new();
+    let place = program.scratch.join("small");
+    fs::create_dir(&place).expect("our own directory");
+    let script = format!(
+        "mount -t tmpfs -o size=1M tmpfs {0} && head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \\n' > {0}/key && chmod 600 {0}/key && \
+         LD_PRELOAD={1} SSLSESSION_STORE=shared:{0}/store,size=4M SSLSESSION_KEY_FILE={0}/key {2} new; ls {0}",
+        place.display(),
+        library().display(),
+        program.scratch.join("plain").display()
+    );
+    let outcome = run(as_root("unshare").args(["--mount", "sh", "-c", &script]), DEADLINE);
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), "done\nkey\n", "{}", said(&outcome));
+    let said = said(&outcome);
+    assert!(
+        said.contains("has no room on its file system: it needs 4096K, and 10") && said.contains("K are free"),
+        "{said}"
+    );
+}
+
+/// One line of what serves the program; a file has the time and the process besides.
+#[test]
+fn the_log_tells_what_serves_the_program() {
+    let program = Program::new();
+    let version = env!("CARGO_PKG_VERSION");
+    let start = format!("version {version}, for plain, OpenSSL 3.0.");
+    let told = program.says("new", &[("SSLSESSION_LOG", "stderr"), ("SSLSESSION_STORE", "shared,size=1M")]);
+    assert!(told.starts_with(&format!("sslsession: {start}")), "{told}");
+    assert!(told.contains(": shared store of 1024K, inherited by forked processes; contexts that use "), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+
+    let file = program.scratch.join("log");
+    let settings = [("SSLSESSION_LOG", file.to_str().expect("a path that is text")), ("SSLSESSION_ATTACH", "al")];
+    for lines in [2, 4] {
+        assert_eq!(program.says("new", &settings), "");
+        let log = fs::read_to_string(&file).expect("a log");
+        assert_eq!(log.lines().count(), lines, "{log}");
+        assert!(log.lines().all(|line| line.starts_with("20") && line.contains("Z sslsession[")), "{log}");
+        assert!(log.contains(&start) && log.contains("neither \"default\" nor \"all\""), "{log}");
+    }
+    // One that cannot be written to, and one that is a link, lose nothing.
+    std::os::unix::fs::symlink(&file, program.scratch.join("link")).expect("our own directory");
+    for other in ["absent/log", "link"] {
+        let other = program.scratch.join(other);
+        let said = program.says("new", &[("SSLSESSION_LOG", other.to_str().expect("a path that is text"))]);
+        assert!(said.starts_with("sslsession: version "), "{said}");
+    }
+}
+
+/// A log of the system's of our own, in a mount namespace of its own; and one that nobody keeps.
+#[test]
+fn what_is_wrong_reaches_the_systems_log_where_stderr_is_lost() {
+    let program = Program::new();
+    let listen = "import socket, subprocess, sys\n\
+                  log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\nlog.bind('/dev/log')\nlog.settimeout(30)\n\
+                  subprocess.run([sys.argv[1], 'new'], stderr=subprocess.DEVNULL, check=True, \
+                  env={'LD_PRELOAD': sys.argv[2], 'SSLSESSION_ATTACH': 'al', **dict(a.split('=') for a in sys.argv[3:])})\n\
+                  print(log.recv(4096).decode())";
+    let script =
+        format!("mount -t tmpfs tmpfs /dev && mknod /dev/null c 1 3 && exec /usr/bin/python3 -c \"{listen}\" \"$@\"");
+    for (log, expected) in [("SSLSESSION_LOG=", "<28>sslsession["), ("SSLSESSION_LOG=syslog", "<28>sslsession[")] {
+        let mut command = as_root("unshare");
+        command.args(["--mount", "sh", "-c", &script, "sh"]).arg(program.scratch.join("plain")).arg(library()).arg(log);
+        let outcome = run(&mut command, DEADLINE);
+        let told = String::from_utf8_lossy(&outcome.stdout).into_owned();
+        assert!(
+            told.contains(expected) && told.contains("]: SSLSESSION_ATTACH=al: neither"),
+            "{told} {}",
+            said(&outcome)
+        );
+    }
+    let settings = [("SSLSESSION_ATTACH", "al"), ("SSLSESSION_LOG", "syslog")];
+    if !fs::exists("/dev/log").expect("a directory") {
+        assert!(program.says("new", &settings).starts_with("sslsession: SSLSESSION_ATTACH=al: neither"));
+    }
 }
 
 /// LD_PRELOAD and the settings are inherited by every child of a server. One that makes no SSL_CTX pays for a mapping of

@@ -33,24 +33,26 @@ fn each_libssl_is_served_by_its_own() {
     same(&program, &users.iter().rev().collect::<Vec<_>>(), "all of them, backwards");
 }
 
-/// Sessions of a plugin's libssl, of another release than the program's, that has made no context yet.
+/// Sessions of a plugin's libssl, of the program's release or another, that has made no context yet.
 #[test]
 fn sessions_made_before_any_context_are_served_by_their_own() {
     let scratch = Scratch::new("several_libssls_first");
     let program = compile(common::c_compiler(), &scratch.join("program"), &["-ldl"]);
-    let others = Libssl::others().into_iter().filter(is_native);
-    let other = others.into_iter().find(|libssl| libssl.to_string().contains("1.1.1"));
-    let Some(other) = other else { return };
-    let users = [user(&Libssl::system(), &scratch), user(&other, &scratch)];
-    let outcome = |preloaded: bool| {
-        let mut command = Command::new(&program);
-        command.args(&users).env_remove("LD_PRELOAD").env_remove("SSLSESSION_STORE").env("SESSIONS_FIRST", "1");
-        if preloaded {
-            command.env("LD_PRELOAD", library());
+    let libssls: Vec<Libssl> = [Libssl::system()].into_iter().chain(Libssl::others()).filter(is_native).collect();
+    let users: Vec<PathBuf> = libssls.iter().map(|libssl| user(libssl, &scratch)).collect();
+    for (other, libssl) in users.iter().zip(&libssls).skip(1) {
+        for users in [[&users[0], other], [other, &users[0]]] {
+            let outcome = |preloaded: bool| {
+                let mut command = Command::new(&program);
+                command.args(users).env_remove("LD_PRELOAD").env_remove("SSLSESSION_STORE").env("SESSIONS_FIRST", "1");
+                if preloaded {
+                    command.env("LD_PRELOAD", library());
+                }
+                ran(&mut command)
+            };
+            assert_eq!(outcome(false), outcome(true), "{libssl} {users:?}");
         }
-        ran(&mut command)
-    };
-    assert_eq!(outcome(false), outcome(true));
+    }
 }
 
 /// True if it is for this machine's C library and processor.

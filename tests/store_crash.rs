@@ -7,7 +7,7 @@ use sslsession::store::{Expiry, Found, Name, Policy, Shared};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use std::{fs, ptr, thread};
+use std::{env, fs, ptr, thread};
 
 const WORKERS: usize = 8;
 const KILLS: usize = 2000;
@@ -25,7 +25,9 @@ fn main() {
         ("a_stopped_process_is_waited_for_once_and_not_for_long", a_process_is_stopped),
         ("who_dies_in_a_change_costs_one_partition_and_who_dies_reading_nothing", a_process_dies),
     ];
-    for (name, test) in tests {
+    let wanted = env::args().nth(1).filter(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let tests: Vec<_> = tests.into_iter().filter(|(name, _)| name.contains(&wanted)).collect();
+    for (name, test) in &tests {
         test();
         println!("test {name} ... ok");
     }

@@ -1,8 +1,9 @@
-//! A process that forks while other threads are in the store, under [`Memory::hold`] as a fork
-//! handler would: the child's store must be whole and work.
+//! A process that forks while other threads are in the store, behind the gate that a fork
+//! handler closes: the child's store must be whole and work.
 #![cfg(not(any(shuttle, miri)))]
 
-use sslsession::store::{self, Expiry, Key, Memory};
+use sslsession::store::gate::Patience;
+use sslsession::store::{Expiry, Key, Memory, era, gate};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -29,28 +30,27 @@ fn child(store: &Memory<Arc<u32>>) -> i32 {
     let _added = store.insert(&key(9999), Arc::new(9999), Expiry::new(1, 0), 0);
     let found = store.get(&key(9999)).is_some() && store.len() == before + 1;
     let left = store.take_soonest(usize::MAX).len();
-    let again = store.hold();
-    drop(again);
+    drop(gate::close(&mut Patience::default()));
     i32::from(!(found && left == before + 1 && store.is_empty()))
 }
 
 /// Forks as a fork handler would have it; the exit code of the child, or 99 if it did not end in time.
 fn fork<V>(store: &Memory<V>, child: impl FnOnce(&Memory<V>) -> i32) -> i32 {
-    let held = store.hold();
+    let closed = gate::close(&mut Patience::default());
     // SAFETY: the child touches the store, whose locks are ours, and malloc, which survives forks.
     match unsafe { libc::fork() } {
         -1 => panic!("fork: {}", std::io::Error::last_os_error()),
         0 => {
             // SAFETY: no arguments but numbers. A child that hangs is ended by SIGALRM.
             unsafe { libc::alarm(20) };
-            store::forked();
-            drop(held);
+            era::forked();
+            closed.open_in_child();
             let code = child(store);
             // SAFETY: ends the child without its parent's exit handlers.
             unsafe { libc::_exit(code) }
         }
         pid => {
-            drop(held);
+            drop(closed);
             let mut status = 0;
             // SAFETY: `status` outlives the call, and `pid` is our own child.
             assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
@@ -60,7 +60,7 @@ fn fork<V>(store: &Memory<V>, child: impl FnOnce(&Memory<V>) -> i32) -> i32 {
 }
 
 #[test]
-fn a_child_forked_under_hold_has_a_whole_store_that_works() {
+fn a_child_forked_while_the_gate_is_closed_has_a_whole_store_that_works() {
     let (store, stop) = (Memory::new(), AtomicBool::new(false));
     let failed = thread::scope(|scope| {
         for worker in 0..3 {

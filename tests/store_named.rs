@@ -231,7 +231,7 @@ fn opens_what_another_process_of_these_tests_asks_for() {
 fn a_limit_on_the_size_of_files_is_an_error() {
     let scratch = Scratch::new("store");
     let path = scratch.join("store");
-    assert!(open_elsewhere(&path, "ulimit -f 0").contains("cannot be made: files may have no bytes"));
+    assert!(open_elsewhere(&path, "ulimit -f 0").contains("cannot be made: it may have no bytes"));
     let why = open_elsewhere(&path, "ulimit -f 100");
     assert!(why.contains("needs 1048576 bytes") && why.contains("ulimit -f"), "{why}");
     assert_eq!(open_elsewhere(&path, "true"), "well");

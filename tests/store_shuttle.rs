@@ -14,7 +14,8 @@ mod session;
 use session::Session;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
-use sslsession::store::{Expiry, Key, Memory, Placed, locks_held};
+use sslsession::store::gate::Patience;
+use sslsession::store::{Expiry, Key, Memory, Placed, gate, locks_held};
 use std::sync::Arc;
 
 fn session(number: u32) -> Session {
@@ -179,17 +180,17 @@ fn of_several_that_take_a_session_out_one_gets_it() {
 }
 
 #[test]
-fn nothing_happens_in_a_store_that_is_held() {
+fn nothing_happens_in_a_store_while_the_gate_is_closed() {
     for count in [4, 40] {
         explore(move || {
             let store = filled(0..count);
             together(vec![
                 with(&store, |store| {
-                    let held = store.hold();
+                    let closed = gate::close(&mut Patience::default());
                     let before = store.len();
                     (0..4).for_each(|_| thread::yield_now());
                     assert_eq!(store.len(), before);
-                    drop(held);
+                    drop(closed);
                 }),
                 with(&store, |store| drop(store.insert(&key(900), session(900), second(1), 0))),
                 with(&store, |store| {

@@ -22,7 +22,7 @@ fn read(text: &[u8]) -> Result<Keys, String> {
     let _ = fs::remove_file(&path);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).expect("a file");
     file.write_all(text).expect("it is written");
-    let keys = Keys::read(&path);
+    let keys = Keys::read_all(&path);
     let _ = fs::remove_file(&path);
     keys
 }

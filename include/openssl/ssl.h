@@ -54,6 +54,8 @@ typedef struct ssl_session_st SSL_SESSION;
 typedef struct ssl_method_st SSL_METHOD;
 typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
 typedef struct X509_VERIFY_PARAM_st X509_VERIFY_PARAM;
+typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
+typedef struct evp_mac_ctx_st EVP_MAC_CTX;
 typedef struct x509_store_ctx_st X509_STORE_CTX;
 typedef struct crypto_ex_data_st CRYPTO_EX_DATA;
 
@@ -201,8 +203,8 @@ int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
  *
  * The session cache's commands, SSL_CTRL_SESS_NUMBER to SSL_CTRL_SESS_CACHE_FULL (20-31) and
  * SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of
- * these names. All others go on to libssl untouched; without one they return 0. NULL as `ctx` gives 0 for the
- * session cache's commands.
+ * these names. All others go on to libssl untouched; without one they return 0. What sets or reads the keys of tickets takes
+ * the place of SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
  */
 long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
 
@@ -697,10 +699,26 @@ long SSL_CTX_get_timeout(const SSL_CTX *ctx);
  * SSL_CTX_callback_ctrl carries out the command `cmd` on `ctx`, which sets a callback.
  *
  * libssl does. Two of them are noted here, because libssl has no function to read what they set: the callback that may
- * switch a connection to another context by the server name, and the one that knows the users of SRP. Alone, and with NULL
- * as `ctx`, it returns 0.
+ * switch a connection to another context by the server name, and the one that knows the users of SRP. The one that has the
+ * keys of tickets takes the place of ours. Alone, and with NULL as `ctx`, it returns 0.
  */
 long SSL_CTX_callback_ctrl(SSL_CTX *ctx, int cmd, void (*fp)(void));
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_tlsext_ticket_key_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that has the keys of stateless tickets.
+ *
+ * libssl calls it, in the place of ours if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and for NULL as `ctx`, 0.
+ */
+int SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx, int (*fp)(SSL*,
+                                                                 unsigned char*,
+                                                                 unsigned char*,
+                                                                 EVP_CIPHER_CTX*,
+                                                                 EVP_MAC_CTX*,
+                                                                 int));
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_use_psk_identity_hint(3): the callbacks that know a server's pre-shared keys.

@@ -111,15 +111,17 @@ impl SessionCache {
         }
         // Asked before the search, so that the processor waits for all lines of the session at once.
         let is_marked = !session.is_resumable();
-        let resident = self.store.take(&Self::key_of(session));
-        let was_here = self.unshare_removed(session, now) || resident.is_some();
+        let key = Self::key_of(session);
+        let resident = self.store.take(&key);
+        let was_here = self.unshare_removed(session, &key, now) || resident.is_some();
         Self::assert_unlocked();
         if self.lends.load(Ordering::Relaxed) {
             // libssl's own table may have it: its removal marks, and calls our hook, which tells the application.
             let was_lent = self.context.remove_lent(session);
+            self.forget_why_removed();
             return was_lent || was_here;
         }
-        self.forget_unclean_close();
+        self.forget_why_removed();
         if !is_marked {
             session.mark_not_resumable(self.context);
         }
@@ -132,9 +134,10 @@ impl SessionCache {
         if self.context.is_watch(session) {
             return;
         }
-        let resident = self.store.take(&Self::key_of(session));
-        self.unshare_removed_by_libssl(session, now);
-        self.forget_unclean_close();
+        let key = Self::key_of(session);
+        let resident = self.store.take(&key);
+        self.unshare_removed_by_libssl(session, &key, now);
+        self.forget_why_removed();
         Self::assert_unlocked();
         self.callbacks.remove_session(self.context, session);
         drop(resident);

@@ -37,17 +37,21 @@ thread_local! {
     static LAST: Cell<*const SessionCache> = const { Cell::new(ptr::null()) };
 }
 
-/// The list, locked. Taken before any store's lock, if both are taken.
+/// The list, locked. Nothing else is locked under it but what a fork takes after it.
 pub struct Listed(MutexGuard<'static, Vec<Weak<SessionCache>>>);
 
-/// Locks the list.
-pub fn lock() -> Listed {
+fn lock() -> Listed {
     Listed(CACHES.lock())
+}
+
+/// Locks the list, if nobody is at it: around a fork.
+pub fn try_lock() -> Option<Listed> {
+    CACHES.try_lock().map(Listed)
 }
 
 impl Listed {
     /// The caches that are listed. Keep them for longer than the lock: the last reference to one takes it again.
-    pub fn caches(&self) -> Vec<Arc<SessionCache>> {
+    fn caches(&self) -> Vec<Arc<SessionCache>> {
         self.0.iter().filter_map(Weak::upgrade).collect()
     }
 
@@ -61,7 +65,7 @@ impl Listed {
     }
 }
 
-/// Lists a cache before its first session is in. Whoever finds it listed may store: a fork holds what is listed.
+/// Lists a cache before its first session is in.
 pub(super) fn remember(cache: &SessionCache) {
     if !cache.listed.load(Ordering::Acquire) {
         list(cache);

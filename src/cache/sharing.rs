@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod authentication;
 mod begun;
 mod brief_lock;
 mod not_shared;
@@ -32,21 +33,28 @@ mod policy;
 mod record;
 mod routes;
 mod search;
+mod ticket_keys;
 mod tickets;
 mod unclean_close;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Mode, Role, SessionCache};
-use crate::handle::{Connection, Session, Setting};
+use crate::handle::{self, Connection, Session, Setting};
 use crate::rules::Marked;
 use crate::settings::{self, Attach};
+use crate::store::era::UnderWay;
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
+pub(super) use authentication::Authentication;
 pub use not_shared::NotShared;
 pub use open::at_load;
-pub(super) use open::is_wanted;
 use open::store;
+pub(super) use open::{is_wanted, tell_of_start};
 use record::{Bearer, OPEN, ServerName};
+pub(super) use ticket_keys::TicketNotes;
+pub use ticket_keys::{HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
 
@@ -58,36 +66,36 @@ pub(super) struct Sharing {
     has_application_data: AtomicBool,
     /// How many threads have made a session alive in this process whose record is still to be stored: meanwhile it does
     /// not count as removed by others.
-    storing: AtomicU32,
-    /// The context's, and its copies'.
-    number: policy::Number,
-    settings: policy::NotedSettings,
-    policies: policy::Policies,
-    routes: routes::Routes,
-    apart: apart::Apart,
+    storing: UnderWay,
+    authentication: Arc<Authentication>,
     begun: begun::Begun,
+}
+
+/// To share sessions takes all that it takes to share tickets, and a store.
+impl Deref for Sharing {
+    type Target = Authentication;
+
+    fn deref(&self) -> &Authentication {
+        &self.authentication
+    }
 }
 
 impl Sharing {
     /// For a new cache; None without a shared store.
-    pub(super) fn new() -> Option<Box<Sharing>> {
-        let store = store()?;
+    pub(super) fn new(authentication: Option<&Arc<Authentication>>) -> Option<Box<Sharing>> {
+        let (store, authentication) = (store()?, Arc::clone(authentication?));
         Some(Box::new(Sharing {
             store,
             attach: settings::get().attach,
             has_application_data: AtomicBool::new(false),
-            storing: AtomicU32::new(0),
-            number: policy::new_number()?,
-            settings: policy::NotedSettings::default(),
-            policies: policy::Policies::default(),
-            routes: routes::Routes::default(),
-            apart: apart::Apart::default(),
+            storing: UnderWay::default(),
+            authentication,
             begun: begun::Begun::default(),
         }))
     }
 
     fn is_busy(&self) -> bool {
-        self.storing.load(Ordering::Acquire) != 0
+        self.storing.number() != 0
     }
 
     fn mark(&self, session: &Session) -> Mark {
@@ -143,25 +151,38 @@ impl SessionCache {
         }
     }
 
+    /// Tells why the sessions of a server's connection are not shared: where the cache is turned off, nothing else is heard
+    /// of it. A connection that has no certificate may be a client's.
+    pub(super) fn tell_if_not_shared(&self, connection: Connection) {
+        if self.sharing.is_some()
+            && settings::get().log.is_some()
+            && connection.is_server()
+            && connection.certificate_address(handle::Settings::default()) != 0
+            && let Err(reason) = self.shared()
+        {
+            reason.tell();
+        }
+    }
+
     /// Notes a setting that libssl has no function to read.
     pub fn note_setting(&self, setting: Setting, is_set: bool) {
-        if let Some(sharing) = &self.sharing {
-            sharing.settings.note(setting, is_set);
+        if let Some(authentication) = &self.authentication {
+            authentication.settings.note(setting, is_set);
         }
     }
 
     /// Notes the callback that verifies in the place of libssl.
     pub fn note_cert_verify_callback(&self, address: usize, has_argument: bool) {
-        if let Some(sharing) = &self.sharing {
-            sharing.settings.note(Setting::CertVerifyArgument, has_argument);
-            sharing.settings.note_cert_verify_callback(address);
+        if let Some(authentication) = &self.authentication {
+            authentication.settings.note(Setting::CertVerifyArgument, has_argument);
+            authentication.settings.note_cert_verify_callback(address);
         }
     }
 
     /// Sets a connection apart that gets a setting of its own which cannot be read: its sessions are nobody else's.
     pub fn set_apart(&self, connection: Connection) {
-        if let Some(sharing) = self.sharing.as_deref().filter(|sharing| !sharing.apart.has(connection)) {
-            sharing.apart.insert(connection);
+        if let Some(authentication) = self.authentication.as_deref().filter(|it| !it.apart.has(connection)) {
+            authentication.apart.insert(connection);
             self.restore_tickets(connection);
         }
     }
@@ -196,8 +217,11 @@ impl SessionCache {
     /// Stores the session that a handshake has made, for all processes.
     pub(super) fn share_made(&self, connection: Connection, session: &Session, now: i64) {
         search::end_offers();
-        let Ok(sharing) = self.shared() else { return };
-        let Ok(policy) = self.policy_of(sharing, connection) else { return };
+        let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
+        let (sharing, policy) = match terms {
+            Ok(terms) => terms,
+            Err(reason) => return reason.tell(),
+        };
         let name = connection.server_name().unwrap_or_default();
         let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
         let once = connection.takes_sessions_once();
@@ -258,6 +282,7 @@ impl SessionCache {
     }
 
     fn store_record(&self, sharing: &Sharing, session: &Session, record: &Record) {
+        search::forget_taken();
         if session.id().is_empty() || self.has_left(session) {
             return;
         }
@@ -349,15 +374,8 @@ impl SessionCache {
     /// Notes that a session is about to be alive here, and will be stored for others before this is dropped.
     pub(super) fn start_sharing(&self) -> Option<Busy<'_>> {
         let storing = &self.sharing.as_deref()?.storing;
-        storing.fetch_add(1, Ordering::AcqRel);
+        storing.begin(1);
         Some(Busy(storing))
-    }
-
-    /// In the child of a fork: other threads of the parent, which were storing sessions, are not here.
-    pub(super) fn forget_sharing(&self) {
-        if let Some(sharing) = &self.sharing {
-            sharing.storing.store(0, Ordering::Relaxed);
-        }
     }
 }
 
@@ -371,12 +389,10 @@ struct Record {
 }
 
 /// A thread between keeping a session and storing its record.
-pub(super) struct Busy<'a>(&'a AtomicU32);
+pub(super) struct Busy<'a>(&'a UnderWay);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        // Not below zero: a fork in between forgets it.
-        let less = |storing: u32| Some(storing.saturating_sub(1));
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
+        self.0.end(1);
     }
 }

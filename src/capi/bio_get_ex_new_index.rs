@@ -5,6 +5,7 @@
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
+use super::on_session;
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -15,12 +16,14 @@ use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
 /// The callbacks, each of which may be NULL, run for every session when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_get_ex_new_index(
+pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
+    new_func: Option<
+        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
     dup_func: Option<
-        unsafe extern "C" fn(
+        unsafe extern "C-unwind" fn(
             *mut CRYPTO_EX_DATA,
             *const CRYPTO_EX_DATA,
             *mut *mut c_void,
@@ -29,7 +32,9 @@ pub unsafe extern "C" fn SSL_SESSION_get_ex_new_index(
             *mut c_void,
         ) -> c_int,
     >,
-    free_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
+    free_func: Option<
+        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
 ) -> c_int {
     // SAFETY: C caller.
     guard(-1, || unsafe { raw::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
@@ -41,11 +46,11 @@ symver!(SSL_SESSION_get_ex_new_index, "SSLSESSION_0");
 /// A pointer means nothing in another process: a cached session that gets one is not shared with others any more, and those
 /// that follow in its context are not either.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int, data: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
         return 0;
     }
-    guard(0, || {
+    on_session(s, || {
         // SAFETY: C caller.
         if let Some(session) = unsafe { Session::borrow(s) }.filter(|_| !data.is_null()) {
             residence::keep_at_home(&session, idx);
@@ -61,7 +66,7 @@ symver!(
 
 /// SSL_SESSION_get_ex_data returns that pointer; NULL if none was set, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_get_ex_data(s: *const SSL_SESSION, idx: c_int) -> *mut c_void {
+pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_data(s: *const SSL_SESSION, idx: c_int) -> *mut c_void {
     if s.is_null() {
         return ptr::null_mut();
     }
@@ -75,12 +80,14 @@ symver!(SSL_SESSION_get_ex_data, "SSLSESSION_0");
 /// The callbacks, each of which may be NULL, run for every context when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_get_ex_new_index(
+pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
+    new_func: Option<
+        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
     dup_func: Option<
-        unsafe extern "C" fn(
+        unsafe extern "C-unwind" fn(
             *mut CRYPTO_EX_DATA,
             *const CRYPTO_EX_DATA,
             *mut *mut c_void,
@@ -89,7 +96,9 @@ pub unsafe extern "C" fn SSL_CTX_get_ex_new_index(
             *mut c_void,
         ) -> c_int,
     >,
-    free_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
+    free_func: Option<
+        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
 ) -> c_int {
     // SAFETY: C caller.
     guard(-1, || unsafe { raw::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
@@ -98,7 +107,7 @@ symver!(SSL_CTX_get_ex_new_index, "SSLSESSION_0");
 
 /// SSL_CTX_set_ex_data sets the pointer that a context carries under an index. Returns 1; 0 on failure and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_ex_data(s: *mut SSL_CTX, idx: c_int, data: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_set_ex_data(s: *mut SSL_CTX, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
         return 0;
     }
@@ -109,7 +118,7 @@ symver!(SSL_CTX_set_ex_data, "SSLSESSION_0");
 
 /// SSL_CTX_get_ex_data returns that pointer; NULL if none was set, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_get_ex_data(s: *const SSL_CTX, idx: c_int) -> *mut c_void {
+pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_data(s: *const SSL_CTX, idx: c_int) -> *mut c_void {
     if s.is_null() {
         return ptr::null_mut();
     }
@@ -123,12 +132,14 @@ symver!(SSL_CTX_get_ex_data, "SSLSESSION_0");
 /// The callbacks, each of which may be NULL, run for every connection when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_get_ex_new_index(
+pub unsafe extern "C-unwind" fn SSL_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
+    new_func: Option<
+        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
     dup_func: Option<
-        unsafe extern "C" fn(
+        unsafe extern "C-unwind" fn(
             *mut CRYPTO_EX_DATA,
             *const CRYPTO_EX_DATA,
             *mut *mut c_void,
@@ -137,7 +148,9 @@ pub unsafe extern "C" fn SSL_get_ex_new_index(
             *mut c_void,
         ) -> c_int,
     >,
-    free_func: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void)>,
+    free_func: Option<
+        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
+    >,
 ) -> c_int {
     // SAFETY: C caller.
     guard(-1, || unsafe { raw::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
@@ -146,7 +159,7 @@ symver!(SSL_get_ex_new_index, "SSLSESSION_0");
 
 /// SSL_set_ex_data sets the pointer that a connection carries under an index. Returns 1; 0 on failure and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_ex_data(s: *mut SSL, idx: c_int, data: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_set_ex_data(s: *mut SSL, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
         return 0;
     }
@@ -157,7 +170,7 @@ symver!(SSL_set_ex_data, "SSLSESSION_0");
 
 /// SSL_get_ex_data returns that pointer; NULL if none was set, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_get_ex_data(s: *const SSL, idx: c_int) -> *mut c_void {
+pub unsafe extern "C-unwind" fn SSL_get_ex_data(s: *const SSL, idx: c_int) -> *mut c_void {
     if s.is_null() {
         return ptr::null_mut();
     }

@@ -1,37 +1,40 @@
 //! Around a fork.
 //!
 //! The child has one thread. A lock that another thread of the parent held at that moment would stay locked for ever,
-//! and what it guarded half changed. So the forking thread takes all of ours first, and both sides let go of them. Only
-//! who reads in a store's buckets is let be: it changes nothing, and the child does not count it.
+//! and what it guarded half changed. So the forking thread closes the gate of the stores and takes what else there is, and
+//! both sides let go. Only who reads in a store is let be: it changes nothing, and the child does not count it.
 //!
 //! ```text
-//!   prepare   list of caches, every store's locks, private contexts, what else is kept of objects
+//!   prepare   one thread: nothing. Else: list of caches, gate, private contexts, what else is kept of objects
 //!   parent    let go
-//!   child     forget who was reading, let go; if there were other threads, make nothing inside libssl that could wait
-//!             for one of them
+//!   child     begin a new era, let go; make nothing inside libssl that could wait for a thread that is not here
 //! ```
+//! No context is looked at, for there may be thousands.
+//!
+//! **Signal handlers** may fork, and the thread that they interrupted may hold such a lock: it would wait for itself. The
+//! child of a process with one thread goes on as its parent does, so that nothing is taken. With several threads a
+//! lock that stays taken for longer than any thread works under it is taken for our own, and the fork goes on without.
 
 use std::cell::RefCell;
-use std::ffi::c_char;
-use std::mem;
-use std::sync::{Arc, Once};
+use std::sync::Once;
 
+use crate::cache::gate::{self, Closed};
 use crate::cache::residence::{self, Listed};
-use crate::cache::{self, Held, SessionCache};
+use crate::cache::{self, HeldTicketKeys, era};
 use crate::guard::guard;
 use crate::handle;
+use crate::threads::{self, Patience};
 
-/// Everything that is locked, in the order in which it is let go: a cache whose last reference this was goes last,
-/// when the list is free again.
+/// Everything that is locked.
 struct Locks {
-    _stores: Vec<Held<'static>>,
-    _list: Listed,
+    gate: Closed,
+    _list: Option<Listed>,
     _handles: handle::Held,
-    caches: Vec<Arc<SessionCache>>,
-    had_threads: bool,
+    _ticket_keys: Option<HeldTicketKeys>,
 }
 
 thread_local! {
+    /// None in a process of one thread.
     static LOCKS: RefCell<Option<Locks>> = const { RefCell::new(None) };
 }
 
@@ -40,6 +43,7 @@ pub fn watch() {
     static WATCHED: Once = Once::new();
     if cfg!(not(miri)) {
         WATCHED.call_once(|| {
+            threads::watch();
             // SAFETY: three functions of the right type, which stay loaded (-z nodelete).
             unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
         });
@@ -47,49 +51,38 @@ pub fn watch() {
 }
 
 unsafe extern "C" fn prepare() {
+    if threads::is_alone_for_certain() {
+        return;
+    }
     guard((), || {
-        let list = residence::lock();
-        let caches = list.caches();
-        let stores = caches.iter().map(hold).collect();
-        let locks =
-            Locks { _stores: stores, _list: list, _handles: handle::hold(), caches, had_threads: has_threads() };
+        let mut patience = Patience::default();
+        let list = patience.until(residence::try_lock);
+        let gate = gate::close(&mut patience);
+        let _handles = handle::hold(&mut patience);
+        let locks = Locks { gate, _list: list, _handles, _ticket_keys: patience.until(cache::try_hold_ticket_keys) };
         // A thread whose locals are gone forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });
 }
 
-fn hold(cache: &Arc<SessionCache>) -> Held<'static> {
-    // SAFETY: `Locks` keeps the cache for longer than its locks.
-    unsafe { mem::transmute::<Held<'_>, Held<'static>>(cache.hold()) }
-}
-
-/// Whether the process has, or has had, other threads. glibc says so since 2.32; where it does not, there may be some.
-fn has_threads() -> bool {
-    // SAFETY: a NUL-terminated name.
-    let single = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
-    // SAFETY: the C library's variable of that name is a char.
-    unsafe { single.cast::<c_char>().as_ref() }.is_none_or(|&single| single == 0)
-}
-
-/// Runs `before` with what is locked, then lets go of it.
-fn let_go(before: impl FnOnce(&Locks)) {
-    guard((), || {
-        if let Ok(Some(locks)) = LOCKS.try_with(RefCell::take) {
-            before(&locks);
-        }
-    });
+fn taken() -> Option<Locks> {
+    LOCKS.try_with(RefCell::take).ok().flatten()
 }
 
 unsafe extern "C" fn parent() {
-    let_go(|_| {});
+    guard((), || drop(taken()));
 }
 
 unsafe extern "C" fn child() {
-    cache::forked();
-    let_go(|locks| {
-        locks.caches.iter().for_each(|cache| cache.forget_leaving());
-        if locks.had_threads {
+    guard((), || {
+        if let Some(locks) = taken() {
+            era::forked();
+            handle::forked();
+            locks.gate.open_in_child();
+        } else if LOCKS.try_with(|_| ()).is_err() {
+            era::forked();
             handle::forked();
         }
+        cache::keep_ticket_keys_in_memory();
     });
 }

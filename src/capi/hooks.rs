@@ -8,11 +8,16 @@ use super::{connection, session_id};
 use crate::cache::{self, SessionCache};
 use crate::clock;
 use crate::guard::guard;
-use crate::handle::{self, Context, Hooks, Session};
-use crate::types::{Attachment, SSL, SSL_CTX, SSL_SESSION};
+use crate::handle::{self, Context, Hooks, Session, TicketCallbacks, TicketCipher, TicketMac};
+use crate::types::{Attachment, EVP_CIPHER_CTX, EVP_MAC_CTX, HMAC_CTX, SSL, SSL_CTX, SSL_SESSION};
 
 /// For every context that is attached to.
-pub static HOOKS: Hooks = Hooks { new: new_session, get: get_session, remove: remove_session };
+pub static HOOKS: Hooks = Hooks {
+    new: new_session,
+    get: get_session,
+    remove: remove_session,
+    tickets: TicketCallbacks { evp: ticket_keys_evp, hmac: ticket_keys_hmac },
+};
 
 /// Answers libssl by `body`; `failure` after a fault of ours.
 fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
@@ -21,8 +26,8 @@ fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
 
 /// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
 /// application has references of its own.
-unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
-    hooked(0, || {
+unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
+    hooked(0, move || {
         // SAFETY: libssl passes live objects.
         let (Some(connection), Some(session)) = (unsafe { (connection(ssl), Session::borrow(session)) }) else {
             return 0;
@@ -35,13 +40,13 @@ unsafe extern "C" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_
 }
 
 /// A client offers a session id. The reference returned is libssl's: `copy` = 0.
-unsafe extern "C" fn get_session(
+unsafe extern "C-unwind" fn get_session(
     ssl: *mut SSL,
     id: *const c_uchar,
     length: c_int,
     copy: *mut c_int,
 ) -> *mut SSL_SESSION {
-    hooked(ptr::null_mut(), || {
+    hooked(ptr::null_mut(), move || {
         // SAFETY: libssl passes a place for its answer.
         unsafe { *copy = 0 };
         // SAFETY: libssl passes a live connection and `length` bytes.
@@ -55,11 +60,11 @@ unsafe extern "C" fn get_session(
 }
 
 /// libssl removed a session.
-unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
+unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     if handle::is_marking() {
         return;
     }
-    hooked((), || {
+    hooked((), move || {
         // SAFETY: libssl passes live objects.
         let (Some(context), Some(session)) = (unsafe { (Context::borrow(ctx), Session::borrow(session)) }) else {
             return;
@@ -68,6 +73,63 @@ unsafe extern "C" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION
             cache.removed_by_libssl(&session, clock::now());
         }
     });
+}
+
+/// libssl asks for the keys of a ticket, since OpenSSL 3.
+unsafe extern "C-unwind" fn ticket_keys_evp(
+    ssl: *mut SSL,
+    name: *mut c_uchar,
+    iv: *mut c_uchar,
+    cipher: *mut EVP_CIPHER_CTX,
+    mac: *mut EVP_MAC_CTX,
+    seals: c_int,
+) -> c_int {
+    // SAFETY: libssl's arguments.
+    unsafe { ticket_keys(ssl, name, iv, cipher, TicketMac::Evp(mac), seals != 0) }
+}
+
+/// The same before OpenSSL 3.
+unsafe extern "C-unwind" fn ticket_keys_hmac(
+    ssl: *mut SSL,
+    name: *mut c_uchar,
+    iv: *mut c_uchar,
+    cipher: *mut EVP_CIPHER_CTX,
+    mac: *mut HMAC_CTX,
+    seals: c_int,
+) -> c_int {
+    // SAFETY: libssl's arguments.
+    unsafe { ticket_keys(ssl, name, iv, cipher, TicketMac::Hmac(mac), seals != 0) }
+}
+
+/// Answers libssl's call for keys. 0: no ticket, or none that we know. 1: keyed. 2: keyed, and the client is to get a new one.
+///
+/// # Safety
+/// The arguments must be those of libssl's call: a live connection, a name of 16 bytes, an IV of 16, and objects without keys.
+unsafe fn ticket_keys(
+    ssl: *mut SSL,
+    name: *mut c_uchar,
+    iv: *mut c_uchar,
+    cipher: *mut EVP_CIPHER_CTX,
+    mac: TicketMac,
+    seals: bool,
+) -> c_int {
+    hooked(0, || {
+        // SAFETY: by the caller's promise.
+        let arguments = unsafe { (connection(ssl), name.cast::<[u8; 16]>().as_mut(), iv.cast::<[u8; 16]>().as_mut()) };
+        let (Some(connection), Some(name), Some(iv)) = arguments else { return 0 };
+        let Some(cache) = cache::of_connection(connection) else { return 0 };
+        // SAFETY: by the caller's promise.
+        let mut cipher = unsafe { TicketCipher::new(connection, iv, cipher, mac) };
+        if seals {
+            let Some((chosen, keys)) = cache.seal_ticket(connection, clock::now()) else { return 0 };
+            *name = chosen;
+            return c_int::from(cipher.seal(keys.hmac(), keys.aes()));
+        }
+        match cache.open_ticket(connection, name, clock::now()) {
+            Some(ticket) if cipher.open(ticket.keys.hmac(), ticket.keys.aes()) => 1 + c_int::from(ticket.renew),
+            _ => 0,
+        }
+    })
 }
 
 impl Attachment for SessionCache {

@@ -2,14 +2,16 @@
 
 use crate::cache;
 use crate::guard::guard;
+use crate::handle;
 
 /// The loader calls it before `main`, and before the program's own constructors where we are preloaded or linked.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = at_load;
 
-/// Copies the settings that are set, and opens the shared store if they ask for one. If none is set, nothing is allocated.
-/// Nothing is called but the C library, which is ready by then: it is what the loader starts first.
+/// Asks to be told of forks. Copies the settings that are set, and opens the shared store if they ask for one. If none is
+/// set, nothing is allocated. Nothing is called but the C library, which is ready by then: it is what the loader starts first.
 extern "C" fn at_load() {
+    handle::at_load();
     guard((), cache::at_load);
 }

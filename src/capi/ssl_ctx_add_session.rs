@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use super::with_cache;
 use crate::cache::SessionCache;
 use crate::clock;
-use crate::handle::{Session, raw};
+use crate::handle::{self, Session, raw};
 use crate::types::{SSL_CTX, SSL_SESSION};
 
 /// SSL_CTX_add_session puts the session `c` into the session cache of `ctx`.
@@ -22,14 +22,15 @@ use crate::types::{SSL_CTX, SSL_SESSION};
 /// A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
 /// See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
-    let add = |cache: &SessionCache| {
+pub unsafe extern "C-unwind" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    let add = move |cache: &SessionCache| {
+        handle::note_session_with(c, ctx);
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
         c_int::from(session.is_some_and(|session| cache.add(&session, clock::now())))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, add, || raw::SSL_CTX_add_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, add, move || raw::SSL_CTX_add_session(ctx, c)) }
 }
 symver!(
     SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
@@ -38,7 +39,7 @@ symver!(
 
 /// SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     // SAFETY: C caller.
     unsafe { SSL_CTX_add_session(ctx, c) }
 }
@@ -53,14 +54,15 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 ///
 /// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
-    let remove = |cache: &SessionCache| {
+pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+    let remove = move |cache: &SessionCache| {
+        handle::note_session_with(c, ctx);
         // SAFETY: C caller.
         let session = unsafe { Session::borrow(c) };
         c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now())))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, remove, || raw::SSL_CTX_remove_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, remove, move || raw::SSL_CTX_remove_session(ctx, c)) }
 }
 symver!(
     SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
@@ -69,7 +71,7 @@ symver!(
 
 /// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     // SAFETY: C caller.
     unsafe { SSL_CTX_remove_session(ctx, c) }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 
-use super::with_cache;
+use super::{leave_tickets, with_cache};
 use crate::cache::SessionCache;
 use crate::handle::{self, raw};
 use crate::types::SSL_CTX;
@@ -39,6 +39,10 @@ pub const SSL_CTRL_GET_SESS_CACHE_SIZE: c_int = 43;
 pub const SSL_CTRL_SET_SESS_CACHE_MODE: c_int = 44;
 /// SSL_CTRL_GET_SESS_CACHE_MODE: SSL_CTX_get_session_cache_mode.
 pub const SSL_CTRL_GET_SESS_CACHE_MODE: c_int = 45;
+
+/// SSL_CTRL_GET_TLSEXT_TICKET_KEYS and SSL_CTRL_SET_TLSEXT_TICKET_KEYS.
+const GET_TICKET_KEYS: c_int = 58;
+const SET_TICKET_KEYS: c_int = 59;
 
 /// The commands that are the cache's. The counters of handshakes among 20-31 are libssl's, as are all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +95,10 @@ impl Command {
 ///
 /// The session cache's commands, SSL_CTRL_SESS_NUMBER to SSL_CTRL_SESS_CACHE_FULL (20-31) and
 /// SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of
-/// these names. All others go on to libssl untouched; without one they return 0. NULL as `ctx` gives 0 for the
-/// session cache's commands.
+/// these names. All others go on to libssl untouched; without one they return 0. What sets or reads the keys of tickets takes
+/// the place of SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long {
     let pass_on = || {
         if ctx.is_null() && handle::stands_alone() {
             return 0;
@@ -105,6 +109,8 @@ pub unsafe extern "C" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_lon
     match Command::from_c(cmd) {
         // SAFETY: C caller.
         Some(command) => unsafe { with_cache(ctx, 0, |cache| command.answer(cache, larg), pass_on) },
+        // SAFETY: C caller.
+        None if is_about_ticket_keys(cmd, parg) && unsafe { leave_tickets(ctx, true) } && cmd == SET_TICKET_KEYS => 1,
         None => pass_on(),
     }
 }
@@ -112,6 +118,11 @@ symver!(
     SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long,
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
+
+/// Returns true for the commands that set or read the keys of tickets. Without a place for them they ask for a length.
+fn is_about_ticket_keys(command: c_int, place: *mut c_void) -> bool {
+    (command == GET_TICKET_KEYS || command == SET_TICKET_KEYS) && !place.is_null()
+}
 
 /// Carries out a command that takes no pointer, for the exported function of that name. A statistic of libssl's for NULL would
 /// be libssl's to refuse; here it is 0 for all.

@@ -16,7 +16,7 @@ use crate::types::SSL_CTX;
 /// leave this process only: until they expire, a client is still resumed. OpenSSL deprecates it since 3.4
 /// for SSL_CTX_flush_sessions_ex, and an OpenSSL 4 may be built without it. See SSL_CTX_flush_sessions(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long) {
+pub unsafe extern "C-unwind" fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long) {
     let flush = if tm == 0 { Flush::Everything } else { Flush::OverAt(tm) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.flush(flush), || raw::SSL_CTX_flush_sessions(ctx, tm)) }
@@ -25,7 +25,7 @@ symver!(SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long), "OPENSSL_3.0.0", 
 
 /// SSL_CTX_flush_sessions_ex is SSL_CTX_flush_sessions for a time_t, as OpenSSL has it since 3.4.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_flush_sessions_ex(ctx: *mut SSL_CTX, tm: libc::time_t) {
+pub unsafe extern "C-unwind" fn SSL_CTX_flush_sessions_ex(ctx: *mut SSL_CTX, tm: libc::time_t) {
     // SAFETY: C caller.
     unsafe { SSL_CTX_flush_sessions(ctx, tm) }
 }

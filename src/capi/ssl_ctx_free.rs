@@ -10,7 +10,7 @@ use crate::types::SSL_CTX;
 /// called for each while the application's data at the context is still there. Connections hold references of their
 /// own. See SSL_CTX_free(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_free(ctx: *mut SSL_CTX) {
+pub unsafe extern "C-unwind" fn SSL_CTX_free(ctx: *mut SSL_CTX) {
     // SAFETY: C caller.
     guard((), || unsafe { raw::SSL_CTX_free(ctx) });
 }

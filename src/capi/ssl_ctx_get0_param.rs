@@ -13,7 +13,7 @@ use crate::types::{SSL, SSL_CTX, X509_VERIFY_PARAM};
 /// shares its sessions with its copies in forked processes only. So it is with SSL_CTX_set_purpose and SSL_CTX_set_trust.
 /// Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set1_param(ctx: *mut SSL_CTX, vpm: *mut X509_VERIFY_PARAM) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_set1_param(ctx: *mut SSL_CTX, vpm: *mut X509_VERIFY_PARAM) -> c_int {
     // SAFETY: C caller.
     unsafe { set_for_context(ctx, || raw::SSL_CTX_set1_param(ctx, vpm)) }
 }
@@ -24,7 +24,7 @@ symver!(
 
 /// SSL_CTX_set_purpose sets what the certificates of peers have to be for. Returns 1; 0 on failure.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_purpose(ctx: *mut SSL_CTX, purpose: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_set_purpose(ctx: *mut SSL_CTX, purpose: c_int) -> c_int {
     // SAFETY: C caller.
     unsafe { set_for_context(ctx, || raw::SSL_CTX_set_purpose(ctx, purpose)) }
 }
@@ -35,7 +35,7 @@ symver!(
 
 /// SSL_CTX_set_trust sets what the certificates of peers have to be trusted for. Returns 1; 0 on failure.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_trust(ctx: *mut SSL_CTX, trust: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_set_trust(ctx: *mut SSL_CTX, trust: c_int) -> c_int {
     // SAFETY: C caller.
     unsafe { set_for_context(ctx, || raw::SSL_CTX_set_trust(ctx, trust)) }
 }
@@ -46,7 +46,7 @@ symver!(
 
 /// SSL_set1_param does the same as SSL_CTX_set1_param for one connection, whose sessions are then not shared.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set1_param(ssl: *mut SSL, vpm: *mut X509_VERIFY_PARAM) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_set1_param(ssl: *mut SSL, vpm: *mut X509_VERIFY_PARAM) -> c_int {
     // SAFETY: C caller.
     unsafe { set_for_connection(ssl, || raw::SSL_set1_param(ssl, vpm)) }
 }
@@ -57,7 +57,7 @@ symver!(
 
 /// SSL_set_purpose does the same as SSL_CTX_set_purpose for one connection, whose sessions are then not shared.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_purpose(ssl: *mut SSL, purpose: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_set_purpose(ssl: *mut SSL, purpose: c_int) -> c_int {
     // SAFETY: C caller.
     unsafe { set_for_connection(ssl, || raw::SSL_set_purpose(ssl, purpose)) }
 }
@@ -68,7 +68,7 @@ symver!(
 
 /// SSL_set_trust does the same as SSL_CTX_set_trust for one connection, whose sessions are then not shared.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_trust(ssl: *mut SSL, trust: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_set_trust(ssl: *mut SSL, trust: c_int) -> c_int {
     // SAFETY: C caller.
     unsafe { set_for_connection(ssl, || raw::SSL_set_trust(ssl, trust)) }
 }

@@ -12,7 +12,7 @@ use crate::types::SSL_CTX;
 /// libssl does. It is noted here, because libssl has no function to read it: a context that asks for certificates then
 /// shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, CAstore: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, CAstore: *const c_char) -> c_int {
     if ctx.is_null() {
         return 0;
     }
@@ -26,7 +26,7 @@ symver!(SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, uri: *const c_char) -> c_in
 
 /// SSL_CTX_set_default_verify_store does the same with the URI that OpenSSL was built with.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_default_verify_store(ctx: *mut SSL_CTX) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_set_default_verify_store(ctx: *mut SSL_CTX) -> c_int {
     if ctx.is_null() {
         return 0;
     }

@@ -3,16 +3,17 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use super::fork;
 use super::hooks::HOOKS;
-use crate::cache;
-use crate::guard::guard;
+use super::{fork, with_cache};
+use crate::cache::{self, SessionCache};
+use crate::clock;
+use crate::guard::{self, guard};
 use crate::handle::{self, Context, raw};
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 
 /// TLS_method returns the method for connections of either side.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn TLS_method() -> *const SSL_METHOD {
+pub unsafe extern "C-unwind" fn TLS_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
     guard(ptr::null(), || unsafe { raw::TLS_method() })
 }
@@ -20,7 +21,7 @@ symver!(TLS_method, "SSLSESSION_0");
 
 /// TLS_client_method returns the method for clients.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn TLS_client_method() -> *const SSL_METHOD {
+pub unsafe extern "C-unwind" fn TLS_client_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
     guard(ptr::null(), || unsafe { raw::TLS_client_method() })
 }
@@ -28,7 +29,7 @@ symver!(TLS_client_method, "SSLSESSION_0");
 
 /// TLS_server_method returns the method for servers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn TLS_server_method() -> *const SSL_METHOD {
+pub unsafe extern "C-unwind" fn TLS_server_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
     guard(ptr::null(), || unsafe { raw::TLS_server_method() })
 }
@@ -40,7 +41,7 @@ symver!(TLS_server_method, "SSLSESSION_0");
 /// Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
 /// until there are some.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
+pub unsafe extern "C-unwind" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     // SAFETY: C caller.
     guard(ptr::null_mut(), || attached(unsafe { raw::SSL_CTX_new(method) }))
 }
@@ -51,7 +52,7 @@ symver!(SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX, "OPENSSL_3.0.0",
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_new_ex(
+pub unsafe extern "C-unwind" fn SSL_CTX_new_ex(
     libctx: *mut OSSL_LIB_CTX,
     propq: *const c_char,
     meth: *const SSL_METHOD,
@@ -70,7 +71,7 @@ symver!(SSL_CTX_new_ex, "OPENSSL_3.0.0", "OPENSSL_4.0.0");
 /// program that has it from libssl itself (dlsym on its handle, as .NET and Qt do; RTLD_DEEPBIND). The program's other calls
 /// go around us then, and so has its context to: it stays libssl's. A call from our own SSL_CTX_new comes here too: that
 /// attaches when it has the context.
-unsafe extern "C" fn new_ex_called_from(
+unsafe extern "C-unwind" fn new_ex_called_from(
     libctx: *mut OSSL_LIB_CTX,
     propq: *const c_char,
     meth: *const SSL_METHOD,
@@ -79,25 +80,37 @@ unsafe extern "C" fn new_ex_called_from(
     guard(ptr::null_mut(), || {
         // SAFETY: C caller.
         let ctx = unsafe { raw::SSL_CTX_new_ex(libctx, propq, meth) };
-        if handle::is_bound_in(caller, c"SSL_CTX_new_ex") { attached(ctx) } else { ctx }
+        if !handle::is_bound_in(caller, c"SSL_CTX_new_ex") {
+            return ctx;
+        }
+        attached(ctx);
+        if !libctx.is_null() || !propq.is_null() {
+            // Its ciphers are to come from there, and ours come from the default library context.
+            // SAFETY: NULL or made just now.
+            unsafe { with_cache(ctx, (), SessionCache::leave_tickets_to_libssl, || ()) };
+        }
+        ctx
     })
 }
 
-/// Gives a new context its cache; a fault of ours leaves it with libssl's own.
+/// Gives a new context its cache; a fault of ours leaves it with libssl's own. A store's files are read and written then, which
+/// are places where a thread may be cancelled: it is so later.
 fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
-    guard((), || {
-        // SAFETY: NULL or made just now.
-        if let Some(context) = unsafe { Context::borrow(ctx) } {
-            fork::watch();
-            cache::attach(context, &HOOKS);
-        }
+    guard::uncancelled(|| {
+        guard((), || {
+            // SAFETY: NULL or made just now.
+            if let Some(context) = unsafe { Context::borrow(ctx) } {
+                fork::watch();
+                cache::attach(context, &HOOKS, clock::now());
+            }
+        });
     });
     ctx
 }
 
 /// SSL_CTX_up_ref takes a reference to `ctx`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
     if ctx.is_null() {
         return 0;
     }

@@ -14,7 +14,7 @@ use crate::types::SSL_CTX;
 /// SSL_CTX_sess_number returns how many sessions are in the cache of `ctx`.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_number(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_number(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_NUMBER, 0, c"SSL_CTX_sess_number") }
 }
@@ -23,7 +23,7 @@ symver!(SSL_CTX_sess_number, "SSLSESSION_0");
 /// SSL_CTX_sess_connect returns how many handshakes were started in client mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_connect(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_CONNECT, 0, c"SSL_CTX_sess_connect") }
 }
@@ -32,7 +32,7 @@ symver!(SSL_CTX_sess_connect, "SSLSESSION_0");
 /// SSL_CTX_sess_connect_good returns how many handshakes were finished in client mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_connect_good(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect_good(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_GOOD, 0, c"SSL_CTX_sess_connect_good") }
 }
@@ -41,7 +41,7 @@ symver!(SSL_CTX_sess_connect_good, "SSLSESSION_0");
 /// SSL_CTX_sess_connect_renegotiate returns how many renegotiations were started in client mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_connect_renegotiate(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect_renegotiate(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_CONNECT_RENEGOTIATE, 0, c"SSL_CTX_sess_connect_renegotiate") }
 }
@@ -50,7 +50,7 @@ symver!(SSL_CTX_sess_connect_renegotiate, "SSLSESSION_0");
 /// SSL_CTX_sess_accept returns how many handshakes were started in server mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_accept(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT, 0, c"SSL_CTX_sess_accept") }
 }
@@ -59,7 +59,7 @@ symver!(SSL_CTX_sess_accept, "SSLSESSION_0");
 /// SSL_CTX_sess_accept_good returns how many handshakes were finished in server mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_accept_good(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept_good(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_GOOD, 0, c"SSL_CTX_sess_accept_good") }
 }
@@ -68,7 +68,7 @@ symver!(SSL_CTX_sess_accept_good, "SSLSESSION_0");
 /// SSL_CTX_sess_accept_renegotiate returns how many renegotiations were started in server mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_accept_renegotiate(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept_renegotiate(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_ACCEPT_RENEGOTIATE, 0, c"SSL_CTX_sess_accept_renegotiate") }
 }
@@ -77,7 +77,7 @@ symver!(SSL_CTX_sess_accept_renegotiate, "SSLSESSION_0");
 /// SSL_CTX_sess_hits returns how many sessions were resumed: by clients, and by servers from a cache or a ticket.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_hits(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_hits(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_HIT, 0, c"SSL_CTX_sess_hits") }
 }
@@ -86,7 +86,7 @@ symver!(SSL_CTX_sess_hits, "SSLSESSION_0");
 /// SSL_CTX_sess_cb_hits returns how many sessions the get_session callback gave, also those refused afterwards.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_CB_HIT, 0, c"SSL_CTX_sess_cb_hits") }
 }
@@ -96,7 +96,7 @@ symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
 /// SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, how many of those that it proposed the server did not
 /// resume. 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_MISSES, 0, c"SSL_CTX_sess_misses") }
 }
@@ -105,7 +105,7 @@ symver!(SSL_CTX_sess_misses, "SSLSESSION_0");
 /// SSL_CTX_sess_timeouts returns how many sessions were proposed by clients, found, and had expired.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_timeouts(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_timeouts(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_TIMEOUTS, 0, c"SSL_CTX_sess_timeouts") }
 }
@@ -114,7 +114,7 @@ symver!(SSL_CTX_sess_timeouts, "SSLSESSION_0");
 /// SSL_CTX_sess_cache_full returns how many sessions left because the cache was full.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_cache_full(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_cache_full(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, SSL_CTRL_SESS_CACHE_FULL, 0, c"SSL_CTX_sess_cache_full") }
 }

@@ -15,9 +15,9 @@ use crate::types::{self, SSL, SSL_CTX, SSL_SESSION};
 /// reference to the session that it is given, 0 not to; whether the session stays in the internal cache does not depend
 /// on that. It may call any function of the cache. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_set_new_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_set_new_cb(
     ctx: *mut SSL_CTX,
-    new_session_cb: Option<unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int>,
+    new_session_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION) -> c_int>,
 ) {
     // SAFETY: C caller.
     let pass_on = || unsafe { raw::SSL_CTX_sess_set_new_cb(ctx, new_session_cb) };
@@ -31,9 +31,9 @@ symver!(
 
 /// SSL_CTX_sess_get_new_cb returns the callback that SSL_CTX_sess_set_new_cb set; NULL for none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_get_new_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_get_new_cb(
     ctx: *mut SSL_CTX,
-) -> Option<unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION) -> c_int> {
+) -> Option<unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION) -> c_int> {
     // SAFETY: C caller.
     let pass_on = || unsafe { raw::SSL_CTX_sess_get_new_cb(ctx) };
     // SAFETY: C caller.
@@ -51,9 +51,9 @@ symver!(
 /// same id takes its place. It borrows the session, and may
 /// call any function of the cache: no lock is held. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_set_remove_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_set_remove_cb(
     ctx: *mut SSL_CTX,
-    remove_session_cb: Option<unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION)>,
+    remove_session_cb: Option<unsafe extern "C-unwind" fn(*mut SSL_CTX, *mut SSL_SESSION)>,
 ) {
     // SAFETY: C caller.
     let pass_on = || unsafe { raw::SSL_CTX_sess_set_remove_cb(ctx, remove_session_cb) };
@@ -67,9 +67,9 @@ symver!(
 
 /// SSL_CTX_sess_get_remove_cb returns the callback that SSL_CTX_sess_set_remove_cb set; NULL for none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_get_remove_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_get_remove_cb(
     ctx: *mut SSL_CTX,
-) -> Option<unsafe extern "C" fn(*mut SSL_CTX, *mut SSL_SESSION)> {
+) -> Option<unsafe extern "C-unwind" fn(*mut SSL_CTX, *mut SSL_SESSION)> {
     // SAFETY: C caller.
     let pass_on = || unsafe { raw::SSL_CTX_sess_get_remove_cb(ctx) };
     // SAFETY: C caller.
@@ -88,9 +88,11 @@ symver!(
 /// own. The session is copied into the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_STORE is set. NULL as `ctx`
 /// does nothing. See SSL_CTX_sess_set_get_cb(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_set_get_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_set_get_cb(
     ctx: *mut SSL_CTX,
-    get_session_cb: Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION>,
+    get_session_cb: Option<
+        unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION,
+    >,
 ) {
     // SAFETY: C caller.
     let pass_on = || unsafe { raw::SSL_CTX_sess_set_get_cb(ctx, get_session_cb) };
@@ -104,9 +106,9 @@ symver!(
 
 /// SSL_CTX_sess_get_get_cb returns the callback that SSL_CTX_sess_set_get_cb set; NULL for none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sess_get_get_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_sess_get_get_cb(
     ctx: *mut SSL_CTX,
-) -> Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION> {
+) -> Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION> {
     // SAFETY: C caller.
     let pass_on = || unsafe { raw::SSL_CTX_sess_get_get_cb(ctx) };
     // SAFETY: C caller.

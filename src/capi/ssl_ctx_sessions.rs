@@ -12,7 +12,7 @@ use crate::types::{SSL_CTX, lhash_st_SSL_SESSION};
 /// stand-in for a session that is just being resumed for the only time, and a session of our own by which we notice that
 /// the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl, and for NULL, it returns NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION {
+pub unsafe extern "C-unwind" fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION {
     if ctx.is_null() {
         return ptr::null_mut();
     }

@@ -12,9 +12,9 @@ use crate::types::{SSL, SSL_CTX};
 /// libssl calls it. It is noted here, because libssl has no function to read it: a context whose certificate is chosen so
 /// shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_cert_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_cert_cb(
     ctx: *mut SSL_CTX,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>,
     arg: *mut c_void,
 ) {
     if ctx.is_null() {
@@ -27,15 +27,15 @@ pub unsafe extern "C" fn SSL_CTX_set_cert_cb(
     });
 }
 symver!(
-    SSL_CTX_set_cert_cb(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>, arg: *mut c_void),
+    SSL_CTX_set_cert_cb(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>, arg: *mut c_void),
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
 
 /// SSL_set_cert_cb does the same for one connection, whose sessions are then not shared.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_cert_cb(
+pub unsafe extern "C-unwind" fn SSL_set_cert_cb(
     s: *mut SSL,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>,
     arg: *mut c_void,
 ) {
     if s.is_null() {
@@ -48,6 +48,6 @@ pub unsafe extern "C" fn SSL_set_cert_cb(
     });
 }
 symver!(
-    SSL_set_cert_cb(s: *mut SSL, cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>, arg: *mut c_void),
+    SSL_set_cert_cb(s: *mut SSL, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>, arg: *mut c_void),
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );

@@ -13,9 +13,9 @@ use crate::types::{SSL_CTX, X509_STORE_CTX};
 /// sessions if they have the same callback of the same object, without an argument. With one, a context shares with its
 /// copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_cert_verify_callback(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_cert_verify_callback(
     ctx: *mut SSL_CTX,
-    cb: Option<unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int>,
     arg: *mut c_void,
 ) {
     // SAFETY: C caller.
@@ -35,6 +35,6 @@ pub unsafe extern "C" fn SSL_CTX_set_cert_verify_callback(
     }
 }
 symver!(
-    SSL_CTX_set_cert_verify_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int>, arg: *mut c_void),
+    SSL_CTX_set_cert_verify_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C-unwind" fn(*mut X509_STORE_CTX, *mut c_void) -> c_int>, arg: *mut c_void),
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );

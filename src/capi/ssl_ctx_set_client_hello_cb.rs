@@ -12,9 +12,9 @@ use crate::types::{SSL, SSL_CTX};
 /// libssl calls it. It is noted here, because libssl has no function to read it: it may switch the connection to another
 /// context. Alone, and with NULL as `c`, it does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_client_hello_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_client_hello_cb(
     c: *mut SSL_CTX,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>,
     arg: *mut c_void,
 ) {
     if c.is_null() {
@@ -27,6 +27,6 @@ pub unsafe extern "C" fn SSL_CTX_set_client_hello_cb(
     });
 }
 symver!(
-    SSL_CTX_set_client_hello_cb(c: *mut SSL_CTX, cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>, arg: *mut c_void),
+    SSL_CTX_set_client_hello_cb(c: *mut SSL_CTX, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>, arg: *mut c_void),
     "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0"
 );

@@ -14,7 +14,11 @@ use crate::types::SSL;
 /// more than 32 bytes. An external cache is not asked. Safe from several threads. See
 /// SSL_CTX_set_generate_session_id(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_has_matching_session_id(ssl: *const SSL, id: *const c_uchar, id_len: c_uint) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_has_matching_session_id(
+    ssl: *const SSL,
+    id: *const c_uchar,
+    id_len: c_uint,
+) -> c_int {
     guard(0, || {
         // SAFETY: C caller.
         let (Some(connection), Some(bytes)) = (unsafe { (connection(ssl), session_id(id, id_len as usize)) }) else {

@@ -30,7 +30,7 @@ pub const SSL_SESS_CACHE_UPDATE_TIME: c_int = 0x0400;
 /// also with SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over
 /// SSL_CTX_ctrl, which works as well. See SSL_CTX_set_session_cache_mode(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_session_cache_mode(ctx: *mut SSL_CTX, mode: c_long) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_set_session_cache_mode(ctx: *mut SSL_CTX, mode: c_long) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, Command::SetCacheMode as c_int, mode, c"SSL_CTX_set_session_cache_mode") }
 }
@@ -38,7 +38,7 @@ symver!(SSL_CTX_set_session_cache_mode, "OPENSSL_3.0.0");
 
 /// SSL_CTX_get_session_cache_mode returns the session cache mode of `ctx` as it was set; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_get_session_cache_mode(ctx: *mut SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_get_session_cache_mode(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
     unsafe { control(ctx, Command::GetCacheMode as c_int, 0, c"SSL_CTX_get_session_cache_mode") }
 }

@@ -16,7 +16,7 @@ pub const SSL_MAX_SID_CTX_LENGTH: c_int = 32;
 /// Returns 1; 0 if it is longer than 32 bytes, and for NULL. The bytes are copied. A session made under another session
 /// id context is not resumed. See SSL_CTX_set_session_id_context(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_session_id_context(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_session_id_context(
     ctx: *mut SSL_CTX,
     sid_ctx: *const c_uchar,
     sid_ctx_len: c_uint,
@@ -31,7 +31,7 @@ symver!(SSL_CTX_set_session_id_context, "SSLSESSION_0");
 
 /// SSL_set_session_id_context does the same for one connection.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_session_id_context(
+pub unsafe extern "C-unwind" fn SSL_set_session_id_context(
     ssl: *mut SSL,
     sid_ctx: *const c_uchar,
     sid_ctx_len: c_uint,

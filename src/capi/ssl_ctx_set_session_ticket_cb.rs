@@ -13,11 +13,11 @@ use crate::types::{SSL, SSL_CTX, SSL_SESSION};
 /// libssl calls them. They are noted here: a context that has one keeps its stateless tickets, whatever
 /// SSLSESSION_TICKETS says. Returns 1; alone, and for NULL as `ctx`, 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_session_ticket_cb(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
     ctx: *mut SSL_CTX,
-    gen_cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>,
+    gen_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>,
     dec_cb: Option<
-        unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int,
+        unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int,
     >,
     arg: *mut c_void,
 ) -> c_int {
@@ -25,13 +25,17 @@ pub unsafe extern "C" fn SSL_CTX_set_session_ticket_cb(
         // SAFETY: C caller.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return 0 };
         if let Some(cache) = cache::of_context(context) {
-            cache.note_ticket_callback(gen_cb.is_some() || dec_cb.is_some());
+            let is_set = gen_cb.is_some() || dec_cb.is_some();
+            cache.note_ticket_callback(is_set);
+            if is_set {
+                cache.leave_tickets_to_libssl();
+            }
         }
         // SAFETY: C caller.
         unsafe { raw::SSL_CTX_set_session_ticket_cb(ctx, gen_cb, dec_cb, arg) }
     })
 }
 symver!(
-    SSL_CTX_set_session_ticket_cb(ctx: *mut SSL_CTX, gen_cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_void) -> c_int>, dec_cb: Option<unsafe extern "C" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int>, arg: *mut c_void) -> c_int,
+    SSL_CTX_set_session_ticket_cb(ctx: *mut SSL_CTX, gen_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int>, dec_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int>, arg: *mut c_void) -> c_int,
     "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0"
 );

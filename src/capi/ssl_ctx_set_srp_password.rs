@@ -12,9 +12,9 @@ use crate::types::{SSL, SSL_CTX};
 /// libssl calls it. It is noted here, because libssl has no function to read it: a context with SRP shares its sessions with
 /// its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_srp_username_callback(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_srp_username_callback(
     ctx: *mut SSL_CTX,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>,
 ) -> c_int {
     if ctx.is_null() {
         return 0;
@@ -26,6 +26,6 @@ pub unsafe extern "C" fn SSL_CTX_set_srp_username_callback(
     })
 }
 symver!(
-    SSL_CTX_set_srp_username_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>) -> c_int,
+    SSL_CTX_set_srp_username_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut c_int, *mut c_void) -> c_int>) -> c_int,
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );

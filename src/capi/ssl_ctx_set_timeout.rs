@@ -11,7 +11,7 @@ use crate::types::SSL_CTX;
 /// Returns the previous timeout; 0 for NULL. Any number is accepted; 0 stands for the protocol's default of 7200.
 /// Sessions that exist keep theirs. See SSL_CTX_set_timeout(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, t: c_long) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, t: c_long) -> c_long {
     if ctx.is_null() {
         return 0;
     }
@@ -22,7 +22,7 @@ symver!(SSL_CTX_set_timeout, "SSLSESSION_0");
 
 /// SSL_CTX_get_timeout returns that timeout in seconds; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_get_timeout(ctx: *const SSL_CTX) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_CTX_get_timeout(ctx: *const SSL_CTX) -> c_long {
     if ctx.is_null() {
         return 0;
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_long};
 
-use super::note_setting;
+use super::{leave_tickets, note_setting};
 use crate::guard::guard;
 use crate::handle::{Setting, raw};
 use crate::types::SSL_CTX;
@@ -10,17 +10,19 @@ use crate::types::SSL_CTX;
 /// SSL_CTRL_SET_TLSEXT_SERVERNAME_CB and SSL_CTRL_SET_TLS_EXT_SRP_USERNAME_CB.
 const SET_SERVER_NAME_CALLBACK: c_int = 53;
 const SET_SRP_USERNAME_CALLBACK: c_int = 75;
+/// SSL_CTRL_SET_TLSEXT_TICKET_KEY_CB.
+const SET_TICKET_KEY_CALLBACK: c_int = 72;
 
 /// SSL_CTX_callback_ctrl carries out the command `cmd` on `ctx`, which sets a callback.
 ///
 /// libssl does. Two of them are noted here, because libssl has no function to read what they set: the callback that may
-/// switch a connection to another context by the server name, and the one that knows the users of SRP. Alone, and with NULL
-/// as `ctx`, it returns 0.
+/// switch a connection to another context by the server name, and the one that knows the users of SRP. The one that has the
+/// keys of tickets takes the place of ours. Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_callback_ctrl(
+pub unsafe extern "C-unwind" fn SSL_CTX_callback_ctrl(
     ctx: *mut SSL_CTX,
     cmd: c_int,
-    fp: Option<unsafe extern "C" fn()>,
+    fp: Option<unsafe extern "C-unwind" fn()>,
 ) -> c_long {
     if ctx.is_null() {
         return 0;
@@ -30,6 +32,10 @@ pub unsafe extern "C" fn SSL_CTX_callback_ctrl(
         SET_SRP_USERNAME_CALLBACK => Some(Setting::SrpCallback),
         _ => None,
     };
+    // SAFETY: C caller.
+    if cmd == SET_TICKET_KEY_CALLBACK && unsafe { leave_tickets(ctx, fp.is_some()) } {
+        return 1;
+    }
     guard(0, || unsafe {
         // SAFETY: C caller.
         if let Some(setting) = setting {
@@ -39,6 +45,6 @@ pub unsafe extern "C" fn SSL_CTX_callback_ctrl(
     })
 }
 symver!(
-    SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, cmd: c_int, fp: Option<unsafe extern "C" fn()>) -> c_long,
+    SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, cmd: c_int, fp: Option<unsafe extern "C-unwind" fn()>) -> c_long,
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );

@@ -12,9 +12,9 @@ use crate::types::{SSL, SSL_CTX, SSL_SESSION};
 /// libssl calls it. It is noted here, because libssl has no function to read it: a context with pre-shared keys shares its
 /// sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_psk_server_callback(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_psk_server_callback(
     ctx: *mut SSL_CTX,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>,
 ) {
     if ctx.is_null() {
         return;
@@ -26,15 +26,15 @@ pub unsafe extern "C" fn SSL_CTX_set_psk_server_callback(
     });
 }
 symver!(
-    SSL_CTX_set_psk_server_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>),
+    SSL_CTX_set_psk_server_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>),
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
 
 /// SSL_set_psk_server_callback does the same for one connection, whose sessions are then not shared.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_psk_server_callback(
+pub unsafe extern "C-unwind" fn SSL_set_psk_server_callback(
     ssl: *mut SSL,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>,
 ) {
     if ssl.is_null() {
         return;
@@ -46,16 +46,16 @@ pub unsafe extern "C" fn SSL_set_psk_server_callback(
     });
 }
 symver!(
-    SSL_set_psk_server_callback(ssl: *mut SSL, cb: Option<unsafe extern "C" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>),
+    SSL_set_psk_server_callback(ssl: *mut SSL, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_char, *mut c_uchar, c_uint) -> c_uint>),
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
 
 /// SSL_CTX_set_psk_find_session_callback sets the callback that knows the pre-shared keys of TLS 1.3's clients; NULL for
 /// none. Otherwise as SSL_CTX_set_psk_server_callback.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_CTX_set_psk_find_session_callback(
+pub unsafe extern "C-unwind" fn SSL_CTX_set_psk_find_session_callback(
     ctx: *mut SSL_CTX,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>,
 ) {
     if ctx.is_null() {
         return;
@@ -67,15 +67,15 @@ pub unsafe extern "C" fn SSL_CTX_set_psk_find_session_callback(
     });
 }
 symver!(
-    SSL_CTX_set_psk_find_session_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>),
+    SSL_CTX_set_psk_find_session_callback(ctx: *mut SSL_CTX, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>),
     "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0"
 );
 
 /// SSL_set_psk_find_session_callback does the same for one connection, whose sessions are then not shared.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_psk_find_session_callback(
+pub unsafe extern "C-unwind" fn SSL_set_psk_find_session_callback(
     s: *mut SSL,
-    cb: Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>,
+    cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>,
 ) {
     if s.is_null() {
         return;
@@ -87,6 +87,6 @@ pub unsafe extern "C" fn SSL_set_psk_find_session_callback(
     });
 }
 symver!(
-    SSL_set_psk_find_session_callback(s: *mut SSL, cb: Option<unsafe extern "C" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>),
+    SSL_set_psk_find_session_callback(s: *mut SSL, cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, usize, *mut *mut SSL_SESSION) -> c_int>),
     "OPENSSL_3.0.0", "OPENSSL_1_1_1", "OPENSSL_4.0.0"
 );

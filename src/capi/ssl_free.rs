@@ -11,7 +11,7 @@ use crate::types::SSL;
 /// With the last one its session is given back too; if that is still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN
 /// set), it is bad and is removed from the session cache. See SSL_free(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_free(ssl: *mut SSL) {
+pub unsafe extern "C-unwind" fn SSL_free(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }

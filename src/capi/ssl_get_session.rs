@@ -8,7 +8,7 @@ use crate::types::{SSL, SSL_SESSION};
 
 /// SSL_get_session returns the session of `ssl`, borrowed: it can go when `ssl` does. NULL if there is none, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION {
+pub unsafe extern "C-unwind" fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION {
     if ssl.is_null() {
         return ptr::null_mut();
     }
@@ -19,7 +19,7 @@ symver!(SSL_get_session, "SSLSESSION_0");
 
 /// SSL_get0_session is SSL_get_session; in OpenSSL it is a macro.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_get0_session(ssl: *const SSL) -> *mut SSL_SESSION {
+pub unsafe extern "C-unwind" fn SSL_get0_session(ssl: *const SSL) -> *mut SSL_SESSION {
     if ssl.is_null() {
         return ptr::null_mut();
     }
@@ -31,7 +31,7 @@ symver!(SSL_get0_session, "SSLSESSION_0");
 /// SSL_get1_session returns the session of `ssl` with a reference for the caller, who gives it back with SSL_SESSION_free.
 /// NULL if there is none, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION {
+pub unsafe extern "C-unwind" fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION {
     if ssl.is_null() {
         return ptr::null_mut();
     }

@@ -9,7 +9,7 @@ use crate::types::{SSL, SSL_CTX};
 /// SSL_get_SSL_CTX returns the context of `ssl`, borrowed; NULL for NULL. After a switch of contexts (SSL_set_SSL_CTX) this is
 /// the new one, while the session cache stays that of the first.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX {
+pub unsafe extern "C-unwind" fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX {
     if ssl.is_null() {
         return ptr::null_mut();
     }

@@ -11,7 +11,7 @@ use crate::types::{SSL, SSL_CTX};
 ///
 /// Returns the connection with one reference, for SSL_free; NULL on failure and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
+pub unsafe extern "C-unwind" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     if ctx.is_null() {
         return ptr::null_mut();
     }
@@ -27,7 +27,7 @@ symver!(SSL_new(ctx: *mut SSL_CTX) -> *mut SSL, "OPENSSL_3.0.0", "OPENSSL_1_1_0"
 
 /// SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_up_ref(ssl: *mut SSL) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_up_ref(ssl: *mut SSL) -> c_int {
     if ssl.is_null() {
         return 0;
     }

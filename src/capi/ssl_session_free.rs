@@ -11,7 +11,7 @@ use crate::types::SSL_SESSION;
 ///
 /// Returns it with one reference, for SSL_SESSION_free; NULL on failure.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_new() -> *mut SSL_SESSION {
+pub unsafe extern "C-unwind" fn SSL_SESSION_new() -> *mut SSL_SESSION {
     // SAFETY: C caller.
     guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_new() })
 }
@@ -21,7 +21,7 @@ symver!(SSL_SESSION_new, "SSLSESSION_0");
 ///
 /// Returns the copy with one reference; NULL on failure and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_dup(src: *const SSL_SESSION) -> *mut SSL_SESSION {
+pub unsafe extern "C-unwind" fn SSL_SESSION_dup(src: *const SSL_SESSION) -> *mut SSL_SESSION {
     if src.is_null() {
         return ptr::null_mut();
     }
@@ -32,7 +32,7 @@ symver!(SSL_SESSION_dup, "SSLSESSION_0");
 
 /// SSL_SESSION_up_ref takes a reference to `ses`. Returns 1; 0 for NULL. Safe from several threads.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_up_ref(ses: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_SESSION_up_ref(ses: *mut SSL_SESSION) -> c_int {
     if ses.is_null() {
         return 0;
     }
@@ -44,7 +44,7 @@ symver!(SSL_SESSION_up_ref, "SSLSESSION_0");
 /// SSL_SESSION_free gives a reference to `ses` back; with the last one the session is freed. NULL does nothing. Safe from
 /// several threads. See SSL_SESSION_free(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_free(ses: *mut SSL_SESSION) {
+pub unsafe extern "C-unwind" fn SSL_SESSION_free(ses: *mut SSL_SESSION) {
     // SAFETY: C caller.
     guard((), || unsafe { raw::SSL_SESSION_free(ses) });
 }

@@ -11,7 +11,7 @@ use crate::types::SSL_SESSION;
 /// SSL_SESSION_get0_id_context returns the session id context of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
 /// NULL for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_get0_id_context(s: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar {
+pub unsafe extern "C-unwind" fn SSL_SESSION_get0_id_context(s: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar {
     if s.is_null() {
         return ptr::null();
     }
@@ -22,7 +22,7 @@ symver!(SSL_SESSION_get0_id_context, "SSLSESSION_0");
 
 /// SSL_SESSION_set1_id_context copies a session id context into `s`. Returns 1; 0 if it is longer than 32 bytes, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set1_id_context(
+pub unsafe extern "C-unwind" fn SSL_SESSION_set1_id_context(
     s: *mut SSL_SESSION,
     sid_ctx: *const c_uchar,
     sid_ctx_len: c_uint,

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 
+use super::on_session;
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -24,7 +25,7 @@ pub const DTLS1_2_VERSION: c_int = 0xFEFD;
 
 /// SSL_SESSION_get_protocol_version returns the protocol version of `s`, such as TLS1_2_VERSION; 0 if none was set, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_get_protocol_version(s: *const SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_SESSION_get_protocol_version(s: *const SSL_SESSION) -> c_int {
     if s.is_null() {
         return 0;
     }
@@ -36,8 +37,8 @@ symver!(SSL_SESSION_get_protocol_version, "SSLSESSION_0");
 /// SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is
 /// then found under that version, where it takes the place of another session of its id. (OpenSSL keeps both.)
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int {
-    guard(0, || {
+pub unsafe extern "C-unwind" fn SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         // SAFETY: C caller.

@@ -2,6 +2,7 @@
 
 use std::ffi::c_long;
 
+use super::on_session;
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -10,7 +11,7 @@ use crate::types::SSL_SESSION;
 /// SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL deprecates it since
 /// 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_get_time(s: *const SSL_SESSION) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_SESSION_get_time(s: *const SSL_SESSION) -> c_long {
     if s.is_null() {
         return 0;
     }
@@ -22,8 +23,8 @@ symver!(SSL_SESSION_get_time, "SSLSESSION_0");
 /// SSL_SESSION_set_time sets that time, and is deprecated likewise. Returns `tm`; 0 for NULL. A cached session is put where its expiry now says, in
 /// every cache that holds it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_long) -> c_long {
-    guard(0, || {
+pub unsafe extern "C-unwind" fn SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_long) -> c_long {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         residence::set_time(&session, tm);
@@ -37,7 +38,7 @@ symver!(
 
 /// SSL_SESSION_set_time_ex is SSL_SESSION_set_time for a time_t, as OpenSSL has it since 3.3.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set_time_ex(s: *mut SSL_SESSION, t: libc::time_t) -> libc::time_t {
+pub unsafe extern "C-unwind" fn SSL_SESSION_set_time_ex(s: *mut SSL_SESSION, t: libc::time_t) -> libc::time_t {
     // SAFETY: C caller.
     unsafe { SSL_SESSION_set_time(s, t) }
 }
@@ -48,7 +49,7 @@ symver!(
 
 /// SSL_SESSION_get_timeout returns for how many seconds from its time the session `s` may be resumed; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_get_timeout(s: *const SSL_SESSION) -> c_long {
+pub unsafe extern "C-unwind" fn SSL_SESSION_get_timeout(s: *const SSL_SESSION) -> c_long {
     if s.is_null() {
         return 0;
     }
@@ -60,8 +61,8 @@ symver!(SSL_SESSION_get_timeout, "SSLSESSION_0");
 /// SSL_SESSION_set_timeout sets that number of seconds. Returns 1; 0 if it is negative, and for NULL. A cached session is
 /// put where its expiry now says, in every cache that holds it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: c_long) -> c_long {
-    guard(0, || {
+pub unsafe extern "C-unwind" fn SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: c_long) -> c_long {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         c_long::from(residence::change(&session, || session.set_timeout(t)))

@@ -9,7 +9,7 @@ use crate::types::SSL_SESSION;
 /// SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and has not been marked by leaving
 /// a cache (other than by giving its place to another of its id). 0 if not, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_is_resumable(s: *const SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_SESSION_is_resumable(s: *const SSL_SESSION) -> c_int {
     if s.is_null() {
         return 0;
     }

@@ -8,7 +8,7 @@ use crate::types::SSL;
 
 /// SSL_session_reused returns 1 if the handshake of `ssl` resumed a session, 0 if it made a new one, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_session_reused(ssl: *const SSL) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_session_reused(ssl: *const SSL) -> c_int {
     if ssl.is_null() {
         return 0;
     }

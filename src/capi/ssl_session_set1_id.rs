@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_uchar, c_uint};
 use std::ptr;
 
-use super::is_readable;
+use super::{is_readable, on_session};
 use crate::cache::residence;
 use crate::guard::guard;
 use crate::handle::{Session, raw};
@@ -15,7 +15,7 @@ pub const SSL_MAX_SSL_SESSION_ID_LENGTH: c_int = 32;
 /// SSL_SESSION_get_id returns the session id of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
 /// NULL for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_get_id(s: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar {
+pub unsafe extern "C-unwind" fn SSL_SESSION_get_id(s: *const SSL_SESSION, len: *mut c_uint) -> *const c_uchar {
     if s.is_null() {
         return ptr::null();
     }
@@ -30,8 +30,12 @@ symver!(SSL_SESSION_get_id, "SSLSESSION_0");
 /// the place of another session of that id, as if it had been added. (OpenSSL leaves it where
 /// it was: under the new id it may not be found, nor be removed.)
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_SESSION_set1_id(s: *mut SSL_SESSION, sid: *const c_uchar, sid_len: c_uint) -> c_int {
-    guard(0, || {
+pub unsafe extern "C-unwind" fn SSL_SESSION_set1_id(
+    s: *mut SSL_SESSION,
+    sid: *const c_uchar,
+    sid_len: c_uint,
+) -> c_int {
+    on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         if !is_readable(sid, sid_len) {

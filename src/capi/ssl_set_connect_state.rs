@@ -13,7 +13,7 @@ use crate::types::SSL;
 /// libssl does. A connection that might have become a server has no stateless tickets where SSLSESSION_TICKETS is `stateful`:
 /// now it may have them.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_connect_state(ssl: *mut SSL) {
+pub unsafe extern "C-unwind" fn SSL_set_connect_state(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
@@ -35,7 +35,7 @@ symver!(
 
 /// SSL_set_accept_state makes `ssl` a server. NULL does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_accept_state(ssl: *mut SSL) {
+pub unsafe extern "C-unwind" fn SSL_set_accept_state(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
@@ -46,7 +46,7 @@ symver!(SSL_set_accept_state, "SSLSESSION_0");
 
 /// SSL_is_server returns 1 if `ssl` is a server, 0 if it is a client, and for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_is_server(ssl: *const SSL) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_is_server(ssl: *const SSL) -> c_int {
     if ssl.is_null() {
         return 0;
     }

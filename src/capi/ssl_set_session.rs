@@ -15,7 +15,7 @@ use crate::types::{SSL, SSL_SESSION};
 /// Returns 1; 0 on failure, with the reason on libssl's error stack, and for a NULL `ssl`. Not for use from several
 /// threads on one `ssl`. See SSL_set_session(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
     if ssl.is_null() {
         return 0;
     }

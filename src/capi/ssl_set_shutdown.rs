@@ -14,7 +14,7 @@ pub const SSL_RECEIVED_SHUTDOWN: c_int = 2;
 /// SSL_set_shutdown sets the shutdown state of `ssl` to the bits SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN of `mode`.
 /// NULL does nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_shutdown(ssl: *mut SSL, mode: c_int) {
+pub unsafe extern "C-unwind" fn SSL_set_shutdown(ssl: *mut SSL, mode: c_int) {
     if ssl.is_null() {
         return;
     }
@@ -25,7 +25,7 @@ symver!(SSL_set_shutdown, "SSLSESSION_0");
 
 /// SSL_get_shutdown returns the shutdown state of `ssl`; 0 for NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_get_shutdown(ssl: *const SSL) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_get_shutdown(ssl: *const SSL) -> c_int {
     if ssl.is_null() {
         return 0;
     }

@@ -11,7 +11,7 @@ use crate::types::{SSL, SSL_CTX};
 ///
 /// Returns the context that `ssl` has now, borrowed; NULL on failure, for a NULL `ssl`, and where there is no libssl.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX) -> *mut SSL_CTX {
+pub unsafe extern "C-unwind" fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX) -> *mut SSL_CTX {
     if ssl.is_null() {
         return ptr::null_mut();
     }

@@ -12,7 +12,7 @@ use crate::types::SSL;
 /// Returns 1 if the peer's close_notify has come too, 0 if not yet, a negative number on failure: before the handshake
 /// has finished, and for NULL (-1). See SSL_shutdown(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSL_shutdown(ssl: *mut SSL) -> c_int {
+pub unsafe extern "C-unwind" fn SSL_shutdown(ssl: *mut SSL) -> c_int {
     if ssl.is_null() {
         return -1;
     }

@@ -23,7 +23,7 @@ use crate::types::{SSL, SSL_SESSION};
 /// Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, or as `id` with an `id_length`, for one of more
 /// than 32 bytes, if `ssl` is a client, and beside a libssl, on whose error stack the reason is then.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSLSESSION_lookup(
+pub unsafe extern "C-unwind" fn SSLSESSION_lookup(
     ssl: *mut SSL,
     version: c_int,
     id: *const c_uchar,
@@ -55,7 +55,7 @@ symver!(SSLSESSION_lookup, "SSLSESSION_0");
 ///
 /// Returns 1; 0 for NULL, and beside a libssl, on whose error stack the reason is then.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn SSLSESSION_finish(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
+pub unsafe extern "C-unwind" fn SSLSESSION_finish(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
     guard(0, || {
         if !stands_alone() {
             return 0;

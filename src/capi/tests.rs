@@ -133,7 +133,7 @@ fn a_server_resumes_what_its_handshake_left() {
 static REMOVED: AtomicI32 = AtomicI32::new(0);
 
 /// Calls back into the cache that calls it.
-unsafe extern "C" fn count_and_reenter(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
+unsafe extern "C-unwind" fn count_and_reenter(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     REMOVED.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the cache passes live objects.
     unsafe {
@@ -161,7 +161,7 @@ fn the_callback_hears_of_evictions_and_of_the_end() {
 
 static FREED: AtomicI32 = AtomicI32::new(0);
 
-unsafe extern "C" fn count_freed(
+unsafe extern "C-unwind" fn count_freed(
     _parent: *mut c_void,
     value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,

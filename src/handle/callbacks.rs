@@ -6,8 +6,13 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::{Connection, Context, Session, for_libssl};
+use super::{Connection, Context, Session, for_libssl, note_session_with};
+use crate::guard::{call_out, is_unwinding};
 use crate::types::*;
+
+/// The answer of a new_session callback that was left: in libssl's place its reference stays, and whatever the callback has
+/// done with it.
+const LEFT: c_int = 1;
 
 /// A function pointer or none, set and read without a lock as in OpenSSL.
 pub struct Callback<F> {
@@ -34,6 +39,11 @@ impl<F: Copy> Callback<F> {
         // SAFETY: `set` stored an Option<F>, or it is NULL.
         unsafe { mem::transmute_copy::<*mut (), Option<F>>(&function) }
     }
+
+    /// The callback as it was set, unless this thread is leaving another one: it is told no more then.
+    fn callable(&self) -> Option<F> {
+        self.get().filter(|_| !is_unwinding())
+    }
 }
 
 /// The three callbacks of one context.
@@ -57,10 +67,11 @@ impl Callbacks {
     /// SSL_CTX_sess_set_get_cb(3): if the callback returns 1, the session's reference count has been incremented for
     /// it, and it gives that reference back; if it returns 0, the reference is not kept.
     pub fn new_session(&self, connection: Connection, session: &Session) {
-        let Some(callback) = self.new.get() else { return };
+        let Some(callback) = self.new.callable() else { return };
         let reference = session.clone();
+        let (ssl, session) = (connection.as_ptr(), reference.as_ptr());
         // SAFETY: live objects, and a callback of this type that the application registered.
-        if for_libssl(|| unsafe { callback(connection.as_ptr(), reference.as_ptr()) }) != 0 {
+        if for_libssl(|| call_out(LEFT, || unsafe { callback(ssl, session) })) != 0 {
             mem::forget(reference);
         }
     }
@@ -70,12 +81,15 @@ impl Callbacks {
     /// SSL_CTX_sess_set_get_cb(3): with `copy` left at 1 the reference count is incremented for us; a callback that
     /// sets it to 0 hands over its own reference.
     pub fn get_session(&self, connection: Connection, id: &[u8]) -> Option<Session> {
-        let callback = self.get.get()?;
+        let callback = self.get.callable()?;
         let mut copy: c_int = 1;
+        let (ssl, place) = (connection.as_ptr(), &raw mut copy);
         // SAFETY: a live connection, a slice of at most 32 bytes, and a place for the answer; what comes back is
         // NULL or a live session.
         unsafe {
-            let session = for_libssl(|| callback(connection.as_ptr(), id.as_ptr(), id.len() as c_int, &mut copy));
+            let ask = || callback(ssl, id.as_ptr(), id.len() as c_int, place);
+            let session = for_libssl(|| call_out(ptr::null_mut(), ask));
+            note_session_with(session, ssl);
             if copy == 0 { Session::adopt(session) } else { Session::up_ref(session) }
         }
     }
@@ -83,9 +97,10 @@ impl Callbacks {
     /// Tells the application that a session left. It borrows the session: SSL_CTX_sess_set_get_cb(3), "the session
     /// will be freed".
     pub fn remove_session(&self, context: Context, session: &Session) {
-        if let Some(callback) = self.remove.get() {
+        if let Some(callback) = self.remove.callable() {
+            let (ctx, session) = (context.as_ptr(), session.as_ptr());
             // SAFETY: live objects, and a callback of this type that the application registered.
-            for_libssl(|| unsafe { callback(context.as_ptr(), session.as_ptr()) });
+            for_libssl(|| call_out((), || unsafe { callback(ctx, session) }));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! SSL_CTX: a context, borrowed from the C caller.
 
 use std::any::Any;
-use std::ffi::{c_int, c_long};
+use std::ffi::{CStr, c_int, c_long};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::connection::OP_NO_TICKET;
-use super::{Alert, Connection, Session, Statistic, raw};
+use super::{Alert, Connection, Session, Statistic, TicketCallbacks, raw};
 use crate::rules::Rules;
 use crate::types::*;
 use crate::{libssl, native};
@@ -23,6 +23,8 @@ pub struct Hooks {
     pub get: GetSessionCallback,
     /// In the place of the application's remove_session callback.
     pub remove: RemoveSessionCallback,
+    /// In the place of libssl's own keys for tickets.
+    pub tickets: TicketCallbacks,
 }
 
 /// Our own objects do not know the type of what is attached to them.
@@ -52,6 +54,15 @@ impl<'a> Context<'a> {
     /// The object's address.
     pub fn as_ptr(self) -> *mut SSL_CTX {
         self.0.as_ptr()
+    }
+
+    /// Returns what the context's libssl calls itself; None without one.
+    pub fn libssl_version(self) -> Option<String> {
+        let version = libssl::of_object(self.as_ptr())?.functions.OpenSSL_version?;
+        // SAFETY: OPENSSL_VERSION, whose answer is NULL or a string that stays.
+        let text = unsafe { version(0) };
+        // SAFETY: see above.
+        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
     }
 
     /// The same context without a bound on its life, for what is attached to it and goes with it.

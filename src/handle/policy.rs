@@ -8,95 +8,31 @@
 //!   digest      every certificate, cipher suites; and where clients are asked for a certificate: the store's certificates
 //!               and CRLs, parameters, callbacks, names of authorities
 //! ```
-//! The protocol version is not among it: libssl resumes a session in its own version alone, and a record is found by it.
+//! Which versions are allowed is not among it. The version is chosen before a session is searched for, whatever the client
+//! offers: a full handshake would have the same. And libssl resumes a session in its own version alone, by which a record is
+//! found.
+//!
+//! What is set later, on the context or by the address of a param or a store that the application has, is in the snapshot;
+//! but for what is in a directory, or behind another method to look certificates up: there only copies share, and see what
+//! the directory has in a full handshake, as with OpenSSL's own cache.
 
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use sha2::{Digest, Sha256};
 
-use super::Connection;
+use super::undigested::Undigested;
+use super::{Connection, Setting, Settings};
 use crate::libssl::code::Code;
-use crate::libssl::{self, Functions, verification};
+use crate::libssl::{self, Functions, Libssl, verification};
 use crate::libssl::{encoding, error};
 use crate::types::*;
 
+/// X509_V_FLAG_POLICY_CHECK: certificates must have policies, which cannot be read.
+const POLICY_CHECK: u64 = 0x80;
+
 /// SSL_VERIFY_PEER: a server asks its client for a certificate.
 const VERIFY_PEER: c_int = 1;
-
-/// A setting that libssl has no function to read; it is noted when it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// SSL_CTX_set_cert_cb(3): the certificate is chosen for each connection.
-    CertificateCallback = 1,
-    /// SSL_CTX_set_psk_server_callback(3).
-    PskServerCallback = 2,
-    /// SSL_CTX_set_psk_find_session_callback(3).
-    PskFindSessionCallback = 4,
-    /// SSL_CTX_set_srp_username_callback(3).
-    SrpCallback = 8,
-    /// SSL_CTX_set_client_hello_cb(3): it may switch the connection to another context before the search.
-    ClientHelloCallback = 16,
-    /// SSL_CTX_set_tlsext_servername_callback(3): it may switch the connection after the search.
-    ServerNameCallback = 32,
-    /// SSL_CTX_set1_param(3), SSL_CTX_set_purpose(3), SSL_CTX_set_trust(3).
-    VerifyParameters = 64,
-    /// SSL_CTX_set_cert_verify_callback(3) with an argument.
-    CertVerifyArgument = 128,
-    /// SSL_CTX_load_verify_store(3): authorities are at a URI.
-    StoreByUri = 256,
-}
-
-/// The settings of that kind that are in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    bits: u32,
-    /// SSL_CTX_set_cert_verify_callback(3): its address; 0 for none.
-    pub cert_verify_callback: usize,
-}
-
-impl Settings {
-    /// Those of these bits.
-    pub const fn new(bits: u32, cert_verify_callback: usize) -> Settings {
-        Settings { bits, cert_verify_callback }
-    }
-
-    /// Returns true if the setting has been made.
-    pub const fn has(self, setting: Setting) -> bool {
-        self.bits & setting as u32 != 0
-    }
-
-    /// Those of a connection that began with a context of these settings, and has one of those `now`. The connection keeps
-    /// what it copied as it began.
-    pub const fn switched_to(self, now: Settings) -> Settings {
-        const KEPT: u32 = Setting::PskServerCallback as u32
-            | Setting::PskFindSessionCallback as u32
-            | Setting::SrpCallback as u32
-            | Setting::VerifyParameters as u32;
-        Settings { bits: self.bits & KEPT | now.bits & !KEPT, cert_verify_callback: now.cert_verify_callback }
-    }
-}
-
-/// A reason why a policy is not all in its digest, so that only copies of the context are known to have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undigested {
-    /// No certificate: nothing tells this server from another.
-    NoCertificate,
-    /// The certificate that is current has no key, so the others cannot be listed.
-    CertificateWithoutKey,
-    /// A callback chooses the certificate.
-    CertificateCallback,
-    /// Pre-shared keys, which only a callback knows.
-    PreSharedKeys,
-    /// SRP's users, which only a callback knows.
-    Srp,
-    /// The store looks certificates up in a directory, or has one that cannot be encoded.
-    Store,
-    /// Purpose, trust or policies were set, and cannot be read.
-    VerifyParameters,
-    /// A callback that verifies has an argument, or is in no object with a build id.
-    VerifyCallback,
-}
 
 /// The part of a policy that tells in a few instructions whether the rest can have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +42,7 @@ pub struct Snapshot {
     security_level: c_int,
     ciphers: List,
     /// None if clients are asked for none.
-    verification: Option<Verification>,
+    verification: Option<Box<Verification>>,
 }
 
 /// The address of a list, and how long it is.
@@ -117,18 +53,37 @@ type List = (usize, c_int);
 struct Verification {
     callback: usize,
     depth: c_int,
-    flags: u64,
-    store_flags: u64,
+    /// The connection's, and the store's.
+    parameters: [Parameters; 2],
+    /// The store's functions.
+    functions: [usize; verification::FUNCTIONS],
     objects: List,
+    lookups: Option<c_int>,
     authorities: [List; 2],
     /// Names that certificates must have. They are of each connection's own, so a policy with some is worked out anew.
     peer_names: Vec<Vec<u8>>,
 }
 
+/// Parameters that may be set at any time, by an address that the application once asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parameters {
+    flags: u64,
+    inherited: u32,
+    host_flags: u32,
+    depth: c_int,
+    level: c_int,
+    time: i64,
+    purpose_and_trust: Option<[c_int; 2]>,
+    /// An address is not read, and so a policy with one is worked out anew.
+    expects_address: bool,
+}
+
 impl Snapshot {
     /// Returns true if a policy of an equal snapshot is equal.
     pub fn is_telling(&self) -> bool {
-        self.verification.as_ref().is_none_or(|verification| verification.peer_names.is_empty())
+        self.verification.as_ref().is_none_or(|verification| {
+            verification.peer_names.is_empty() && !verification.parameters.iter().any(|one| one.expects_address)
+        })
     }
 }
 
@@ -165,7 +120,8 @@ impl Connection<'_> {
 
     /// Returns the snapshot of what it asks and shows now; None alone.
     pub fn policy_snapshot(self, settings: Settings) -> Option<Snapshot> {
-        let functions = &libssl::of_object(self.as_ptr())?.functions;
+        let libssl = libssl::of_object(self.as_ptr())?;
+        let functions = &libssl.functions;
         // SAFETY: a live connection, whose lists stay as long as nobody changes them.
         unsafe {
             let verify_mode = (functions.SSL_get_verify_mode)(self.as_ptr());
@@ -175,16 +131,16 @@ impl Connection<'_> {
                 verify_mode,
                 security_level: (functions.SSL_get_security_level)(self.as_ptr()),
                 ciphers: list(functions, (functions.SSL_get_ciphers)(self.as_ptr())),
-                verification: if asks { Some(verification_of(functions, self.as_ptr())) } else { None },
+                verification: if asks { Some(verification_of(libssl, self.as_ptr())) } else { None },
             })
         }
     }
 
     /// Works its policy out; None alone. The error queue and errno stay as they are.
     pub fn policy(self, snapshot: &Snapshot) -> Option<ServerPolicy> {
-        let functions = &libssl::of_object(self.as_ptr())?.functions;
+        let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection, in the hands of this thread.
-        Some(error::unnoted(functions, || unsafe { work_out(functions, self.as_ptr(), snapshot) }))
+        Some(error::unnoted(&libssl.functions, || unsafe { work_out(libssl, self.as_ptr(), snapshot) }))
     }
 }
 
@@ -193,24 +149,43 @@ unsafe fn list(functions: &Functions, list: *const stack_st_X509_NAME) -> List {
     (list.addr(), unsafe { (functions.OPENSSL_sk_num)(list) })
 }
 
-unsafe fn verification_of(functions: &Functions, ssl: *mut SSL) -> Verification {
+unsafe fn parameters_of(libssl: &Libssl, param: *mut X509_VERIFY_PARAM) -> Parameters {
+    let functions = &libssl.functions;
+    // SAFETY: the caller's live param.
+    unsafe {
+        Parameters {
+            flags: (functions.X509_VERIFY_PARAM_get_flags)(param),
+            inherited: (functions.X509_VERIFY_PARAM_get_inh_flags)(param),
+            host_flags: (functions.X509_VERIFY_PARAM_get_hostflags)(param),
+            depth: (functions.X509_VERIFY_PARAM_get_depth)(param),
+            level: (functions.X509_VERIFY_PARAM_get_auth_level)(param),
+            time: (functions.X509_VERIFY_PARAM_get_time)(param),
+            purpose_and_trust: libssl.purpose_and_trust(param),
+            expects_address: libssl.expects_address(param),
+        }
+    }
+}
+
+unsafe fn verification_of(libssl: &Libssl, ssl: *mut SSL) -> Box<Verification> {
+    let functions = &libssl.functions;
     // SAFETY: the caller's live connection.
     unsafe {
         let param = (functions.SSL_get0_param)(ssl);
         let store = verification::store(functions, ssl);
         let store_param = if store.is_null() { param } else { (functions.X509_STORE_get0_param)(store) };
-        Verification {
+        Box::new(Verification {
             callback: (functions.SSL_get_verify_callback)(ssl).map_or(0, |callback| callback as usize),
             depth: (functions.SSL_get_verify_depth)(ssl),
-            flags: (functions.X509_VERIFY_PARAM_get_flags)(param),
-            store_flags: (functions.X509_VERIFY_PARAM_get_flags)(store_param),
+            parameters: [param, store_param].map(|param| parameters_of(libssl, param)),
+            functions: verification::functions_of(functions, store),
             objects: (store.addr(), verification::number_of_objects(functions, store)),
+            lookups: libssl.number_of_lookups(store),
             authorities: [
                 list(functions, (functions.SSL_get_client_CA_list)(ssl)),
                 list(functions, (functions.SSL_get0_CA_list)(ssl)),
             ],
             peer_names: verification::peer_names(functions, param),
-        }
+        })
     }
 }
 
@@ -234,6 +209,10 @@ impl Work {
         self.add(&parts.concat());
     }
 
+    fn add_numbers(&mut self, numbers: impl Iterator<Item = c_int>) {
+        self.add(&numbers.flat_map(c_int::to_le_bytes).collect::<Vec<_>>());
+    }
+
     /// Notes the first reason.
     fn lacks(&mut self, reason: Undigested) {
         self.undigested.get_or_insert(reason);
@@ -255,7 +234,8 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// # Safety
 /// `ssl` must be a live connection, in the hands of this thread.
-unsafe fn work_out(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot) -> ServerPolicy {
+unsafe fn work_out(libssl: &Libssl, ssl: *mut SSL, snapshot: &Snapshot) -> ServerPolicy {
+    let functions = &libssl.functions;
     let mut work = Work { sha: Sha256::new(), undigested: None };
     for (setting, reason) in [
         (Setting::CertificateCallback, Undigested::CertificateCallback),
@@ -274,8 +254,8 @@ unsafe fn work_out(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot) ->
     work.add(&snapshot.security_level.to_le_bytes());
     work.add(&snapshot.verify_mode.to_le_bytes());
     // SAFETY: the caller's connection.
-    let verify_with = |with| unsafe { verify(functions, ssl, snapshot.settings, with, &mut work) };
-    let store = snapshot.verification.as_ref().and_then(verify_with);
+    let verify_with = |with| unsafe { verify(libssl, ssl, snapshot.settings, with, &mut work) };
+    let store = snapshot.verification.as_deref().and_then(verify_with);
     ServerPolicy { digest: work.sha.finalize().into(), undigested: work.undigested, certificates, _store: store }
 }
 
@@ -301,13 +281,15 @@ unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: 
 
 /// Adds all by which a client's certificate is verified.
 unsafe fn verify(
-    functions: &Functions,
+    libssl: &Libssl,
     ssl: *mut SSL,
     settings: Settings,
     with: &Verification,
     work: &mut Work,
 ) -> Option<TrustStore> {
-    if settings.has(Setting::VerifyParameters) || !verification::reads_peer_names(functions) {
+    let functions = &libssl.functions;
+    let reads_policies = with.parameters.iter().all(|one| one.flags & POLICY_CHECK == 0);
+    if settings.has(Setting::VerifyParameters) || !reads_policies || !verification::reads_peer_names(functions) {
         work.lacks(Undigested::VerifyParameters);
     }
     if settings.has(Setting::CertVerifyArgument) {
@@ -318,6 +300,7 @@ unsafe fn verify(
     // SAFETY: the caller's connection, and its store, parameters and lists.
     unsafe {
         work.add(&verification::parameters(functions, (functions.SSL_get0_param)(ssl)));
+        work.add_numbers(with.parameters.iter().filter_map(|one| one.purpose_and_trust).flatten());
         for names in [(functions.SSL_get_client_CA_list)(ssl).cast_const(), (functions.SSL_get0_CA_list)(ssl)] {
             let names = encoding::of_names(functions, names);
             work.add_set(names.iter().map(|name| sha256(name.as_deref().unwrap_or_default())));
@@ -333,9 +316,11 @@ unsafe fn verify(
             work.lacks(Undigested::Store);
         }
         work.add(&verification::parameters(functions, (functions.X509_STORE_get0_param)(address)));
-        verification::functions_of(functions, address).into_iter().for_each(|function| work.add_code(function));
+        with.functions.iter().for_each(|&function| work.add_code(function));
         let mut objects = verification::objects(functions, address);
-        if objects.iter().any(Option::is_none) || verification::looks_elsewhere(functions, address) {
+        let looks_elsewhere = libssl.has_other_lookups(address);
+        let looks_elsewhere = looks_elsewhere.unwrap_or_else(|| verification::looks_elsewhere(functions, address));
+        if objects.iter().any(Option::is_none) || looks_elsewhere {
             work.lacks(Undigested::Store);
         }
         // libcrypto sorts them by name, in time; of one name the first that fits is taken.

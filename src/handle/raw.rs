@@ -44,6 +44,38 @@ macro_rules! pass_on {
     };
 }
 
+/// As `pass_on`, for functions in which libssl calls the application, reads or writes files or connections: `failure` where it
+/// does not return.
+macro_rules! call_out {
+    ($(fn $name:ident($object:ident: $of:ty $(, $argument:ident: $type:ty)*) $(-> $result:ty)?,
+        failure $failure:expr $(, alone $value:expr)?;)*) => {$(
+        #[doc = concat!("`", stringify!($name), "` of whoever made the object.")]
+        #[inline]
+        pub unsafe fn $name($object: $of $(, $argument: $type)*) $(-> $result)? {
+            match libssl::of_object($object) {
+                // SAFETY: the caller promises what the C function of this name asks for.
+                Some(libssl) => unsafe { out_of!(libssl.functions.$name, $failure, ($object: $of $(, $argument: $type)*) $(-> $result)?) },
+                None => call_out!(@alone $name ($object $(, $argument)*) $($value)?),
+            }
+        }
+    )*};
+    (@alone $name:ident $arguments:tt $value:expr) => { $value };
+    // SAFETY: as above.
+    (@alone $name:ident $arguments:tt) => { unsafe { native::$name $arguments } };
+}
+
+/// Calls out to a function of libssl, of this type.
+macro_rules! out_of {
+    ($function:expr, $failure:expr, ($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {{
+        // The same function, which may be left by an unwinding.
+        let function = mem::transmute::<
+            unsafe extern "C" fn($($type),*) $(-> $result)?,
+            unsafe extern "C-unwind" fn($($type),*) $(-> $result)?,
+        >($function);
+        crate::guard::call_out($failure, || function($($argument),*))
+    }};
+}
+
 /// Functions that make something from nothing: of the libssl that we work beside, or ours.
 macro_rules! make {
     ($(fn $name:ident() -> $result:ty;)*) => {$(
@@ -68,7 +100,6 @@ make! {
 
 pass_on! {
     fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int;
-    fn SSL_CTX_free(ctx: *mut SSL_CTX);
     fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, command: c_int, larg: c_long, parg: *mut c_void) -> c_long;
     fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, timeout: c_long) -> c_long;
     fn SSL_CTX_get_timeout(ctx: *const SSL_CTX) -> c_long;
@@ -77,17 +108,13 @@ pass_on! {
     fn SSL_CTX_get_ex_data(ctx: *const SSL_CTX, index: c_int) -> *mut c_void;
 
     fn SSL_up_ref(ssl: *mut SSL) -> c_int;
-    fn SSL_free(ssl: *mut SSL);
     fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX;
-    fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX) -> *mut SSL_CTX, alone ptr::null_mut();
     fn SSL_is_server(ssl: *const SSL) -> c_int;
     fn SSL_set_accept_state(ssl: *mut SSL);
     fn SSL_set_connect_state(ssl: *mut SSL);
-    fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int;
     fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION;
     fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION;
     fn SSL_session_reused(ssl: *const SSL) -> c_int;
-    fn SSL_shutdown(ssl: *mut SSL) -> c_int;
     fn SSL_set_shutdown(ssl: *mut SSL, mode: c_int);
     fn SSL_get_shutdown(ssl: *const SSL) -> c_int;
     fn SSL_set_session_id_context(ssl: *mut SSL, context: *const c_uchar, length: c_uint) -> c_int;
@@ -111,8 +138,6 @@ pass_on! {
     fn SSL_SESSION_get_ex_data(session: *const SSL_SESSION, index: c_int) -> *mut c_void;
 
     // For contexts that we did not see being made: the cache is libssl's own.
-    fn SSL_CTX_add_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, alone 0;
-    fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, alone 0;
     fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION, alone ptr::null_mut();
     fn SSL_CTX_sess_set_new_cb(ctx: *mut SSL_CTX, callback: Option<NewSessionCallback>), alone ();
     fn SSL_CTX_sess_set_get_cb(ctx: *mut SSL_CTX, callback: Option<GetSessionCallback>), alone ();
@@ -151,11 +176,23 @@ pass_on! {
     fn SSL_get_max_early_data(ssl: *const SSL) -> u32, alone 0;
 }
 
+call_out! {
+    fn SSL_CTX_free(ctx: *mut SSL_CTX), failure ();
+    fn SSL_free(ssl: *mut SSL), failure ();
+    fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX) -> *mut SSL_CTX, failure ptr::null_mut(), alone ptr::null_mut();
+    fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int, failure 0;
+    fn SSL_shutdown(ssl: *mut SSL) -> c_int, failure -1;
+    fn SSL_CTX_add_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, failure 0, alone 0;
+    fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, failure 0, alone 0;
+}
+
 /// `SSL_new` of whoever made the context. While it makes the connection, libssl may call us with it.
 pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     match libssl::of_object(ctx) {
         // SAFETY: the caller promises what the C function of this name asks for.
-        Some(libssl) => known::on_behalf_of(libssl, || unsafe { (libssl.functions.SSL_new)(ctx) }),
+        Some(libssl) => known::on_behalf_of(libssl, || unsafe {
+            out_of!(libssl.functions.SSL_new, ptr::null_mut(), (ctx: *mut SSL_CTX) -> *mut SSL)
+        }),
         // SAFETY: as above.
         None => unsafe { native::SSL_new(ctx) },
     }
@@ -165,7 +202,9 @@ pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
 pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     match libssl::of_method(method) {
         // SAFETY: the caller promises what the C function of this name asks for.
-        Some(libssl) => known::on_behalf_of(libssl, || unsafe { (libssl.functions.SSL_CTX_new)(method) }),
+        Some(libssl) => known::on_behalf_of(libssl, || unsafe {
+            out_of!(libssl.functions.SSL_CTX_new, ptr::null_mut(), (method: *const SSL_METHOD) -> *mut SSL_CTX)
+        }),
         // SAFETY: as above.
         None => unsafe { native::SSL_CTX_new(method) },
     }
@@ -180,7 +219,12 @@ pub unsafe fn SSL_CTX_new_ex(
     match libssl::of_method(method) {
         Some(libssl) => match libssl.functions.SSL_CTX_new_ex {
             // SAFETY: the caller promises what the C function of this name asks for.
-            Some(new_ex) => known::on_behalf_of(libssl, || unsafe { new_ex(libctx, properties, method) }),
+            Some(new_ex) => known::on_behalf_of(libssl, || unsafe {
+                out_of!(
+                    new_ex, ptr::null_mut(),
+                    (libctx: *mut OSSL_LIB_CTX, properties: *const c_char, method: *const SSL_METHOD) -> *mut SSL_CTX
+                )
+            }),
             None => ptr::null_mut(),
         },
         // SAFETY: as above.
@@ -192,14 +236,21 @@ pub unsafe fn SSL_CTX_new_ex(
 pub unsafe fn SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, uri: *const c_char) -> c_int {
     let load = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_load_verify_store);
     // SAFETY: the caller promises what the C function of this name asks for.
-    load.map_or(0, |load| unsafe { load(ctx, uri) })
+    load.map_or(0, |load| unsafe { out_of!(load, 0, (ctx: *mut SSL_CTX, uri: *const c_char) -> c_int) })
 }
 
 /// `SSL_CTX_set_default_verify_store` of the libssl that made the object.
 pub unsafe fn SSL_CTX_set_default_verify_store(ctx: *mut SSL_CTX) -> c_int {
     let load = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_set_default_verify_store);
     // SAFETY: the caller promises what the C function of this name asks for.
-    load.map_or(0, |load| unsafe { load(ctx) })
+    load.map_or(0, |load| unsafe { out_of!(load, 0, (ctx: *mut SSL_CTX) -> c_int) })
+}
+
+/// `SSL_CTX_set_tlsext_ticket_key_evp_cb` of the libssl that made the object.
+pub unsafe fn SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx: *mut SSL_CTX, callback: Option<TicketKeyEvpCallback>) -> c_int {
+    let set = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb);
+    // SAFETY: the caller promises what the C function of this name asks for.
+    set.map_or(0, |set| unsafe { set(ctx, callback) })
 }
 
 /// `SSL_CTX_flush_sessions` of the libssl that made the object, by its newest name.
@@ -210,7 +261,7 @@ pub unsafe fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long) {
             false => libssl.functions.SSL_CTX_flush_sessions_ex,
         };
         // SAFETY: the caller promises what the C function of this name asks for.
-        libssl::recursion::nested(|| unsafe { flush(ctx, time) });
+        libssl::recursion::nested(|| unsafe { out_of!(flush, (), (ctx: *mut SSL_CTX, time: c_long)) });
     }
 }
 

@@ -61,7 +61,7 @@ pub fn had_record(session: *const SSL_SESSION) -> bool {
 }
 
 /// SSL_SESSION ex_data free callback; OpenSSL calls it for every session.
-unsafe extern "C" fn session_freed(
+unsafe extern "C-unwind" fn session_freed(
     session: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,

@@ -152,7 +152,7 @@ unsafe fn of_address<'a, T>(state: usize) -> &'a T {
 }
 
 /// SSL_CTX ex_data free callback: the context is gone, and its cache with it.
-unsafe extern "C" fn context_freed<T: Attachment>(
+unsafe extern "C-unwind" fn context_freed<T: Attachment>(
     ctx: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
@@ -176,7 +176,7 @@ unsafe extern "C" fn context_freed<T: Attachment>(
 
 /// SSL ex_data new callback: runs inside SSL_new. Up to OpenSSL 3.1 the connection has its context by then; since 3.2 it is
 /// an empty object, of which nothing but that may be asked.
-unsafe extern "C" fn connection_made<T: Attachment>(
+unsafe extern "C-unwind" fn connection_made<T: Attachment>(
     ssl: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
@@ -199,7 +199,7 @@ unsafe extern "C" fn connection_made<T: Attachment>(
 
 /// SSL ex_data free callback: runs inside SSL_free. Where the context did not come late, that is before SSL_free removes the
 /// session of a connection that was not shut down; else after, and our SSL_free has told.
-unsafe extern "C" fn connection_freed<T: Attachment>(
+unsafe extern "C-unwind" fn connection_freed<T: Attachment>(
     ssl: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,

@@ -7,7 +7,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use super::{is_ours, known};
+use super::{is_ours, known, loader};
 
 /// _URC_NO_REASON and _URC_END_OF_STACK: go on, and enough.
 const GO_ON: c_int = 0;
@@ -33,14 +33,21 @@ struct Search {
 }
 
 /// Returns true if the call of ours that is being answered was made by a libssl; false if it was made by the application,
-/// or that cannot be found out. Costs some microseconds.
+/// or that cannot be found out.
 pub fn is_called_by_libssl() -> bool {
+    caller().is_some_and(|caller| known::at(caller).is_some())
+}
+
+/// Returns where the call of ours that is being answered goes back to; None if that cannot be found out. Costs some
+/// microseconds.
+pub fn caller() -> Option<*const c_void> {
     let mut search = Search { caller: ptr::null(), frames: 0 };
-    if cfg!(not(miri)) {
+    // An unwinder lists the loaded objects, and would wait for ever.
+    if cfg!(not(miri)) && !loader::is_left_changing() {
         // SAFETY: `look` has the type asked for, and the search is there during the call.
         unsafe { _Unwind_Backtrace(look, (&raw mut search).cast()) };
     }
-    !search.caller.is_null() && known::at(search.caller).is_some()
+    (!search.caller.is_null()).then_some(search.caller)
 }
 
 unsafe extern "C-unwind" fn look(frame: *mut c_void, search: *mut c_void) -> c_int {

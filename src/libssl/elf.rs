@@ -1,15 +1,22 @@
 //! What the loader knows of the objects in the process: where each lies, and what its dynamic section says.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ops::Range;
-use std::slice;
+use std::{iter, slice};
+
+use super::loader::visit;
 
 /// Tags of a dynamic section, as <elf.h> has them: where its own symbol versions are defined and how many, its symbols and
-/// their names; and the two tables of what the loader fills in, for calls and for the rest, each with its size in bytes.
+/// their names, and by which hash tables these are found; what it needs and is called; and the two tables of what the loader fills in, for calls and for
+/// the rest, each with its size in bytes.
 const DT_VERDEF: i64 = 0x6fff_fffc;
 const DT_VERDEFNUM: i64 = 0x6fff_fffd;
 const DT_SYMTAB: i64 = 6;
 const DT_STRTAB: i64 = 5;
+const DT_HASH: i64 = 4;
+const DT_NEEDED: i64 = 1;
+const DT_SONAME: i64 = 14;
+const DT_GNU_HASH: i64 = 0x6fff_fef5;
 const RELOCATIONS: [Table; 2] = [Table { address: 23, size: 2 }, Table { address: 7, size: 8 }];
 
 struct Table {
@@ -33,7 +40,40 @@ struct VersionDefinition {
     next: u32,
 }
 
+/// An object as it was found in the loader's list. It may have been unloaded since.
+pub struct Listed {
+    /// Its name in the list; the program, which is the first, has an empty one.
+    pub name: CString,
+    /// The name by which others need it; empty if it has none.
+    soname: CString,
+    /// True if it defines the symbol that was asked for.
+    pub defines: bool,
+    pub object: Object,
+}
+
+impl Listed {
+    /// Returns all objects, in the loader's order, and which of them define a symbol.
+    pub fn all(symbol: &CStr) -> Vec<Listed> {
+        let mut all: Vec<Listed> = Vec::new();
+        visit(&mut |info| {
+            let is_program = all.is_empty();
+            // SAFETY: the loader's names are NUL-terminated and stay for the time of this call.
+            let name = || unsafe { CStr::from_ptr(info.dlpi_name) }.to_owned();
+            // Others than the GNU loader give the program its path, by which their dlopen does not find it.
+            let name = if is_program || info.dlpi_name.is_null() { CString::default() } else { name() };
+            all.extend(Object::new(info).map(|object| {
+                let soname = object.value(DT_SONAME).and_then(|offset| object.string(offset));
+                let (soname, defines) = (soname.unwrap_or_default().to_owned(), object.symbol(symbol).is_some());
+                Listed { name, soname, defines, object }
+            }));
+            false
+        });
+        all
+    }
+}
+
 /// An object that is loaded; good for as long as it stays so.
+#[derive(Clone)]
 pub struct Object {
     /// The addresses that it takes, from its first segment to its last.
     pub addresses: Range<usize>,
@@ -51,21 +91,6 @@ impl Object {
             found.is_some()
         });
         found
-    }
-
-    /// All objects, in the loader's order, each with its name; the program, which is the first, has an empty one.
-    pub fn all() -> Vec<(CString, Object)> {
-        let mut objects: Vec<(CString, Object)> = Vec::new();
-        visit(&mut |info| {
-            let is_program = objects.is_empty();
-            // SAFETY: the loader's names are NUL-terminated and stay for the time of this call.
-            let name = || unsafe { CStr::from_ptr(info.dlpi_name) }.to_owned();
-            // Others than the GNU loader give the program its path, by which their dlopen does not find it.
-            let name = if is_program || info.dlpi_name.is_null() { CString::default() } else { name() };
-            objects.extend(Object::new(info).map(|object| (name, object)));
-            false
-        });
-        objects
     }
 
     fn new(info: &libc::dl_phdr_info) -> Option<Object> {
@@ -115,6 +140,42 @@ impl Object {
         false
     }
 
+    /// Returns the address of the symbol of this name that it defines; None if it defines none. (Read here, as the loader
+    /// cannot be asked at all times: see `loader`.)
+    pub fn symbol(&self, name: &CStr) -> Option<usize> {
+        let (symbols, names) = (self.address(DT_SYMTAB)?, self.address(DT_STRTAB)?);
+        let defined = |number: u32| {
+            // SAFETY: a hash table numbers symbols of the table, whose names are NUL-terminated.
+            let (symbol, its_name) = unsafe {
+                let symbol = &*(symbols as *const libc::Elf64_Sym).add(number as usize);
+                (symbol, CStr::from_ptr((names + symbol.st_name as usize) as *const c_char))
+            };
+            (symbol.st_shndx != 0 && its_name == name).then(|| self.base + symbol.st_value as usize)
+        };
+        match (self.address(DT_GNU_HASH), self.address(DT_HASH)) {
+            // SAFETY: as its dynamic section says.
+            (Some(table), _) => unsafe { GnuHash::at(table) }.candidates(name).find_map(defined),
+            // SAFETY: the table begins with the number of its buckets and that of all symbols.
+            (None, Some(table)) => (0..unsafe { *(table as *const [u32; 2]) }[1]).find_map(defined),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns true if it names another one as one that it needs.
+    pub fn needs(&self, other: &Listed) -> bool {
+        let file = other.name.to_bytes().rsplit(|&byte| byte == b'/').next();
+        let is_other = |needed: &CStr| {
+            [&other.soname, &other.name].iter().any(|name| name.as_c_str() == needed) || Some(needed.to_bytes()) == file
+        };
+        let needed = self.dynamic.iter().filter(|entry| entry.tag == DT_NEEDED);
+        needed.filter_map(|entry| self.string(entry.value as usize)).any(is_other)
+    }
+
+    fn string(&self, offset: usize) -> Option<&CStr> {
+        // SAFETY: an offset in the table of its strings, which are NUL-terminated.
+        self.address(DT_STRTAB).map(|names| unsafe { CStr::from_ptr((names + offset) as *const c_char) })
+    }
+
     /// Whether it takes a function of this name from others, bound by the loader: not one that it looks up by dlsym.
     pub fn takes(&self, function: &CStr) -> bool {
         let (Some(symbols), Some(names)) = (self.address(DT_SYMTAB), self.address(DT_STRTAB)) else { return false };
@@ -137,6 +198,41 @@ impl Object {
     }
 }
 
+/// A GNU hash table: its head, a filter of `filter_words` words, the buckets, and the hashes of all symbols from `first` on.
+/// A bucket has the number of its first symbol; the hash of its last one is odd.
+struct GnuHash {
+    buckets: *const u32,
+    bucket_count: u32,
+    first: u32,
+}
+
+impl GnuHash {
+    /// # Safety
+    /// There must be such a table, for as long as this is used.
+    unsafe fn at(table: usize) -> GnuHash {
+        let head = table as *const u32;
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let (bucket_count, first, filter_words) = (*head, *head.add(1), *head.add(2));
+            GnuHash { buckets: head.add(4).cast::<u64>().add(filter_words as usize).cast(), bucket_count, first }
+        }
+    }
+
+    /// Returns the numbers of the symbols that may have this name.
+    fn candidates(&self, name: &CStr) -> impl Iterator<Item = u32> {
+        let hash = name.to_bytes().iter().fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()));
+        // SAFETY: one of the table's buckets, of which there is at least one.
+        let start = unsafe { *self.buckets.add((hash % self.bucket_count.max(1)) as usize) };
+        // SAFETY: the hashes stand behind the buckets, that of the first symbol first.
+        let hash_of = move |number: u32| unsafe {
+            *self.buckets.add(self.bucket_count as usize + (number - self.first) as usize)
+        };
+        let first = (start >= self.first).then_some(start);
+        let chain = iter::successors(first, move |&number| (hash_of(number) & 1 == 0).then(|| number + 1));
+        chain.filter(move |&number| hash_of(number) | 1 == hash | 1)
+    }
+}
+
 /// Returns how many objects have been loaded so far, unloaded ones too.
 pub fn loaded() -> u64 {
     let mut loaded = 0;
@@ -145,15 +241,4 @@ pub fn loaded() -> u64 {
         true
     });
     loaded
-}
-
-/// Calls `look` for each object, in the loader's order, until it returns true.
-fn visit(mut look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
-    unsafe extern "C" fn call(info: *mut libc::dl_phdr_info, _size: usize, look: *mut c_void) -> c_int {
-        // SAFETY: dl_iterate_phdr passes a valid entry, and the closure handed to it.
-        let (info, look) = unsafe { (&*info, &mut *look.cast::<&mut dyn FnMut(&libc::dl_phdr_info) -> bool>()) };
-        look(info).into()
-    }
-    // SAFETY: `call` has the type asked for and keeps nothing beyond the call.
-    unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut look).cast()) };
 }

@@ -87,7 +87,7 @@ impl Libssl {
 }
 
 /// SSL_SESSION ex_data free callback; OpenSSL calls it for every session.
-unsafe extern "C" fn sentinel_freed<T: Attachment>(
+unsafe extern "C-unwind" fn sentinel_freed<T: Attachment>(
     session: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,

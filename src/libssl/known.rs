@@ -11,7 +11,9 @@
 //! ```
 //! Addresses are learnt and forgotten by ex_data callbacks, which run for every object that a libssl makes and frees. For an
 //! object that was made before we met its libssl, the symbol version node by which the caller reached us says which
-//! one it means. A process with one libssl pays a look at one flag.
+//! one it means. A session may be made before any context, by which a libssl is met: so for a function that takes nothing else,
+//! what was loaded since is looked at, and it is of the libssl that the calling object needs. A process with one
+//! libssl pays a look at one flag.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
@@ -22,8 +24,9 @@ use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
 use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
-use super::{Family, Libssl, elf, find};
-use crate::guard::guard;
+use super::{Family, Libssl, called_from, elf, find};
+use crate::guard::{guard, put_off};
+use crate::threads::Patience;
 use crate::types::*;
 
 /// A process with more libssls than these has the rest left alone: their contexts are made by the first.
@@ -43,7 +46,7 @@ const BESIDE: u8 = 2;
 /// Decided at the first call that needs it and never again: an `SSL_CTX` that is ours cannot become libssl's.
 static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// How many objects had been loaded when libssls of a family that is not known were last looked for.
+/// How many objects had been loaded when libssls were last looked for.
 static SEARCHED: AtomicU64 = AtomicU64::new(0);
 
 /// The libssl of each object that another than the first made.
@@ -66,21 +69,31 @@ pub fn first() -> Option<&'static Libssl> {
 
 #[cold]
 fn decide() -> Option<&'static Libssl> {
-    for found in find::libssls() {
-        add(found);
-    }
+    meet_loaded();
     // An object that has some functions of a libssl and makes no connections is called by its own programs, and is none that
     // others could mean.
-    let (decision, are_several) = match KNOWN[0].get() {
-        Some(first) => (if first.makes_connections { BESIDE } else { ALONE }, !first.makes_connections),
-        None => (ALONE, false),
+    let decision = match KNOWN[0].get() {
+        Some(first) if first.makes_connections => BESIDE,
+        _ => ALONE,
     };
-    if are_several {
-        SEVERAL.store(true, Ordering::Relaxed);
-    }
-    // Another thread may have decided meanwhile, and found less.
+    // Another thread may have decided meanwhile, and found less. Then what we found is not the first one.
     let _ = DECIDED.compare_exchange(UNDECIDED, decision, Ordering::AcqRel, Ordering::Acquire);
+    if DECIDED.load(Ordering::Acquire) == ALONE {
+        all().for_each(track);
+    }
     first()
+}
+
+/// Lists the libssls that were loaded since this was last asked for.
+fn meet_loaded() {
+    if cfg!(miri) {
+        return; // it has no dynamic loader
+    }
+    let loaded = elf::loaded();
+    if SEARCHED.load(Ordering::Acquire) != loaded {
+        find::libssls().into_iter().for_each(|found| _ = add(found));
+        SEARCHED.store(loaded, Ordering::Release);
+    }
 }
 
 /// Lists a libssl that was found, once. Returns the one that is listed; None if there is no room.
@@ -95,7 +108,7 @@ fn add(found: Libssl) -> Option<&'static Libssl> {
             return Some(added);
         };
         let there = place.get()?;
-        if there.object == refused.object {
+        if there.object.addresses == refused.object.addresses {
             return Some(there);
         }
         found = refused;
@@ -109,7 +122,7 @@ fn all() -> impl Iterator<Item = &'static Libssl> {
 
 /// Returns the libssl in which an address lies.
 pub fn at(address: *const c_void) -> Option<&'static Libssl> {
-    all().find(|libssl| libssl.object.contains(&address.addr()))
+    all().find(|libssl| libssl.object.addresses.contains(&address.addr()))
 }
 
 /// Returns the libssl that made an object; None when we stand alone.
@@ -146,7 +159,7 @@ fn shares_libcrypto(libssl: &Libssl, first: Option<&Libssl>) -> bool {
     first.is_some_and(|first| ex_data_of(libssl) == ex_data_of(first) && libssl.attachable)
 }
 
-/// Makes a call for a program that reached us by a node of `family`.
+/// Makes a call for a program that reached us by a node of `family`, which then goes on with what was thrown through it.
 #[inline(always)]
 pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
     // The first call of all may be this one.
@@ -160,12 +173,50 @@ pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
 fn of_family(family: Family) -> Option<&'static Libssl> {
     let known = || all().find(|libssl| libssl.family == Some(family));
     known().or_else(|| {
-        let loaded = elf::loaded();
-        if SEARCHED.swap(loaded, Ordering::Relaxed) != loaded {
-            find::libssls().into_iter().for_each(|found| _ = add(found));
-        }
+        meet_loaded();
         known()
     })
+}
+
+/// Makes a call of a program's for a session. One whose address is not known is of the libssl that the calling object uses.
+pub fn for_session_of_caller<T>(session: *const SSL_SESSION, call: impl FnOnce() -> T) -> T {
+    first();
+    meet_loaded();
+    if !SEVERAL.load(Ordering::Relaxed) || OBJECTS.get(session.addr()).is_some() {
+        return call();
+    }
+    let libssl = of_caller().or_else(meant);
+    libssl.inspect(|libssl| note(session.addr(), libssl));
+    among_several(libssl, call)
+}
+
+/// Notes that a session is of the libssl of a context or connection that it is used with. It may have been made before
+/// that libssl was met.
+pub fn note_session_with<T>(session: *const SSL_SESSION, user: *const T) {
+    if SEVERAL.load(Ordering::Relaxed)
+        && let Some(libssl) = of_object(user)
+    {
+        note(session.addr(), libssl);
+    }
+}
+
+fn note(address: usize, libssl: &'static Libssl) {
+    // Where none is told of a free, no address may stay noted.
+    if address != 0 && libssl.is_tracked.load(Ordering::Relaxed) && OBJECTS.get(address).is_none() {
+        OBJECTS.insert(address, ptr::from_ref(libssl).expose_provenance());
+    }
+}
+
+/// Returns the libssl that the object uses from which the call that is being answered was made; None if that cannot be told.
+fn of_caller() -> Option<&'static Libssl> {
+    let caller = called_from::caller()?;
+    let needed = || {
+        let needed = find::needed_at(caller);
+        let mut libssls = all().filter(|libssl| needed.contains(&libssl.object.addresses));
+        libssls.next().filter(|_| libssls.next().is_none())
+    };
+    let libssl = at(caller).or_else(needed)?;
+    Some(if shares_libcrypto(libssl, first()) { first()? } else { libssl })
 }
 
 /// Makes a call in which objects whose address is not known are of `libssl`: one that frees an object has forgotten it by
@@ -194,17 +245,17 @@ fn meaning_if<T>(is_noted: bool, libssl: impl FnOnce() -> Option<&'static Libssl
 #[cold]
 fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
     let before = MEANT.try_with(|meant| meant.replace(libssl));
-    let result = call();
+    let result = put_off(call);
     if let Ok(before) = before {
         let _ = MEANT.try_with(|meant| meant.set(before));
     }
     result
 }
 
-/// Asks to be told of every object that a libssl makes and frees from now on.
+/// Asks to be told of every object that a libssl makes and frees from now on; once.
 fn track(libssl: &'static Libssl) {
     SEVERAL.store(true, Ordering::Relaxed);
-    if shares_libcrypto(libssl, first()) {
+    if shares_libcrypto(libssl, first()) || libssl.is_tracked.swap(true, Ordering::Relaxed) {
         return;
     }
     for class in [CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION] {
@@ -223,7 +274,7 @@ fn track(libssl: &'static Libssl) {
     }
 }
 
-unsafe extern "C" fn object_made(
+unsafe extern "C-unwind" fn object_made(
     object: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
@@ -236,7 +287,7 @@ unsafe extern "C" fn object_made(
     });
 }
 
-unsafe extern "C" fn object_freed(
+unsafe extern "C-unwind" fn object_freed(
     object: *mut c_void,
     _value: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
@@ -248,6 +299,6 @@ unsafe extern "C" fn object_freed(
 }
 
 /// Locks all libssls' private contexts until the guards go: around a fork.
-pub fn hold() -> Vec<super::marker::Held<'static>> {
-    all().map(|libssl| libssl.marker.hold()).collect()
+pub fn hold(patience: &mut Patience) -> Vec<super::marker::Held<'static>> {
+    all().map(|libssl| libssl.marker.hold(patience)).collect()
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Functions, Libssl, error, known, lending};
+use crate::threads::Patience;
 use crate::types::*;
 
 const CONTEXTS: usize = 8;
@@ -60,14 +61,14 @@ impl State {
     }
 
     /// Locks all private contexts until the guard goes: around a fork.
-    pub fn hold(&self) -> Held<'_> {
-        Held { _contexts: std::array::from_fn(|place| self.lock(place)) }
+    pub fn hold(&self, patience: &mut Patience) -> Held<'_> {
+        Held { _contexts: self.0.each_ref().map(|context| patience.lock(context)) }
     }
 }
 
 /// All private contexts of a libssl, with no thread inside.
 pub struct Held<'a> {
-    _contexts: [MutexGuard<'a, Private>; CONTEXTS],
+    _contexts: [Option<MutexGuard<'a, Private>>; CONTEXTS],
 }
 
 impl Libssl {

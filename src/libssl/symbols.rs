@@ -238,6 +238,7 @@ functions! {
     fn ERR_peek_last_error() -> c_ulong;
 
     optional:
+    fn OpenSSL_version(c_int) -> *const c_char;
     // Since OpenSSL 3.
     fn SSL_CTX_new_ex(*mut OSSL_LIB_CTX, *const c_char, *const SSL_METHOD) -> *mut SSL_CTX;
     fn SSL_CTX_load_verify_store(*mut SSL_CTX, *const c_char) -> c_int;
@@ -248,6 +249,32 @@ functions! {
     fn X509_VERIFY_PARAM_get0_host(*mut X509_VERIFY_PARAM, c_int) -> *mut c_char;
     fn X509_VERIFY_PARAM_get0_email(*mut X509_VERIFY_PARAM) -> *mut c_char;
     fn X509_VERIFY_PARAM_get1_ip_asc(*mut X509_VERIFY_PARAM) -> *mut c_char;
+    fn SSL_CTX_set_tlsext_ticket_key_evp_cb(*mut SSL_CTX, Option<TicketKeyEvpCallback>) -> c_int;
+    fn EVP_CIPHER_fetch(*mut OSSL_LIB_CTX, *const c_char, *const c_char) -> *mut EVP_CIPHER;
+    fn EVP_MAC_CTX_set_params(*mut EVP_MAC_CTX, *const OSSL_PARAM) -> c_int;
+    // Only shared tickets need them.
+    fn EVP_EncryptInit_ex(
+        *mut EVP_CIPHER_CTX, *const EVP_CIPHER, *mut ENGINE, *const c_uchar, *const c_uchar,
+    ) -> c_int;
+    fn EVP_DecryptInit_ex(
+        *mut EVP_CIPHER_CTX, *const EVP_CIPHER, *mut ENGINE, *const c_uchar, *const c_uchar,
+    ) -> c_int;
+    fn RAND_bytes(*mut c_uchar, c_int) -> c_int;
+    fn SSL_CTX_get_security_callback(*const SSL_CTX) -> Option<SecurityCallback>;
+    fn SSL_CTX_set_security_callback(*mut SSL_CTX, Option<SecurityCallback>);
+    // Before OpenSSL 3, or deprecated since.
+    fn EVP_aes_256_cbc() -> *const EVP_CIPHER;
+    fn EVP_sha256() -> *const EVP_MD;
+    fn HMAC_Init_ex(*mut HMAC_CTX, *const c_void, c_int, *const EVP_MD, *mut ENGINE) -> c_int;
+    // For what is found by trying.
+    fn X509_VERIFY_PARAM_new() -> *mut X509_VERIFY_PARAM;
+    fn X509_VERIFY_PARAM_free(*mut X509_VERIFY_PARAM);
+    fn X509_VERIFY_PARAM_set_purpose(*mut X509_VERIFY_PARAM, c_int) -> c_int;
+    fn X509_VERIFY_PARAM_set_trust(*mut X509_VERIFY_PARAM, c_int) -> c_int;
+    fn X509_VERIFY_PARAM_set1_ip_asc(*mut X509_VERIFY_PARAM, *const c_char) -> c_int;
+    fn X509_STORE_new() -> *mut X509_STORE;
+    fn X509_STORE_add_lookup(*mut X509_STORE, *const c_void) -> *mut c_void;
+    fn X509_LOOKUP_file() -> *const c_void;
     // Before OpenSSL 3.
     fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
 }

@@ -135,11 +135,17 @@ unsafe fn encode_object(functions: &Functions, certificate: *mut X509, crl: *mut
     }
 }
 
+/// How many functions a store verifies by.
+pub const FUNCTIONS: usize = 11;
+
 /// Returns the functions by which a store verifies; those of a store that nobody changed are libcrypto's.
 ///
 /// # Safety
-/// `store` must be a live store.
-pub unsafe fn functions_of(functions: &Functions, store: *const X509_STORE) -> [usize; 11] {
+/// `store` must be NULL or a live store.
+pub unsafe fn functions_of(functions: &Functions, store: *const X509_STORE) -> [usize; FUNCTIONS] {
+    if store.is_null() {
+        return [0; FUNCTIONS];
+    }
     let getters = [
         functions.X509_STORE_get_verify,
         functions.X509_STORE_get_verify_cb,

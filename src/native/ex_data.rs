@@ -8,6 +8,8 @@ use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::guard::call_out;
+use crate::threads::Patience;
 use crate::types::*;
 
 /// The class of an object.
@@ -45,12 +47,12 @@ fn indexes(class: Class) -> MutexGuard<'static, Vec<Index>> {
 
 /// Around a fork: no thread of the parent may be at the indexes.
 pub struct Held {
-    _indexes: [MutexGuard<'static, Vec<Index>>; 3],
+    _indexes: [Option<MutexGuard<'static, Vec<Index>>>; 3],
 }
 
 /// Locks the indexes of all classes until the guard goes.
-pub fn hold() -> Held {
-    Held { _indexes: [Class::Connection, Class::Context, Class::Session].map(indexes) }
+pub fn hold(patience: &mut Patience) -> Held {
+    Held { _indexes: INDEXES.each_ref().map(|indexes| patience.lock(indexes)) }
 }
 
 /// Gives out the next index of a class.
@@ -119,8 +121,9 @@ impl ExData {
     pub unsafe fn made(&self, parent: *mut c_void) {
         self.each(|number, index| {
             if let Some(new) = index.new {
+                let (value, list, argl, argp) = (self.get(number), self.as_c(), index.argl, index.argp);
                 // SAFETY: the application registered the callback for objects such as `parent`.
-                unsafe { new(parent, self.get(number), self.as_c(), number, index.argl, index.argp) };
+                call_out((), || unsafe { new(parent, value, list, number, argl, argp) });
             }
         });
     }
@@ -132,8 +135,9 @@ impl ExData {
     pub unsafe fn going(&self, parent: *mut c_void) {
         self.each(|number, index| {
             if let Some(free) = index.free {
+                let (value, list, argl, argp) = (self.get(number), self.as_c(), index.argl, index.argp);
                 // SAFETY: as for `made`.
-                unsafe { free(parent, self.get(number), self.as_c(), number, index.argl, index.argp) };
+                call_out((), || unsafe { free(parent, value, list, number, argl, argp) });
             }
         });
     }
@@ -144,9 +148,10 @@ impl ExData {
         self.each(|number, index| {
             let mut value = from.get(number);
             if let Some(dup) = index.dup {
+                let (to, from, place) = (self.as_c(), from.as_c(), (&raw mut value).cast());
+                let (argl, argp) = (index.argl, index.argp);
                 // SAFETY: the application registered the callback for objects of this class.
-                let accepted =
-                    unsafe { dup(self.as_c(), from.as_c(), (&raw mut value).cast(), number, index.argl, index.argp) };
+                let accepted = call_out(0, || unsafe { dup(to, from, place, number, argl, argp) });
                 copied &= accepted != 0;
             }
             if copied && !value.is_null() {

@@ -5,14 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::{NAMES, Raw};
+use super::{Environment, NAMES};
 
 /// Filled at load, when there is one thread: no fork can leave it shut. (A box would have to be allocated even for nothing.)
-static RAW: OnceLock<Raw> = OnceLock::new();
+static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 
-/// The values that the variables had when the library was loaded; None in secure-execution mode.
-pub fn raw() -> &'static Raw {
-    RAW.get_or_init(|| NAMES.map(value))
+/// Returns what the variables were when the library was loaded: none in secure-execution mode.
+pub fn environment() -> &'static Environment {
+    ENVIRONMENT.get_or_init(|| Environment { values: NAMES.map(value), unknown: unknown() })
 }
 
 unsafe extern "C" {
@@ -28,6 +28,34 @@ fn value(name: &CStr) -> Option<OsString> {
     // SAFETY: a NUL-terminated name. No other thread changes the environment: where this runs, there is none yet. The value
     // is NULL or a NUL-terminated string, which stays as long as the environment does; it is copied at once.
     unsafe { copied(secure_getenv(name.as_ptr())) }
+}
+
+unsafe extern "C" {
+    /// The environment: NULL, or pointers to strings and NULL after the last.
+    static environ: *const *const c_char;
+}
+
+/// Returns the names of variables that look like ours and are none, as when one is misspelt.
+fn unknown() -> Vec<OsString> {
+    // SAFETY: the kernel's answer is a number.
+    if cfg!(miri) || unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return Vec::new();
+    }
+    let mut unknown = Vec::new();
+    // SAFETY: as for `value`, no other thread changes the environment: where this runs, there is none yet.
+    let mut next = unsafe { environ };
+    // SAFETY: pointers up to NULL, each to a string that is compared and copied at once.
+    while let Some(variable) = unsafe { next.as_ref() }.filter(|variable| !variable.is_null()) {
+        // SAFETY: see above.
+        let variable = unsafe { CStr::from_ptr(*variable) }.to_bytes();
+        let name = variable.split(|&byte| byte == b'=').next().unwrap_or_default();
+        if super::is_misspelt(name) {
+            unknown.push(OsStr::from_bytes(name).to_owned());
+        }
+        // SAFETY: it was not the last.
+        next = unsafe { next.add(1) };
+    }
+    unknown
 }
 
 unsafe extern "C" {
@@ -60,6 +88,15 @@ pub fn executed() -> Option<OsString> {
 unsafe fn copied(text: *const c_char) -> Option<OsString> {
     // SAFETY: by the caller's promise.
     (!text.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(text) }.to_bytes()).to_owned())
+}
+
+/// Returns true if what is written to stderr is seen by nobody: it is /dev/null, or closed.
+pub fn is_stderr_lost() -> bool {
+    // SAFETY: all zeros are a stat.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: a place for the answer.
+    let is_open = unsafe { libc::fstat(libc::STDERR_FILENO, &mut stat) } == 0;
+    !is_open || (stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == libc::makedev(1, 3))
 }
 
 /// How long stderr may keep us waiting, in milliseconds.

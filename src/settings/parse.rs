@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::{Attach, Shared, Store, Tickets, private};
+use super::{Attach, Log, LogTarget, Shared, SharedTickets, Store, Tickets, private};
 
 /// Where a store goes that is named without a slash: memory, and gone at the next boot.
 const MEMORY_FILES: &[u8] = b"/dev/shm/";
@@ -17,7 +17,9 @@ pub fn store(value: &[u8]) -> Result<Store, String> {
     match what.strip_prefix(b"shared") {
         Some([]) => shared(None, parts),
         Some([b':', name @ ..]) => shared(Some(file(name)?), parts),
-        _ if what != b"memory" => Err("unknown store".to_owned()),
+        _ if what != b"memory" => {
+            Err("none of memory, shared, shared:NAME, of which the last two may have ,size=64M".to_owned())
+        }
         _ if parts.next().is_some() => Err("\"memory\" takes no options".to_owned()),
         _ => Ok(Store::Memory),
     }
@@ -49,7 +51,7 @@ fn shared<'a>(path: Option<PathBuf>, options: impl Iterator<Item = &'a [u8]>) ->
             return Err("the size is given twice".to_owned());
         }
     }
-    Ok(Store::Shared(Shared { path, size: given.unwrap_or(Shared::USUAL) }))
+    Ok(Store::Shared(Shared { path, size: given }))
 }
 
 /// The file of a store's name: in memory if it is a plain name, else where its absolute path says.
@@ -62,6 +64,12 @@ fn file(name: &[u8]) -> Result<PathBuf, String> {
     }
     if matches!(name, b"." | b"..") {
         return Err("the store's name is a directory".to_owned());
+    }
+    if name.contains(&b':') {
+        return Err("the store's name has a colon: a size is given as ,size=64M".to_owned());
+    }
+    if size(name).is_ok() {
+        return Err("the store's name is a size, which is given as ,size=64M".to_owned());
     }
     Ok(PathBuf::from(OsStr::from_bytes(&[MEMORY_FILES, name].concat())))
 }
@@ -113,12 +121,63 @@ pub fn attach(value: &[u8]) -> Result<Attach, String> {
     }
 }
 
-/// SSLSESSION_TICKETS: `stateful`.
+/// SSLSESSION_TICKETS: `stateful` or `shared[,tls13][,epoch=TIME]`.
 pub fn tickets(value: &[u8]) -> Result<Tickets, String> {
-    match value {
-        b"stateful" => Ok(Tickets::Stateful),
-        _ => Err("not \"stateful\"".to_owned()),
+    let mut parts = value.split(|&byte| byte == b',');
+    match parts.next() {
+        Some(b"shared") => shared_tickets(parts).map(Tickets::Shared),
+        _ if value == b"stateful" => Ok(Tickets::Stateful),
+        _ => Err("neither \"stateful\" nor \"shared\"".to_owned()),
     }
+}
+
+/// Shared tickets with the options that follow.
+fn shared_tickets<'a>(options: impl Iterator<Item = &'a [u8]>) -> Result<SharedTickets, String> {
+    let (mut only_tls13, mut epoch) = (false, None);
+    for option in options {
+        match option.strip_prefix(b"epoch=") {
+            None if option == b"tls13" => only_tls13 = true,
+            None => return Err(format!("unknown option \"{}\"", String::from_utf8_lossy(option))),
+            Some(_) if epoch.is_some() => return Err("the epoch is given twice".to_owned()),
+            Some(time) => epoch = Some(seconds(time)?),
+        }
+    }
+    Ok(SharedTickets { only_tls13, epoch: epoch.unwrap_or(SharedTickets::USUAL_EPOCH) })
+}
+
+/// The seconds of an epoch: digits, then s, m, h, d or nothing.
+fn seconds(text: &[u8]) -> Result<u32, String> {
+    let (digits, unit) = match text {
+        [digits @ .., b's'] => (digits, 1),
+        [digits @ .., b'm'] => (digits, 60),
+        [digits @ .., b'h'] => (digits, 3600),
+        [digits @ .., b'd'] => (digits, 86_400),
+        digits => (digits, 1),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err("the epoch is no time, such as 12h".to_owned());
+    }
+    let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok()).unwrap_or(u32::MAX);
+    match number.saturating_mul(unit) {
+        0 => Err("the epoch is less than a second".to_owned()),
+        seconds @ 1..=SharedTickets::LONGEST_EPOCH => Ok(seconds),
+        _ => Err("the epoch is more than a day".to_owned()),
+    }
+}
+
+/// SSLSESSION_LOG: `stderr`, `syslog` or an absolute path, each with `,debug` or without.
+pub fn log(value: &[u8]) -> Result<Option<Log>, String> {
+    let (target, is_debug) = match value.strip_suffix(b",debug") {
+        Some(target) => (target, true),
+        None => (value, false),
+    };
+    let target = match target {
+        b"stderr" => LogTarget::Stderr,
+        b"syslog" => LogTarget::Syslog,
+        [b'/', ..] => LogTarget::File(absolute(target)?),
+        _ => return Err("none of stderr, syslog, /a/file, which may have ,debug".to_owned()),
+    };
+    Ok(Some(Log { target, is_debug }))
 }
 
 /// SSLSESSION_KEY_FILE: an absolute path, as the program may change its directory.
@@ -132,31 +191,32 @@ mod tests {
     #[cfg(not(miri))]
     use proptest::prelude::*;
 
-    fn made(path: Option<&str>, size: usize) -> Result<Store, String> {
-        Ok(Store::Shared(Shared { path: path.map(PathBuf::from), size }))
+    fn made(path: Option<&str>, size: impl Into<Option<usize>>) -> Result<Store, String> {
+        Ok(Store::Shared(Shared { path: path.map(PathBuf::from), size: size.into() }))
     }
 
     fn refused(reason: &str) -> Result<Store, String> {
         Err(reason.to_owned())
     }
 
+    const UNKNOWN: &str = "none of memory, shared, shared:NAME, of which the last two may have ,size=64M";
+
     #[test]
     fn stores() {
-        let usual = 64 * 1024 * 1024;
         let table = [
             ("memory", Ok(Store::Memory)),
-            ("shared", made(None, usual)),
-            ("shared:web", made(Some("/dev/shm/web"), usual)),
-            ("shared:...", made(Some("/dev/shm/..."), usual)),
-            ("shared:/var/lib/tls/store", made(Some("/var/lib/tls/store"), usual)),
-            ("sharde", refused("unknown store")),
-            ("SHARED", refused("unknown store")),
-            ("shared2", refused("unknown store")),
-            (" shared", refused("unknown store")),
-            ("redis://localhost", refused("unknown store")),
-            (",", refused("unknown store")),
+            ("shared", made(None, None)),
+            ("shared:web", made(Some("/dev/shm/web"), None)),
+            ("shared:...", made(Some("/dev/shm/..."), None)),
+            ("shared:/var/lib/tls/store", made(Some("/var/lib/tls/store"), None)),
+            ("sharde", refused(UNKNOWN)),
+            ("SHARED", refused(UNKNOWN)),
+            ("shared2", refused(UNKNOWN)),
+            (" shared", refused(UNKNOWN)),
+            ("redis://localhost", refused(UNKNOWN)),
+            (",", refused(UNKNOWN)),
             ("memory,size=1M", refused("\"memory\" takes no options")),
-            ("memory:web", refused("unknown store")),
+            ("memory:web", refused(UNKNOWN)),
             ("shared:", refused("the store has no name after the colon")),
             ("shared:,size=1M", refused("the store has no name after the colon")),
             ("shared:.", refused("the store's name is a directory")),
@@ -168,7 +228,9 @@ mod tests {
             ("shared:/run/", refused("the store's name is a directory")),
             ("shared:/run/..", refused("the store's name is a directory")),
             ("shared:/dev/shm/../../var/web", refused("the store's name is a path with \"..\" in it")),
-            ("shared:/run/..web..", made(Some("/run/..web.."), usual)),
+            ("shared:/run/..web..", made(Some("/run/..web.."), None)),
+            ("shared:web:64M", refused("the store's name has a colon: a size is given as ,size=64M")),
+            ("shared:64M", refused("the store's name is a size, which is given as ,size=64M")),
             ("shared,", refused("unknown option \"\"")),
             ("shared,64M", refused("unknown option \"64M\"")),
             ("shared:web,Size=64M", refused("unknown option \"Size=64M\"")),
@@ -216,7 +278,34 @@ mod tests {
     #[test]
     fn a_name_need_not_be_text() {
         let path = PathBuf::from(OsStr::from_bytes(b"/dev/shm/\xff\xfe"));
-        assert_eq!(store(b"shared:\xff\xfe"), Ok(Store::Shared(Shared { path: Some(path), size: Shared::USUAL })));
+        assert_eq!(store(b"shared:\xff\xfe"), Ok(Store::Shared(Shared { path: Some(path), size: None })));
+    }
+
+    #[test]
+    fn shared_tickets() {
+        let with = |only_tls13, epoch| Ok(Tickets::Shared(SharedTickets { only_tls13, epoch }));
+        let refused = |reason: &str| Err(reason.to_owned());
+        for (value, expected) in [
+            ("shared", with(false, 43_200)),
+            ("shared,tls13", with(true, 43_200)),
+            ("shared,epoch=12h", with(false, 43_200)),
+            ("shared,epoch=1d,tls13", with(true, 86_400)),
+            ("shared,tls13,epoch=90m", with(true, 5400)),
+            ("shared,epoch=6s", with(false, 6)),
+            ("shared,epoch=6", with(false, 6)),
+            ("shared,epoch=0", refused("the epoch is less than a second")),
+            ("shared,epoch=25h", refused("the epoch is more than a day")),
+            ("shared,epoch=99999999999d", refused("the epoch is more than a day")),
+            ("shared,epoch=", refused("the epoch is no time, such as 12h")),
+            ("shared,epoch=h", refused("the epoch is no time, such as 12h")),
+            ("shared,epoch=-1", refused("the epoch is no time, such as 12h")),
+            ("shared,epoch=1h,epoch=1h", refused("the epoch is given twice")),
+            ("shared,", refused("unknown option \"\"")),
+            ("shared,tls12", refused("unknown option \"tls12\"")),
+            ("stateful,tls13", refused("neither \"stateful\" nor \"shared\"")),
+        ] {
+            assert_eq!(tickets(value.as_bytes()), expected, "{value}");
+        }
     }
 
     #[test]
@@ -228,6 +317,13 @@ mod tests {
         assert_eq!(tickets(b"stateful"), Ok(Tickets::Stateful));
         for value in ["Stateful", "stateless", "application"] {
             assert!(tickets(value.as_bytes()).is_err(), "{value}");
+        }
+        let to = |target, is_debug| Ok(Some(Log { target, is_debug }));
+        assert_eq!(log(b"stderr"), to(LogTarget::Stderr, false));
+        assert_eq!(log(b"syslog,debug"), to(LogTarget::Syslog, true));
+        assert_eq!(log(b"/var/log/a,debug"), to(LogTarget::File("/var/log/a".into()), true));
+        for value in ["stdout", "stderr,", "stderr,debug,debug", ",debug", "debug", "log", "/var/log/"] {
+            assert!(log(value.as_bytes()).is_err(), "{value}");
         }
         assert_eq!(key_file(b"/etc/keys"), Ok(Some(PathBuf::from("/etc/keys"))));
         for value in ["keys", "./keys", "~/keys", "/", "/etc/", "/etc/.", "/../keys"] {
@@ -243,7 +339,7 @@ mod tests {
             rest in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"./,:=0123456789KMGsize".to_vec())], 0..24),
         ) {
             if let Ok(Store::Shared(shared)) = store(&[start.as_bytes(), &rest].concat()) {
-                prop_assert!((Shared::SMALLEST..=Shared::LARGEST).contains(&shared.size));
+                prop_assert!(shared.size.is_none_or(|size| (Shared::SMALLEST..=Shared::LARGEST).contains(&size)));
                 prop_assert!(shared.path.is_none_or(|path| path.is_absolute() && path.file_name().is_some()));
             }
         }

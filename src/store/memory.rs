@@ -17,7 +17,7 @@
 //! ```
 //! **Locks.** A lookup takes one lock, as a reader, for as long as it takes to find the slot and to
 //! clone the value, that is to count a reference. A writer takes the writer lock, and under it, for
-//! each single change of a table, the lock of that bucket. That is the only order: `made`, writer,
+//! each single change of a table, the lock of that bucket. That is the only order: gate, writer,
 //! table. Nothing is dropped and nothing foreign called under a lock.
 //!
 //! **Growth** is a bucket, a node, a piece of 1024 buckets or a segment of nodes (a quarter of what is there, not
@@ -28,8 +28,8 @@
 //! finds the lock taken says so before it waits, and a batch begins by letting such a writer have its
 //! turn. Readers need no turns: a batch takes a bucket's lock anew for each session.
 //!
-//! **Forks.** While a process forks, [`Memory::hold`] keeps writers out. The child then has a whole store, in which
-//! readers may be at work whose threads it does not have: [`forked`] tells the buckets that they are gone.
+//! **Forks.** While a process forks, the [`gate`](super::gate) keeps writers out of all stores. The child then has whole
+//! ones, in which readers may be at work whose threads it does not have: it begins a new [`era`].
 #![deny(unsafe_code)]
 
 mod bucket;
@@ -37,6 +37,7 @@ mod buckets;
 mod ends;
 mod insertions;
 mod linear;
+mod lock;
 mod order;
 mod parts;
 mod results;
@@ -47,14 +48,12 @@ mod table;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 
-pub use bucket::forked;
 pub use results::{Evicted, Inserted, Outcome, Placed};
 
-use super::{Expiry, Key, locks_held, sync};
+use super::{Expiry, Key, era, gate, locks_held, sync};
 use crate::rules::Rules;
 use parts::Parts;
 use std::sync::OnceLock;
-use sync::Mutex;
 use sync::atomic::Ordering::Relaxed;
 
 /// How many sessions leave under one taking of the writer lock: some tens of microseconds.
@@ -70,17 +69,8 @@ pub const BATCH: usize = 64;
 /// All functions may be called by any number of threads at once.
 pub struct Memory<V> {
     rules: Rules,
-    /// Held while the parts are made.
-    making: Mutex<()>,
     parts: OnceLock<Box<Parts<V>>>,
 }
-
-/// The locks of a [`Memory`]: no writer is at work until this is dropped.
-/// To be dropped by the thread that took it, in the child of a fork by the thread that remains.
-pub struct Held<'a>(#[expect(dead_code, reason = "held until dropped")] Box<dyn Locks + 'a>);
-
-trait Locks {}
-impl<T> Locks for T {}
 
 impl<V> Memory<V> {
     /// Makes an empty store by the rules of OpenSSL 3.0. Allocates nothing.
@@ -90,7 +80,7 @@ impl<V> Memory<V> {
 
     /// Makes an empty store by these rules. Allocates nothing.
     pub const fn with_rules(rules: Rules) -> Self {
-        Self { rules, making: Mutex::new(()), parts: OnceLock::new() }
+        Self { rules, parts: OnceLock::new() }
     }
 
     /// How many sessions there are. Takes no lock.
@@ -108,8 +98,8 @@ impl<V> Memory<V> {
             return parts;
         }
         let parts = Box::new(Parts::new(self.rules.eviction));
-        // The cell is only ever set under the lock, so that a fork can keep clear of it.
-        let _making = self.making.lock();
+        // A fork keeps clear of the cell being set.
+        let _pass = gate::enter();
         self.parts.get_or_init(|| parts)
     }
 
@@ -138,17 +128,6 @@ impl<V> Memory<V> {
     pub fn take_soonest(&self, most: usize) -> Vec<V> {
         debug_assert_eq!(locks_held(), 0);
         self.parts.get().map_or_else(Vec::new, |parts| parts.take(most, |_| true))
-    }
-
-    /// Takes the locks of the store: waits until no writer is at work, and lets none in until the locks are
-    /// dropped. For a fork, whose child calls [`forked`]. The thread must not be inside itself.
-    pub fn hold(&self) -> Held<'_> {
-        let making = self.making.lock();
-        let parts = self.parts.get().map(|parts| {
-            let order = parts.writers.order.lock();
-            (parts.table.hold(), order)
-        });
-        Held(Box::new((parts, making)))
     }
 
     /// Checks all that must hold of a store at rest, and panics where it does not. For tests.

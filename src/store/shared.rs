@@ -40,6 +40,7 @@ use siphasher::sip::SipHasher13;
 pub use crate::mapping::{LARGEST, SMALLEST, user};
 pub use crate::secret::Secret;
 pub use keys::Keys;
+use out_of_reach::in_words;
 pub use out_of_reach::why_out_of_reach;
 pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
@@ -69,7 +70,7 @@ pub struct Shared {
 impl Shared {
     /// A store that this process shares with those that it forks from now on. Why there is none, if there is not.
     pub fn anonymous(size: usize) -> Result<Shared, String> {
-        let mapping = Mapping::anonymous(shape(size)?).map_err(|error| error.to_string())?;
+        let mapping = Mapping::anonymous(shape(size)?).map_err(|error| format!("the store {}", in_words(&error)))?;
         let mut keys = [0; KEYS];
         getrandom::fill(&mut keys).map_err(|error| error.to_string())?;
         Ok(Shared::of(mapping, &mut keys, None))
@@ -91,6 +92,11 @@ impl Shared {
         let (names, fingerprints, digests, policies) = (pair(0), pair(1), pair(2), pair(3));
         secret::wipe(keys);
         Shared { mapping, names, fingerprints, digests, policies, seal, avoided }
+    }
+
+    /// Returns its size in bytes.
+    pub fn size(&self) -> usize {
+        self.mapping.shape().size
     }
 
     /// What tells the session apart that has this secret and expires then.

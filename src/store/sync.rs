@@ -1,6 +1,6 @@
 //! The locks of the stores: std's, which are single words of memory. There is no table behind them
-//! that another thread could have locked when the process forks, so a store whose locks are all
-//! held at a fork (`Memory::hold`) works on in the child.
+//! that another thread could have locked when the process forks. Those that a fork does not hold are taken
+//! behind the [`gate`](super::gate) only.
 //!
 //! In builds with debug assertions every thread counts the locks it holds, so that the layers above
 //! can assert that they hold none when they call out. A lock of theirs under which nothing may be called
@@ -16,17 +16,44 @@ use std::sync as from;
 use from::{LockResult, PoisonError, TryLockError};
 use std::ops::{Deref, DerefMut};
 
+use crate::threads;
+pub(super) use crate::threads::yield_now;
+
 #[cfg(not(shuttle))]
-pub(super) use std::{sync::atomic, thread::yield_now};
+pub(super) use std::sync::atomic;
 
 #[cfg(shuttle)]
-pub(super) use shuttle::{sync::atomic, thread::yield_now};
+pub(super) use shuttle::sync::atomic;
+
+/// Waits until another thread lets go: for less than a microsecond, for the rest of this thread's turn, for longer.
+pub(super) fn wait(waited: &mut u32) {
+    const SPINS: u32 = 64;
+    const TURNS: u32 = SPINS + 64;
+    match *waited {
+        0..SPINS if !cfg!(shuttle) => std::hint::spin_loop(),
+        0..TURNS => yield_now(),
+        _ => threads::pause(),
+    }
+    *waited += 1;
+}
+
+/// Returns a number that no other thread has, and never 0.
+#[cfg(not(shuttle))]
+pub(super) fn this_thread() -> usize {
+    std::thread_local! {
+        static MINE: u8 = const { 0 };
+    }
+    MINE.with(|mine| std::ptr::from_ref(mine).addr())
+}
+
+#[cfg(shuttle)]
+pub(super) fn this_thread() -> usize {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    BuildHasherDefault::<DefaultHasher>::new().hash_one(shuttle::thread::current().id()) as usize | 1
+}
 
 /// A lock for one thread. A panic under it does not close it: nothing foreign runs under it.
 pub struct Mutex<T>(from::Mutex<T>);
-
-/// A lock for many readers or one writer.
-pub(super) struct RwLock<T>(from::RwLock<T>);
 
 /// A lock held: opens and is counted out when dropped.
 pub struct Guard<G> {
@@ -36,8 +63,6 @@ pub struct Guard<G> {
 
 /// A [`Mutex`] held.
 pub type MutexGuard<'a, T> = Guard<from::MutexGuard<'a, T>>;
-pub(super) type ReadGuard<'a, T> = Guard<from::RwLockReadGuard<'a, T>>;
-pub(super) type WriteGuard<'a, T> = Guard<from::RwLockWriteGuard<'a, T>>;
 
 impl<T> Mutex<T> {
     /// An open lock.
@@ -50,26 +75,13 @@ impl<T> Mutex<T> {
         Guard::new(self.0.lock())
     }
 
-    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(Guard::new(Ok(guard))),
             Err(TryLockError::Poisoned(poisoned)) => Some(Guard::new(Err(poisoned))),
             Err(TryLockError::WouldBlock) => None,
         }
-    }
-}
-
-impl<T> RwLock<T> {
-    pub(super) const fn new(inside: T) -> Self {
-        Self(from::RwLock::new(inside))
-    }
-
-    pub(super) fn read(&self) -> ReadGuard<'_, T> {
-        Guard::new(self.0.read())
-    }
-
-    pub(super) fn write(&self) -> WriteGuard<'_, T> {
-        Guard::new(self.0.write())
     }
 }
 

@@ -13,9 +13,10 @@ use std::{
     },
 };
 
-/// The directory of Cargo.toml.
+/// The directory of the library's Cargo.toml, also for the tests of the package in `cli`.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if env!("CARGO_PKG_NAME") == "sslsession-cli" { package.parent().unwrap_or(package) } else { package }
 }
 
 /// The `libsslsession.so` under test, an absolute path; the same for the whole run.

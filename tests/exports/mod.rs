@@ -57,7 +57,7 @@ fn page(path: PathBuf) -> Page {
         let name =
             bound.trim_start().split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         let nodes: Vec<String> =
-            bound.split('"').skip(1).step_by(2).filter(|quoted| *quoted != "C").map(str::to_owned).collect();
+            bound.split('"').skip(1).step_by(2).filter(|quoted| *quoted != "C-unwind").map(str::to_owned).collect();
         let is_complete = !nodes.is_empty() && text.contains(&format!(" fn {name}("));
         assert!(is_complete, "{}: symver!({bound}) lacks its function or its nodes", path.display());
         Function { name: name.to_owned(), nodes }

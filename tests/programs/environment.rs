@@ -39,7 +39,7 @@ fn reconnections(run: &Run, exports: &[&str]) -> String {
     handshakes
 }
 
-const OF_THE_TEST: [&str; 2] = ["SSLSESSION_WITNESS", "LD_LIBRARY_PATH"];
+const OF_THE_TEST: [&str; 2] = ["SSLSESSION_TEST_WITNESS", "LD_LIBRARY_PATH"];
 
 #[test]
 fn what_envvars_exports_reaches_apache_from_its_init_script() {

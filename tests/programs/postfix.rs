@@ -89,7 +89,9 @@ fn import_settings(run: &Run) {
     let mut imported = printed(Command::new("postconf").args(["-d", "-h", "import_environment"]));
     let command = run.command("master");
     for (variable, value) in command.get_envs() {
-        if let (Some(variable @ ("SSLSESSION_WITNESS" | "LD_LIBRARY_PATH")), Some(value)) = (variable.to_str(), value) {
+        if let (Some(variable @ ("SSLSESSION_TEST_WITNESS" | "LD_LIBRARY_PATH")), Some(value)) =
+            (variable.to_str(), value)
+        {
             imported = format!("{} {variable}={}", imported.trim(), value.to_str().expect("a path that is text"));
         }
     }

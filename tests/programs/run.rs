@@ -104,7 +104,7 @@ impl Run {
         if self.with == With::LibraryOverSymbolic {
             command.env("LD_LIBRARY_PATH", build::symbolic_libssl());
         }
-        command.env("LD_PRELOAD", preload).env("SSLSESSION_WITNESS", self.witness.fifo());
+        command.env("LD_PRELOAD", preload).env("SSLSESSION_TEST_WITNESS", self.witness.fifo());
         command.envs(self.settings.borrow().iter().map(|(variable, value)| (variable, value)));
         command
     }

@@ -8,14 +8,16 @@
 mod apache;
 mod binds;
 mod daemon;
+mod examples;
 mod hitch;
 mod hosts;
 mod lasting;
-mod nginx;
+pub mod nginx;
 mod openssl;
 mod python;
 mod refused;
 mod trust;
+mod variable;
 
 use super::{
     run::{Run, With},
@@ -31,6 +33,7 @@ use std::{
 
 const STORE: &str = "SSLSESSION_STORE";
 const ATTACH: &str = "SSLSESSION_ATTACH";
+const LOG: &str = "SSLSESSION_LOG";
 const TICKETS: &str = "SSLSESSION_TICKETS";
 const KEY_FILE: &str = "SSLSESSION_KEY_FILE";
 

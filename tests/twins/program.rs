@@ -13,6 +13,7 @@
 //! - `// Valgrind: no, WHY` for a program that would take too long there and does what others do there.
 //! - `// Links: -lssl -lcrypto` what it is linked with, this by default; `// Links:` for nothing. (In the modes linked
 //!   and alone libsslsession comes before this, or instead of it.)
+//! - `// Setting: NAME VALUE` what is set besides, with the library.
 //! - `// Object: NAME FLAGS` the same source compiled with FLAGS as a shared object too, `NAME.so`. They are made in the
 //!   order given, in the program's own directory, where `dlopen("NAME.so")` and `-l:NAME.so` find them.
 
@@ -86,6 +87,8 @@ pub struct Program {
     valgrind: bool,
     /// The linker's arguments for what it is linked with.
     pub links: Vec<String>,
+    /// The name of each variable that is set with the library, and its value.
+    pub settings: Vec<Vec<String>>,
     /// The name of each object, and the compiler's arguments for it.
     pub objects: Vec<Vec<String>>,
 }
@@ -131,6 +134,7 @@ impl Program {
             musl: marked("// Musl: no").is_empty(),
             valgrind: marked("// Valgrind: no").is_empty(),
             links: marked("// Links:").pop().unwrap_or_else(|| vec!["-lssl".to_owned(), "-lcrypto".to_owned()]),
+            settings: marked("// Setting:"),
             objects: marked("// Object:"),
             name,
             source,

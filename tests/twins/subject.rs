@@ -94,6 +94,9 @@ impl Subject {
         if matches!(mode.build(), Build::Linked | Build::Alone) {
             command.env("LD_LIBRARY_PATH", directory_of(&self.libssl.library()));
         }
+        if mode != Mode::Stock {
+            command.envs(self.program.settings.iter().map(|setting| (&setting[0], &setting[1])));
+        }
         if matches!(mode, Mode::Shared | Mode::SharedSymbolic) {
             command.env("SSLSESSION_STORE", "shared");
         }

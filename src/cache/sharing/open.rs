@@ -11,12 +11,14 @@
 //! is: it may be a shell, or setpriv, that starts the server as another user. Who makes the first SSL_CTX makes it then.
 #![forbid(unsafe_code)]
 
+use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
-use crate::handle;
-use crate::settings::{self, Settings, Store};
+use crate::handle::{self, Context};
+use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
 use crate::store::Shared;
 use crate::store::shared::{Keys, LARGEST, SMALLEST, user, why_out_of_reach};
 
@@ -33,13 +35,14 @@ struct Opened {
 
 static AT_LOAD: OnceBox<Opened> = OnceBox::new();
 
-/// Opens the store if the settings ask for one, when the library is loaded. Nothing is said.
+/// Opens the store and reads the keys of tickets if the settings ask for it, when the library is loaded. Nothing is said.
 pub fn at_load() {
     if let Some(settings) = settings::asking_for_store()
         && !is_left_to_others(settings)
     {
         AT_LOAD.get_or_init(|| Box::new(open(settings)));
     }
+    super::ticket_keys::at_load();
 }
 
 /// Returns true if a store is not there yet, and should belong to another user than this one.
@@ -58,17 +61,19 @@ pub(super) fn store() -> Option<&'static Shared> {
     }
     let (store, refused) = match &opened().store {
         None => (None, None),
-        Some(_) if handle::stands_alone() => (None, Some("without a libssl, sessions cannot be turned into bytes")),
+        Some(_) if handle::stands_alone() => (None, Some(WITHOUT_LIBSSL)),
         Some(Ok(store)) => (Some(store), None),
         Some(Err(why)) => (None, Some(why.as_str())),
     };
     if STORE.set(Box::new(store)).is_ok()
         && let Some(why) = refused
     {
-        settings::complain(&format!("SSLSESSION_STORE: {why}; sessions stay in each process's memory"));
+        settings::complain(&format!("{why}; {MEMORY}"));
     }
     *STORE.get()?
 }
+
+const WITHOUT_LIBSSL: &str = "SSLSESSION_STORE: without a libssl, sessions cannot be turned into bytes";
 
 /// Returns what was opened at load, or opens it now. What was refused then to another user is tried again.
 fn opened() -> &'static Opened {
@@ -77,30 +82,73 @@ fn opened() -> &'static Opened {
     at_load.unwrap_or_else(|| LATER.get_or_init(|| Box::new(open(settings::get()))))
 }
 
-/// Opens the store that the settings ask for.
+/// Opens the store that the settings ask for. An error names the variable that has to be mended.
 fn open(settings: &Settings) -> Opened {
     let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None } };
     let store = match &wanted.path {
-        None => Shared::anonymous(wanted.size),
-        Some(path) => open_file(path, wanted.size, settings).map_err(|why| match why_out_of_reach(path) {
-            Some(reason) => format!("{why}: {reason}"),
-            None => why,
-        }),
+        None => Shared::anonymous(wanted.size.unwrap_or(settings::Shared::USUAL)).map_err(of_store),
+        Some(path) => open_file(path, wanted.size, settings),
     };
     Opened { user: user(), store: Some(store) }
 }
 
-fn open_file(path: &Path, size: usize, settings: &Settings) -> Result<Shared, String> {
-    let keys = keys(path, settings)?;
-    Shared::named(path, size, &keys).map_err(|why| format!("{} {why}", path.display()))
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn of_store(why: String) -> String {
+    format!("SSLSESSION_STORE: {why}")
 }
 
-/// The keys of a named store. One in memory may have its key beside it: who can read that can read the server's memory too.
-fn keys(path: &Path, settings: &Settings) -> Result<Keys, String> {
-    match &settings.key_file {
-        Some(file) => Keys::read(file),
-        None if path.starts_with("/dev/shm") => Keys::beside(path),
-        None => Err(format!("{} is on a disk, and a store there needs SSLSESSION_KEY_FILE", path.display())),
+fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Shared, String> {
+    if let Some(reason) = why_out_of_reach(path) {
+        return Err(of_store(format!("{}: {reason}", path.display())));
+    }
+    let keys = match &settings.key_file {
+        Some(file) => Keys::read(file).map_err(|why| format!("SSLSESSION_KEY_FILE: {why}")),
+        // One in memory may have its key beside it: who can read that can read the server's memory too.
+        None if path.starts_with("/dev/shm") => Keys::beside(path).map_err(of_store),
+        None => Err(of_store(format!("{} is on a disk, and a store there needs SSLSESSION_KEY_FILE", path.display()))),
+    }?;
+    let size = size.or_else(|| size_of_store(path)).unwrap_or(settings::Shared::USUAL);
+    Shared::named(path, size, &keys).map_err(|why| of_store(format!("{} {why}", path.display())))
+}
+
+/// Returns the size of the store that is there: who gives none takes that.
+fn size_of_store(path: &Path) -> Option<usize> {
+    let size = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?.len() as usize;
+    (SMALLEST..=LARGEST).contains(&size).then_some(size)
+}
+
+/// Tells, once, what serves this process, if SSLSESSION_LOG is set: its first SSL_CTX has been made.
+pub(in crate::cache) fn tell_of_start(context: Context) {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    if IS_TOLD.load(Ordering::Relaxed) || IS_TOLD.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    settings::tell(|| {
+        let libssl = context.libssl_version().unwrap_or_else(|| "no libssl".to_owned());
+        let program = settings::program().display().to_string();
+        format!("version {}, for {program}, {libssl}: {}", env!("CARGO_PKG_VERSION"), in_words(settings::get()))
+    });
+}
+
+/// Returns what the settings come to.
+fn in_words(settings: &Settings) -> String {
+    let attach = match settings.attach {
+        Attach::Default => "contexts that use OpenSSL's cache",
+        Attach::All => "all contexts",
+    };
+    let tickets = match settings.tickets {
+        Tickets::Application => "tickets as the program has them",
+        Tickets::Stateful => "tickets are stateful where sessions are shared",
+        Tickets::Shared(_) => "tickets open wherever the key file is",
+    };
+    match (store(), &settings.store) {
+        (Some(shared), Store::Shared(wanted)) => {
+            let place =
+                wanted.path.as_ref().map_or("inherited by forked processes".into(), |path| path.to_string_lossy());
+            format!("shared store of {}K, {place}; {attach}; {tickets}", shared.size() >> 10)
+        }
+        _ if settings.is_private => "private (SSLSESSION_PRIVATE)".to_owned(),
+        _ => format!("{MEMORY}; {tickets}"),
     }
 }
 

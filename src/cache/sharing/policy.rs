@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
-use super::{NotShared, Sharing};
+use super::not_shared::tell_undigested;
+use super::{Authentication, NotShared};
 use crate::cache::{self, SessionCache};
 use crate::handle::{Connection, ServerPolicy, Setting, Settings, Snapshot};
 
@@ -82,7 +83,7 @@ struct Known {
 pub(super) struct Policies(BriefLock<Vec<Known>>);
 
 impl Policies {
-    fn find(&self, snapshot: &Snapshot, begun: Option<Number>, certificate: usize) -> Option<PolicyDigest> {
+    fn find(&self, snapshot: &Snapshot, begun: Option<Number>, certificate: usize) -> Option<(PolicyDigest, bool)> {
         let is_it = |known: &Known| {
             known.snapshot == *snapshot && known.begun == begun && known.policy.has_certificate(certificate)
         };
@@ -91,7 +92,7 @@ impl Policies {
         if at > 0 {
             known[..=at].rotate_right(1);
         }
-        Some(known[0].digest)
+        Some((known[0].digest, known[0].policy.undigested.is_none()))
     }
 
     fn insert(&self, new: Known) {
@@ -120,47 +121,58 @@ impl Policies {
 
 impl SessionCache {
     /// Returns the digest of what authenticates a connection and its client as things stand.
-    pub(super) fn policy_of(&self, sharing: &Sharing, connection: Connection) -> Result<PolicyDigest, NotShared> {
-        if sharing.apart.has(connection) {
+    pub(super) fn policy_of(&self, own: &Authentication, connection: Connection) -> Result<PolicyDigest, NotShared> {
+        self.policy_and_completeness(own, connection).map(|(digest, _)| digest)
+    }
+
+    /// Returns that digest, and true if it covers all, so that other contexts may have the same.
+    pub(super) fn policy_and_completeness(
+        &self,
+        own: &Authentication,
+        connection: Connection,
+    ) -> Result<(PolicyDigest, bool), NotShared> {
+        if own.apart.has(connection) {
             return Err(NotShared::ConnectionSettings);
         }
         if connection.is_of(self.context) {
-            return Self::digest(sharing, None, sharing.settings.get(), connection);
+            return Self::digest(own, None, own.settings.get(), connection);
         }
         let context = connection.context().ok_or(NotShared::UnknownContext)?;
         let cache = cache::of_context(context).ok_or(NotShared::UnknownContext)?;
-        let now = cache.sharing.as_deref().ok_or(NotShared::UnknownContext)?;
-        let settings = sharing.settings.get().switched_to(now.settings.get());
-        Self::digest(now, Some(sharing.number), settings, connection)
+        let now = cache.authentication.as_deref().ok_or(NotShared::UnknownContext)?;
+        let settings = own.settings.get().switched_to(now.settings.get());
+        Self::digest(now, Some(own.number), settings, connection)
     }
 
     fn digest(
-        of: &Sharing,
+        of: &Authentication,
         begun: Option<Number>,
         settings: Settings,
         connection: Connection,
-    ) -> Result<PolicyDigest, NotShared> {
+    ) -> Result<(PolicyDigest, bool), NotShared> {
         let snapshot = connection.policy_snapshot(settings).ok_or(NotShared::NoStore)?;
         let certificate = connection.certificate_address(settings);
         if snapshot.is_telling()
-            && let Some(digest) = of.policies.find(&snapshot, begun, certificate)
+            && let Some(found) = of.policies.find(&snapshot, begun, certificate)
         {
-            return Ok(digest);
+            return Ok(found);
         }
         Self::assert_unlocked();
         let policy = connection.policy(&snapshot).ok_or(NotShared::NoStore)?;
+        policy.undigested.into_iter().for_each(tell_undigested);
         let digest = with_numbers(&policy, &of.number, begun.as_ref());
+        let is_complete = policy.undigested.is_none();
         of.policies.insert(Known { snapshot, begun, policy, digest });
-        Ok(digest)
+        Ok((digest, is_complete))
     }
 
     /// Returns the policy of the context's own connections.
-    pub(super) fn own_policy(&self, sharing: &Sharing) -> Option<PolicyDigest> {
-        let is_chosen = sharing.settings.get().has(Setting::CertificateCallback);
+    pub(super) fn own_policy(&self, own: &Authentication) -> Option<PolicyDigest> {
+        let is_chosen = own.settings.get().has(Setting::CertificateCallback);
         let certificate = if is_chosen { 0 } else { self.context.certificate_address() };
-        sharing.policies.last(certificate).or_else(|| {
+        own.policies.last(certificate).or_else(|| {
             Self::assert_unlocked();
-            self.context.with_connection(|connection| self.policy_of(sharing, connection).ok())?
+            self.context.with_connection(|connection| self.policy_of(own, connection).ok())?
         })
     }
 }

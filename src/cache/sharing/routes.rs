@@ -7,6 +7,7 @@
 //! ```text
 //!   full handshake ─► name, policy at its end ─► here ─► store, under the context's number ─► its copies
 //! ```
+//! Without a store each process learns by itself.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -47,10 +48,16 @@ impl Routes {
     }
 
     /// Returns the policy that a name leads to, if this process or a copy of the context knows.
-    pub(super) fn known(&self, store: &Shared, number: &Number, name: &[u8], now: i64) -> Option<PolicyDigest> {
+    pub(super) fn known<'a>(
+        &self,
+        store: impl Into<Option<&'a Shared>>,
+        number: &Number,
+        name: &[u8],
+        now: i64,
+    ) -> Option<PolicyDigest> {
         self.known_here(name).or_else(|| {
             let (scope, id) = key(number, name);
-            match store.find(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
+            match store.into()?.find(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
                 Found::Record(bytes) => {
                     let digest = bytes.as_slice().try_into().ok()?;
                     self.remember(name, digest);
@@ -62,7 +69,14 @@ impl Routes {
     }
 
     /// Learns from a full handshake.
-    pub(super) fn learn(&self, store: &Shared, number: &Number, name: &[u8], digest: PolicyDigest, now: i64) {
+    pub(super) fn learn<'a>(
+        &self,
+        store: impl Into<Option<&'a Shared>>,
+        number: &Number,
+        name: &[u8],
+        digest: PolicyDigest,
+        now: i64,
+    ) {
         let before = self.known_here(name);
         if before == Some(digest) {
             return;
@@ -71,6 +85,7 @@ impl Routes {
             self.has_changed.store(true, Ordering::Relaxed);
         }
         self.remember(name, digest);
+        let Some(store) = store.into() else { return };
         let (scope, id) = key(number, name);
         let mark = store.mark(&digest, Expiry::new(now, TIMEOUT));
         store.insert(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);

@@ -35,6 +35,22 @@ thread_local! {
     static SEARCHES: Cell<(usize, i64, u32)> = const { Cell::new((0, 0, 0)) };
 }
 
+thread_local! {
+    /// The session that this thread has taken the record of, to be resumed once, and the second in which it did: libssl
+    /// removes it next.
+    static TAKEN: Cell<Option<(Key, i64)>> = const { Cell::new(None) };
+}
+
+/// Returns true if this thread has just taken the record of that session, so that there is none to remove.
+pub(super) fn has_just_taken(key: &Key, now: i64) -> bool {
+    TAKEN.try_with(Cell::get).is_ok_and(|taken| taken == Some((*key, now)))
+}
+
+/// What was taken has been removed, or may have a record again.
+pub(super) fn forget_taken() {
+    let _ = TAKEN.try_with(|taken| taken.set(None));
+}
+
 /// Returns true if the connection has offered too many sessions by now. A ClientHello is read in one piece, so another
 /// connection's search in this thread means that its offers are over.
 fn offers_too_many(connection: Connection, now: i64) -> bool {
@@ -73,6 +89,15 @@ struct Open {
 impl SessionCache {
     /// Searches for the session that a client offers: the live one if its record stands, else one made of the record.
     pub(in crate::cache) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
+        let found = self.search_both(sharing, key, offer);
+        if offer.once {
+            let taken = matches!(found, Search::Found(_)).then_some((*key, offer.now));
+            let _ = TAKEN.try_with(|place| place.set(taken));
+        }
+        found
+    }
+
+    fn search_both(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
         if offer.version == TLS1_3_VERSION && offers_too_many(offer.connection, offer.now) {
             return Search::Missing;
         }

@@ -22,9 +22,10 @@
 
 use std::cell::Cell;
 
-use super::search::end_offers;
+use super::search::{end_offers, forget_taken, has_just_taken};
 use crate::cache::SessionCache;
 use crate::handle::{self, Alert, Connection, Session};
+use crate::store::Key;
 
 thread_local! {
     /// The session, by address, that libssl is about to remove because its connection ends without SSL_shutdown.
@@ -63,8 +64,12 @@ pub fn connection_is_gone() {
 impl SessionCache {
     /// A connection is being freed.
     pub fn connection_is_going(&self, connection: Connection) {
-        let Some(sharing) = &self.sharing else { return };
-        sharing.apart.remove(connection);
+        let Some(authentication) = &self.authentication else { return };
+        authentication.apart.remove(connection);
+        self.ticket_notes.remove(connection);
+        if self.sharing.is_none() {
+            return;
+        }
         end_offers();
         if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
             let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
@@ -73,14 +78,17 @@ impl SessionCache {
 
     /// Removes a session from the shared store too, which the application or libssl removes from this cache; unless it is
     /// only its connection that has ended. Returns true if it was there.
-    pub(in crate::cache) fn unshare_removed(&self, session: &Session, now: i64) -> bool {
+    pub(in crate::cache) fn unshare_removed(&self, session: &Session, key: &Key, now: i64) -> bool {
         let is_by_libssl = handle::is_called_by_libssl;
-        self.sharing.is_some() && !self.is_connections_end(session, now, is_by_libssl) && self.unshare(session)
+        self.sharing.is_some()
+            && !has_just_taken(key, now)
+            && !self.is_connections_end(session, now, is_by_libssl)
+            && self.unshare(session)
     }
 
     /// The same for a session that libssl removes.
-    pub(in crate::cache) fn unshare_removed_by_libssl(&self, session: &Session, now: i64) {
-        if self.sharing.is_some() && !self.is_connections_end(session, now, || true) {
+    pub(in crate::cache) fn unshare_removed_by_libssl(&self, session: &Session, key: &Key, now: i64) {
+        if self.sharing.is_some() && !has_just_taken(key, now) && !self.is_connections_end(session, now, || true) {
             self.unshare(session);
         }
     }
@@ -95,9 +103,10 @@ impl SessionCache {
     }
 
     /// It has been removed.
-    pub(in crate::cache) fn forget_unclean_close(&self) {
+    pub(in crate::cache) fn forget_why_removed(&self) {
         if self.sharing.is_some() {
             connection_is_gone();
+            forget_taken();
         }
     }
 }

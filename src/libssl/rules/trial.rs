@@ -74,7 +74,7 @@ fn value() -> *mut c_void {
 }
 
 /// The remove_session callback.
-unsafe extern "C" fn removed(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
+unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     guard((), || {
         let Some(current) = CURRENT.get() else { return };
         let mut heard = HEARD.get();
@@ -95,7 +95,7 @@ unsafe extern "C" fn removed(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
 }
 
 /// SSL_CTX ex_data free callback; OpenSSL calls it for every context, with NULL for all but a private one.
-unsafe extern "C" fn freed(
+unsafe extern "C-unwind" fn freed(
     _ctx: *mut c_void,
     data: *mut c_void,
     _ex_data: *mut CRYPTO_EX_DATA,
@@ -182,10 +182,10 @@ impl<'a> Trial<'a> {
         /// A server's mode of an attached context: nothing is kept, looked up or flushed.
         const MODE: c_long = 0x0382;
         const SIZE: c_long = 7;
-        unsafe extern "C" fn new(_ssl: *mut SSL, _session: *mut SSL_SESSION) -> c_int {
+        unsafe extern "C-unwind" fn new(_ssl: *mut SSL, _session: *mut SSL_SESSION) -> c_int {
             0
         }
-        unsafe extern "C" fn get(_: *mut SSL, _: *const c_uchar, _: c_int, _: *mut c_int) -> *mut SSL_SESSION {
+        unsafe extern "C-unwind" fn get(_: *mut SSL, _: *const c_uchar, _: c_int, _: *mut c_int) -> *mut SSL_SESSION {
             ptr::null_mut()
         }
         let keeps = |set, get, value| {

@@ -1,12 +1,14 @@
 //! The parts of a store that has sessions: their table, and what its writers change.
 #![forbid(unsafe_code)]
 
+use super::gate::{self, Pass};
 use super::order::Order;
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, Mutex, MutexGuard};
 use super::table::{Put, Table};
 use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed};
 use crate::rules::{AddingAgain, Eviction};
+use std::ops::{Deref, DerefMut};
 
 /// How often a batch steps back for a writer that waits.
 const TURNS: usize = 16;
@@ -16,7 +18,7 @@ const TURNS: usize = 16;
 #[repr(C)]
 pub(super) struct Parts<V> {
     pub(super) table: Table<V>,
-    _apart: [u64; 2],
+    _apart: [u64; 3],
     pub(super) writers: Writers,
 }
 
@@ -30,6 +32,29 @@ pub(super) struct Writers {
     waiting: AtomicBool,
 }
 
+/// The writer lock held, behind the gate.
+pub(super) struct Writer<'a> {
+    order: MutexGuard<'a, Order>,
+    /// Goes after the lock.
+    _pass: Pass,
+}
+
+impl Deref for Writer<'_> {
+    type Target = Order;
+
+    #[inline]
+    fn deref(&self) -> &Order {
+        &self.order
+    }
+}
+
+impl DerefMut for Writer<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Order {
+        &mut self.order
+    }
+}
+
 impl Writers {
     fn new(eviction: Eviction) -> Self {
         Self {
@@ -40,10 +65,18 @@ impl Writers {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Order> {
-        if let Some(order) = self.order.try_lock() {
-            return order;
-        }
+    #[inline]
+    pub(super) fn lock(&self) -> Writer<'_> {
+        let pass = gate::enter();
+        let order = match self.order.try_lock() {
+            Some(order) => order,
+            None => self.wait(),
+        };
+        Writer { order, _pass: pass }
+    }
+
+    #[cold]
+    fn wait(&self) -> MutexGuard<'_, Order> {
         self.waiting.store(true, Relaxed);
         let order = self.order.lock();
         self.waiting.store(false, Relaxed);
@@ -52,14 +85,15 @@ impl Writers {
 
     /// Takes the lock for a batch, after a writer that waits for it. Not longer than [`TURNS`]:
     /// among many writers there is always one that waits.
-    pub(super) fn lock_for_batch(&self) -> MutexGuard<'_, Order> {
+    pub(super) fn lock_for_batch(&self) -> Writer<'_> {
         for _ in 0..TURNS {
             if !self.waiting.load(Relaxed) {
                 break;
             }
             sync::yield_now();
         }
-        self.order.lock()
+        let pass = gate::enter();
+        Writer { order: self.order.lock(), _pass: pass }
     }
 
     /// Tells those who ask without the lock how things are now.
@@ -75,7 +109,7 @@ impl Writers {
 
 impl<V> Parts<V> {
     pub(super) fn new(eviction: Eviction) -> Self {
-        Self { table: Table::new(), _apart: [0; 2], writers: Writers::new(eviction) }
+        Self { table: Table::new(), _apart: [0; 3], writers: Writers::new(eviction) }
     }
 
     /// Takes the session of a node out of order and table.

@@ -1,12 +1,12 @@
 //! Where a session is found: the small table, and from some size on the buckets.
 #![forbid(unsafe_code)]
 
+use super::Key;
 use super::linear::Linear;
+use super::lock::Lock;
 use super::order::Order;
 use super::small::{self, Small};
-use super::{Key, sync};
 use std::sync::OnceLock;
-use sync::RwLock;
 
 /// Readers lock the small table or one bucket, once. Writers come one at a time (they hold the
 /// store's writer lock) and lock what they change, for the one change.
@@ -15,7 +15,7 @@ pub(super) struct Table<V> {
     /// Set once, by a writer, when the small table has become too small. First, as the most read:
     /// see [`super::Parts`].
     large: OnceLock<Box<Linear<V>>>,
-    small: RwLock<Small<V>>,
+    small: Lock<Small<V>>,
 }
 
 /// What became of a value that was put into a table.
@@ -37,7 +37,7 @@ impl<V: PartialEq> Put<V> {
 
 impl<V> Table<V> {
     pub(super) const fn new() -> Self {
-        Self { small: RwLock::new(Small::new()), large: OnceLock::new() }
+        Self { small: Lock::new(Small::new()), large: OnceLock::new() }
     }
 
     /// Calls `then` with the value under `key`, and its node, under the lock of a reader.
@@ -116,11 +116,6 @@ impl<V> Table<V> {
             let _new = large.put(&slot.key(), slot.value, slot.node, |node| order.place(node));
         }
         let _set = self.large.set(large);
-    }
-
-    /// Keeps readers out of the small table.
-    pub(super) fn hold(&self) -> impl Sized + '_ {
-        self.small.write()
     }
 
     /// Checks what must hold; returns the node of every session.

@@ -4,6 +4,7 @@
 #[path = "../../../tests/store/session.rs"]
 mod session;
 
+use super::gate::Patience;
 use super::*;
 use crate::rules::{AddingAgain::Stays, Capacity, Eviction};
 use session::Session;
@@ -51,7 +52,6 @@ fn an_empty_store_is_small_and_answers_everything() {
     assert!(store.take_expired(i64::MAX, 9).is_empty() && store.take_soonest(9).is_empty());
     assert_eq!(store.place(&key(1), &key(2), &session(1), Expiry::NEVER), Placed::NotHere);
     assert!(store.parts.get().is_none() && store.is_empty());
-    drop(store.hold());
     store.validate();
 }
 
@@ -281,7 +281,7 @@ fn work(store: &Memory<Session>, known: &[Session], worker: u32, rounds: u32) {
         }
         drop(store.get(&key(id)));
         if round % 64 == 0 {
-            drop(store.hold());
+            drop(gate::close(&mut Patience::default()));
         }
     }
 }

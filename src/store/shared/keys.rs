@@ -5,7 +5,8 @@
 //!   4f1d...c0                                                      a key: the line, at least 32 printable characters
 //!   91aa...07                                                      an older one
 //! ```
-//! A key is the line's own characters: no encoding is undone, as what seals is derived from them.
+//! A key is the line's own characters: no encoding is undone, as what seals is derived from them. Lines whose key changes
+//! daily are for tickets alone: see [`ticket_keys`](crate::store::ticket_keys).
 //!
 //! A key file is trusted only if nobody else can have written or read it: a regular file, of this process's user or of
 //! root, without any rights for group and others. The file that was checked is the one that is read.
@@ -22,8 +23,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::out_of_reach::in_words;
 use crate::mapping;
 use crate::secret::Secret;
+use crate::store::ticket_keys::is_walking;
 
 /// The fewest bytes of a key.
 const SHORTEST: usize = 32;
@@ -40,8 +43,19 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads the keys of a file. If they are refused: which file, why, and what to do.
+    /// Reads the keys of a file, but for those that are for tickets alone. If they are refused: which file, why, and what to
+    /// do.
     pub fn read(path: &Path) -> Result<Keys, String> {
+        let mut keys = Keys::read_all(path)?;
+        keys.secrets.retain(|line| !is_walking(line));
+        match keys.secrets.is_empty() {
+            true => Err(format!("{}: its keys change daily, and a store needs one that stays: {MAKE}", path.display())),
+            false => Ok(keys),
+        }
+    }
+
+    /// Reads all keys of a file.
+    pub fn read_all(path: &Path) -> Result<Keys, String> {
         let file = open(path).map_err(|error| format!("{}: {}", path.display(), opening(&error)))?;
         Keys::of(&file).map_err(|reason| format!("{}: {reason}", path.display()))
     }
@@ -116,8 +130,10 @@ fn opening(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ELOOP) => "it is a symbolic link: name the file itself".to_owned(),
         Some(libc::ENOENT) => "there is no such file".to_owned(),
-        Some(libc::EACCES) => format!("user {} may not read it: chown it to that user", mapping::user()),
-        _ => error.to_string(),
+        Some(libc::EACCES) => {
+            format!("user {} may not read it: chown it to that user, or use another for this one", mapping::user())
+        }
+        _ => format!("it {}", in_words(error)),
     }
 }
 

@@ -20,10 +20,11 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
-use std::{io, thread};
+use std::{fs, io, thread};
 
 use super::Keys;
 use super::header::{self, Header, Opened};
+use super::out_of_reach::in_words;
 use crate::mapping::{self, Mapping, Shape};
 
 /// How long another process may take to make the store.
@@ -39,8 +40,13 @@ pub fn open(path: &Path, shape: Shape, keys: &Keys) -> Result<(Mapping, Opened),
         if check(&file)? == Links::None {
             continue;
         }
-        if let Some(found) = lock_and_read(&file, &shape, keys)? {
-            return Ok(found);
+        match lock_and_read(&file, &shape, keys) {
+            Ok(None) => {}
+            Ok(Some(found)) => return Ok(found),
+            Err(why) => {
+                remove_if_empty(path, &file);
+                return Err(why);
+            }
         }
     }
     Err("is removed as soon as it is made".to_owned())
@@ -57,18 +63,22 @@ fn open_file(path: &Path) -> Result<Option<File>, String> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match options.open(path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-                Err("is a symbolic link, and symbolic links are not followed: name the file itself".to_owned())
-            }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(text(error)),
         },
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(text(error)),
+    }
+}
+
+/// Removes a file that was made for nothing. Whoever has it open finds that it has no name, and makes another.
+fn remove_if_empty(path: &Path, file: &File) {
+    if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        let _ = fs::remove_file(path);
     }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn text(error: io::Error) -> String {
-    error.to_string()
+    in_words(&error)
 }
 
 /// The names that a file has.
@@ -127,7 +137,7 @@ fn locked(result: Result<(), TryLockError>) -> Result<bool, String> {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error.to_string()),
+        Err(TryLockError::Error(error)) => Err(text(error)),
     }
 }
 
@@ -157,8 +167,8 @@ fn make(file: &File, shape: &Shape, keys: &Keys) -> Result<(Mapping, Opened), St
     let found = if is_unfinished(file, shape).map_err(text)? { None } else { Some(read(file, shape)?) };
     // Also of a store that was there: a copy of one may have holes.
     mapping::reserve(file, shape.size).map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull => "has no room on its file system".to_owned(),
-        _ => error.to_string(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => no_room(file, shape.size),
+        _ => text(error),
     })?;
     let mapping = Mapping::of_file(*shape, file).map_err(text)?;
     if let Some(header) = found
@@ -174,6 +184,16 @@ fn make(file: &File, shape: &Shape, keys: &Keys) -> Result<(Mapping, Opened), St
     mapping.clear();
     write(&mapping, &header);
     Ok((mapping, opened))
+}
+
+/// Returns what is needed and what is there. In KiB, as a size can be given.
+fn no_room(file: &File, size: usize) -> String {
+    let free = mapping::free_room(file).map_or_else(String::new, |free| format!(", and {}K are free", free >> 10));
+    format!(
+        "has no room on its file system: it needs {}K{free}; give it less (SSLSESSION_STORE=shared:NAME,size=), or more room \
+         (docker: --shm-size)",
+        size >> 10
+    )
 }
 
 /// Lets the first of the keys open the store, should it be the only one some day.

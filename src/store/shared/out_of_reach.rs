@@ -1,26 +1,51 @@
-//! Why a file cannot be reached by this process, where that is not the file's doing.
+//! Why a file cannot be had, in words that say what to do.
 #![forbid(unsafe_code)]
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::mapping;
 
-/// Returns the reason: the process has another root directory, or is a user who may not go there. None if the directory
-/// can be written to by this process, as far as can be seen without writing.
+/// Returns why the place of a file is not this process's to use, where that is not the file's doing. None if it can be
+/// used, as far as can be seen without writing.
 pub fn why_out_of_reach(path: &Path) -> Option<String> {
     let directory = path.parent()?;
+    let closed = || Some(format!("user {} may not enter {}", mapping::user(), directory.display()));
     match directory.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => Some(format!(
-            "there is no {} for this process; in a chroot, start it from outside, or mount it there",
+            "there is no {} for this process: make it; in a chroot, start the program from outside, or mount it there",
             directory.display()
         )),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            Some(format!("user {} may not enter {}", mapping::user(), directory.display()))
-        }
-        Ok(_) if path.metadata().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) => {
-            Some(format!("user {} may not enter {}", mapping::user(), directory.display()))
-        }
-        _ => None,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => closed(),
+        Ok(found) if !found.is_dir() => Some(format!("{} is no directory", directory.display())),
+        Ok(_) => match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => closed(),
+            Ok(found) if found.is_dir() => Some("is a directory: name a file".to_owned()),
+            _ => None,
+        },
+        Err(_) => None,
     }
+}
+
+/// Returns what an error means for a file: a clause that follows its path.
+pub fn in_words(error: &io::Error) -> String {
+    let clause = match error.raw_os_error() {
+        // Ours: it has its own words.
+        None => return error.to_string(),
+        Some(libc::EACCES) => {
+            return format!("is not for user {} to use: chown it to that user, or name another", mapping::user());
+        }
+        Some(libc::EROFS) => {
+            "is on a file system that is read-only here: let it be written to (systemd: ReadWritePaths=), or name another"
+        }
+        Some(libc::ENOENT) => "is not there, or has no directory",
+        Some(libc::ENOTDIR) => "is below what is no directory",
+        Some(libc::EISDIR) => "is a directory: name a file",
+        Some(libc::ELOOP) => "is a symbolic link, and symbolic links are not followed: name the file itself",
+        Some(libc::ENOMEM) => "needs more memory or address space than this process may have (ulimit -v)",
+        Some(libc::EMFILE | libc::ENFILE) => "cannot be opened: too many files are open (ulimit -n)",
+        Some(libc::EPERM) => "is refused by the system: a filter of system calls, or a flag of the file (lsattr)",
+        _ => return format!("cannot be had: {error}"),
+    };
+    clause.to_owned()
 }

@@ -49,12 +49,14 @@ impl Seal {
 
     /// Returns the seal of a store of that salt.
     pub fn new(keys: &Keys, salt: &[u8]) -> Seal {
-        Seal { ciphers: keys.secrets().map(|secret| cipher(secret, salt, "sslsession: seal records")).collect() }
+        secret::leaving_no_trace(|| Seal {
+            ciphers: keys.secrets().map(|secret| cipher(secret, salt, "sslsession: seal records")).collect(),
+        })
     }
 
     /// Returns the seal of the store's own key.
     pub fn of_store_key(secret: &[u8], salt: &[u8]) -> Seal {
-        Seal { ciphers: vec![cipher(secret, salt, "sslsession: seal the store's key")] }
+        secret::leaving_no_trace(|| Seal { ciphers: vec![cipher(secret, salt, "sslsession: seal the store's key")] })
     }
 
     /// Seals the store's own key: always to the same bytes.

@@ -8,7 +8,7 @@ use crate::programs::{nginx::Nginx, server::Server};
 use std::{fs, os::unix::fs::PermissionsExt};
 
 /// nginx empties its environment but for what is named here, for its workers and for the binary that follows it.
-const KEPT_ENVIRONMENT: &str = "env LD_PRELOAD; env LD_LIBRARY_PATH; env SSLSESSION_WITNESS;
+const KEPT_ENVIRONMENT: &str = "env LD_PRELOAD; env LD_LIBRARY_PATH; env SSLSESSION_TEST_WITNESS;
 env SSLSESSION_STORE; env SSLSESSION_KEY_FILE;";
 
 const NGINX: Nginx<'static> = Nginx {

@@ -1,7 +1,7 @@
 //! nginx with four workers: what it keeps in OpenSSL's cache is shared, what it keeps itself or not at all is left alone.
 
 use super::{
-    ATTACH, CLIENTS, COUNT, STORE, TICKETS, begin, connect, expect_continued, expect_learning, expect_no_sharing,
+    ATTACH, CLIENTS, COUNT, LOG, STORE, TICKETS, begin, connect, expect_continued, expect_learning, expect_no_sharing,
     expect_reuse,
 };
 use super::{Run, With, run_with};
@@ -101,6 +101,25 @@ fn what_nginx_keeps_itself_or_not_at_all_is_left_alone() {
             let expected = if cache.starts_with("shared") { "NRRRRRRR" } else { "NNNNNNNN" };
             assert_eq!(shared, expected, "{cache}, {client}");
         }
+    }
+}
+
+/// Each of the four workers and the master tells it once.
+#[test]
+fn the_log_says_why_nothing_is_shared() {
+    for (cache, reason) in [
+        ("off", "its cache is turned off (SSLSESSION_ATTACH=all"),
+        ("shared:S:1m", "its internal cache is turned off, as the program has one of its own (SSLSESSION_ATTACH=all"),
+        ("builtin", ""),
+    ] {
+        let run = run_with(With::Library, &[(STORE, "shared,size=1M"), (LOG, "stderr")]);
+        let server = start(&run, &format!("ssl_session_cache {cache}; ssl_session_tickets off;"));
+        connect(&run, server.port(), 8, CLIENTS[0]);
+        let log = server.stop(libc::SIGQUIT);
+        assert!(log.contains("for nginx, OpenSSL 3.0.") && log.contains(": shared store of 1024K"), "{cache}: {log}");
+        let told = log.matches("keeps its sessions in this process: ").count();
+        assert_eq!(told, log.matches(reason).count() * usize::from(!reason.is_empty()), "{cache}: {log}");
+        assert!((1..=5).contains(&told) != reason.is_empty(), "{cache}: {log}");
     }
 }
 

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::mapping;
 use crate::secret::{self, Secret};
 
+use super::super::out_of_reach::in_words;
 use super::with_suffix;
 
 /// What the names end with under which keys are written.
@@ -32,7 +33,7 @@ pub fn make(path: &Path) -> Result<(), String> {
         Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(()),
         linked => linked,
     });
-    made.map_err(|error| format!("{}: it cannot be made: {error}", path.display()))?;
+    made.map_err(|error| format!("{}: it cannot be made: it {}", path.display(), in_words(&error)))?;
     remove_leftovers(path);
     Ok(())
 }
@@ -58,7 +59,7 @@ impl Unfinished {
         let mut line = random_hex::<32>()?;
         line.push(b'\n');
         if mapping::largest_file() < line.len() as u64 {
-            return Err(io::Error::other("files may have no bytes (ulimit -f)"));
+            return Err(io::Error::other("may have no bytes (ulimit -f)"));
         }
         file.write_all(&line)?;
         // else the name might outlast a loss of power, and the key not

@@ -1,0 +1,295 @@
+//! What /proc says of a process: is the library loaded, which libssl does it serve, which store does it have, and if not, why.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anstream::println;
+use serde::Serialize;
+
+use super::NOT_ALL;
+use crate::elf::Elf;
+use crate::library;
+use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING};
+use crate::preload;
+use crate::proc::{self, Mapping};
+use crate::store_file::StoreFile;
+
+/// The settings that there are.
+const SETTINGS: [&str; 6] = ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG"];
+
+/// What was found out of a process.
+#[derive(Serialize)]
+struct Report {
+    process: u32,
+    name: String,
+    works: bool,
+    library: Option<LoadedLibrary>,
+    libssls: Vec<Libssl>,
+    settings: Vec<(String, String)>,
+    store: Option<Store>,
+    verdict: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct LoadedLibrary {
+    path: PathBuf,
+    build_id: Option<String>,
+    is_replaced: bool,
+}
+
+#[derive(Serialize)]
+struct Libssl {
+    path: PathBuf,
+    is_served: bool,
+}
+
+#[derive(Serialize)]
+struct Store {
+    /// None for one without a name.
+    name: Option<String>,
+    size: u64,
+    is_removed: bool,
+    processes: Vec<u32>,
+}
+
+/// Checks a process.
+pub fn check(process: u32, is_json: bool) -> Result<ExitCode, Failure> {
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Failure::new(format!("there is no process {process}")),
+        ErrorKind::PermissionDenied => {
+            Failure::new(format!("process {process} is another user's: ask as that user or root"))
+        }
+        _ => Failure::new(format!("process {process}: {error}")),
+    };
+    let mappings = proc::mappings(process).map_err(failed)?;
+    let environment = proc::environment(process).map_err(failed)?;
+    if mappings.is_empty() {
+        return Err(Failure::new(format!(
+            "process {process} has no memory: it belongs to the kernel, or has just ended"
+        )));
+    }
+    let seen = Seen { process, mappings, environment };
+    let report = seen.report();
+    let status = if report.works { 0 } else { NOT_ALL };
+    if is_json {
+        output::print_json(&report);
+    } else {
+        report.print();
+    }
+    Ok(ExitCode::from(status))
+}
+
+/// What /proc shows.
+struct Seen {
+    process: u32,
+    mappings: Vec<Mapping>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Seen {
+    fn report(&self) -> Report {
+        let mut report = Report {
+            process: self.process,
+            name: proc::name(self.process),
+            works: false,
+            library: self.library(),
+            libssls: self.libssls(),
+            settings: self.settings(),
+            store: self.store(),
+            verdict: Vec::new(),
+        };
+        self.judge(&mut report);
+        report
+    }
+
+    /// Returns the path under which this process sees what that one has at a path.
+    fn path_here(&self, path: &Path) -> PathBuf {
+        Path::new("/proc").join(self.process.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Opens what is mapped, also if it was removed.
+    fn open(&self, mapping: &Mapping) -> Option<File> {
+        let through_kernel = format!("/proc/{}/map_files/{}", self.process, mapping.addresses);
+        let by_path = || if mapping.is_deleted { None } else { File::open(self.path_here(&mapping.path)).ok() };
+        File::open(through_kernel).ok().or_else(by_path)
+    }
+
+    fn elf(&self, mapping: &Mapping) -> Option<Elf> {
+        Elf::of_file(&self.open(mapping)?).ok()
+    }
+
+    fn library(&self) -> Option<LoadedLibrary> {
+        let mapping = self.mappings.iter().find(|mapping| is_ours(&mapping.path))?;
+        let build_id = self.elf(mapping).and_then(|elf| elf.build_id);
+        Some(LoadedLibrary { path: mapping.path.clone(), build_id, is_replaced: mapping.is_deleted })
+    }
+
+    /// The objects of the process with an SSL_CTX_new of their own, among those whose names speak of ssl.
+    fn libssls(&self) -> Vec<Libssl> {
+        let mut seen: Vec<&Mapping> = Vec::new();
+        for mapping in &self.mappings {
+            let name = mapping.path.file_name().unwrap_or_default().to_string_lossy();
+            if name.contains("ssl") && !is_ours(&mapping.path) && !seen.iter().any(|other| other.path == mapping.path) {
+                seen.push(mapping);
+            }
+        }
+        let libssls = seen.into_iter().filter_map(|mapping| {
+            let elf = self.elf(mapping).filter(|elf| elf.has_libssl)?;
+            let is_served = elf.is_served() || elf.versions.is_empty();
+            Some(Libssl { path: mapping.path.clone(), is_served })
+        });
+        libssls.collect()
+    }
+
+    fn settings(&self) -> Vec<(String, String)> {
+        let ours = self.environment.iter().filter(|(name, _)| name.to_string_lossy().starts_with("SSLSESSION_"));
+        ours.map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())).collect()
+    }
+
+    fn store(&self) -> Option<Store> {
+        let shared = self.mappings.iter().filter(|mapping| mapping.is_shared && mapping.file.1 != 0);
+        let of_file = |mapping: &&Mapping| {
+            let store = StoreFile::of(self.open(mapping)?, &mapping.path).ok()??;
+            Some((Some(store.name()), store.size))
+        };
+        for mapping in shared {
+            let is_anonymous = mapping.path == Path::new("/dev/zero");
+            let found = if is_anonymous { self.anonymous(mapping) } else { of_file(&mapping) };
+            if let Some((name, size)) = found {
+                let is_removed = mapping.is_deleted && !is_anonymous;
+                return Some(Store { name, size, is_removed, processes: proc::processes_that_map(&mapping.file) });
+            }
+        }
+        None
+    }
+
+    /// A store without a name is memory of no file; that it is left out of core dumps tells it from others'.
+    fn anonymous(&self, mapping: &Mapping) -> Option<(Option<String>, u64)> {
+        let is_ours = proc::left_out_of_core_dumps(self.process).contains(&mapping.addresses);
+        is_ours.then_some((None, mapping.size))
+    }
+
+    fn judge(&self, report: &mut Report) {
+        let mut wrong = Vec::new();
+        if report.library.is_none() {
+            wrong.push(self.why_not_loaded());
+        } else {
+            self.judge_libssls(&report.libssls, &mut wrong);
+            self.judge_store(report, &mut wrong);
+        }
+        report.works = wrong.is_empty();
+        for (name, _) in &report.settings {
+            let is_known = name.strip_prefix("SSLSESSION_").is_some_and(|name| SETTINGS.contains(&name));
+            if !is_known {
+                wrong.push(format!("{name} is no setting; there are SSLSESSION_{}.", SETTINGS.join(", SSLSESSION_")));
+            }
+        }
+        if report.library.as_ref().is_some_and(|library| library.is_replaced) {
+            wrong.push("The library's file was replaced since: a restart takes the new one.".to_owned());
+        }
+        if report.store.as_ref().is_some_and(|store| store.is_removed) {
+            wrong.push("The store's file was removed: processes that start now do not share with this one.".to_owned());
+        }
+        report.verdict = wrong;
+    }
+
+    fn judge_libssls(&self, libssls: &[Libssl], wrong: &mut Vec<String>) {
+        if libssls.is_empty() {
+            let is_inside = self.executed().is_some_and(|elf| elf.has_libssl);
+            wrong.push(match is_inside {
+                true => "The program has a libssl inside, whose functions cannot be preloaded: nothing is shared."
+                    .to_owned(),
+                false => "The process has no libssl: it makes no TLS connections, or has made none yet.".to_owned(),
+            });
+        }
+        for libssl in libssls.iter().filter(|libssl| !libssl.is_served) {
+            wrong.push(format!("{} is no libssl that is served: OpenSSL 1.1.0 to 4.", libssl.path.display()));
+        }
+    }
+
+    fn judge_store(&self, report: &Report, wrong: &mut Vec<String>) {
+        let asked =
+            report.settings.iter().find(|(name, _)| name == "SSLSESSION_STORE").map(|(_, value)| value.as_str());
+        match (asked, &report.store) {
+            (_, Some(_)) => {}
+            (Some(asked), None) if asked.starts_with("shared") => wrong.push(format!(
+                "It was started with SSLSESSION_STORE={asked} and has no store. It said why on its stderr; \
+                 `sslsession run --dry-run --store {asked} -- PROGRAM` says it too."
+            )),
+            _ => wrong.push(
+                "It has no shared store: its sessions stay in its own memory. `sslsession run -- PROGRAM`, or \
+                 SSLSESSION_STORE=shared in its environment, lets its processes share them."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn executed(&self) -> Option<Elf> {
+        Elf::of_file(&File::open(format!("/proc/{}/exe", self.process)).ok()?).ok()
+    }
+
+    fn why_not_loaded(&self) -> String {
+        let preloaded = self.environment.iter().find(|(name, _)| name == preload::VARIABLE).map(|(_, value)| value);
+        if self.executed().is_some_and(|elf| elf.interpreter.is_none()) {
+            return "The program is linked statically: nothing can be preloaded into it.".to_owned();
+        }
+        if proc::is_secure(self.process).unwrap_or(false) {
+            return "The process has more rights than its user (setuid, setgid, setcap), so the loader preloads nothing: \
+                    start it as a user who needs no more (with systemd: User= and AmbientCapabilities=)."
+                .to_owned();
+        }
+        match preloaded {
+            Some(preloaded) if *preloaded != preload::without_library(preloaded) => {
+                let preloaded = preloaded.display();
+                format!(
+                    "It was started with LD_PRELOAD={preloaded}, and the loader refused the library: is it there, where the \
+                     process sees it, and for its C library and architecture? The loader said so on stderr."
+                )
+            }
+            _ if self.environment.is_empty() => {
+                format!("The library is not loaded. {START}; the process has overwritten what it was started with.")
+            }
+            _ => format!("It was started without the library in LD_PRELOAD. {START}."),
+        }
+    }
+}
+
+const START: &str = "Start it with `sslsession run -- PROGRAM`, or as `sslsession run --dry-run -- PROGRAM` says";
+
+fn is_ours(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(library::NAME))
+}
+
+impl Report {
+    fn print(&self) {
+        println!("{STRONG}process {} ({}){STRONG:#}", self.process, self.name);
+        match &self.library {
+            None => println!("  library   {BAD}not loaded{BAD:#}"),
+            Some(library) => {
+                let build = library.build_id.as_deref().unwrap_or("unknown");
+                println!("  library   {GOOD}loaded{GOOD:#}: {}, build id {build}", library.path.display());
+            }
+        }
+        for libssl in &self.libssls {
+            let served = if libssl.is_served { "served" } else { "not served" };
+            println!("  libssl    {}: {served}", libssl.path.display());
+        }
+        for (name, value) in &self.settings {
+            println!("  setting   {name}={}", value.replace(char::is_control, "?"));
+        }
+        if let Some(store) = &self.store {
+            let name = store.name.as_deref().unwrap_or("without a name");
+            let ids: Vec<String> = store.processes.iter().map(u32::to_string).collect();
+            println!("  store     {name}, {}, of {} processes: {}", output::size(store.size), ids.len(), ids.join(" "));
+        }
+        println!();
+        if self.verdict.is_empty() {
+            println!("{GOOD}The library is loaded, and the store is there.{GOOD:#}");
+        }
+        self.verdict.iter().for_each(|sentence| println!("{WARNING}{sentence}{WARNING:#}"));
+    }
+}

@@ -1,0 +1,147 @@
+//! A named store as a file: its first bytes, its lock, and who has it mapped. Of the sessions in it nothing is read.
+//!
+//! ```text
+//! 0    "sslsession store"     16   layout u32     20   bits of a pointer u32     24   size u64
+//! ```
+//! Who has a store mapped holds a shared flock on it, which ends with the last process: who gets an exclusive one knows
+//! that nobody has the store.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::fcntl::OFlag;
+
+use crate::proc;
+
+/// Where stores are that are named without a slash.
+pub const MEMORY_FILES: &str = "/dev/shm";
+
+const MAGIC: &[u8; 16] = b"sslsession store";
+
+/// A file that is a store.
+#[derive(Debug)]
+pub struct StoreFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The number of its layout.
+    pub layout: u32,
+    /// Its size in bytes.
+    pub size: u64,
+    /// A process has it mapped, on whatever side of a container's wall.
+    pub is_in_use: bool,
+    file: File,
+    metadata: Metadata,
+}
+
+impl StoreFile {
+    /// Opens a store; None if the file is none.
+    pub fn open(path: &Path) -> io::Result<Option<StoreFile>> {
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        StoreFile::of(OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?, path)
+    }
+
+    /// Takes an open file for a store; None if it is none.
+    pub fn of(mut file: File, path: &Path) -> io::Result<Option<StoreFile>> {
+        let metadata = file.metadata()?;
+        let mut header = [0; 32];
+        if !metadata.is_file() || metadata.len() < header.len() as u64 {
+            return Ok(None);
+        }
+        file.read_exact(&mut header)?;
+        let (magic, rest) = header.split_at(MAGIC.len());
+        let [a, b, c, d, _, _, _, _, size @ ..] = rest else { return Ok(None) };
+        let size = u64::from_ne_bytes(size.try_into().unwrap_or_default());
+        let layout = u32::from_ne_bytes([*a, *b, *c, *d]);
+        let is_in_use = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        let _ = file.unlock();
+        let path = path.to_owned();
+        Ok((magic == MAGIC).then_some(StoreFile { path, layout, size, is_in_use, file, metadata }))
+    }
+
+    /// Returns the name that the settings take for it.
+    pub fn name(&self) -> String {
+        let name = self.path.strip_prefix(MEMORY_FILES).ok().filter(|name| name.components().count() == 1);
+        name.unwrap_or(&self.path).display().to_string()
+    }
+
+    /// Returns how long ago it was made; None if the file system does not know.
+    pub fn age(&self) -> Option<Duration> {
+        SystemTime::now().duration_since(self.metadata.created().ok()?).ok()
+    }
+
+    /// Returns the user whose it is.
+    pub fn owner(&self) -> u32 {
+        self.metadata.uid()
+    }
+
+    /// Returns the processes that have it mapped, as far as they can be seen.
+    pub fn processes(&self) -> Vec<u32> {
+        proc::processes_with(self.metadata.dev(), self.metadata.ino())
+    }
+
+    /// Acquires the exclusive lock, so that no process begins to use the store. Returns false if one uses it.
+    pub fn lock(&self) -> bool {
+        self.file.try_lock().is_ok()
+    }
+
+    /// Acquires a shared lock, as a process that uses the store.
+    pub fn lock_shared(&self) -> io::Result<()> {
+        self.file.lock_shared()
+    }
+
+    /// Returns the open file, which the lock is of.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Waits until no process uses the store but this one, and locks it.
+    pub fn wait_and_lock(&self) -> io::Result<()> {
+        self.file.lock()
+    }
+
+    /// Removes the file, and the key that was made beside it.
+    pub fn remove(&self) -> io::Result<()> {
+        let is_still_there = fs::symlink_metadata(&self.path)
+            .is_ok_and(|now| (now.dev(), now.ino()) == (self.metadata.dev(), self.metadata.ino()));
+        if is_still_there {
+            fs::remove_file(&self.path)?;
+        }
+        remove_keys(&self.path)
+    }
+}
+
+/// Removes STORE.key, and STORE.key.*.tmp, which a process left that was killed as it made the former.
+fn remove_keys(store: &Path) -> io::Result<()> {
+    let mut key = OsString::from(store.file_name().unwrap_or_default());
+    key.push(".key");
+    let directory = store.parent().unwrap_or(Path::new("/"));
+    let unfinished = [key.as_bytes(), b"."].concat();
+    for entry in fs::read_dir(directory)?.flatten() {
+        let name = entry.file_name();
+        let is_unfinished = name.as_bytes().starts_with(&unfinished) && name.as_bytes().ends_with(b".tmp");
+        if name == key || is_unfinished {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the path of a store: in /dev/shm unless it has a slash.
+pub fn path_of(name: &Path) -> PathBuf {
+    let has_slash = name.as_os_str().as_bytes().contains(&b'/');
+    if has_slash { name.to_owned() } else { Path::new(MEMORY_FILES).join(name) }
+}
+
+/// Returns the stores in a directory, by their names. Files that cannot be read are left out.
+pub fn all_in(directory: &Path) -> io::Result<Vec<StoreFile>> {
+    let paths = fs::read_dir(directory)?.flatten().map(|entry| entry.path());
+    let mut stores: Vec<StoreFile> = paths.filter_map(|path| StoreFile::open(&path).ok().flatten()).collect();
+    stores.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(stores)
+}

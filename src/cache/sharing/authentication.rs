@@ -1,0 +1,33 @@
+//! What a context that shares sessions or tickets has to know of its connections.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::open::store;
+use super::{apart, policy, routes, ticket_keys};
+
+/// What a context knows of how its connections authenticate: whom its sessions and its tickets are for.
+pub(in crate::cache) struct Authentication {
+    /// The context's, and its copies'.
+    pub(super) number: policy::Number,
+    pub(super) settings: policy::NotedSettings,
+    pub(super) policies: policy::Policies,
+    pub(super) routes: routes::Routes,
+    pub(super) apart: apart::Apart,
+}
+
+impl Authentication {
+    /// For a new cache; None if it shares neither sessions nor tickets.
+    pub(in crate::cache) fn new() -> Option<Arc<Authentication>> {
+        if store().is_none() && !ticket_keys::are_wanted() {
+            return None;
+        }
+        Some(Arc::new(Authentication {
+            number: policy::new_number()?,
+            settings: policy::NotedSettings::default(),
+            policies: policy::Policies::default(),
+            routes: routes::Routes::default(),
+            apart: apart::Apart::default(),
+        }))
+    }
+}

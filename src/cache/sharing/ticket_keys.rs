@@ -1,0 +1,247 @@
+//! SSLSESSION_TICKETS=shared: stateless tickets whose keys follow from the key file and the clock.
+//!
+//! libssl asks for the keys of each ticket:
+//!
+//! ```text
+//!   sealing   policy of the connection, server name, context ─► name of the ticket, keys
+//!   opening   name of the ticket, and what is known of the connection by then:
+//!
+//!     no servername callback may switch it ─► its policy is the one ─────────────────────► for that policy?   keys : none
+//!     one may ─► has the server name led somewhere? ─ yes ─► that policy is the one ─────► for that policy?   keys : none
+//!                                                   └ no ──► sealed by a copy of this context?                keys : none
+//! ```
+//! So a ticket is good where the shared store would find the session: see [`super`] and [`super::routes`]. None is a full
+//! handshake and a new ticket.
+//!
+//! **libssl's own keys** stay where the policy cannot be digested, and where the clock has left the key file's days. Tickets are
+//! then good in the copies of the context, as without us, but under keys that are derived from those: a ticket of one server
+//! name is none of another's.
+//!
+//! **Left alone** are contexts whose application has keys or callbacks of its own for tickets, from the moment it sets or reads
+//! them; SSLSESSION_ATTACH=all takes those on that it gives keys.
+#![forbid(unsafe_code)]
+
+mod notes;
+mod ring;
+
+use std::sync::atomic::Ordering;
+
+use super::Authentication;
+use super::begun::route;
+use crate::cache::SessionCache;
+use crate::handle::{Connection, Setting, TicketCallbacks};
+use crate::settings::{self, Attach};
+use crate::store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketKeys, TicketName, Wanted};
+use crate::types::TLS1_3_VERSION;
+use notes::Note;
+pub(in crate::cache) use notes::TicketNotes;
+pub use ring::{Held as HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+
+/// Reads the key file if the settings ask for it, when the library is loaded.
+pub(super) fn at_load() {
+    ring::at_load();
+}
+
+/// Returns true if the settings ask for shared tickets.
+pub(super) fn are_wanted() -> bool {
+    ring::wanted().is_some()
+}
+
+/// A ticket that opens.
+pub struct OpenedTicket {
+    pub keys: TicketKeys,
+    /// The client is to get a new one.
+    pub renew: bool,
+}
+
+/// Whom a ticket is for, and under which keys.
+struct Target {
+    audience: Audience,
+    /// Only under libssl's own keys.
+    is_own: bool,
+}
+
+impl SessionCache {
+    /// Has libssl ask for the keys of this context's tickets, if they are to be shared. The context was just made.
+    pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: i64) {
+        let Some(wanted) = ring::wanted() else { return };
+        if self.authentication.is_none() || !ring::are_there(now) || !self.context.take_tickets(callbacks) {
+            return;
+        }
+        self.ticket_notes.are_ours.store(true, Ordering::Relaxed);
+        if wanted.only_tls13 {
+            self.context.refuse_tickets_before_tls13();
+        }
+    }
+
+    /// The application is about to set or to read keys of tickets, or to set a callback for them or none (`is_any` false).
+    /// Returns true if its call is to have no effect: it takes away a callback that it has not set, or SSLSESSION_ATTACH=all
+    /// takes on contexts with keys of their own.
+    pub fn leave_tickets(&self, is_any: bool) -> bool {
+        if !self.ticket_notes.are_ours.load(Ordering::Relaxed) {
+            return false;
+        }
+        if !is_any || settings::get().attach == Attach::All {
+            return true;
+        }
+        self.leave_tickets_to_libssl();
+        false
+    }
+
+    /// Has libssl use its own keys again.
+    pub fn leave_tickets_to_libssl(&self) {
+        if self.ticket_notes.are_ours.swap(false, Ordering::Relaxed) {
+            self.context.leave_tickets();
+        }
+    }
+
+    /// Returns a name and keys for the ticket of a connection; None if it is to have no ticket.
+    ///
+    /// Where only TLS 1.3 is to have shared ones, connections before have none, unless the application has a security callback
+    /// of its own: then they have libssl's.
+    pub fn seal_ticket(&self, connection: Connection, now: i64) -> Option<(TicketName, TicketKeys)> {
+        let own = self.authentication.as_deref()?;
+        Self::assert_unlocked();
+        let target = self.audience(own, connection, now);
+        let of = &target.audience;
+        let is_own = target.is_own || (ring::wanted()?.only_tls13 && !is_tls13(connection));
+        let shared = || ring::with_ring(now, |ring| ring.seal(of, &own.number))?;
+        let by_libssl = || self.own_root().map(|root| root.seal(of, &own.number));
+        if is_own { by_libssl() } else { shared().or_else(by_libssl) }
+    }
+
+    /// Returns whom the ticket of a connection is for whose handshake is over but for it.
+    fn audience(&self, own: &Authentication, connection: Connection, now: i64) -> Target {
+        let note = self.ticket_notes.get(connection);
+        let is_resumed = connection.is_resumed();
+        let server_name = match &note {
+            // There libssl says no more than what the session was made for.
+            Some(note) if is_resumed && !is_tls13(connection) => note.server_name.clone(),
+            _ => connection.server_name().unwrap_or_default(),
+        };
+        let of = |label, policy, server_name| Audience { label, policy, server_name };
+        let Ok((policy, is_complete)) = self.policy_and_completeness(own, connection) else {
+            return Target { audience: of(Label::Apart, own.number, server_name), is_own: true };
+        };
+        let audience = of(Label::Policy, policy, server_name);
+        if !may_switch(own, connection) {
+            return Target { audience, is_own: !is_complete };
+        }
+        if !is_resumed {
+            self.learn_ticket_route(own, &audience, note.as_ref(), now);
+            return Target { audience, is_own: !is_complete };
+        }
+        // It may have been led elsewhere than a full handshake would be: the client was not asked what they are asked.
+        match note.and_then(|note| note.accepted).is_some_and(|tag| self.is_ticket_for(tag, &audience, now)) {
+            true => Target { audience, is_own: !is_complete },
+            false => Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: !is_complete },
+        }
+    }
+
+    /// Learns from a full handshake where a name leads.
+    fn learn_ticket_route(&self, own: &Authentication, led_to: &Audience, note: Option<&Note>, now: i64) {
+        let begun = note.and_then(|note| note.begun);
+        if begun.is_none() && own.settings.get().has(Setting::ClientHelloCallback) {
+            // The client offered nothing.
+            return;
+        }
+        let store = self.sharing.as_deref().map(|sharing| sharing.store);
+        own.routes.learn(store, &own.number, &route(&led_to.server_name, begun.as_ref()), led_to.policy, now);
+    }
+
+    fn is_ticket_for(&self, tag: ticket_keys::Tag, of: &Audience, now: i64) -> bool {
+        let is_shared = ring::with_ring(now, |ring| ring.is_for(tag, of)) == Some(true);
+        is_shared || self.own_root().is_some_and(|root| root.tag(of) == tag)
+    }
+
+    /// Returns the keys of a ticket that a client offers; None if it is of none of our keys, or for others.
+    pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: i64) -> Option<OpenedTicket> {
+        let own = self.authentication.as_deref()?;
+        Self::assert_unlocked();
+        let server_name = connection.server_name_offered().unwrap_or_default();
+        let Ok((policy, is_complete)) = self.policy_and_completeness(own, connection) else {
+            let apart = Audience { label: Label::Apart, policy: own.number, server_name };
+            let keys = self.open_own(name, Wanted::Audience(&apart))?;
+            return Some(self.opened(connection, keys, true));
+        };
+        let audience = Audience { label: Label::Policy, policy, server_name };
+        if !may_switch(own, connection) {
+            let wanted = Wanted::Audience(&audience);
+            let (keys, is_present) = self.open_any(own, name, wanted, is_complete, now)?;
+            let opened = self.opened(connection, keys, is_present);
+            if opened.renew && !is_tls13(connection) {
+                self.ticket_notes.insert(connection, Note { server_name: audience.server_name, ..Note::default() });
+            }
+            return Some(opened);
+        }
+        self.open_before_switch(own, connection, name, audience, now)
+    }
+
+    /// Opens a ticket for a connection that a servername callback may still switch.
+    fn open_before_switch(
+        &self,
+        own: &Authentication,
+        connection: Connection,
+        name: &TicketName,
+        begun: Audience,
+        now: i64,
+    ) -> Option<OpenedTicket> {
+        let has_client_hello = own.settings.get().has(Setting::ClientHelloCallback);
+        let begun_policy = has_client_hello.then_some(begun.policy);
+        let store = self.sharing.as_deref().map(|sharing| sharing.store);
+        let route = route(&begun.server_name, begun_policy.as_ref());
+        let known = own.routes.known(store, &own.number, &route, now);
+        let led_to = known.map(|policy| Audience { policy, ..begun.clone() });
+        let wanted = match &led_to {
+            Some(led_to) => Wanted::Audience(led_to),
+            None => Wanted::Family(&own.number, &begun.server_name),
+        };
+        let (tag, _) = ticket_keys::halves(name);
+        let is_switched = !connection.is_of(self.context);
+        let found = self.open_any(own, name, wanted, true, now);
+        let found = found.filter(|_| led_to.is_some() || !is_switched || self.is_ticket_for(tag, &begun, now));
+        let accepted = found.is_some().then_some(tag);
+        self.ticket_notes.insert(connection, Note { server_name: begun.server_name, accepted, begun: begun_policy });
+        found.map(|(keys, is_present)| self.opened(connection, keys, is_present))
+    }
+
+    /// Opens a ticket under the keys of the file, then under libssl's own.
+    fn open_any(
+        &self,
+        own: &Authentication,
+        name: &TicketName,
+        wanted: Wanted,
+        is_complete: bool,
+        now: i64,
+    ) -> Option<(TicketKeys, bool)> {
+        let shared = |ring: &mut KeyRing| ring.open(name, wanted, &own.number);
+        let shared = if is_complete { ring::with_ring(now, shared).flatten() } else { None };
+        // Under libssl's own keys a client that could have shared ones gets those.
+        shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !is_complete)))
+    }
+
+    fn open_own(&self, name: &TicketName, wanted: Wanted) -> Option<TicketKeys> {
+        self.own_root()?.open(name, wanted)
+    }
+
+    /// Returns the root of libssl's own keys for this context.
+    fn own_root(&self) -> Option<RootKey> {
+        self.context.own_ticket_keys().map(RootKey::of_libssl)
+    }
+
+    /// In TLS 1.3 each ticket is renewed, as libssl does without a callback; before, one of another epoch.
+    fn opened(&self, connection: Connection, keys: TicketKeys, is_present: bool) -> OpenedTicket {
+        OpenedTicket { keys, renew: !is_present || is_tls13(connection) }
+    }
+}
+
+fn is_tls13(connection: Connection) -> bool {
+    connection.session_version() == TLS1_3_VERSION
+}
+
+/// Returns true if a servername callback may lead a connection elsewhere than it stands.
+fn may_switch(own: &Authentication, connection: Connection) -> bool {
+    let now = connection.context().and_then(|context| crate::cache::of_context(context)?.authentication.as_deref());
+    let has = |authentication: &Authentication| authentication.settings.get().has(Setting::ServerNameCallback);
+    has(own) || now.is_some_and(has)
+}

@@ -1,0 +1,148 @@
+//! The process's ring of ticket keys, and the file that they come from.
+//!
+//! ```text
+//!   library loaded ─► settings ask for shared tickets ─► read the file, silently: before a server changes its root, gives
+//!                                                        up its rights, forks workers that make their own contexts
+//!   first SSL_CTX ──► was it refused? say why, once
+//!   each use ───────► a minute since it was looked at? has it changed? ─► read it ─► refused: say why; the keys stay
+//! ```
+//! A worker that may not read the file any more goes on with the keys that it has, and says nothing.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use once_cell::race::OnceBox;
+
+use crate::settings::{self, Settings, SharedTickets, Tickets};
+use crate::store::ticket_keys::{self, KeyRing, Stamp};
+use crate::store::{Mutex, MutexGuard};
+
+/// For how many seconds the file is not looked at again.
+const UNCHANGED: i64 = 60;
+
+struct Keys {
+    file: &'static Path,
+    state: Mutex<State>,
+    /// When the file was last looked at.
+    looked: AtomicI64,
+    is_told: AtomicBool,
+}
+
+struct State {
+    ring: KeyRing,
+    /// Of the file as it was last read, or refused.
+    stamp: Option<Stamp>,
+    /// The reason why there are no keys.
+    refused: Option<String>,
+}
+
+static KEYS: OnceBox<Option<Keys>> = OnceBox::new();
+
+/// Reads the key file if the settings ask for shared tickets, when the library is loaded.
+pub(super) fn at_load() {
+    if let Some(settings) = settings::asking_for_ticket_keys() {
+        keys_of(settings);
+    }
+}
+
+/// Returns what is asked for.
+pub(super) fn wanted() -> Option<SharedTickets> {
+    match settings::get().tickets {
+        Tickets::Shared(wanted) => Some(wanted),
+        _ => None,
+    }
+}
+
+fn keys_of(settings: &'static Settings) -> Option<&'static Keys> {
+    KEYS.get_or_init(|| Box::new(Keys::new(settings))).as_ref()
+}
+
+impl Keys {
+    fn new(settings: &'static Settings) -> Option<Keys> {
+        let (Tickets::Shared(wanted), Some(file)) = (settings.tickets, settings.key_file.as_deref()) else {
+            return None;
+        };
+        let mut state = State { ring: KeyRing::new(wanted.epoch).ok()?, stamp: Stamp::of(file), refused: None };
+        match ticket_keys::read(file) {
+            Ok(lines) => state.ring.set(&lines),
+            Err(why) => state.refused = Some(why),
+        }
+        Some(Keys { file, state: Mutex::new(state), looked: AtomicI64::new(i64::MIN), is_told: AtomicBool::new(false) })
+    }
+
+    /// Reads the file again if it has changed; and if its keys are none for this time, as after a clock was wrong.
+    fn refresh(&self, now: i64) {
+        let last = self.looked.load(Ordering::Relaxed);
+        let is_due = !(0..UNCHANGED).contains(&now.saturating_sub(last));
+        if !is_due || self.looked.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        let Some(stamp) = Stamp::of(self.file) else { return };
+        let has_changed = {
+            let mut state = self.state.lock();
+            state.ring.move_to(now);
+            state.stamp != Some(stamp) || !state.ring.can_seal()
+        };
+        if !has_changed {
+            return;
+        }
+        let read = ticket_keys::read(self.file);
+        let mut complaint = None;
+        {
+            let mut state = self.state.lock();
+            let is_new = state.stamp.replace(stamp) != Some(stamp);
+            match read {
+                Ok(lines) => {
+                    state.ring.set(&lines);
+                    state.refused = None;
+                }
+                Err(why) if state.refused.is_none() => complaint = Some(why).filter(|_| is_new),
+                Err(why) => state.refused = Some(why),
+            }
+        }
+        if let Some(why) = complaint {
+            settings::complain(&format!("SSLSESSION_KEY_FILE: {why}; tickets keep the keys of before"));
+        }
+    }
+}
+
+/// Returns true if there are keys for the tickets of a new context. If the file was refused, that is said once.
+pub(super) fn are_there(now: i64) -> bool {
+    let Some(keys) = keys_of(settings::get()) else { return false };
+    keys.refresh(now);
+    let refused = keys.state.lock().refused.clone();
+    if let Some(why) = &refused
+        && !keys.is_told.swap(true, Ordering::Relaxed)
+    {
+        settings::complain(&format!("SSLSESSION_TICKETS=shared: {why}; tickets stay as the application has them"));
+    }
+    refused.is_none()
+}
+
+/// Uses the keys of this time.
+pub(super) fn with_ring<T>(now: i64, use_it: impl FnOnce(&mut KeyRing) -> T) -> Option<T> {
+    let keys = keys_of(settings::get())?;
+    keys.refresh(now);
+    let mut state = keys.state.lock();
+    state.ring.move_to(now);
+    Some(use_it(&mut state.ring))
+}
+
+/// The ring, locked around a fork, if there is one.
+pub struct Held(Option<MutexGuard<'static, State>>);
+
+/// Locks the ring until the guard goes; None if another thread has it.
+pub fn try_hold_ticket_keys() -> Option<Held> {
+    match KEYS.get().and_then(Option::as_ref) {
+        Some(keys) => keys.state.try_lock().map(|state| Held(Some(state))),
+        None => Some(Held(None)),
+    }
+}
+
+/// In the child of a fork: its memory is not locked into memory as the parent's is.
+pub fn keep_ticket_keys_in_memory() {
+    if let Some(Held(Some(state))) = try_hold_ticket_keys() {
+        state.ring.keep_in_memory();
+    }
+}

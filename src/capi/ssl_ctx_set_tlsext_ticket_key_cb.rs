@@ -1,0 +1,35 @@
+//! SSL_CTX_set_tlsext_ticket_key_cb(3).
+
+use std::ffi::{c_int, c_uchar};
+
+use super::leave_tickets;
+use crate::guard::guard;
+use crate::handle::raw;
+use crate::types::{EVP_CIPHER_CTX, EVP_MAC_CTX, SSL, SSL_CTX};
+
+/// SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that has the keys of stateless tickets.
+///
+/// libssl calls it, in the place of ours if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and for NULL as `ctx`, 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn SSL_CTX_set_tlsext_ticket_key_evp_cb(
+    ctx: *mut SSL_CTX,
+    fp: Option<
+        unsafe extern "C-unwind" fn(
+            *mut SSL,
+            *mut c_uchar,
+            *mut c_uchar,
+            *mut EVP_CIPHER_CTX,
+            *mut EVP_MAC_CTX,
+            c_int,
+        ) -> c_int,
+    >,
+) -> c_int {
+    if ctx.is_null() {
+        return 0;
+    }
+    // SAFETY: C caller.
+    guard(0, || unsafe {
+        if leave_tickets(ctx, fp.is_some()) { 1 } else { raw::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, fp) }
+    })
+}
+symver!(SSL_CTX_set_tlsext_ticket_key_evp_cb, "OPENSSL_3.0.0", "OPENSSL_4.0.0");

@@ -1,0 +1,93 @@
+//! Stateless tickets: whose keys they have, and the two objects that libssl has keyed for each.
+
+use std::ptr;
+
+use super::{Connection, Context};
+use crate::libssl::tickets::{self, Callbacks, Mac};
+use crate::libssl::{self, error};
+use crate::types::*;
+
+impl Context<'_> {
+    /// Has libssl ask us for the keys of this context's tickets; false if it lacks what that takes.
+    pub fn take_tickets(self, callbacks: Callbacks) -> bool {
+        // SAFETY: a live context of that libssl.
+        libssl::of_object(self.as_ptr())
+            .is_some_and(|libssl| unsafe { libssl.set_ticket_callback(self.as_ptr(), Some(callbacks)) })
+    }
+
+    /// Turns stateless tickets off for connections before TLS 1.3.
+    pub fn refuse_tickets_before_tls13(self) {
+        if let Some(libssl) = libssl::of_object(self.as_ptr()) {
+            // SAFETY: a live context of that libssl.
+            unsafe { libssl.refuse_tickets_before_tls13(self.as_ptr()) };
+        }
+    }
+
+    /// Has libssl use its own keys again.
+    pub fn leave_tickets(self) {
+        if let Some(libssl) = libssl::of_object(self.as_ptr()) {
+            // SAFETY: a live context of that libssl.
+            unsafe { libssl.set_ticket_callback(self.as_ptr(), None) };
+        }
+    }
+
+    /// Returns the keys that libssl drew for this context. Their user wipes them.
+    pub fn own_ticket_keys(self) -> Option<[u8; 64]> {
+        let functions = &libssl::of_object(self.as_ptr())?.functions;
+        // SAFETY: a live context of that libssl.
+        error::unnoted(functions, || unsafe { tickets::own_keys(functions, self.as_ptr()) })
+    }
+}
+
+/// A cipher and a MAC without keys, and the IV, in a call of libssl's.
+pub struct TicketCipher<'a> {
+    /// The connection whose ticket it is.
+    pub connection: Connection<'a>,
+    /// The IV, to be drawn or as it stands in the ticket.
+    pub iv: &'a mut [u8; 16],
+    cipher: *mut EVP_CIPHER_CTX,
+    mac: Mac,
+}
+
+impl<'a> TicketCipher<'a> {
+    /// Takes what libssl handed over; since OpenSSL 3 the MAC is an EVP_MAC_CTX.
+    ///
+    /// # Safety
+    /// They must be the arguments of the call that is being answered.
+    pub unsafe fn new(
+        connection: Connection<'a>,
+        iv: &'a mut [u8; 16],
+        cipher: *mut EVP_CIPHER_CTX,
+        mac: Mac,
+    ) -> TicketCipher<'a> {
+        TicketCipher { connection, iv, cipher, mac }
+    }
+
+    /// Draws an IV and sets the keys of a ticket that is to be sealed; false if there are no random numbers.
+    pub fn seal(&mut self, hmac: &[u8], aes: &[u8]) -> bool {
+        let Some(libssl) = libssl::of_object(self.connection.as_ptr()) else { return false };
+        error::unnoted(&libssl.functions, || {
+            tickets::draw(&libssl.functions, self.iv) && self.set_keys(hmac, aes, true)
+        })
+    }
+
+    /// Sets the keys of a ticket that is to be opened.
+    pub fn open(&mut self, hmac: &[u8], aes: &[u8]) -> bool {
+        let Some(libssl) = libssl::of_object(self.connection.as_ptr()) else { return false };
+        error::unnoted(&libssl.functions, || self.set_keys(hmac, aes, false))
+    }
+
+    fn set_keys(&self, hmac: &[u8], aes: &[u8], seals: bool) -> bool {
+        assert!(aes.len() == 32, "a key of AES-256");
+        let Some(libssl) = libssl::of_object(self.connection.as_ptr()) else { return false };
+        let functions = &libssl.functions;
+        let (cipher, init) =
+            (libssl.ticket_cipher(), if seals { functions.EVP_EncryptInit_ex } else { functions.EVP_DecryptInit_ex });
+        let Some(init) = init.filter(|_| !cipher.is_null()) else { return false };
+        // SAFETY: libssl's objects, as `new` was promised; key and IV have the lengths of AES-256-CBC.
+        unsafe {
+            init(self.cipher, cipher, ptr::null_mut(), aes.as_ptr(), self.iv.as_ptr()) == 1
+                && tickets::key_mac(functions, &self.mac, hmac)
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The threads of the process: whether there are others, and how one waits for them.
+//!
+//! A wait here is no place where a thread can be cancelled, as the C library's own sleeps are: nothing of Rust's may be
+//! unwound by that.
+
+use std::ffi::c_char;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+#[cfg(not(shuttle))]
+pub use std::thread::yield_now;
+
+#[cfg(shuttle)]
+pub use shuttle::thread::yield_now;
+
+/// What stands for the C library's variable where it has none: there may be others.
+static THERE_MAY_BE_OTHERS: AtomicU8 = AtomicU8::new(0);
+
+/// glibc's `__libc_single_threaded`, since 2.32. Looked up in advance, as a signal handler may ask.
+static SINGLE_THREADED: AtomicPtr<AtomicU8> = AtomicPtr::new((&raw const THERE_MAY_BE_OTHERS).cast_mut());
+
+/// Asks the C library to be told of other threads.
+pub fn watch() {
+    // SAFETY: a NUL-terminated name.
+    let single: *mut c_char = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()).cast() };
+    if !single.is_null() {
+        SINGLE_THREADED.store(single.cast(), Ordering::Relaxed);
+    }
+}
+
+/// Returns true if the C library knows that the process has no other thread. Costs two loads.
+#[inline]
+pub fn is_alone() -> bool {
+    // SAFETY: a static of ours, or the C library's variable of that name, a char.
+    unsafe { (*SINGLE_THREADED.load(Ordering::Relaxed)).load(Ordering::Relaxed) != 0 }
+}
+
+/// Returns true if the process has no other thread, also where only the kernel knows. Allocates nothing and takes no lock.
+pub fn is_alone_for_certain() -> bool {
+    is_alone() || (cfg!(not(miri)) && has_one_task())
+}
+
+/// Asks the kernel: a directory has two links, and one for each directory in it.
+fn has_one_task() -> bool {
+    let mut tasks = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: a NUL-terminated name, and a place for the answer.
+    unsafe { libc::stat(c"/proc/self/task".as_ptr(), tasks.as_mut_ptr()) == 0 && tasks.assume_init().st_nlink == 3 }
+}
+
+/// Sleeps for a moment: longer than anyone has a lock of ours who has a processor.
+pub fn pause() {
+    if cfg!(any(miri, shuttle)) {
+        return yield_now();
+    }
+    let moment = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
+    // SAFETY: a time to read. The system call itself, see above.
+    unsafe { libc::syscall(libc::SYS_nanosleep, &moment, ptr::null::<libc::timespec>()) };
+}
+
+/// How long a fork waits for what other threads have: some tenths of a second in all. A signal handler may fork, and the
+/// thread that it has interrupted may have it: that wait would have no end.
+///
+/// Counted and not timed: a process may get no processor for long.
+pub struct Patience(u32);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience(Patience::TRIES)
+    }
+}
+
+impl Patience {
+    const TRIES: u32 = 2000;
+    /// Most threads are out of the lock when this one comes back.
+    const TURNS: u32 = 200;
+
+    /// Waits a little; false if that has been done for too long.
+    pub fn wait(&mut self) -> bool {
+        self.0 = self.0.saturating_sub(1);
+        match self.0 {
+            0 => return false,
+            left if left > Patience::TRIES - Patience::TURNS => yield_now(),
+            _ => pause(),
+        }
+        true
+    }
+
+    /// Takes what another thread may have, once it can be had; None if it cannot.
+    pub fn until<T>(&mut self, take: impl Fn() -> Option<T>) -> Option<T> {
+        loop {
+            let taken = take();
+            if taken.is_some() || !self.wait() {
+                return taken;
+            }
+        }
+    }
+
+    /// Locks; None if another thread does not let go.
+    pub fn lock<'a, T>(&mut self, mutex: &'a Mutex<T>) -> Option<MutexGuard<'a, T>> {
+        self.until(|| match mutex.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Patience, is_alone_for_certain};
+
+    #[test]
+    fn patience_ends() {
+        assert_eq!(Patience::default().until(|| Some(1)), Some(1));
+        assert_eq!(Patience::default().until(|| None::<u8>), None);
+    }
+
+    #[test]
+    #[cfg(not(miri))]
+    fn a_process_with_another_thread_is_not_alone() {
+        std::thread::scope(|scope| {
+            let (end, ends) = std::sync::mpsc::channel::<()>();
+            scope.spawn(move || ends.recv());
+            assert!(!is_alone_for_certain());
+            drop(end);
+        });
+    }
+}
