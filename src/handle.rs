@@ -48,6 +48,11 @@ pub fn stands_alone() -> bool {
     libssl::in_process().is_none()
 }
 
+/// Returns true if a libssl is loaded now. Others may be loaded later.
+pub fn has_libssl() -> bool {
+    !libssl::find::libssls().is_empty()
+}
+
 /// What is locked around a fork that is not a cache's.
 pub struct Held {
     _libssls: Vec<libssl::marker::Held<'static>>,

@@ -16,7 +16,7 @@ mod elf;
 pub mod encoding;
 pub mod error;
 pub mod farewell;
-mod find;
+pub mod find;
 mod hidden;
 pub mod known;
 pub mod lending;

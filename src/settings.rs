@@ -202,6 +202,11 @@ fn parsed() -> &'static (Settings, Vec<String>) {
     PARSED.get_or_init(|| Box::new(Settings::of(load::environment(), &private::program_names())))
 }
 
+/// Returns true if this program has one of these names.
+pub fn is_named(names: &[&str]) -> bool {
+    private::program_names().iter().any(|own| names.iter().any(|name| own == name))
+}
+
 /// Returns true if a variable of ours was set.
 pub fn are_given() -> bool {
     let environment = load::environment();

@@ -131,6 +131,45 @@ static void hosts_without_name(void) {
   named = 1;
 }
 
+/* As ProFTPD's data connections: without the callback of the control connections whose sessions they resume. */
+static const char *visit_without_callback(void) {
+  SSL_CTX_set_tlsext_servername_callback(server, NULL);
+  const char *seen = visit("open");
+  SSL_CTX_set_tlsext_servername_callback(server, on_name);
+  return seen;
+}
+
+static void callback_taken_away(void) {
+  begin("a servername callback that is taken away", scene_version, hosts_by_name);
+  EXPECT("M11", at(HERE, visit_open), "new, nobody");
+  EXPECT("M11", at(HERE, visit_without_callback), "resumed, nobody");
+  EXPECT("M11", at(THERE, visit_without_callback), "resumed, nobody");
+  EXPECT("M11", at(THERE, visit_open), "resumed, nobody");
+
+  carried.session.length = 0;
+  EXPECT("M11", at(HERE, visit_strict), "new, known");
+  EXPECT("M11", at(HERE, visit_without_callback), "new, nobody");
+  EXPECT("M11", at(HERE, visit_strict), "resumed, known");
+  end();
+  SSL_CTX_free(strict);
+}
+
+static const char *visit_with_callback(void) {
+  SSL_CTX_set_tlsext_servername_callback(server, on_name);
+  return visit("open");
+}
+
+/* Sessions of before are this process's still; what another process has of them it leaves alone. */
+static void callback_set_later(void) {
+  begin("a servername callback that is set later", scene_version, make_strict);
+  EXPECT("M11", at(HERE, visit_open), "new, nobody");
+  EXPECT("M11", at(HERE, visit_with_callback), "resumed, nobody");
+  EXPECT("M11", at(HERE, visit_strict), "new, known");
+  EXPECT("M11", at(HERE, visit_with_callback), "resumed, nobody");
+  end();
+  SSL_CTX_free(strict);
+}
+
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
   alarm(SECONDS);
@@ -140,6 +179,8 @@ int main(void) {
     hosts("hosts chosen by SSL_CTX_set_client_hello_cb", hosts_by_hello);
     hosts("hosts chosen by SSL_CTX_set_tlsext_servername_callback", hosts_by_name);
     hosts_without_name();
+    callback_taken_away();
+    callback_set_later();
   }
   return failed;
 }

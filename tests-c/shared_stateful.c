@@ -8,6 +8,12 @@
 
 /* The server's end made by libssl itself, or by us. */
 static int by_libssl;
+/* The server's end has a callback of its own for its certificate, as Node.js sets one: it shares with nobody. */
+static int has_certificate_callback;
+
+static int any_certificate(SSL *ssl UNUSED, void *argument UNUSED) {
+  return 1;
+}
 
 /* One connection that offers what is carried, and carries on the ticket that it gets. */
 static const char *connect_once(void) {
@@ -26,6 +32,7 @@ static const char *connect_once(void) {
     server_end = SSL_new(server);
     SSL_set_accept_state(server_end);
   }
+  if (has_certificate_callback) SSL_set_cert_cb(server_end, any_certificate, NULL);
   SSL_set_bio(client_end, client_bio, client_bio);
   SSL_set_bio(server_end, server_bio, server_bio);
   SSL_set_connect_state(client_end);
@@ -125,6 +132,34 @@ static void with_data(void) {
   end();
 }
 
+/* ---- connections that keep their stateless tickets ---- */
+
+static void with_certificate_callback(void) {
+  begin("a connection that shares with nobody", TLS1_3_VERSION, NULL);
+  SSL_CTX_clear_options(server, SSL_OP_NO_TICKET);
+  has_certificate_callback = 1;
+  EXPECT("4.6", connect_once(), "new, stateless ticket");
+  EXPECT("4.6", connect_once(), "resumed, stateless ticket");
+  has_certificate_callback = 0;
+  end();
+}
+
+/* Of a server that has tickets only. The context could be a server's too, and then has a cache. */
+static void of_either_role(void) {
+  SSL_CTX *of_the_scene;
+  begin("a client of TLS_method", TLS1_2_VERSION, NULL);
+  SSL_CTX_clear_options(server, SSL_OP_NO_TICKET);
+  SSL_CTX_set_session_cache_mode(server, SSL_SESS_CACHE_OFF);
+  of_the_scene = client;
+  client = SSL_CTX_new(TLS_method());
+  REQUIRE(client != NULL && SSL_CTX_set_max_proto_version(client, TLS1_2_VERSION));
+  EXPECT("4.6", connect_once(), "new, stateless ticket");
+  EXPECT("4.6", connect_once(), "resumed, stateless ticket");
+  SSL_CTX_free(client);
+  client = of_the_scene;
+  end();
+}
+
 int main(void) {
   alarm(SECONDS);
   make_identity();
@@ -132,5 +167,7 @@ int main(void) {
   replaced(1);
   with_callbacks();
   with_data();
+  with_certificate_callback();
+  of_either_role();
   return failed;
 }

@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a preloaded program must reach, and the node under which OpenSSL has it (README, "Functions"). SSL_add_session and
 /// SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built against ours ask for them.
-const PRELOADED: [(&str, &str); 49] = [
+const PRELOADED: [(&str, &str); 50] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
     ("SSL_CTX_callback_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_ctrl", "OPENSSL_3.0.0"),
@@ -65,6 +65,7 @@ const PRELOADED: [(&str, &str); 49] = [
     ("SSL_set1_param", "OPENSSL_3.0.0"),
     ("SSL_set_SSL_CTX", "OPENSSL_3.0.0"),
     ("SSL_set_cert_cb", "OPENSSL_3.0.0"),
+    ("SSL_set_connect_state", "OPENSSL_3.0.0"),
     ("SSL_set_psk_find_session_callback", "OPENSSL_3.0.0"),
     ("SSL_set_psk_server_callback", "OPENSSL_3.0.0"),
     ("SSL_set_purpose", "OPENSSL_3.0.0"),

@@ -10,8 +10,11 @@ use common::{
 use std::{
     fs::{self, Permissions},
     io::{self, PipeWriter, Read, Write},
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
-    path::PathBuf,
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     ptr,
     sync::OnceLock,
@@ -252,6 +255,25 @@ fn a_process_without_tls_touches_no_page_of_the_store() {
     let few = |settings: &[(&str, &str)]| (0..10).map(|_| faults(settings)).min().expect("ten runs");
     let (without, with) = (few(&[]), few(&[("SSLSESSION_STORE", "shared")]));
     assert!(with - without < 16, "{without} pages without a store, {with} with one");
+}
+
+/// A shell of root's, and `setpriv`, have LD_PRELOAD too: a store that they made would be refused to the server.
+#[test]
+fn a_named_store_is_made_by_who_serves() {
+    const NOBODY: u32 = 65_534;
+    let program = Program::new();
+    fs::set_permissions(program.scratch.path(), Permissions::from_mode(0o755)).expect("our own directory");
+    let name = format!("sslsession-settings-{}", std::process::id());
+    let store = Path::new("/dev/shm").join(&name);
+    let script =
+        format!("exec setpriv --reuid={NOBODY} --clear-groups {} new", program.scratch.join("plain").display());
+    let mut command = as_root("env");
+    command.arg("-i").arg(format!("LD_PRELOAD={}", library().display()));
+    command.arg(format!("SSLSESSION_STORE=shared:{name},size=64K")).args(["sh", "-c", &script]);
+    let outcome = run(&mut command, DEADLINE);
+    let owner = store.metadata().map(|metadata| metadata.uid());
+    run(as_root("rm").arg("-f").arg(&store).arg(store.with_extension("key")), DEADLINE);
+    assert_eq!((said(&outcome).as_str(), owner.ok()), ("", Some(NOBODY)));
 }
 
 #[test]

@@ -983,6 +983,9 @@ int SSL_SESSION_set1_id(SSL_SESSION *s, const unsigned char *sid, unsigned int s
 
 /**
  * SSL_set_connect_state makes `ssl` a client. NULL does nothing.
+ *
+ * libssl does. A connection that might have become a server has no stateless tickets where SSLSESSION_TICKETS is `stateful`:
+ * now it may have them.
  */
 void SSL_set_connect_state(SSL *ssl);
 

@@ -183,14 +183,16 @@ impl SessionCache {
     pub fn set_apart(&self, connection: Connection) {
         if let Some(authentication) = self.authentication.as_deref().filter(|it| !it.apart.has(connection)) {
             authentication.apart.insert(connection);
+            self.restore_tickets(connection);
         }
     }
 
-    /// Returns true if this context's records say themselves whom they are for.
+    /// Returns true if this context's records say themselves whom they are for. They go on doing so where a callback is taken
+    /// away: ProFTPD has one for its control connections and none for data connections, which resume their sessions.
     fn is_open(&self, sharing: &Sharing) -> bool {
-        let settings = sharing.settings.get();
-        settings.has(Setting::ServerNameCallback)
-            || settings.has(Setting::ClientHelloCallback)
+        let settings = &sharing.settings;
+        settings.ever_had(Setting::ServerNameCallback)
+            || settings.ever_had(Setting::ClientHelloCallback)
             || (sharing.attach == Attach::All && self.callbacks.get.get().is_some())
     }
 

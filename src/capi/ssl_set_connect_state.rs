@@ -2,20 +2,36 @@
 
 use std::ffi::c_int;
 
+use super::connection;
+use crate::cache;
 use crate::guard::guard;
 use crate::handle::raw;
 use crate::types::SSL;
 
 /// SSL_set_connect_state makes `ssl` a client. NULL does nothing.
+///
+/// libssl does. A connection that might have become a server has no stateless tickets where SSLSESSION_TICKETS is `stateful`:
+/// now it may have them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_set_connect_state(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
-    // SAFETY: C caller.
-    guard((), || unsafe { raw::SSL_set_connect_state(ssl) });
+    guard((), || {
+        // SAFETY: C caller.
+        unsafe { raw::SSL_set_connect_state(ssl) };
+        // SAFETY: C caller.
+        if let Some(connection) = unsafe { connection(ssl) }
+            && let Some(cache) = cache::of_connection(connection)
+        {
+            cache.restore_tickets(connection);
+        }
+    });
 }
-symver!(SSL_set_connect_state, "SSLSESSION_0");
+symver!(
+    SSL_set_connect_state(ssl: *mut SSL),
+    "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
+);
 
 /// SSL_set_accept_state makes `ssl` a server. NULL does nothing.
 #[unsafe(no_mangle)]

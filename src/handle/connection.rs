@@ -119,6 +119,16 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Lets stateless tickets be made again.
+    pub fn turn_tickets_on(self) {
+        if self.version() != QUIC_VERSION
+            && let Some(libssl) = libssl::of_object(self.as_ptr())
+        {
+            // SAFETY: a live connection.
+            unsafe { (libssl.functions.SSL_clear_options)(self.as_ptr(), OP_NO_TICKET) };
+        }
+    }
+
     /// The server name that the client asked for, once libssl has read it.
     pub fn server_name(self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;

@@ -135,6 +135,13 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Returns true if stateless tickets are off for the connections that are made.
+    pub fn has_tickets_off(self) -> bool {
+        // SAFETY: a live context.
+        libssl::of_object(self.as_ptr())
+            .is_some_and(|libssl| unsafe { (libssl.functions.SSL_CTX_get_options)(self.as_ptr()) } & OP_NO_TICKET != 0)
+    }
+
     /// Returns the alert that the calling thread's last error goes with.
     pub fn last_alert(self) -> Option<Alert> {
         libssl::of_object(self.as_ptr()).and_then(|libssl| libssl::error::last_alert(&libssl.functions))

@@ -95,6 +95,7 @@ functions! {
 
     fn SSL_CTX_get_cert_store(*const SSL_CTX) -> *mut X509_STORE;
     fn SSL_CTX_callback_ctrl(*mut SSL_CTX, c_int, Option<AnyCallback>) -> c_long;
+    fn SSL_CTX_get_options(*const SSL_CTX) -> u64;
     fn SSL_CTX_set_options(*mut SSL_CTX, u64) -> u64;
     fn SSL_CTX_set_session_ticket_cb(
         *mut SSL_CTX, Option<GenerateTicketCallback>, Option<DecryptTicketCallback>, *mut c_void,
@@ -135,6 +136,7 @@ functions! {
     fn SSL_client_hello_get0_ext(*mut SSL, c_uint, *mut *const c_uchar, *mut usize) -> c_int;
     fn SSL_get_options(*const SSL) -> u64;
     fn SSL_set_options(*mut SSL, u64) -> u64;
+    fn SSL_clear_options(*mut SSL, u64) -> u64;
     fn SSL_get_max_early_data(*const SSL) -> u32;
     fn SSL_ctrl(*mut SSL, c_int, c_long, *mut c_void) -> c_long;
     fn SSL_get_certificate(*const SSL) -> *mut X509;

@@ -2,16 +2,14 @@
 //!
 //! vsftpd's `require_ssl_reuse`, on unless its configuration says otherwise, takes a data connection for the client's whose
 //! control connection it serves, if that resumes any session that its process knows. In a store with other processes it knows
-//! the sessions of all clients. ProFTPD compares the session itself; but of its data connections only every other
-//! one was resumed in a shared store: probably they ask other things of a client than the control connections whose sessions
-//! they resume.
+//! the sessions of all clients. ProFTPD compares the session itself, and needs no such care.
 #![deny(unsafe_code)]
 
 use std::ffi::OsString;
 use std::path::Path;
 
 /// By the names that the process has before any configuration is read.
-const KNOWN: [&str; 2] = ["vsftpd", "proftpd"];
+const KNOWN: [&str; 1] = ["vsftpd"];
 
 /// Returns the programs that are private unless the settings say otherwise.
 pub fn known() -> Vec<OsString> {

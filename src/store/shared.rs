@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use siphasher::sip::SipHasher13;
 
-pub use crate::mapping::{LARGEST, SMALLEST};
+pub use crate::mapping::{LARGEST, SMALLEST, user};
 pub use crate::secret::Secret;
 pub use keys::Keys;
 use out_of_reach::in_words;

@@ -4,22 +4,33 @@
 //!
 //! Which client is not resumed is looked at only where that does not depend on the worker that it meets.
 
+mod daemons;
+mod databases;
+mod dns;
+mod executed;
 mod ftp;
+mod proxies;
+mod workers;
 
 use super::{
-    plain,
     run::{Run, With, printed},
     server::Server,
     shared::Name,
 };
 use crate::common;
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+};
 
 /// The version and what it offers; how it ends.
 const CLIENTS: [&str; 6] = ["id clean", "id unclean", "ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
 
 const TICKETS: &[&str] = &["ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
 const ALL: &[&str] = &CLIENTS;
+/// Without those for whom the end of the client's connection is the end of its session.
+const ALL_BUT_IDS_UNCLEAN: &[&str] = &["id clean", "ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
+const IDS: &[&str] = &["id clean", "id unclean"];
 const NONE: &[&str] = &[];
 
 /// The settings of a run, with the library; `@NAME@` is a store's name that nobody else has.
@@ -44,6 +55,9 @@ const FIXED_BY_ANY_STORE: &[(Mode, &[&str])] = &[
     (SHARED_ALL, ALL),
     (ALL_STATEFUL, ALL),
 ];
+
+/// The same for a server that has turned its cache off, or has one of its own.
+const FIXED_BY_ATTACHING: &[(Mode, &[&str])] = &[(SHARED_ALL, ALL), (ALL_STATEFUL, ALL)];
 
 const MODES: [Mode; 8] = [ALONE, SHARED, NAMED, STATEFUL, SHARED_STATEFUL, NAMED_STATEFUL, SHARED_ALL, ALL_STATEFUL];
 
@@ -83,23 +97,85 @@ impl Environment {
     }
 }
 
-fn visit(run: &Run, port: u16, client: &str, protocol: &str) -> String {
+/// Returns the directory of packages that cannot be installed beside others.
+fn unpacked(run: &Run, name: &str, packages: &[&str]) -> String {
+    let script = common::root().join("tests/programs/reports/unpacked");
+    printed(run.plain_command("sh").arg(script).arg(name).args(packages)).trim_end().to_owned()
+}
+
+/// Returns the client of tests/programs/reports, with all that it offers.
+fn visitor(run: &Run, port: u16, clients: &[&str], protocol: &str) -> Command {
     let mut command = run.plain_command("/usr/bin/python3");
     command.arg(common::root().join("tests/programs/reports/visit.py"));
-    command.args([&port.to_string(), &(COUNT + 1).to_string()]).args(client.split(' ')).arg(protocol);
-    printed(&mut command).trim_end().to_owned()
+    command.args([&port.to_string(), &(COUNT + 1).to_string(), &clients.join(",")]).args(protocol.split(' '));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Returns the letters of each client.
+fn visit(run: &Run, port: u16, clients: &[&str], protocol: &str) -> Vec<String> {
+    printed(&mut visitor(run, port, clients, protocol)).lines().map(str::to_owned).collect()
+}
+
+/// Returns the letters of each client at a server that is ended and started anew, before and after. It has the same port then:
+/// mosquitto's is in its session id context.
+fn visit_twice(row: &Row, run: &Run, environment: &Environment) -> Vec<(String, String)> {
+    let server = (row.start)(run, environment);
+    let mut command = visitor(run, server.port(), &CLIENTS, row.protocol);
+    let mut visitor = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python can be started");
+    let mut lines = BufReader::new(visitor.stdout.take().expect("a pipe")).lines();
+    let mut letters = || CLIENTS.map(|_| lines.next().expect("a line for each client").expect("a text"));
+    let before = letters();
+    server.stop_for_another(libc::SIGTERM);
+    let server = (row.start)(run, environment);
+    writeln!(visitor.stdin.take().expect("a pipe"), "{}", server.port()).expect("it reads");
+    let after = letters();
+    assert!(visitor.wait().expect("our child").success());
+    server.stop(libc::SIGTERM);
+    before.into_iter().zip(after).collect()
+}
+
+/// Ends the server and starts it anew, with a named store: who is due goes on being resumed. A server that has a servername
+/// callback learns from one full handshake where the name leads.
+#[track_caller]
+fn check_restart(row: &Row, has_to_learn: bool) {
+    for (mode, due) in [(NAMED, IDS), (NAMED_STATEFUL, ALL)] {
+        let (run, name) = (Run::new(With::Stock), Name::new());
+        let seen = visit_twice(row, &run, &Environment::of(Some(mode), &name));
+        let mut expected = "R".repeat(COUNT + 1);
+        if has_to_learn {
+            expected.replace_range(..1, "N");
+        }
+        for (client, (_, after)) in CLIENTS.into_iter().zip(&seen).filter(|(client, _)| due.contains(client)) {
+            assert_eq!(*after, expected, "{mode:?} {client}: {seen:?}");
+            expected.replace_range(..1, "R");
+        }
+    }
+    let run = Run::new(With::Stock);
+    let seen = visit_twice(row, &run, &Environment(Vec::new()));
+    assert!(seen.iter().all(|(_, after)| after.starts_with('N')), "stock: {seen:?}");
 }
 
 /// Runs the server in every mode, with all clients.
 #[track_caller]
 fn check(row: &Row) {
+    check_in(row, &MODES);
+}
+
+#[track_caller]
+fn check_in(row: &Row, modes: &[Mode]) {
     let mut wrong = Vec::new();
-    for mode in [None].into_iter().chain(MODES.map(Some)) {
+    for mode in [None].into_iter().chain(modes.iter().copied().map(Some)) {
         let (run, name) = (Run::new(With::Stock), Name::new());
         let server = (row.start)(&run, &Environment::of(mode, &name));
         let fixed = row.fixed.iter().find(|(fixed, _)| Some(*fixed) == mode).map_or(NONE, |&(_, clients)| clients);
-        for client in CLIENTS {
-            let letters = visit(&run, server.port(), client, row.protocol);
+        for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, row.protocol)) {
+            if std::env::var_os("SHOW").is_some() {
+                eprintln!(
+                    "{:50} {client:15} {letters}",
+                    format!("{:?}", mode.map(|m| m.iter().map(|(_, v)| *v).collect::<Vec<_>>()))
+                );
+            }
             let is_due = row.stock.contains(&client) || fixed.contains(&client);
             if is_due && letters != format!("N{}", "R".repeat(COUNT)) {
                 wrong.push(format!("{mode:?} {client}: {letters}"));
@@ -111,212 +187,4 @@ fn check(row: &Row) {
         assert!((complaints > 0) == is_stateful, "{mode:?}:\n{log}");
     }
     assert!(wrong.is_empty(), "not resumed each time:\n{}", wrong.join("\n"));
-}
-
-/// Closes no connection by itself: esp8266/Arduino's and pubsubclient's devices, and mosquitto's own questions.
-#[test]
-fn mosquitto() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let text = "listener PORT 127.0.0.1\ncertfile @DIR@/cert.pem\nkeyfile @DIR@/key.pem\nallow_anonymous true\nuser root\n";
-                let mut command = environment.command(run, "mosquitto");
-                command.arg("-c").arg(run.write("mosquitto.conf", &text.replace("PORT", &ports[0].to_string())));
-                command
-            })
-        },
-        protocol: "mqtt",
-        stock: &["id clean", "ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"],
-        fixed: FIXED_BY_ANY_STORE,
-    });
-}
-
-/// Closes without SSL_shutdown, and keeps its clients' connections.
-#[test]
-fn redis() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let mut command = environment.command(run, "redis-server");
-                command.args(["--bind", "127.0.0.1", "--port", "0", "--tls-port", &ports[0].to_string()]);
-                command.args(["--tls-cert-file", "cert.pem", "--tls-key-file", "key.pem"]);
-                command.args(["--tls-ca-cert-file", "cert.pem", "--tls-auth-clients", "no", "--save", ""]);
-                command
-            })
-        },
-        protocol: "redis",
-        stock: TICKETS,
-        fixed: FIXED_BY_ANY_STORE,
-    });
-}
-
-/// Four workers that are forked with one context.
-#[test]
-fn hitch() {
-    check(&Row {
-        start: |run, environment| {
-            let backend = plain::serve();
-            Server::start(run, 1, |ports| {
-                let mut text =
-                    format!("frontend = \"[127.0.0.1]:{}\"\nbackend = \"[127.0.0.1]:{backend}\"\n", ports[0]);
-                text += "pem-file = \"@DIR@/both.pem\"\nworkers = 4\ntls-protos = TLSv1.2 TLSv1.3\ndaemon = off\nocsp-dir = \"\"\n";
-                // SAFETY: geteuid only gives a number.
-                if unsafe { libc::geteuid() } == 0 {
-                    text += "user = \"nobody\"\ngroup = \"nogroup\"\n";
-                }
-                let mut command = environment.command(run, "hitch");
-                command.arg("--config").arg(run.write("hitch.conf", &text));
-                command
-            })
-        },
-        protocol: "http",
-        stock: TICKETS,
-        fixed: FIXED_BY_ANY_STORE,
-    });
-}
-
-#[test]
-fn stunnel() {
-    check(&Row {
-        start: |run, environment| {
-            let backend = plain::serve();
-            Server::start(run, 1, |ports| {
-                let text = format!(
-                    "foreground = yes\npid =\nsyslog = no\n[server]\naccept = 127.0.0.1:{}\nconnect = 127.0.0.1:{backend}\ncert = @DIR@/both.pem\n",
-                    ports[0]
-                );
-                let mut command = environment.command(run, "stunnel4");
-                command.arg(run.write("stunnel.conf", &text));
-                command
-            })
-        },
-        protocol: "http",
-        stock: TICKETS,
-        fixed: &[],
-    });
-}
-
-/// Python's servers close their connections and never unwrap them.
-#[test]
-fn a_threaded_server_that_never_unwraps() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let mut command = environment.command(run, "/usr/bin/python3");
-                command.arg(common::root().join("tests/programs/reports/threaded.py"));
-                command.args(["cert.pem", "key.pem", &ports[0].to_string()]);
-                command
-            })
-        },
-        protocol: "http",
-        stock: TICKETS,
-        fixed: &[(SHARED, ALL), (NAMED, ALL), (SHARED_STATEFUL, ALL), (NAMED_STATEFUL, ALL), (ALL_STATEFUL, ALL)],
-    });
-}
-
-/// Each worker makes a context for each connection.
-#[test]
-fn gunicorn() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let mut command = environment.command(run, "gunicorn");
-                command.args(["--workers", "4", "--log-level", "error"]);
-                command.args(["--bind", &format!("127.0.0.1:{}", ports[0]), "--chdir"]);
-                command.arg(common::root().join("tests/programs/reports")).arg("app:app");
-                command.env("PYTHONDONTWRITEBYTECODE", "1");
-                let (certificate, key) = (run.path("cert.pem"), run.path("key.pem"));
-                command.arg("--certfile").arg(certificate).arg("--keyfile").arg(key);
-                command
-            })
-        },
-        protocol: "http",
-        stock: NONE,
-        fixed: &[
-            (SHARED, &["id clean", "id unclean"]),
-            (NAMED, &["id clean", "id unclean"]),
-            (SHARED_STATEFUL, ALL),
-            (NAMED_STATEFUL, ALL),
-        ],
-    });
-}
-
-/// A cluster of workers that each make their contexts, whose cache is turned off.
-#[test]
-fn puma() {
-    check(&Row {
-        start: |run, environment| {
-            run.write("app.ru", "run ->(environment) { [200, { 'Content-Length' => '6' }, ['answer']] }\n");
-            Server::start(run, 1, |ports| {
-                let mut command = environment.command(run, "puma");
-                command.args([
-                    "--workers",
-                    "3",
-                    "--threads",
-                    "1:1",
-                    "--environment",
-                    "production",
-                    "--silent",
-                    "--bind",
-                ]);
-                command.arg(format!("ssl://127.0.0.1:{}?key=key.pem&cert=cert.pem", ports[0])).arg("app.ru");
-                command
-            })
-        },
-        protocol: "http",
-        stock: NONE,
-        fixed: &[(ALL_STATEFUL, ALL), (SHARED_ALL, &["id clean", "id unclean"])],
-    });
-}
-
-const DOVECOT: &str = "
-protocols = imap
-listen = 127.0.0.1
-base_dir = @DIR@/run
-state_dir = @DIR@/run
-log_path = @DIR@/server.log
-ssl = required
-ssl_cert = <@DIR@/cert.pem
-ssl_key = <@DIR@/key.pem
-import_environment = $import_environment NAMES
-service imap-login {
-  service_count = 0
-  process_min_avail = 2
-  process_limit = 2
-  inet_listener imap {
-    port = 0
-  }
-  inet_listener imaps {
-    port = PORT
-  }
-}
-passdb {
-  driver = static
-  args = nopassword=y
-}
-";
-
-fn start_dovecot<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
-    Server::start(run, 1, |ports| {
-        let text = DOVECOT.replace("PORT", &ports[0].to_string()).replace("NAMES", &environment.names());
-        let mut command = environment.command(run, "dovecot");
-        command.arg("-F").arg("-c").arg(run.write("dovecot.conf", &text));
-        command
-    })
-}
-
-/// Its login processes change their root before they make a context. As their context has a servername callback, each does
-/// a full handshake first, from which it learns where the name leads: so they have to serve more than one connection.
-#[test]
-fn dovecot() {
-    for mode in [NAMED, NAMED_STATEFUL] {
-        let (run, name) = (Run::new(With::Stock), Name::new());
-        let server = start_dovecot(&run, &Environment::of(Some(mode), &name));
-        for client in CLIENTS.iter().filter(|client| mode == NAMED_STATEFUL || client.starts_with("id")) {
-            let letters = visit(&run, server.port(), client, "imap");
-            assert!(letters.matches('R').count() >= COUNT - 1, "{mode:?} {client}: {letters}");
-        }
-        let log = server.stop(libc::SIGTERM);
-        assert!(!log.contains("sslsession:"), "{log}");
-    }
 }

@@ -1,6 +1,6 @@
 //! One run of a program: a scratch directory of its own, a certificate, a witness, and what is preloaded.
 
-use super::{build, witness::Witness};
+use super::{build, server::Claim, witness::Witness};
 use crate::common::{self, process};
 use std::{
     cell::RefCell,
@@ -31,6 +31,7 @@ pub struct Run {
     with: With,
     settings: RefCell<Vec<(&'static str, String)>>,
     witness: Witness,
+    claims: RefCell<Vec<Claim>>,
     scratch: common::Scratch,
 }
 
@@ -41,7 +42,7 @@ impl Run {
         // Workers of nginx and apache come here as another user.
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let witness = Witness::new(&scratch.join("witness"));
-        let run = Run { with, settings: RefCell::default(), witness, scratch };
+        let run = Run { with, settings: RefCell::default(), witness, claims: RefCell::default(), scratch };
         run.make_certificate();
         run
     }
@@ -56,6 +57,16 @@ impl Run {
     /// What it is with, for what a failure says.
     pub fn with(&self) -> With {
         self.with
+    }
+
+    /// Keeps the ports of a server that has ended, for the next one.
+    pub fn give_claims(&self, claims: Vec<Claim>) {
+        *self.claims.borrow_mut() = claims;
+    }
+
+    /// Takes the ports that were kept.
+    pub fn take_claims(&self) -> Vec<Claim> {
+        self.claims.take()
     }
 
     /// What the programs of this run tell of their connections.

@@ -4,12 +4,14 @@ use super::run::{DEADLINE, Run};
 use crate::common::process::Running;
 use std::{
     fs::{self, File},
+    mem,
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixListener},
     },
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -19,16 +21,17 @@ pub struct Server<'a> {
     running: Running,
     /// Where it listens on 127.0.0.1.
     pub ports: Vec<u16>,
-    _claims: Vec<Claim>,
+    claims: Vec<Claim>,
 }
 
 impl<'a> Server<'a> {
     /// Starts the command that `configure` gives for `count` free ports, and waits until all of them can be connected to.
     pub fn start(run: &'a Run, count: usize, configure: impl Fn(&[u16]) -> Command) -> Server<'a> {
         for _ in 0..5 {
-            let claims: Vec<Claim> = (0..count).map(|_| Claim::new()).collect();
+            let mut claims = run.take_claims();
+            claims.resize_with(count, Claim::new);
             let ports: Vec<u16> = claims.iter().map(|claim| claim.port).collect();
-            let mut server = Server { run, running: spawn(run, &mut configure(&ports)), ports, _claims: claims };
+            let mut server = Server { run, running: spawn(run, &mut configure(&ports)), ports, claims };
             match server.wait_until_ready() {
                 Ok(()) => return server,
                 // Somebody else took the port between our looking and its binding.
@@ -41,7 +44,7 @@ impl<'a> Server<'a> {
 
     /// Starts a command that chooses its port itself and tells it: `port_in` finds it in what was written so far.
     pub fn start_on_its_port(run: &'a Run, mut command: Command, port_in: impl Fn(&str) -> Option<u16>) -> Server<'a> {
-        let mut server = Server { run, running: spawn(run, &mut command), ports: Vec::new(), _claims: Vec::new() };
+        let mut server = Server { run, running: spawn(run, &mut command), ports: Vec::new(), claims: Vec::new() };
         let port = server.wait_for(port_in);
         server.ports.push(port);
         server
@@ -79,6 +82,19 @@ impl<'a> Server<'a> {
     pub fn stop(mut self, signal: i32) -> String {
         self.running.signal(signal);
         self.wait()
+    }
+
+    /// The same; the next server of this run gets its ports, on which its last worker does not listen any more.
+    pub fn stop_for_another(mut self, signal: i32) {
+        self.running.signal(signal);
+        self.run.give_claims(mem::take(&mut self.claims));
+        let ports = mem::take(&mut self.ports);
+        self.wait();
+        let until = Instant::now() + DEADLINE;
+        while ports.iter().any(|&port| is_open(port)) {
+            assert!(Instant::now() < until, "its workers do not end");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits until it ends by itself; its log.

@@ -6,6 +6,9 @@
 //!   first SSL_CTX ──► opened? else open ─► refused ─► say why, once
 //! ```
 //! A process that makes no SSL_CTX has a mapping of which it touches nothing.
+//!
+//! A named store belongs to whom it was made by, and is refused to others. So root does not make one at load where no libssl
+//! is: it may be a shell, or setpriv, that starts the server as another user. Who makes the first SSL_CTX makes it then.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -17,21 +20,36 @@ use once_cell::race::OnceBox;
 use crate::handle::{self, Context};
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
 use crate::store::Shared;
-use crate::store::shared::{Keys, LARGEST, SMALLEST, why_out_of_reach};
+use crate::store::shared::{Keys, LARGEST, SMALLEST, user, why_out_of_reach};
 
 const _: () = assert!(settings::Shared::SMALLEST == SMALLEST && settings::Shared::LARGEST == LARGEST);
 
-/// The store, or why there is none; None if none is asked for.
-type Opened = Option<Result<Shared, String>>;
+/// Programs that load libssl only after they have changed their root.
+const LOAD_LIBSSL_LATE: [&str; 4] = ["imap-login", "pop3-login", "submission-login", "managesieve-login"];
 
-static OPENED: OnceBox<Opened> = OnceBox::new();
+/// What became of opening a store; None if none is asked for.
+struct Opened {
+    user: u32,
+    store: Option<Result<Shared, String>>,
+}
 
-/// Opens the store and reads the keys of tickets if the settings ask for it, when the library is loaded. Nothing is said, and libssl is not looked for.
+static AT_LOAD: OnceBox<Opened> = OnceBox::new();
+
+/// Opens the store and reads the keys of tickets if the settings ask for it, when the library is loaded. Nothing is said.
 pub fn at_load() {
-    if let Some(settings) = settings::asking_for_store() {
-        opened(settings);
+    if let Some(settings) = settings::asking_for_store()
+        && !is_left_to_others(settings)
+    {
+        AT_LOAD.get_or_init(|| Box::new(open(settings)));
     }
     super::ticket_keys::at_load();
+}
+
+/// Returns true if a store is not there yet, and should belong to another user than this one.
+fn is_left_to_others(settings: &Settings) -> bool {
+    let Store::Shared(wanted) = &settings.store else { return false };
+    let is_missing = wanted.path.as_deref().is_some_and(|path| !path.exists());
+    is_missing && user() == 0 && !settings::is_named(&LOAD_LIBSSL_LATE) && !handle::has_libssl()
 }
 
 /// The store of this process and of those that it forks. None if there is to be none, or it cannot be had: that is said
@@ -41,7 +59,7 @@ pub(super) fn store() -> Option<&'static Shared> {
     if let Some(store) = STORE.get() {
         return *store;
     }
-    let (store, refused) = match opened(settings::get()) {
+    let (store, refused) = match &opened().store {
         None => (None, None),
         Some(_) if handle::stands_alone() => (None, Some(WITHOUT_LIBSSL)),
         Some(Ok(store)) => (Some(store), None),
@@ -57,17 +75,21 @@ pub(super) fn store() -> Option<&'static Shared> {
 
 const WITHOUT_LIBSSL: &str = "SSLSESSION_STORE: without a libssl, sessions cannot be turned into bytes";
 
-fn opened(settings: &Settings) -> Option<&'static Result<Shared, String>> {
-    OPENED.get_or_init(|| Box::new(open(settings))).as_ref()
+/// Returns what was opened at load, or opens it now. What was refused then to another user is tried again.
+fn opened() -> &'static Opened {
+    static LATER: OnceBox<Opened> = OnceBox::new();
+    let at_load = AT_LOAD.get().filter(|opened| !matches!(opened.store, Some(Err(_))) || opened.user == user());
+    at_load.unwrap_or_else(|| LATER.get_or_init(|| Box::new(open(settings::get()))))
 }
 
 /// Opens the store that the settings ask for. An error names the variable that has to be mended.
 fn open(settings: &Settings) -> Opened {
-    let Store::Shared(wanted) = &settings.store else { return None };
-    Some(match &wanted.path {
+    let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None } };
+    let store = match &wanted.path {
         None => Shared::anonymous(wanted.size.unwrap_or(settings::Shared::USUAL)).map_err(of_store),
         Some(path) => open_file(path, wanted.size, settings),
-    })
+    };
+    Opened { user: user(), store: Some(store) }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

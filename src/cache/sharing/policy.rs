@@ -40,6 +40,8 @@ pub(super) fn new_number() -> Option<Number> {
 #[derive(Default)]
 pub(super) struct NotedSettings {
     bits: AtomicU32,
+    /// Those that were set at any time.
+    ever: AtomicU32,
     cert_verify_callback: AtomicUsize,
 }
 
@@ -48,8 +50,14 @@ impl NotedSettings {
         Settings::new(self.bits.load(Ordering::Acquire), self.cert_verify_callback.load(Ordering::Acquire))
     }
 
+    /// Returns true if a setting was made at any time.
+    pub(super) fn ever_had(&self, setting: Setting) -> bool {
+        self.ever.load(Ordering::Acquire) & setting as u32 != 0
+    }
+
     pub(super) fn note(&self, setting: Setting, is_set: bool) {
         if is_set {
+            self.ever.fetch_or(setting as u32, Ordering::AcqRel);
             self.bits.fetch_or(setting as u32, Ordering::AcqRel);
         } else {
             self.bits.fetch_and(!(setting as u32), Ordering::AcqRel);

@@ -114,6 +114,9 @@ impl SessionCache {
         if found == Found::Missing && resident.is_some() && !sharing.is_busy() {
             // Alive and without a record: one that another process removed; or another thread has stored its record since.
             found = self.ask(sharing, &terms, &name, known, offer);
+            if found == Found::Missing {
+                found = self.stood_before_callback(sharing, &terms, offer, resident.as_ref());
+            }
             has_left = found == Found::Missing;
         }
         match found {
@@ -137,6 +140,36 @@ impl SessionCache {
                 }
                 if found == Found::Withheld { Search::Withheld } else { Search::Missing }
             }
+        }
+    }
+
+    /// Returns what has become of a live session that was stored before the context got the callback that may switch
+    /// connections: by its policy alone. It is still this context's, unless its name has led elsewhere since.
+    fn stood_before_callback(
+        &self,
+        sharing: &Sharing,
+        terms: &Terms,
+        offer: &Offer,
+        resident: Option<&Session>,
+    ) -> Found {
+        let (Some(open), Some(resident)) = (&terms.open, resident.filter(|_| !offer.once)) else {
+            return Found::Missing;
+        };
+        let mark = Some(sharing.mark(resident));
+        let server_name = offer.connection.server_name_offered().unwrap_or_default();
+        let became = |scope: PolicyDigest| {
+            let policy = ServerName::Said(&server_name).terms(sharing.store, Some(&scope));
+            let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
+            let leads_there = || sharing.routes.known_here(&open.route).is_none_or(|known| known == scope);
+            match sharing.store.find(&name, mark, offer.now) {
+                Found::Standing if !leads_there() => Found::Withheld,
+                found => found,
+            }
+        };
+        let found = sharing.policies.digests().into_iter().map(became).find(|found| *found != Found::Missing);
+        match found {
+            Some(Found::Record(_)) | None => Found::Missing,
+            Some(found) => found,
         }
     }
 

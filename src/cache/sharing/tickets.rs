@@ -5,13 +5,15 @@
 //! - without a shared store: in one process's memory a session does not survive another worker, an unclean end, an
 //!   eviction. A program that is private (SSLSESSION_PRIVATE) wants just that: a ticket is good in the process that gave it;
 //! - where its sessions are not shared, see [`NotShared`](super::NotShared);
+//! - for a connection that is set apart, see [`Apart`](super::apart::Apart): Node.js chooses certificates by SSL_set_cert_cb;
 //! - if the application has a ticket callback: what that binds to a ticket, and refuses a ticket for, is not asked of a
 //!   stateful one. ProFTPD finds its control connections so.
 //!
 //! ```text
 //!   a server's connection ─► SSL_OP_NO_TICKET at the SSL        as it is made; or, where libssl made it unseen, at the
-//!                         │                                     first callback of its handshake, which is too late
-//!                         └► SSL_OP_NO_TICKET at the SSL_CTX    then: for those that libssl makes unseen from now on
+//!        │                │                                     first callback of its handshake, which is too late
+//!        │                └► SSL_OP_NO_TICKET at the SSL_CTX    then: for those that libssl makes unseen from now on
+//!        └► is a client, or is set apart ─► cleared again
 //! ```
 #![forbid(unsafe_code)]
 
@@ -38,11 +40,7 @@ impl SessionCache {
 
     /// Turns the stateless tickets of a server's connection off that is being made, if they are to be stateful.
     pub(in crate::cache) fn prepare(&self, connection: Connection) {
-        if settings::get().tickets == Tickets::Stateful
-            && connection.is_server()
-            && self.mode_for(Role::Server).caches(Role::Server)
-            && self.replaces_tickets()
-        {
+        if connection.is_server() && self.replaces_tickets() {
             if connection.has_begun() {
                 self.context.turn_tickets_off();
             }
@@ -50,8 +48,20 @@ impl SessionCache {
         }
     }
 
+    /// Gives a connection its stateless tickets back: one that was made for either role and is a client, or one whose sessions
+    /// are not shared, see [`Apart`](super::apart::Apart).
+    pub fn restore_tickets(&self, connection: Connection) {
+        if self.replaces_tickets() && !self.context.has_tickets_off() {
+            connection.turn_tickets_on();
+        }
+    }
+
     fn replaces_tickets(&self) -> bool {
-        if !settings::get().is_private && self.shared().is_err() {
+        let settings = settings::get();
+        if settings.tickets != Tickets::Stateful
+            || !self.mode_for(Role::Server).caches(Role::Server)
+            || (!settings.is_private && self.shared().is_err())
+        {
             return false;
         }
         let has_callback = self.tickets.has_callback.load(Ordering::Relaxed);

@@ -49,7 +49,7 @@ def transfers(port, client):
     ftp = connected(port, client)
     for _ in range(5):
         try:
-            ftp.retrlines("RETR file", lambda line: None)
+            ftp.retrlines("NLST", lambda line: None)
         except (ftplib.Error, ssl.SSLError, OSError, EOFError):
             ftp.letters += "E"
     print(ftp.letters)

@@ -1,6 +1,8 @@
 //! FTP over TLS: data connections that have to resume the session of their control connection.
 
-use super::{ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_STATEFUL, STATEFUL};
+use super::{
+    ALONE, Environment, MODES, Mode, NAMED, NAMED_STATEFUL, SHARED, SHARED_ALL, SHARED_STATEFUL, STATEFUL, unpacked,
+};
 use crate::common;
 use crate::programs::{
     run::{Run, With, printed},
@@ -68,7 +70,8 @@ fn proftpd<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
     })
 }
 
-/// It knows its control connections by what it binds to their tickets, which stateful tickets would not be asked for.
+/// It knows its control connections by what it binds to their tickets, which stateful tickets would not be asked for; and by
+/// their sessions. Its control connections have a servername callback, its data connections none.
 #[test]
 fn data_connections_of_proftpd_resume_and_are_bound_in_every_mode() {
     for mode in [None].into_iter().chain(MODES.map(Some)) {
@@ -79,9 +82,35 @@ fn data_connections_of_proftpd_resume_and_are_bound_in_every_mode() {
             assert_eq!(client(&run, server.port(), version, "foreign"), "refused", "{mode:?} {version}");
         }
         let log = server.stop(libc::SIGTERM);
-        if mode.is_some_and(|mode| mode.iter().any(|setting| setting.1 == "stateful")) {
+        if mode.is_some_and(|mode| mode.contains(&STATEFUL[0]) && mode.contains(&SHARED_ALL[1])) {
             assert!(log.contains("this program has callbacks for its tickets"), "{mode:?}:\n{log}");
         }
+    }
+}
+
+fn pure_ftpd<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
+    prepare(run);
+    let parts = ["rsa.pem", "rsa.key"].map(|part| fs::read_to_string(run.path(part)).unwrap());
+    run.write("both.pem", &parts.concat());
+    let program = unpacked(run, "pure-ftpd", &["pure-ftpd"]) + "/usr/sbin/pure-ftpd";
+    Server::start(run, 1, |ports| {
+        let mut command = environment.command(run, &program);
+        command.args(["--anonymousonly", "--tls=2", "--dontresolve", "--syslogfacility=none"]);
+        command.arg(format!("--certfile={}", run.path("both.pem").display()));
+        command.arg(format!("--bind=127.0.0.1,{}", ports[0]));
+        command
+    })
+}
+
+/// It asks for no resumption, and has no tickets: in TLS 1.3 there is none. Its anonymous users are in the home of the user ftp.
+#[test]
+fn data_connections_of_pure_ftpd_resume_by_id() {
+    for mode in [None].into_iter().chain(MODES.map(Some)) {
+        let (run, name) = (Run::new(With::Stock), Name::new());
+        let server = pure_ftpd(&run, &Environment::of(mode, &name));
+        let seen = CLIENTS.map(|version| client(&run, server.port(), version, "data"));
+        assert_eq!(seen, ["RRRRR", "RRRRR", "NNNNN"], "{mode:?}");
+        server.stop(libc::SIGTERM);
     }
 }
 
@@ -109,10 +138,9 @@ rsa_private_key_file=@DIR@/rsa.key
 
 fn vsftpd<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
     prepare(run);
-    let program =
-        printed(&mut run.plain_command(common::root().join("tests/programs/reports/vsftpd").to_str().expect("a text")));
+    let program = unpacked(run, "vsftpd", &["vsftpd"]) + "/usr/sbin/vsftpd";
     Server::start(run, 1, |ports| {
-        let mut command = environment.command(run, program.trim_end());
+        let mut command = environment.command(run, &program);
         command.arg(run.write("vsftpd.conf", &VSFTPD.replace("PORT", &ports[0].to_string())));
         command
     })

@@ -1,6 +1,6 @@
-"""A server of one process with a thread for each connection, which never says goodbye: prints the port. Ends on SIGTERM.
+"""A server of one process with a thread for each connection, which never says goodbye. Ends on SIGTERM.
 
-threaded.py CERT KEY: run by tests/programs/reports.rs.
+threaded.py CERT KEY PORT: run by tests/programs/reports.rs.
 """
 
 import socket

@@ -1,0 +1,120 @@
+//! Servers whose workers are executed anew: what they share has a name.
+
+use super::*;
+
+const NAMED_ALL: Mode = &[("SSLSESSION_STORE", "@NAME@"), ("SSLSESSION_ATTACH", "all")];
+const NAMED_ALL_STATEFUL: Mode =
+    &[("SSLSESSION_STORE", "@NAME@"), ("SSLSESSION_ATTACH", "all"), ("SSLSESSION_TICKETS", "stateful")];
+
+/// A store without a name changes nothing here, and takes nothing away.
+const MODES_OF_EXECUTED: [Mode; 8] =
+    [ALONE, SHARED, NAMED, STATEFUL, NAMED_STATEFUL, NAMED_ALL, NAMED_ALL_STATEFUL, ALL_STATEFUL];
+
+const DOVECOT: &str = "
+protocols = imap
+listen = 127.0.0.1
+base_dir = @DIR@/run
+state_dir = @DIR@/run
+log_path = @DIR@/server.log
+ssl = required
+ssl_cert = <@DIR@/cert.pem
+ssl_key = <@DIR@/key.pem
+import_environment = $import_environment NAMES
+service imap-login {
+  service_count = SERVED
+  process_min_avail = 2
+  process_limit = 2
+  inet_listener imap {
+    port = 0
+  }
+  inet_listener imaps {
+    port = PORT
+  }
+}
+passdb {
+  driver = static
+  args = nopassword=y
+}
+";
+
+fn start_dovecot<'a>(run: &'a Run, environment: &Environment, served: &str) -> Server<'a> {
+    Server::start(run, 1, |ports| {
+        let text = DOVECOT.replace("SERVED", served);
+        let text = text.replace("PORT", &ports[0].to_string()).replace("NAMES", &environment.names());
+        let mut command = environment.command(run, "dovecot");
+        command.arg("-F").arg("-c").arg(run.write("dovecot.conf", &text));
+        command
+    })
+}
+
+/// Its login processes change their root before they make a context. As their context has a servername callback, each does
+/// a full handshake first, from which it learns where the name leads: so they have to serve more than one connection.
+#[test]
+fn dovecot() {
+    for mode in [NAMED, NAMED_STATEFUL] {
+        let (run, name) = (Run::new(With::Stock), Name::new());
+        let server = start_dovecot(&run, &Environment::of(Some(mode), &name), "0");
+        for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, "imap")) {
+            if mode != NAMED_STATEFUL && !IDS.contains(&client) {
+                continue;
+            }
+            assert!(letters.matches('R').count() >= COUNT - 1, "{mode:?} {client}: {letters}");
+        }
+        let log = server.stop(libc::SIGTERM);
+        assert!(!log.contains("sslsession:"), "{log}");
+    }
+}
+
+/// As packaged: a process for each connection, which would have to know where a name leads before it has led there.
+#[test]
+fn dovecot_with_a_process_for_each_connection() {
+    for mode in [None, Some(ALONE), Some(NAMED), Some(NAMED_STATEFUL)] {
+        let (run, name) = (Run::new(With::Stock), Name::new());
+        let server = start_dovecot(&run, &Environment::of(mode, &name), "1");
+        let seen = visit(&run, server.port(), &CLIENTS, "imap");
+        assert_eq!(seen, vec!["N".repeat(COUNT + 1); CLIENTS.len()], "{mode:?}");
+        let log = server.stop(libc::SIGTERM);
+        assert!(!log.contains("sslsession:"), "{mode:?}:\n{log}");
+    }
+}
+
+/// Starts its workers by multiprocessing's "spawn".
+#[test]
+fn uvicorn() {
+    let row = Row {
+        start: |run, environment| {
+            Server::start(run, 1, |ports| {
+                let mut command = environment.command(run, "uvicorn");
+                command.args(["--workers", "3", "--log-level", "error", "--host", "127.0.0.1"]);
+                command.args(["--port", &ports[0].to_string(), "--app-dir"]);
+                command.arg(common::root().join("tests/programs/reports")).arg("app:asynchronous");
+                command.args(["--ssl-certfile", "cert.pem", "--ssl-keyfile", "key.pem"]);
+                command.env("PYTHONDONTWRITEBYTECODE", "1");
+                command
+            })
+        },
+        protocol: "http",
+        stock: NONE,
+        fixed: &[(NAMED, IDS), (NAMED_STATEFUL, ALL), (NAMED_ALL, IDS), (NAMED_ALL_STATEFUL, ALL)],
+    };
+    check_in(&row, &MODES_OF_EXECUTED);
+}
+
+fn start_node<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
+    let directory = unpacked(run, "nodejs", &["libnode108", "nodejs=@libnode108"]);
+    Server::start(run, 1, |ports| {
+        let mut command = environment.command(run, &format!("{directory}/usr/bin/node"));
+        command.env("LD_LIBRARY_PATH", format!("{directory}/usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+        command.arg(common::root().join("tests/programs/reports/cluster.js"));
+        command.args([&ports[0].to_string(), "cert.pem", "key.pem"]);
+        command
+    })
+}
+
+/// The workers of a cluster, which have common ticket keys from their master. Each connection has a callback for its
+/// certificate, so none is shared, and none loses its tickets. This is Debian's binary, which has a libssl beside it.
+#[test]
+fn node() {
+    let row = Row { start: start_node, protocol: "http", stock: TICKETS, fixed: &[] };
+    check_in(&row, &MODES_OF_EXECUTED);
+}
