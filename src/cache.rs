@@ -35,7 +35,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::{Expiry, Key, Memory};
 pub use crate::store::{Held, forked};
-use sharing::{Authentication, Sharing, TicketNotes, TicketUse};
+use sharing::{Authentication, Sharing, TicketUse};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -57,7 +57,6 @@ pub struct SessionCache {
     /// What it needs for that, and to share tickets.
     authentication: Option<Arc<Authentication>>,
     tickets: TicketUse,
-    ticket_notes: TicketNotes,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
     leaving: AtomicU32,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
@@ -123,7 +122,6 @@ impl SessionCache {
             sharing: Sharing::new(authentication.as_ref()),
             authentication,
             tickets: TicketUse::default(),
-            ticket_notes: TicketNotes::default(),
             leaving: AtomicU32::new(0),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],

@@ -52,7 +52,6 @@ pub use open::at_load;
 pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
-pub(super) use ticket_keys::TicketNotes;
 pub use ticket_keys::{HeldTicketKeys, hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
