@@ -8,7 +8,7 @@
 mod apache;
 mod binds;
 mod daemon;
-mod hitch;
+pub mod hitch;
 mod hosts;
 mod lasting;
 pub mod nginx;

@@ -5,6 +5,9 @@
 
 mod gunicorn;
 mod nginx;
+mod others;
+mod rotation;
+mod strangers;
 
 use super::{
     run::{Run, With},
@@ -78,7 +81,7 @@ impl Machine {
 }
 
 fn session(client: &str) -> String {
-    format!("{}.session", client.replace(' ', "-"))
+    format!("{}.session", client.replace([' ', '/'], "-"))
 }
 
 /// How a server is started and ended.
