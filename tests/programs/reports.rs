@@ -269,7 +269,7 @@ fn puma() {
     });
 }
 
-const DOVECOT: &str = "
+pub const DOVECOT: &str = "
 protocols = imap
 listen = 127.0.0.1
 base_dir = @DIR@/run

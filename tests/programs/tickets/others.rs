@@ -17,6 +17,8 @@ const S_SERVER: Program = Program {
     end: libc::SIGTERM,
     // It always has a servername callback.
     learners: 1,
+    are_copies: true,
+    words: "",
 };
 
 #[test]
@@ -37,6 +39,8 @@ const PYTHON: Program = Program {
     },
     end: libc::SIGTERM,
     learners: 0,
+    are_copies: true,
+    words: "",
 };
 
 const HTTP_SERVER: &str = "
@@ -69,6 +73,8 @@ const UVICORN: Program = Program {
     },
     end: libc::SIGTERM,
     learners: 0,
+    are_copies: true,
+    words: "",
 };
 
 const ASGI: &str = "
@@ -91,6 +97,8 @@ const HAPROXY: Program = Program {
     end: libc::SIGTERM,
     // One process with a client_hello and a servername callback: it learns from clients that offer a ticket.
     learners: 1,
+    are_copies: true,
+    words: "",
 };
 
 fn start_haproxy<'a>(machine: &'a Machine, bind: &str) -> Server<'a> {
@@ -143,7 +151,8 @@ fn haproxys_own_keys() {
 }
 
 /// hitch with four workers, which give up their rights.
-const HITCH: Program = Program { start: |machine| hitch::start(&machine.0), end: libc::SIGTERM, learners: 4 };
+const HITCH: Program =
+    Program { start: |machine| hitch::start(&machine.0), end: libc::SIGTERM, learners: 4, are_copies: true, words: "" };
 
 #[test]
 fn hitch_with_workers() {
