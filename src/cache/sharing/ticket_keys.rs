@@ -105,7 +105,7 @@ impl SessionCache {
         Self::assert_unlocked();
         let target = self.audience(own, connection, now);
         let of = &target.audience;
-        let is_own = target.is_own || (ring::wanted()?.only_tls13 && !is_tls13(connection));
+        let is_own = target.is_own || !may_share(connection);
         let shared = || ring::with_ring(now, |ring| ring.seal(of, &own.number))?;
         let by_libssl = || self.own_root().map(|root| root.seal(of, &own.number));
         if is_own { by_libssl() } else { shared().or_else(by_libssl) }
@@ -168,7 +168,7 @@ impl SessionCache {
         let audience = Audience { label: Label::Policy, policy, server_name };
         if !may_switch(own, connection) {
             let wanted = Wanted::Audience(&audience);
-            let (keys, is_present) = self.open_any(own, name, wanted, is_complete, now)?;
+            let (keys, is_present) = self.open_any(own, name, wanted, is_complete && may_share(connection), now)?;
             let opened = self.opened(connection, keys, is_present);
             if opened.renew && !is_tls13(connection) {
                 own.tickets.insert(connection, Note { server_name: audience.server_name, ..Note::default() });
@@ -199,26 +199,26 @@ impl SessionCache {
         };
         let (tag, _) = ticket_keys::halves(name);
         let is_switched = !connection.is_of(self.context);
-        let found = self.open_any(own, name, wanted, true, now);
+        let found = self.open_any(own, name, wanted, may_share(connection), now);
         let found = found.filter(|_| led_to.is_some() || !is_switched || self.is_ticket_for(tag, &begun, now));
         let accepted = found.is_some().then_some(tag);
         own.tickets.insert(connection, Note { server_name: begun.server_name, accepted, begun: begun_policy });
         found.map(|(keys, is_present)| self.opened(connection, keys, is_present))
     }
 
-    /// Opens a ticket under the keys of the file, then under libssl's own.
+    /// Opens a ticket under the keys of the file if it may be shared, then under libssl's own.
     fn open_any(
         &self,
         own: &Authentication,
         name: &TicketName,
         wanted: Wanted,
-        is_complete: bool,
+        may_share: bool,
         now: i64,
     ) -> Option<(TicketKeys, bool)> {
         let shared = |ring: &mut KeyRing| ring.open(name, wanted, &own.number);
-        let shared = if is_complete { ring::with_ring(now, shared).flatten() } else { None };
-        // Under libssl's own keys a client that could have shared ones gets those.
-        shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !is_complete)))
+        let shared = if may_share { ring::with_ring(now, shared).flatten() } else { None };
+        // A client that has a ticket under libssl's own keys, and could have a shared one, gets that.
+        shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !may_share)))
     }
 
     fn open_own(&self, name: &TicketName, wanted: Wanted) -> Option<TicketKeys> {
@@ -234,6 +234,11 @@ impl SessionCache {
     fn opened(&self, connection: Connection, keys: TicketKeys, is_present: bool) -> OpenedTicket {
         OpenedTicket { keys, renew: !is_present || is_tls13(connection) }
     }
+}
+
+/// Returns true if tickets of the connection's version are shared.
+fn may_share(connection: Connection) -> bool {
+    is_tls13(connection) || ring::wanted().is_some_and(|wanted| !wanted.only_tls13)
 }
 
 fn is_tls13(connection: Connection) -> bool {
