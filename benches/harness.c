@@ -36,7 +36,8 @@ static const struct workload *find_workload(const char *name)
 {
     static const struct workload *const all[] = {lookup_workloads, write_workloads,     cliff_workloads,
                                                  memory_workloads, handshake_workloads, counted_workloads,
-                                                 shared_workloads, room_workloads,      client_workloads};
+                                                 shared_workloads, room_workloads,      client_workloads,
+                                                 ticket_workloads};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         for (const struct workload *workload = all[i]; workload->name != NULL; workload++)
             if (strcmp(workload->name, name) == 0)

@@ -35,7 +35,8 @@ struct workload {
 };
 
 extern const struct workload lookup_workloads[], write_workloads[], cliff_workloads[], memory_workloads[],
-    handshake_workloads[], counted_workloads[], shared_workloads[], room_workloads[], client_workloads[];
+    handshake_workloads[], counted_workloads[], shared_workloads[], room_workloads[], client_workloads[],
+    ticket_workloads[];
 
 /* Ends the program with a message if a thing that must hold does not: no time is better than a wrong one. */
 #define CHECK(what) ((what) ? (void)0 : fail(__FILE__, __LINE__, #what))

@@ -17,6 +17,9 @@ struct peers peers_new(int version);
  */
 SSL_SESSION *handshake(const struct peers *peers, SSL_SESSION *offered, SSL_SESSION **servers);
 
+/* Where the server's part of each handshake is added up, if it is not NULL; for one thread. */
+extern uint64_t *handshake_server_ns;
+
 /* One session under the id of `number`. The caller's to free. */
 SSL_SESSION *session_copy(const SSL_SESSION *session, uint64_t number);
 

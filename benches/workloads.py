@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 # Workloads whose stock side calls lookup_sess_in_cache, which only the statically linked harness can.
 BY_STATIC_LIBSSL = {"get", "get-one", "get-prefix", "mix", "flush", "inside", "counted-get"}
 
+# Workloads whose other side has the library with shared tickets.
+BY_TICKET = {"tls12-ticket", "tls13-ticket"}
+
 # Each round needs a process of its own: what it measures happens once.
 ONCE = {"grow", "flush", "memory", "contexts"}
 
@@ -22,6 +25,10 @@ class Run:
     @property
     def by_static_libssl(self):
         return self.workload in BY_STATIC_LIBSSL
+
+    @property
+    def by_ticket(self):
+        return self.workload in BY_TICKET
 
     @property
     def once(self):
@@ -143,6 +150,9 @@ class Plan:
             for threads in (1, 2):
                 run = self.run(workload, threads=threads, ops=200 if workload == "tls12-resumed" else 64, rounds=25)
                 yield Row(HANDSHAKES, f"{name}, {thread_name(threads)}", run, "us", 1.0, "noise", "us")
+        for workload, name, target in (("tls12-ticket", "TLS 1.2", 1.06), ("tls13-ticket", "TLS 1.3", 1.02)):
+            run = self.run(workload, ops=1000, rounds=25)
+            yield Row(HANDSHAKES, f"{name} resumed by a ticket with shared keys, server's part", run, "us", target, unit="us")
 
     def memory(self):
         for entries in (20_000, self.million):

@@ -36,7 +36,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
-use sharing::{Authentication, Sharing, TicketNotes, TicketUse, tell_of_start};
+use sharing::{Authentication, Sharing, TicketUse, tell_of_start};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -58,7 +58,6 @@ pub struct SessionCache {
     /// What it needs for that, and to share tickets.
     authentication: Option<Arc<Authentication>>,
     tickets: TicketUse,
-    ticket_notes: TicketNotes,
     /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
     leaving: UnderWay,
     /// The time up to which an automatic flush still has sessions to remove; 0 for none.
@@ -125,7 +124,6 @@ impl SessionCache {
             sharing: Sharing::new(authentication.as_ref()),
             authentication,
             tickets: TicketUse::default(),
-            ticket_notes: TicketNotes::default(),
             leaving: UnderWay::default(),
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],

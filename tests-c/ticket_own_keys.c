@@ -199,6 +199,37 @@ static void has_none(void) {
   end();
 }
 
+/* ---- what is the application's: how many tickets, how long they last, early data ---- */
+
+static int given_tickets, given_hint, stateless;
+
+static int on_client_session(SSL *ssl UNUSED, SSL_SESSION *session) {
+  const unsigned char *ticket;
+  size_t length;
+  SSL_SESSION_get0_ticket(session, &ticket, &length);
+  given_tickets++;
+  given_hint = (int)SSL_SESSION_get_ticket_lifetime_hint(session);
+  stateless += length > 32;
+  return 0;
+}
+
+static void counts(const char *title, int number, long timeout, unsigned early) {
+  SSL_SESSION *session = NULL;
+  begin(title);
+  SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(client, on_client_session);
+  if (number >= 0) REQUIRE(SSL_CTX_set_num_tickets(server, (size_t)number));
+  if (timeout > 0) SSL_CTX_set_timeout(server, timeout);
+  if (early > 0) REQUIRE(SSL_CTX_set_max_early_data(server, early));
+  for (int i = 0; i < 2; i++) {
+    given_tickets = given_hint = stateless = 0;
+    const char *how = exchange(client, server, &session);
+    SAY("tickets", "%s: %d tickets, %d of them stateless, for %d s", how, given_tickets, stateless, given_hint);
+  }
+  SSL_SESSION_free(session);
+  end();
+}
+
 static void leave(void) {}
 
 int main(int argc UNUSED, char **argv) {
@@ -219,6 +250,11 @@ int main(int argc UNUSED, char **argv) {
     }
     binds_data();
     has_none();
+    counts("as by default", -1, 0, 0);
+    counts("no ticket", 0, 0, 0);
+    counts("five tickets for a day", 5, 86400, 0);
+    counts("tickets for ten days", -1, 864000, 0);
+    counts("early data, protected against replay", -1, 0, 1000);
   }
   return 0;
 }

@@ -238,6 +238,37 @@ fn what_is_wrong_reaches_the_systems_log_where_stderr_is_lost() {
     }
 }
 
+/// Shared tickets without keys are one line, at the first context, and tickets as the application has them.
+#[test]
+fn shared_tickets_without_keys_are_told_at_the_first_context() {
+    let program = Program::new();
+    let file = |name: &str, text: &str, mode| {
+        let path = program.scratch.join(name);
+        fs::write(&path, text).expect("our own file");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("our own file");
+        path.to_str().expect("a path that is text").to_owned()
+    };
+    let good = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let cases = [
+        (None, "there is no key file"),
+        (Some("/nonexistent/keys".to_owned()), "there is no such file"),
+        (Some(file("open", good, 0o644)), "chmod 600"),
+        (Some(file("short", "short", 0o600)), "shorter than 32 bytes"),
+        (Some(file("day", &format!("{good}@9999999"), 0o600)), "HEX@DAY"),
+    ];
+    for (keys, reason) in cases {
+        let mut settings = vec![("SSLSESSION_TICKETS", "shared")];
+        settings.extend(keys.as_deref().map(|keys| ("SSLSESSION_KEY_FILE", keys)));
+        assert_eq!(program.says("none", &settings), "");
+        let said = program.says("new", &settings);
+        assert!(said.starts_with("sslsession: SSLSESSION_TICKETS=shared: ") && said.contains(reason), "{said}");
+        assert!(said.ends_with("; tickets stay as the application has them\n"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    let keys = file("good", good, 0o600);
+    assert_eq!(program.says("new", &[("SSLSESSION_TICKETS", "shared"), ("SSLSESSION_KEY_FILE", &keys)]), "");
+}
+
 /// LD_PRELOAD and the settings are inherited by every child of a server. One that makes no SSL_CTX pays for a mapping of
 /// which it touches nothing: the pages counted are those of the library's own code.
 #[test]

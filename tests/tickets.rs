@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Scratch, process::run, root};
-use sslsession::store::ticket_keys::{Audience, KeyRing, Label, Wanted, read};
+use proptest::prelude::*;
+use sslsession::store::ticket_keys::{Audience, KeyRing, Label, Line, Wanted, read};
 use std::{
     collections::BTreeMap, fs, fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, process::Command,
     time::Duration,
@@ -80,6 +81,15 @@ fn derive(vector: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     all.insert("hmac_key".to_owned(), keys[..64].to_owned());
     all.insert("aes_key".to_owned(), keys[64..].to_owned());
     all
+}
+
+/// The keys' memory is left out of core dumps ("dd" among the flags of its mapping).
+#[test]
+fn keys_are_in_no_core_dump() {
+    let ring = KeyRing::new(EPOCH).expect("memory");
+    let maps = fs::read_to_string("/proc/self/smaps").expect("a /proc");
+    assert!(maps.lines().any(|line| line.starts_with("VmFlags:") && line.contains(" dd")), "{maps}");
+    drop(ring);
 }
 
 #[test]
@@ -158,6 +168,40 @@ fn a_ticket_is_for_one_audience() {
     let sealed: Vec<_> = many.iter().map(|of| ring.seal(of, &number).expect("a key")).collect();
     for (of, (name, keys)) in many.iter().zip(&sealed) {
         assert!(ring.open(name, Wanted::Audience(of), &number).is_some_and(|(opened, _)| opened == *keys), "{of:?}");
+    }
+}
+
+proptest! {
+    /// Names of tickets, server names, key files and clocks of any kind, as fuzz/fuzz_targets/ticket_keys.rs has them: what was
+    /// sealed just now opens, for its audience and its family, and nothing else does.
+    #[test]
+    fn only_what_was_sealed_opens(
+        texts in prop::collection::vec(prop_oneof![".{0,80}", "[0-9a-f]{64}@20[0-9]{3}", "[0-9a-f]{64}"], 0..6),
+        server_name in prop::collection::vec(any::<u8>(), 0..300),
+        numbers in any::<([u8; 16], [u8; 16], [u8; 16])>(),
+        epoch in 1_u32..=86_400,
+        times in prop::collection::vec(prop_oneof![1_700_000_000_i64..1_800_000_000, -(1_i64 << 40)..0, (1_i64 << 36)..(1 << 40)], 1..4),
+    ) {
+        let (policy, number, noise) = numbers;
+        let mut lines: Vec<Line> = texts.iter().filter_map(|text| Line::of(text.as_bytes())).collect();
+        lines.push(Line { key: [1; 32], day: None });
+        let mut ring = KeyRing::new(epoch).expect("memory");
+        ring.set(&lines);
+        let of = Audience { label: Label::Policy, policy, server_name };
+        let another = Audience { label: Label::Uncertain, ..of.clone() };
+        for now in times {
+            ring.move_to(now);
+            let sealed = ring.seal(&of, &number);
+            prop_assert_eq!(sealed.is_some(), ring.can_seal());
+            for wanted in [Wanted::Audience(&of), Wanted::Family(&number, &of.server_name)] {
+                prop_assert!(ring.open(&noise, wanted, &number).is_none());
+                if let Some((name, keys)) = &sealed {
+                    prop_assert!(ring.open(name, wanted, &number).is_some_and(|(same, is_present)| same == *keys && is_present));
+                    prop_assert!(ring.open(name, Wanted::Audience(&another), &number).is_none());
+                    prop_assert!(ring.open(name, Wanted::Family(&noise, &of.server_name), &number).is_none());
+                }
+            }
+        }
     }
 }
 

@@ -53,7 +53,6 @@ pub use open::at_load;
 use open::store;
 pub(super) use open::{is_wanted, tell_of_start};
 use record::{Bearer, OPEN, ServerName};
-pub(super) use ticket_keys::TicketNotes;
 pub use ticket_keys::{HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;

@@ -6,7 +6,7 @@ use super::{
     server::Server,
 };
 
-const CONFIGURATION: &str = "
+pub const CONFIGURATION: &str = "
 ServerRoot @DIR@
 ServerName localhost
 PidFile @DIR@/apache2.pid
@@ -41,7 +41,7 @@ pub fn stop_signal(mpm: &str) -> i32 {
 }
 
 /// Exactly so many child processes, for as long as the server runs: each has a context of its own.
-fn limits(mpm: &str, children: usize) -> String {
+pub fn limits(mpm: &str, children: usize) -> String {
     let spare = match mpm {
         "prefork" => format!("MinSpareServers 1\nMaxSpareServers {children}\nMaxRequestWorkers {children}"),
         _ => format!("ThreadsPerChild 8\nMinSpareThreads 1\nMaxRequestWorkers {}", children * 8),

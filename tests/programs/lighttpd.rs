@@ -18,8 +18,8 @@ ssl.pemfile = \"@DIR@/both.pem\"
 ";
 
 /// Starts it in the foreground; it serves `/index.html`.
-fn start<'a>(run: &'a Run, settings: &str) -> Server<'a> {
-    std::fs::create_dir(run.path("www")).unwrap();
+pub fn start<'a>(run: &'a Run, settings: &str) -> Server<'a> {
+    std::fs::create_dir_all(run.path("www")).unwrap();
     run.write("www/index.html", "answer");
     Server::start(run, 1, |ports| {
         let text = CONFIGURATION.replace("PORT", &ports[0].to_string()) + settings;

@@ -7,7 +7,7 @@
 mod daemons;
 mod databases;
 mod dns;
-mod executed;
+pub mod executed;
 mod ftp;
 mod proxies;
 mod workers;

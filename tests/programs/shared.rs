@@ -9,7 +9,7 @@ mod apache;
 mod binds;
 mod daemon;
 mod examples;
-mod hitch;
+pub mod hitch;
 mod hosts;
 mod lasting;
 pub mod nginx;

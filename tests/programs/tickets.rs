@@ -3,8 +3,12 @@
 //!
 //! A server with a servername callback has to learn where a name leads, by a full handshake of each of its processes.
 
+mod daemons;
 mod gunicorn;
 mod nginx;
+mod others;
+mod rotation;
+mod strangers;
 
 use super::{
     run::{Run, With},
@@ -78,7 +82,7 @@ impl Machine {
 }
 
 fn session(client: &str) -> String {
-    format!("{}.session", client.replace(' ', "-"))
+    format!("{}.session", client.replace([' ', '/'], "-"))
 }
 
 /// How a server is started and ended.
@@ -88,6 +92,10 @@ struct Program {
     end: i32,
     /// How many processes learn where a name leads, each by a full handshake; 0 if there is no servername callback.
     learners: usize,
+    /// Those processes have copies of one context, and know each other's tickets without learning.
+    are_copies: bool,
+    /// More words for the client.
+    words: &'static str,
 }
 
 /// Offers each client's session of the first machine until the server has learnt, and then so often that each of its
@@ -104,8 +112,12 @@ fn offered(program: &Program, at: &Machine, server: &Server, from: &Machine, cli
 fn expect_resumption_everywhere(program: &Program) {
     let [one, other] = Machine::two(With::Library);
     let (here, there) = ((program.start)(&one), (program.start)(&other));
-    for client in CLIENTS {
+    let clients = CLIENTS.map(|client| format!("{client} {}", program.words).trim().to_owned());
+    for client in &clients {
         one.begin(&here, client);
+        if !program.are_copies {
+            offered(program, &one, &here, &one, client);
+        }
         assert_eq!(one.offer(&here, &one, client, COUNT), "R".repeat(COUNT), "{client}, at home");
         assert_eq!(offered(program, &other, &there, &one, client), "R".repeat(COUNT), "{client}, at the other");
     }
@@ -113,7 +125,7 @@ fn expect_resumption_everywhere(program: &Program) {
     there.stop(program.end);
     for machine in [&one, &other] {
         let server = (program.start)(machine);
-        for client in CLIENTS {
+        for client in &clients {
             let letters = offered(program, machine, &server, &one, client);
             assert_eq!(letters, "R".repeat(COUNT), "{client}, after a restart");
         }
@@ -124,15 +136,16 @@ fn expect_resumption_everywhere(program: &Program) {
 /// The same with stock libssl: nobody is resumed at the other, and nobody after a restart.
 fn expect_no_resumption_with_stock(program: &Program) {
     let [one, other] = Machine::two(With::Stock);
+    let clients = CLIENTS.map(|client| format!("{client} {}", program.words).trim().to_owned());
     let (here, there) = ((program.start)(&one), (program.start)(&other));
-    for client in CLIENTS {
+    for client in &clients {
         one.begin(&here, client);
         assert_eq!(other.offer(&there, &one, client, 1), "N", "{client}, at the other");
     }
     here.stop(program.end);
     there.stop(program.end);
     let server = (program.start)(&one);
-    for client in CLIENTS {
+    for client in &clients {
         assert_eq!(one.offer(&server, &one, client, 1), "N", "{client}, after a restart");
     }
     server.stop(program.end);

@@ -14,6 +14,7 @@ pub(in crate::cache) struct Authentication {
     pub(super) policies: policy::Policies,
     pub(super) routes: routes::Routes,
     pub(super) apart: apart::Apart,
+    pub(super) tickets: ticket_keys::Tickets,
 }
 
 impl Authentication {
@@ -28,6 +29,7 @@ impl Authentication {
             policies: policy::Policies::default(),
             routes: routes::Routes::default(),
             apart: apart::Apart::default(),
+            tickets: ticket_keys::Tickets::default(),
         }))
     }
 }

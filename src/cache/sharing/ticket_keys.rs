@@ -34,7 +34,7 @@ use crate::settings::{self, Attach};
 use crate::store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketKeys, TicketName, Wanted};
 use crate::types::TLS1_3_VERSION;
 use notes::Note;
-pub(in crate::cache) use notes::TicketNotes;
+pub(super) use notes::Tickets;
 pub use ring::{Held as HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 
 /// Reads the key file if the settings ask for it, when the library is loaded.
@@ -65,10 +65,11 @@ impl SessionCache {
     /// Has libssl ask for the keys of this context's tickets, if they are to be shared. The context was just made.
     pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: i64) {
         let Some(wanted) = ring::wanted() else { return };
-        if self.authentication.is_none() || !ring::are_there(now) || !self.context.take_tickets(callbacks) {
+        let Some(own) = self.authentication.as_deref().filter(|_| ring::are_there(now)) else { return };
+        if !self.context.take_tickets(callbacks) {
             return;
         }
-        self.ticket_notes.are_ours.store(true, Ordering::Relaxed);
+        own.tickets.are_ours.store(true, Ordering::Relaxed);
         if wanted.only_tls13 {
             self.context.refuse_tickets_before_tls13();
         }
@@ -78,7 +79,7 @@ impl SessionCache {
     /// Returns true if its call is to have no effect: it takes away a callback that it has not set, or SSLSESSION_ATTACH=all
     /// takes on contexts with keys of their own.
     pub fn leave_tickets(&self, is_any: bool) -> bool {
-        if !self.ticket_notes.are_ours.load(Ordering::Relaxed) {
+        if !self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.load(Ordering::Relaxed)) {
             return false;
         }
         if !is_any || settings::get().attach == Attach::All {
@@ -90,7 +91,7 @@ impl SessionCache {
 
     /// Has libssl use its own keys again.
     pub fn leave_tickets_to_libssl(&self) {
-        if self.ticket_notes.are_ours.swap(false, Ordering::Relaxed) {
+        if self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.swap(false, Ordering::Relaxed)) {
             self.context.leave_tickets();
         }
     }
@@ -104,7 +105,7 @@ impl SessionCache {
         Self::assert_unlocked();
         let target = self.audience(own, connection, now);
         let of = &target.audience;
-        let is_own = target.is_own || (ring::wanted()?.only_tls13 && !is_tls13(connection));
+        let is_own = target.is_own || !may_share(connection);
         let shared = || ring::with_ring(now, |ring| ring.seal(of, &own.number))?;
         let by_libssl = || self.own_root().map(|root| root.seal(of, &own.number));
         if is_own { by_libssl() } else { shared().or_else(by_libssl) }
@@ -112,7 +113,7 @@ impl SessionCache {
 
     /// Returns whom the ticket of a connection is for whose handshake is over but for it.
     fn audience(&self, own: &Authentication, connection: Connection, now: i64) -> Target {
-        let note = self.ticket_notes.get(connection);
+        let note = own.tickets.get(connection);
         let is_resumed = connection.is_resumed();
         let server_name = match &note {
             // There libssl says no more than what the session was made for.
@@ -167,10 +168,10 @@ impl SessionCache {
         let audience = Audience { label: Label::Policy, policy, server_name };
         if !may_switch(own, connection) {
             let wanted = Wanted::Audience(&audience);
-            let (keys, is_present) = self.open_any(own, name, wanted, is_complete, now)?;
+            let (keys, is_present) = self.open_any(own, name, wanted, is_complete && may_share(connection), now)?;
             let opened = self.opened(connection, keys, is_present);
             if opened.renew && !is_tls13(connection) {
-                self.ticket_notes.insert(connection, Note { server_name: audience.server_name, ..Note::default() });
+                own.tickets.insert(connection, Note { server_name: audience.server_name, ..Note::default() });
             }
             return Some(opened);
         }
@@ -198,26 +199,26 @@ impl SessionCache {
         };
         let (tag, _) = ticket_keys::halves(name);
         let is_switched = !connection.is_of(self.context);
-        let found = self.open_any(own, name, wanted, true, now);
+        let found = self.open_any(own, name, wanted, may_share(connection), now);
         let found = found.filter(|_| led_to.is_some() || !is_switched || self.is_ticket_for(tag, &begun, now));
         let accepted = found.is_some().then_some(tag);
-        self.ticket_notes.insert(connection, Note { server_name: begun.server_name, accepted, begun: begun_policy });
+        own.tickets.insert(connection, Note { server_name: begun.server_name, accepted, begun: begun_policy });
         found.map(|(keys, is_present)| self.opened(connection, keys, is_present))
     }
 
-    /// Opens a ticket under the keys of the file, then under libssl's own.
+    /// Opens a ticket under the keys of the file if it may be shared, then under libssl's own.
     fn open_any(
         &self,
         own: &Authentication,
         name: &TicketName,
         wanted: Wanted,
-        is_complete: bool,
+        may_share: bool,
         now: i64,
     ) -> Option<(TicketKeys, bool)> {
         let shared = |ring: &mut KeyRing| ring.open(name, wanted, &own.number);
-        let shared = if is_complete { ring::with_ring(now, shared).flatten() } else { None };
-        // Under libssl's own keys a client that could have shared ones gets those.
-        shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !is_complete)))
+        let shared = if may_share { ring::with_ring(now, shared).flatten() } else { None };
+        // A client that has a ticket under libssl's own keys, and could have a shared one, gets that.
+        shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !may_share)))
     }
 
     fn open_own(&self, name: &TicketName, wanted: Wanted) -> Option<TicketKeys> {
@@ -233,6 +234,11 @@ impl SessionCache {
     fn opened(&self, connection: Connection, keys: TicketKeys, is_present: bool) -> OpenedTicket {
         OpenedTicket { keys, renew: !is_present || is_tls13(connection) }
     }
+}
+
+/// Returns true if tickets of the connection's version are shared.
+fn may_share(connection: Connection) -> bool {
+    is_tls13(connection) || ring::wanted().is_some_and(|wanted| !wanted.only_tls13)
 }
 
 fn is_tls13(connection: Connection) -> bool {

@@ -66,7 +66,7 @@ impl SessionCache {
     pub fn connection_is_going(&self, connection: Connection) {
         let Some(authentication) = &self.authentication else { return };
         authentication.apart.remove(connection);
-        self.ticket_notes.remove(connection);
+        authentication.tickets.remove(connection);
         if self.sharing.is_none() {
             return;
         }

@@ -117,6 +117,7 @@ impl KeyRing {
     /// Takes the lines of a key file in the place of those of before.
     pub fn set(&mut self, lines: &[Line]) {
         self.forget();
+        self.slots.wipe_from(0);
         self.window.set(lines, &mut self.slots);
     }
 

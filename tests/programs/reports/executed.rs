@@ -10,7 +10,7 @@ const NAMED_ALL_STATEFUL: Mode =
 const MODES_OF_EXECUTED: [Mode; 8] =
     [ALONE, SHARED, NAMED, STATEFUL, NAMED_STATEFUL, NAMED_ALL, NAMED_ALL_STATEFUL, ALL_STATEFUL];
 
-const DOVECOT: &str = "
+pub const DOVECOT: &str = "
 protocols = imap
 listen = 127.0.0.1
 base_dir = @DIR@/run

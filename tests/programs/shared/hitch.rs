@@ -14,7 +14,7 @@ ocsp-dir = \"\"
 USER
 ";
 
-fn start(run: &Run) -> Server<'_> {
+pub fn start(run: &Run) -> Server<'_> {
     let backend = plain::serve();
     // It wants another user to be, if it is root.
     // SAFETY: geteuid only gives a number.

@@ -4,7 +4,7 @@ use super::{CLIENTS, COUNT, Machine, Program, expect_resumption_everywhere};
 use crate::common;
 use crate::programs::{run::With, server::Server};
 
-const PROGRAM: Program = Program { start, end: libc::SIGTERM, learners: 0 };
+const PROGRAM: Program = Program { start, end: libc::SIGTERM, learners: 0, are_copies: true, words: "" };
 
 fn start(machine: &Machine) -> Server<'_> {
     let run = &machine.0;

@@ -6,7 +6,7 @@ use super::{
 use crate::programs::{nginx::Nginx, run::With, server::Server, shared::nginx::reload};
 
 const WORKERS: usize = 4;
-const PROGRAM: Program = Program { start, end: libc::SIGQUIT, learners: WORKERS };
+const PROGRAM: Program = Program { start, end: libc::SIGQUIT, learners: WORKERS, are_copies: true, words: "" };
 
 fn start(machine: &Machine) -> Server<'_> {
     Nginx { workers: WORKERS, main: "", server: "", front: "" }.start(&machine.0)

@@ -25,7 +25,7 @@ pub(super) struct Note {
 
 /// What a context knows of its tickets.
 #[derive(Default)]
-pub(in crate::cache) struct TicketNotes {
+pub(in crate::cache::sharing) struct Tickets {
     /// Their keys are ours.
     pub(super) are_ours: AtomicBool,
     /// By the connection's address.
@@ -34,7 +34,7 @@ pub(in crate::cache) struct TicketNotes {
     number: AtomicUsize,
 }
 
-impl TicketNotes {
+impl Tickets {
     /// Notes what was seen.
     pub(super) fn insert(&self, connection: Connection, note: Note) {
         if let Some(mut notes) = self.notes.lock() {
@@ -55,7 +55,7 @@ impl TicketNotes {
     }
 
     /// Forgets a connection that is being freed.
-    pub(in crate::cache) fn remove(&self, connection: Connection) {
+    pub(in crate::cache::sharing) fn remove(&self, connection: Connection) {
         if self.number.load(Ordering::Acquire) != 0
             && let Some(mut notes) = self.notes.lock()
         {
