@@ -30,6 +30,10 @@ macro_rules! symver {
             concat!(".symver ", stringify!($name), ",", stringify!($name), "@@@", $default),
         );
     };
+    // The others are bound with `@node`, each beside its entry: the two have to come into one object.
+    ($name:ident by entries of its own, $default:literal $(, $more:literal)*) => {
+        symver!($name, $default);
+    };
     ($name:ident $arguments:tt $(-> $result:ty)?, $default:literal $(, $more:literal)*) => {
         symver!($name, $default);
         symver!(@entries $name $arguments $(-> $result)?, $($more),*);
@@ -51,6 +55,9 @@ macro_rules! symver {
                 answer
             }
         };
+        symver!(@node $node, $name);
+    };
+    (@node $node:literal, $name:ident) => {
         #[cfg(not(miri))]
         core::arch::global_asm!(concat!(
             ".symver \"", stringify!($name), "__", $node, "\",", stringify!($name), "@", $node, ",remove"

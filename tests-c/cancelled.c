@@ -33,9 +33,13 @@ static SSL_SESSION *leave_get(SSL *ssl UNUSED, const unsigned char *id UNUSED, i
   return NULL;
 }
 
-static void leave_remove(SSL_CTX *ctx UNUSED, SSL_SESSION *session UNUSED) { leave(); }
+static void leave_remove(SSL_CTX *ctx UNUSED, SSL_SESSION *session UNUSED) {
+  leave();
+}
 
-static void clean(void *unused UNUSED) { cleaned++; }
+static void clean(void *unused UNUSED) {
+  cleaned++;
+}
 
 static void *connect_once(void *session) {
   struct connection c = open_connection(client, server, session);
@@ -79,18 +83,18 @@ static void serves_on(void) {
   SSL_CTX_sess_set_get_cb(server, NULL);
   SSL_CTX_sess_set_remove_cb(server, NULL);
   SSL_CTX_flush_sessions(server, 0);
-  VALUE("T4", SSL_CTX_sess_number(server));
+  VALUE("host", SSL_CTX_sess_number(server));
   SSL_SESSION *session = NULL;
-  SAY("T4", "first %s", exchange(client, server, &session));
-  SAY("T4", "then %s", offer(client, server, session));
-  VALUE("T4", SSL_CTX_sess_number(server));
+  SAY("host", "first %s", exchange(client, server, &session));
+  SAY("host", "then %s", offer(client, server, session));
+  VALUE("host", SSL_CTX_sess_number(server));
   SSL_SESSION_free(session);
 }
 
 static void in_new_cb(void) {
   SSL_CTX_sess_set_new_cb(server, leave_new);
-  VALUE("T4", ended(connect_once, NULL));
-  VALUE("T4", SSL_CTX_sess_number(server));
+  VALUE("host", ended(connect_once, NULL));
+  VALUE("host", SSL_CTX_sess_number(server));
   serves_on();
 }
 
@@ -101,8 +105,8 @@ static void in_get_cb(void) {
   for (int i = 0; i < THREADS; i++) REQUIRE((sessions[i] = SSL_SESSION_dup(session)) != NULL);
   SSL_CTX_sess_set_get_cb(server, leave_get);
   asked = 0;
-  VALUE("T4", ended(connect_once, sessions));
-  VALUE("T4", asked);
+  VALUE("host", ended(connect_once, sessions));
+  VALUE("host", asked);
   for (int i = 0; i < THREADS; i++) SSL_SESSION_free(sessions[i]);
   SSL_SESSION_free(session);
   serves_on();
@@ -116,9 +120,9 @@ static void in_remove_cb(void) {
     REQUIRE(SSL_CTX_add_session(server, sessions[i]) == 1);
   }
   SSL_CTX_sess_set_remove_cb(server, leave_remove);
-  VALUE("T4", ended(remove_one, sessions));
-  VALUE("T4", SSL_CTX_sess_number(server));
-  for (int i = 0; i < THREADS; i++) VALUE("T4", SSL_SESSION_is_resumable(sessions[i]));
+  VALUE("host", ended(remove_one, sessions));
+  VALUE("host", SSL_CTX_sess_number(server));
+  for (int i = 0; i < THREADS; i++) VALUE("host", SSL_SESSION_is_resumable(sessions[i]));
   for (int i = 0; i < THREADS; i++) SSL_SESSION_free(sessions[i]);
   serves_on();
 }
@@ -140,7 +144,7 @@ static void in_remove_cb_of_another(void) {
 
 int main(void) {
   for (way = BY_CANCELLATION; way <= BY_PTHREAD_EXIT; way++) {
-    SAY("T4", "%s", way == BY_CANCELLATION ? "cancelled" : "pthread_exit");
+    SAY("host", "%s", way == BY_CANCELLATION ? "cancelled" : "pthread_exit");
     client = new_client(TLS1_2_VERSION);
     server = new_stateful_server(TLS1_2_VERSION);
     in_new_cb();

@@ -326,7 +326,7 @@ static void has_another_psk(void) {
 
 static int know_password(SSL *ssl, int *alert UNUSED, void *password) {
   return SSL_set_srp_server_param_pw(ssl, SSL_get_srp_username(ssl), password, "2048") > 0 ? SSL_ERROR_NONE
-                                                                                          : SSL3_AL_FATAL;
+                                                                                           : SSL3_AL_FATAL;
 }
 
 static void has_password(const char *password) {
@@ -553,7 +553,8 @@ static void set_later(const char *title, const char *(*set)(void), const char *e
 static void by_address(void) {
   apart("a purpose, straight", shows_certificate, trusts, verifies_for_servers_straight, "new");
   apart("trust, straight", shows_certificate, trusts, trusts_for_mail_straight, "new");
-  together("the same purpose, straight", shows_certificate, verifies_for_servers_straight, verifies_for_servers_straight);
+  together("the same purpose, straight", shows_certificate, verifies_for_servers_straight,
+           verifies_for_servers_straight);
   apart("a method of the application's", shows_certificate, has_other_method, has_other_method, "new");
   set_later("a purpose, later", set_purpose, "new");
   set_later("a level of security, later", set_level, "failed");

@@ -29,9 +29,12 @@ time_t time(time_t *place) {
 }
 
 static void count(const char *how) {
-  if (strcmp(how, "resumed") == 0) resumed++;
-  else if (strcmp(how, "new") == 0) fresh++;
-  else failures++;
+  if (strcmp(how, "resumed") == 0)
+    resumed++;
+  else if (strcmp(how, "new") == 0)
+    fresh++;
+  else
+    failures++;
 }
 
 static void *shake(void *argument UNUSED) {

@@ -59,7 +59,7 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
     with_caller_as_third_argument!(removed)
 }
-symver!(SSL_CTX_remove_session, "OPENSSL_3.0.0");
+symver!(SSL_CTX_remove_session by entries of its own, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// On other processors the stack is looked at.
 ///
@@ -96,13 +96,7 @@ mod of_other_families {
                 go_on();
                 answer
             }
-            core::arch::global_asm!(concat!(
-                ".symver \"SSL_CTX_remove_session__",
-                $node,
-                "\",SSL_CTX_remove_session@",
-                $node,
-                ",remove"
-            ));
+            symver!(@node $node, SSL_CTX_remove_session);
         };
     }
     entry!("OPENSSL_1_1_0", entry_1_1, removed_1_1);
