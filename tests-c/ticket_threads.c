@@ -64,9 +64,9 @@ int main(int argc UNUSED, char **argv) {
       usleep(BRIEF);
     }
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    CHECK("threads", failures, 0);
-    CHECK("threads", resumed + fresh, THREADS * HANDSHAKES);
-    CHECK("threads", fresh >= THREADS && fresh <= THREADS + 10, 1);
+    CHECK("tickets", failures, 0);
+    CHECK("tickets", resumed + fresh, THREADS * HANDSHAKES);
+    CHECK("tickets", fresh >= THREADS && fresh <= THREADS + 10, 1);
     SSL_CTX_free(client);
     SSL_CTX_free(server);
   }
