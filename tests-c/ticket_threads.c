@@ -3,7 +3,7 @@
 // Valgrind: no, it starts itself anew
 /*
  * Shared tickets by several threads at once, while the epoch changes with every look at the clock and the key file changes too.
- * No handshake fails, and nearly all are resumed.
+ * No handshake fails, and nearly all are resumed: a thread may lose its processor for two epochs.
  */
 #include "shared.h"
 #include "tickets.h"
@@ -18,12 +18,12 @@ static atomic_int steps; /* how often the clock was looked at */
 static atomic_int running;
 static atomic_long failures, resumed, fresh;
 
-/* Ahead by a second at every 16th look: with epochs of a minute, a new one at every 1,000th. */
+/* Ahead by a second at every 32nd look: with epochs of a minute, a new one at every 2,000th. */
 time_t time(time_t *place) {
   struct timeval now;
   time_t result;
   gettimeofday(&now, NULL);
-  result = now.tv_sec + atomic_fetch_add(&steps, 1) / 16;
+  result = now.tv_sec + atomic_fetch_add(&steps, 1) / 32;
   if (place != NULL) *place = result;
   return result;
 }
@@ -67,9 +67,9 @@ int main(int argc UNUSED, char **argv) {
       usleep(BRIEF);
     }
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    CHECK("threads", failures, 0);
-    CHECK("threads", resumed + fresh, THREADS * HANDSHAKES);
-    CHECK("threads", fresh >= THREADS && fresh <= THREADS + 10, 1);
+    CHECK("tickets", failures, 0);
+    CHECK("tickets", resumed + fresh, THREADS * HANDSHAKES);
+    CHECK("tickets", fresh >= THREADS && fresh <= THREADS + 50, 1);
     SSL_CTX_free(client);
     SSL_CTX_free(server);
   }
