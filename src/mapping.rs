@@ -165,7 +165,7 @@ const TMPFS_MAGIC: u32 = 0x0102_1994;
 
 /// Returns how many bytes the file system of a file has for this user.
 pub fn free_room(file: &File) -> Option<u64> {
-    system_of(file).map(|system| system.f_bavail.saturating_mul(system.f_bsize.cast_unsigned()))
+    system_of(file).map(|system| system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0)))
 }
 
 /// Returns what the kernel says of the file system of a file.
