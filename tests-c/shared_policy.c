@@ -238,6 +238,17 @@ static void verifies_by_store(void) {
   has_verify_store(authority);
 }
 
+/* OpenSSL 3.0.0 to 3.0.2 do not say which store verifies. */
+static int store_is_told(void) {
+  enum { GET_VERIFY_CERT_STORE = 137 };
+  X509_STORE *store = NULL;
+  SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+  REQUIRE(ctx != NULL);
+  const int told = SSL_CTX_ctrl(ctx, GET_VERIFY_CERT_STORE, 0, &store) == 1;
+  SSL_CTX_free(ctx);
+  return told;
+}
+
 static void verifies_by_other_store(void) {
   has_verify_store(namesake);
 }
@@ -514,7 +525,10 @@ static void verification(void) {
   together("two authorities, in another order", shows_certificate, trusts_two, trusts_two_the_other_way_round);
   together("a CRL that revokes nobody, in both", shows_certificate, has_revoked_none, has_revoked_none);
   together("a callback that takes everybody, in both", shows_certificate, takes_everybody, takes_everybody);
-  together("a store of its own for verification", shows_certificate, verifies_by_store, verifies_by_store);
+  if (store_is_told())
+    together("a store of its own for verification", shows_certificate, verifies_by_store, verifies_by_store);
+  else
+    apart("a store of its own for verification", shows_certificate, verifies_by_store, verifies_by_store, "new");
   together("trust where nobody is asked", nothing, nothing, asks_nobody_and_trusts);
   apart("another authority of the same name", shows_certificate, trusts, trusts_namesake, "failed");
   apart("two of one name, in another order", shows_certificate, trusts_both, trusts_both_the_other_way_round, "failed");

@@ -33,14 +33,15 @@ fn each_libssl_is_served_by_its_own() {
     same(&program, &users.iter().rev().collect::<Vec<_>>(), "all of them, backwards");
 }
 
-/// Sessions of a plugin's libssl, of the program's release or another, that has made no context yet.
+/// Sessions of a plugin's libssl that has made no context yet, where the program's is of another release. (Two of OpenSSL 3 are
+/// told apart from the first context on: docs/limits.md.)
 #[test]
 fn sessions_made_before_any_context_are_served_by_their_own() {
     let scratch = Scratch::new("several_libssls_first");
     let program = compile(common::c_compiler(), &scratch.join("program"), &["-ldl"]);
     let libssls: Vec<Libssl> = [Libssl::system()].into_iter().chain(Libssl::others()).filter(is_native).collect();
     let users: Vec<PathBuf> = libssls.iter().map(|libssl| user(libssl, &scratch)).collect();
-    for (other, libssl) in users.iter().zip(&libssls).skip(1) {
+    for (other, libssl) in users.iter().zip(&libssls).filter(|(_, libssl)| libssl.name().starts_with("1.")) {
         for users in [[&users[0], other], [other, &users[0]]] {
             let outcome = |preloaded: bool| {
                 let mut command = Command::new(&program);

@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 
-use super::{leave_tickets, with_cache};
+use super::{leave_tickets, note_setting, with_cache};
 use crate::cache::SessionCache;
-use crate::handle::{self, raw};
+use crate::handle::{self, Setting, raw};
 use crate::types::SSL_CTX;
 
 /// SSL_CTRL_SESS_NUMBER: SSL_CTX_sess_number.
@@ -43,6 +43,8 @@ pub const SSL_CTRL_GET_SESS_CACHE_MODE: c_int = 45;
 /// SSL_CTRL_GET_TLSEXT_TICKET_KEYS and SSL_CTRL_SET_TLSEXT_TICKET_KEYS.
 const GET_TICKET_KEYS: c_int = 58;
 const SET_TICKET_KEYS: c_int = 59;
+/// SSL_CTRL_SET_VERIFY_CERT_STORE: SSL_CTX_set0_verify_cert_store(3) and its like.
+const SET_VERIFY_CERT_STORE: c_int = 106;
 
 /// The commands that are the cache's. The counters of handshakes among 20-31 are libssl's, as are all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,11 @@ pub unsafe extern "C-unwind" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg
         Some(command) => unsafe { with_cache(ctx, 0, |cache| command.answer(cache, larg), pass_on) },
         // SAFETY: C caller.
         None if is_about_ticket_keys(cmd, parg) && unsafe { leave_tickets(ctx, true) } && cmd == SET_TICKET_KEYS => 1,
+        None if cmd == SET_VERIFY_CERT_STORE => {
+            // SAFETY: C caller.
+            unsafe { note_setting(ctx, Setting::VerifyStore, !parg.is_null()) };
+            pass_on()
+        }
         None => pass_on(),
     }
 }

@@ -312,7 +312,8 @@ unsafe fn verify(
         };
         let address = address.as_ptr();
         let of_context = (functions.SSL_CTX_get_cert_store)((functions.SSL_get_SSL_CTX)(ssl));
-        if settings.has(Setting::StoreByUri) && address == of_context {
+        let is_untold = settings.has(Setting::VerifyStore) && !verification::tells_store(functions, ssl);
+        if is_untold || settings.has(Setting::StoreByUri) && address == of_context {
             work.lacks(Undigested::Store);
         }
         work.add(&verification::parameters(functions, (functions.X509_STORE_get0_param)(address)));

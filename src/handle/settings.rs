@@ -21,6 +21,8 @@ pub enum Setting {
     CertVerifyArgument = 128,
     /// SSL_CTX_load_verify_store(3): authorities are at a URI.
     StoreByUri = 256,
+    /// SSL_CTX_set0_verify_cert_store(3): what verifies is another store. OpenSSL 3.0.0 to 3.0.2 do not tell which.
+    VerifyStore = 512,
 }
 
 /// The settings of that kind that are in force.

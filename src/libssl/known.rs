@@ -47,7 +47,7 @@ const BESIDE: u8 = 2;
 static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
 
 /// How many objects had been loaded when libssls were last looked for.
-static SEARCHED: AtomicU64 = AtomicU64::new(0);
+static SEARCHED: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// The libssl of each object that another than the first made.
 static OBJECTS: AddressMap = AddressMap::new();
@@ -179,9 +179,14 @@ fn of_family(family: Family) -> Option<&'static Libssl> {
 }
 
 /// Makes a call of a program's for a session. One whose address is not known is of the libssl that the calling object uses.
+///
+/// What was loaded since is looked for only where the first libssl is of another release than these calls are bound to: the
+/// look takes the loader's lock, which is too much for each call of every program. So in a process whose first libssl is of
+/// OpenSSL 3, a second one of OpenSSL 3 is met by its first context.
 pub fn for_session_of_caller<T>(session: *const SSL_SESSION, call: impl FnOnce() -> T) -> T {
-    first();
-    meet_loaded();
+    if first().is_some_and(|first| first.family != Some(Family::V3)) {
+        meet_loaded();
+    }
     if !SEVERAL.load(Ordering::Relaxed) || OBJECTS.get(session.addr()).is_some() {
         return call();
     }

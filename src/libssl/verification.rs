@@ -61,6 +61,16 @@ pub unsafe fn store(functions: &Functions, ssl: *mut SSL) -> *mut X509_STORE {
     }
 }
 
+/// Returns true if libssl tells whether another store than the context's verifies the client's certificate.
+///
+/// # Safety
+/// `ssl` must be a live SSL of this libssl.
+pub unsafe fn tells_store(functions: &Functions, ssl: *mut SSL) -> bool {
+    let mut own: *mut X509_STORE = ptr::null_mut();
+    // SAFETY: a live SSL, and a place for the answer.
+    unsafe { (functions.SSL_ctrl)(ssl, CTRL_GET_VERIFY_CERT_STORE, 0, (&raw mut own).cast()) != 0 }
+}
+
 /// Returns how many certificates and CRLs a store has. They are only ever added to it.
 ///
 /// # Safety
