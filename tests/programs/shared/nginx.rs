@@ -116,7 +116,7 @@ fn the_log_says_why_nothing_is_shared() {
         let server = start(&run, &format!("ssl_session_cache {cache}; ssl_session_tickets off;"));
         connect(&run, server.port(), 8, CLIENTS[0]);
         let log = server.stop(libc::SIGQUIT);
-        assert!(log.contains("for nginx, OpenSSL 3.0.") && log.contains(": shared store of 1024K"), "{cache}: {log}");
+        assert!(log.contains("for nginx, OpenSSL ") && log.contains(": shared store of 1024K"), "{cache}: {log}");
         let told = log.matches("keeps its sessions in this process: ").count();
         assert_eq!(told, log.matches(reason).count() * usize::from(!reason.is_empty()), "{cache}: {log}");
         assert!((1..=5).contains(&told) != reason.is_empty(), "{cache}: {log}");
