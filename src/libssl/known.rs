@@ -55,6 +55,8 @@ static OBJECTS: AddressMap = AddressMap::new();
 thread_local! {
     /// The libssl that an object is of whose address is not known, in a process with several; None for the first.
     static MEANT: Cell<Option<&'static Libssl>> = const { Cell::new(None) };
+    /// The call that is being answered came by a node of the one libssl that there is, which is not of OpenSSL 3.
+    static IS_BY_NODE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Returns the libssl that was met first; None when we stand alone.
@@ -164,7 +166,13 @@ fn shares_libcrypto(libssl: &Libssl, first: Option<&Libssl>) -> bool {
 pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
     // The first call of all may be this one.
     let is_firsts = first().is_some_and(|first| first.family == Some(family));
-    meaning_if(!is_firsts || SEVERAL.load(Ordering::Relaxed), || of_family(family), call)
+    if is_firsts && !SEVERAL.load(Ordering::Relaxed) {
+        let _ = IS_BY_NODE.try_with(|by_node| by_node.set(true));
+        let result = call();
+        let _ = IS_BY_NODE.try_with(|by_node| by_node.set(false));
+        return result;
+    }
+    among_several(of_family(family), call)
 }
 
 /// Returns the libssl of a family. A plugin may bring it and use sessions before it makes a context, by which it is met: if
@@ -180,11 +188,11 @@ fn of_family(family: Family) -> Option<&'static Libssl> {
 
 /// Makes a call of a program's for a session. One whose address is not known is of the libssl that the calling object uses.
 ///
-/// What was loaded since is looked for only where the first libssl is of another release than these calls are bound to: the
-/// look takes the loader's lock, which is too much for each call of every program. So in a process whose first libssl is of
-/// OpenSSL 3, a second one of OpenSSL 3 is met by its first context.
+/// What was loaded since is looked for only where the first libssl is of another release than the node that these calls came
+/// by, OpenSSL 3's: the look takes the loader's lock, which is too much for each call of every program. So in a process whose
+/// first libssl is of OpenSSL 3, a second one of OpenSSL 3 is met by its first context.
 pub fn for_session_of_caller<T>(session: *const SSL_SESSION, call: impl FnOnce() -> T) -> T {
-    if first().is_some_and(|first| first.family != Some(Family::V3)) {
+    if first().is_some_and(|first| first.family != Some(Family::V3)) && !is_by_node() {
         meet_loaded();
     }
     if !SEVERAL.load(Ordering::Relaxed) || OBJECTS.get(session.addr()).is_some() {
@@ -193,6 +201,11 @@ pub fn for_session_of_caller<T>(session: *const SSL_SESSION, call: impl FnOnce()
     let libssl = of_caller().or_else(meant);
     libssl.inspect(|libssl| note(session.addr(), libssl));
     among_several(libssl, call)
+}
+
+/// Returns true if the call that is being answered came by a node of another release than OpenSSL 3.
+fn is_by_node() -> bool {
+    IS_BY_NODE.try_with(Cell::get).unwrap_or(false) || meant().is_some()
 }
 
 /// Notes that a session is of the libssl of a context or connection that it is used with. It may have been made before
@@ -239,12 +252,7 @@ pub fn for_libssl<T>(call: impl FnOnce() -> T) -> T {
 
 #[inline(always)]
 fn meaning<T>(libssl: impl FnOnce() -> Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
-    meaning_if(SEVERAL.load(Ordering::Relaxed), libssl, call)
-}
-
-#[inline(always)]
-fn meaning_if<T>(is_noted: bool, libssl: impl FnOnce() -> Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
-    if is_noted { among_several(libssl(), call) } else { call() }
+    if SEVERAL.load(Ordering::Relaxed) { among_several(libssl(), call) } else { call() }
 }
 
 #[cold]
