@@ -13,17 +13,7 @@ use support::{Name, Server, plain, printed, said, sslsession, wait_until, with_c
 /// `openssl s_server` with an environment.
 fn s_server(scratch: &Scratch, environment: &[(&str, &str)]) -> Server {
     Server::start(scratch, |port| {
-        let mut command = plain("openssl");
-        command.args([
-            "s_server",
-            "-accept",
-            &format!("127.0.0.1:{port}"),
-            "-www",
-            "-cert",
-            "cert.pem",
-            "-key",
-            "key.pem",
-        ]);
+        let mut command = support::s_server(port);
         command.envs(environment.iter().copied());
         command
     })

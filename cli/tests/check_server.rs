@@ -8,20 +8,10 @@ use serde_json::Value;
 use support::common::{self, Scratch};
 use support::{Name, Server, of_library, plain, printed, said, sslsession, with_certificate};
 
-/// `openssl s_server`: one process, one connection at a time.
+/// A server with options.
 fn s_server(scratch: &Scratch, options: &[&str]) -> Server {
     Server::start(scratch, |port| {
-        let mut command = plain("openssl");
-        command.args([
-            "s_server",
-            "-accept",
-            &format!("127.0.0.1:{port}"),
-            "-www",
-            "-cert",
-            "cert.pem",
-            "-key",
-            "key.pem",
-        ]);
+        let mut command = support::s_server(port);
         command.args(options);
         command
     })

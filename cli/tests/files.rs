@@ -16,6 +16,15 @@ fn keys(path: &Path) -> Vec<String> {
     text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
+/// Connects once, with `-sess_out` or `-sess_in`. Returns what the client says.
+fn client(scratch: &Scratch, server: &Server, session: &str) -> String {
+    let script = format!(
+        "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -connect {} -tls1_2 -ign_eof {session} session",
+        server.address()
+    );
+    printed(plain("sh").args(["-c", &script]).current_dir(scratch.path()))
+}
+
 #[test]
 fn a_new_key_is_its_owners_alone() {
     let scratch = Scratch::new("key");
@@ -103,21 +112,14 @@ fn keys_that_walk_open_the_tickets_of_before() {
             command
         })
     };
-    let client = |server: &Server, session: &str| {
-        let script = format!(
-            "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -connect {} -tls1_2 -ign_eof {session} session",
-            server.address()
-        );
-        printed(plain("sh").args(["-c", &script]).current_dir(scratch.path()))
-    };
     let server = start();
-    assert!(client(&server, "-sess_out").contains("New, TLSv1.2"));
+    assert!(client(&scratch, &server, "-sess_out").contains("New, TLSv1.2"));
     drop(server);
     let walks = printed(sslsession(["key", "ratchet"]).arg(&file));
     assert!(walks.contains(": 1 of 1 keys walked on"), "{walks}");
     assert_ne!(&keys(&file)[0][..64], &old[..64]);
     let server = start();
-    assert!(client(&server, "-sess_in").contains("Reused, TLSv1.2"));
+    assert!(client(&scratch, &server, "-sess_in").contains("Reused, TLSv1.2"));
 
     printed(sslsession(["key", "rotate"]).arg(&file));
     let rotated = keys(&file);
@@ -156,19 +158,12 @@ fn sessions_outlast_a_rotation() {
             command
         })
     };
-    let client = |server: &Server, session: &str| {
-        let script = format!(
-            "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -connect {} -tls1_2 -ign_eof {session} session",
-            server.address()
-        );
-        printed(plain("sh").args(["-c", &script]).current_dir(scratch.path()))
-    };
     let server = start();
-    assert!(client(&server, "-sess_out").contains("New, TLSv1.2"));
+    assert!(client(&scratch, &server, "-sess_out").contains("New, TLSv1.2"));
     drop(server);
     printed(sslsession(["key", "rotate"]).arg(&key));
     let server = start();
-    assert!(client(&server, "-sess_in").contains("Reused, TLSv1.2"));
+    assert!(client(&scratch, &server, "-sess_in").contains("Reused, TLSv1.2"));
     let listed = printed(sslsession(["store", "ls"]).arg(&store));
     assert!(listed.contains(store.to_str().expect("text")) && listed.contains("1M"), "{listed}");
 }
@@ -214,11 +209,13 @@ fn stores_in_use_are_kept_and_others_removed() {
 /// In a /dev/shm of its own: the stores there that nobody uses are others'.
 #[test]
 fn all_unused_stores_go_and_those_in_use_stay() {
+    // Root makes a named store at load only beside a libssl.
     let script = "
         mount -t tmpfs tmpfs /dev/shm
-        SSLSESSION_STORE=shared:used,size=1M LD_PRELOAD=$LIBRARY sleep 1000 &
+        both=\"$LIBRARY libssl.so.3\"
+        SSLSESSION_STORE=shared:used,size=1M LD_PRELOAD=$both sleep 1000 &
         until [ -e /dev/shm/used ]; do :; done
-        for name in one two; do SSLSESSION_STORE=shared:$name,size=1M LD_PRELOAD=$LIBRARY /bin/true; done
+        for name in one two; do SSLSESSION_STORE=shared:$name,size=1M LD_PRELOAD=$both /bin/true; done
         echo text >/dev/shm/other
         $COMMAND store rm --unused
         kill $!

@@ -29,9 +29,16 @@ pub fn sslsession(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Com
 pub fn plain(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_remove("LD_PRELOAD").env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
-    for name in ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE"] {
+    for name in ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG"] {
         command.env_remove(format!("SSLSESSION_{name}"));
     }
+    command
+}
+
+/// `openssl s_server`: one process, one connection at a time.
+pub fn s_server(port: u16) -> Command {
+    let mut command = plain("openssl");
+    command.args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-www", "-cert", "cert.pem", "-key", "key.pem"]);
     command
 }
 
