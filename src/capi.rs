@@ -50,9 +50,7 @@ macro_rules! symver {
             unsafe extern "C-unwind" fn entry($($argument: $type),*) $(-> $result)? {
                 const FAMILY: crate::handle::Family = crate::handle::Family::of_node($node);
                 // SAFETY: C caller.
-                let answer = crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) });
-                crate::guard::go_on();
-                answer
+                crate::guard::and_go_on(|| crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) }))
             }
         };
         symver!(@node $node, $name);

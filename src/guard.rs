@@ -17,10 +17,9 @@
 mod assembly;
 mod unwinding;
 
-use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use unwinding::{call_out, go_on, is_unwinding, put_off};
+pub use unwinding::{call_out, is_unwinding, put_off};
 
 /// Runs the body of a function that C calls; gives `fallback` if it panics, and goes on with what was thrown through it.
 ///
@@ -28,8 +27,18 @@ pub use unwinding::{call_out, go_on, is_unwinding, put_off};
 /// carry no invariant over a call out.
 #[inline(always)]
 pub fn guard<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
-    let answer = caught(fallback, body);
-    go_on();
+    and_go_on(|| caught(fallback, body))
+}
+
+/// Runs what catches, and then goes on with what was caught in it. What was caught before is not for here: ours makes its last
+/// calls to libssl then, which may come back to us, and its own end goes on.
+#[inline(always)]
+pub fn and_go_on<T: Copy>(body: impl FnOnce() -> T) -> T {
+    let was_unwinding = is_unwinding();
+    let answer = body();
+    if !was_unwinding {
+        unwinding::go_on();
+    }
     answer
 }
 
@@ -38,26 +47,6 @@ pub fn guard<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
 #[inline(never)]
 fn caught<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)
-}
-
-/// Runs what reads and writes files of ours: the places where a thread may be cancelled are not there for Rust.
-pub fn uncancelled<T>(body: impl FnOnce() -> T) -> T {
-    let mut before = 0;
-    // SAFETY: a place for the state before.
-    let is_disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 0;
-    let answer = body();
-    if is_disabled {
-        // SAFETY: the state that it was in.
-        unsafe { pthread_setcancelstate(before, &mut before) };
-    }
-    answer
-}
-
-/// glibc's, and musl's.
-const PTHREAD_CANCEL_DISABLE: c_int = 1;
-
-unsafe extern "C" {
-    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
 #[cfg(test)]

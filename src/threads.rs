@@ -3,7 +3,7 @@
 //! A wait here is no place where a thread can be cancelled, as the C library's own sleeps are: nothing of Rust's may be
 //! unwound by that.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
@@ -47,6 +47,27 @@ fn has_one_task() -> bool {
     let mut tasks = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a NUL-terminated name, and a place for the answer.
     unsafe { libc::stat(c"/proc/self/task".as_ptr(), tasks.as_mut_ptr()) == 0 && tasks.assume_init().st_nlink == 3 }
+}
+
+/// Runs what reads and writes files of ours: the places where a thread may be cancelled are not there for Rust. A thread
+/// that is to end does so at the next place of its program's.
+pub fn uncancelled<T>(body: impl FnOnce() -> T) -> T {
+    let mut before = 0;
+    // SAFETY: a place for the state before.
+    let is_disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 0;
+    let answer = body();
+    if is_disabled {
+        // SAFETY: the state that it was in.
+        unsafe { pthread_setcancelstate(before, &mut before) };
+    }
+    answer
+}
+
+/// glibc's, and musl's.
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
 /// Sleeps for a moment: longer than anyone has a lock of ours who has a processor.

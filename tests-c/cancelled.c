@@ -57,7 +57,9 @@ static void *remove_one(void *session) {
   return NULL;
 }
 
+/* With a certificate that has just been renewed: a shared store's policy is worked out anew, after the callback was left. */
 static void *add_one(void *session) {
+  use_identity(server);
   pthread_cleanup_push(clean, NULL);
   SSL_CTX_add_session(server, session);
   pthread_cleanup_pop(0);

@@ -75,7 +75,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mu
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod of_other_families {
     use super::*;
-    use crate::guard::go_on;
+    use crate::guard::and_go_on;
     use crate::handle::Family;
 
     macro_rules! entry {
@@ -92,9 +92,7 @@ mod of_other_families {
             ) -> c_int {
                 const FAMILY: Family = Family::of_node($node);
                 // SAFETY: C caller.
-                let answer = handle::for_caller_of(FAMILY, || unsafe { removed(ctx, c, caller) });
-                go_on();
-                answer
+                and_go_on(|| handle::for_caller_of(FAMILY, || unsafe { removed(ctx, c, caller) }))
             }
             symver!(@node $node, SSL_CTX_remove_session);
         };

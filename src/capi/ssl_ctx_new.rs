@@ -7,8 +7,9 @@ use super::hooks::HOOKS;
 use super::{fork, with_cache};
 use crate::cache::{self, SessionCache};
 use crate::clock;
-use crate::guard::{self, guard};
+use crate::guard::guard;
 use crate::handle::{self, Context, raw};
+use crate::threads;
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 
 /// TLS_method returns the method for connections of either side.
@@ -96,7 +97,7 @@ unsafe extern "C-unwind" fn new_ex_called_from(
 /// Gives a new context its cache; a fault of ours leaves it with libssl's own. A store's files are read and written then, which
 /// are places where a thread may be cancelled: it is so later.
 fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
-    guard::uncancelled(|| {
+    threads::uncancelled(|| {
         guard((), || {
             // SAFETY: NULL or made just now.
             if let Some(context) = unsafe { Context::borrow(ctx) } {

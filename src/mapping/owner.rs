@@ -23,6 +23,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed, compiler_fence};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::threads;
+
 /// The bits of a word that hold a thread's number: FUTEX_TID_MASK.
 pub const TID: u64 = (1 << 30) - 1;
 
@@ -234,7 +236,7 @@ pub fn has_died(word: u64, asks_proc: bool) -> bool {
     // SAFETY: a number. Unlike kill() it asks for no right over the other.
     let is_gone =
         unsafe { libc::getpgid(tid) } == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
-    is_gone || asks_proc && is_another(tid, (word >> 32) as u16)
+    is_gone || asks_proc && threads::uncancelled(|| is_another(tid, (word >> 32) as u16))
 }
 
 /// Returns true if the thread that has the number is a zombie, or began after one of that number was seen here.

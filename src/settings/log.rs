@@ -18,6 +18,7 @@ use std::process;
 use super::load::{is_stderr_lost, write_stderr};
 use super::{Log, LogTarget};
 use crate::clock;
+use crate::threads;
 
 /// What fits into a pipe without another's words in between (PIPE_BUF).
 pub const LONGEST_LINE: usize = 4096;
@@ -33,6 +34,10 @@ pub enum Severity {
 
 /// Writes one line. Any thread may call it; what cannot be written costs the line and nothing else.
 pub fn write(log: Option<&Log>, severity: Severity, what: &str) {
+    threads::uncancelled(|| write_line(log, severity, what));
+}
+
+fn write_line(log: Option<&Log>, severity: Severity, what: &str) {
     let written = match log.map(|log| &log.target) {
         Some(LogTarget::File(path)) => append(path, what).is_ok(),
         Some(LogTarget::Syslog) => send(severity, what).is_ok(),

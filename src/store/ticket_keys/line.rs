@@ -15,6 +15,7 @@ use std::path::Path;
 use super::derive::{self, Key};
 use crate::secret;
 use crate::store::shared::Keys;
+use crate::threads::uncancelled;
 
 /// The last day that a line may name: in the year 4707.
 const LAST_DAY: i64 = 1_000_000;
@@ -68,8 +69,7 @@ impl Stamp {
     /// Returns a file's; None if this process cannot read it.
     pub fn of(path: &Path) -> Option<Stamp> {
         let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-        let of = file.metadata().ok()?;
+        let of = uncancelled(|| OpenOptions::new().read(true).custom_flags(flags).open(path)?.metadata()).ok()?;
         Some(Stamp([of.dev(), of.ino(), of.mtime() as u64, of.mtime_nsec() as u64, of.size()]))
     }
 }
@@ -77,7 +77,7 @@ impl Stamp {
 /// Reads the lines of a key file that tickets use, at least one; the first seals, all open. If they are refused: which file,
 /// why, and what to do.
 pub fn read(path: &Path) -> Result<Vec<Line>, String> {
-    let keys = Keys::read_all(path)?;
+    let keys = uncancelled(|| Keys::read_all(path))?;
     let walks = keys.secrets().any(is_walking);
     let lines: Option<Vec<Line>> = keys.secrets().filter(|line| !walks || is_walking(line)).map(Line::of).collect();
     lines.ok_or_else(|| format!("{}: a line's day is none: HEX@DAY counts days since 1970", path.display()))
