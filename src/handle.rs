@@ -41,6 +41,8 @@ pub use crate::libssl::marker::is_marking;
 pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
 pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
 use crate::threads::Patience;
+/// Whether the process has no other thread: see there.
+pub use crate::threads::is_alone;
 use crate::{libssl, native};
 
 /// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.

@@ -18,6 +18,7 @@ impl SessionCache {
     ///
     /// The mode does not matter, but for UPDATE_TIME: then the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: i64) -> bool {
+        residence::take_place(session);
         let _busy = self.start_sharing();
         let is_new = self.keep(&Self::key_of(session), session, now);
         self.share_added(session);

@@ -10,6 +10,9 @@
 //! handshake after which it sets a timeout, as nginx does. So where many are listed, a change of time or timeout ends
 //! with the cache that this thread has added a session to last, if the session is there. (In another one that holds it too
 //! its place in the order is then that of before. OpenSSL knows one cache of a session.)
+//!
+//! A connection of several threads may have a copy of the cached session (see sharing/search.rs). To the application it is the
+//! cached one, and so it becomes that before the application changes it.
 
 #![forbid(unsafe_code)]
 
@@ -106,6 +109,7 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     if LISTED.load(Ordering::Acquire) == 0 {
         return change();
     }
+    take_place(session);
     let from = places_of(session);
     let before = Identity::of(session);
     let changed = change();
@@ -129,15 +133,30 @@ fn last_added_to() -> Option<Arc<SessionCache>> {
     if !are_many() {
         return None;
     }
-    let last = LAST.try_with(Cell::get).ok()?;
+    listed(LAST.try_with(Cell::get).ok()?.addr())
+}
+
+/// Puts a copy of a cached session into the place of that, if it is still there.
+pub(super) fn take_place(session: &Session) {
+    let Some(cache) = session.forget_copy().and_then(listed) else { return };
+    let key = places_of(session).own;
+    if cache.store.contains(&key) {
+        // Its time stays, whatever the mode says.
+        cache.keep(&key, session, session.time());
+    }
+}
+
+/// The listed cache of that address.
+fn listed(address: usize) -> Option<Arc<SessionCache>> {
     let list = lock();
-    list.0[list.place(last).ok()?].upgrade()
+    list.0[list.place(ptr::without_provenance(address)).ok()?].upgrade()
 }
 
 /// The application is setting data of its own at a session, under an index: other processes could not give it back. The caches
 /// that hold the session share no more, before the data is there.
 pub fn keep_at_home(session: &Session, index: i32) {
     session.note_application_data(index);
+    take_place(session);
     if LISTED.load(Ordering::Acquire) == 0 || !sharing::is_wanted() {
         return;
     }

@@ -185,6 +185,16 @@ impl Session {
         libssl::application_data::had_record(self.as_ptr())
     }
 
+    /// Notes that the session is a copy of one in the cache of that address; false if no memory is left.
+    pub fn note_copy(&self, cache: usize) -> bool {
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.note_copy(self.as_ptr(), cache))
+    }
+
+    /// Forgets that. Returns the address; None if the session is no copy.
+    pub fn forget_copy(&self) -> Option<usize> {
+        libssl::application_data::forget_copy(self.as_ptr())
+    }
+
     /// Marks the session, which has left the cache of `context`: connections that still hold it do not offer it again.
     pub fn mark_not_resumable(&self, context: Context) {
         match libssl::of_object(self.as_ptr()) {

@@ -1,4 +1,4 @@
-//! Data at sessions: the application's own, in their ex_data, which no encoding carries; and a note of ours, by address.
+//! Data at sessions: the application's own, in their ex_data, which no encoding carries; and notes of ours, by address.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
@@ -20,6 +20,9 @@ static HIGHEST: AtomicI32 = AtomicI32::new(-1);
 
 /// The sessions that have, or have had, a record in the shared store and may be used once.
 static RECORDS: AddressMap = AddressMap::new();
+
+/// The copies of cached sessions that connections have, each with the address of its cache.
+static COPIES: AddressMap = AddressMap::new();
 
 /// One libssl's callback for the end of such sessions; reserved with the first, since it costs a little at every session.
 #[derive(Default)]
@@ -46,18 +49,33 @@ pub unsafe fn is_at(functions: &Functions, session: *const SSL_SESSION) -> bool 
 impl Libssl {
     /// Notes that a session has, or has had, a record in the shared store; false if no memory is left. Its copies have none.
     pub fn note_record(&'static self, session: *const SSL_SESSION) -> bool {
+        self.hears_of_ends() && RECORDS.insert(session.addr(), 1)
+    }
+
+    /// Notes that a session is a copy of one in the cache of that address; false if no memory is left.
+    pub fn note_copy(&'static self, session: *const SSL_SESSION, cache: usize) -> bool {
+        self.hears_of_ends() && COPIES.insert(session.addr(), cache)
+    }
+
+    /// Returns true if we are told when a session is freed.
+    fn hears_of_ends(&'static self) -> bool {
         let reserve = || {
             let free = Some(session_freed as ExDataFree);
             // SAFETY: the callback has OpenSSL's type and lives for ever (-z nodelete).
             unsafe { (self.functions.CRYPTO_get_ex_new_index)(CLASS_SSL_SESSION, 0, ptr::null_mut(), None, None, free) }
         };
-        *self.application_data.is_reserved.get_or_init(|| Box::new(reserve() >= 0)) && RECORDS.insert(session.addr(), 1)
+        *self.application_data.is_reserved.get_or_init(|| Box::new(reserve() >= 0))
     }
 }
 
-/// Returns true if that was noted of a session.
+/// Returns true if a record was noted of a session.
 pub fn had_record(session: *const SSL_SESSION) -> bool {
     RECORDS.get(session.addr()).is_some()
+}
+
+/// Forgets that a session is a copy. Returns the address of the cache that it was noted with; None if it was not.
+pub fn forget_copy(session: *const SSL_SESSION) -> Option<usize> {
+    COPIES.remove(session.addr())
 }
 
 /// SSL_SESSION ex_data free callback; OpenSSL calls it for every session.
@@ -71,5 +89,6 @@ unsafe extern "C-unwind" fn session_freed(
 ) {
     guard((), || {
         RECORDS.remove(session.addr());
+        COPIES.remove(session.addr());
     });
 }

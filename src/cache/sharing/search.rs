@@ -6,14 +6,16 @@
 //!                                                                  └ no ──► none, and nobody else is asked
 //! ```
 //! libssl marks the session of a connection that ends uncleanly, while another thread may have it from the memory store and
-//! would be refused: so a connection gets a copy. Where the application hears of removals, it gets the session itself, which
-//! the application may know by its address.
+//! would be refused: so where there are other threads, a connection gets a copy, which takes the session's place once the
+//! application changes it. Where the application hears of removals, it gets the session itself, which the application may know
+//! by its address.
 //!
 //! A session for single use is taken out of the memory store first, so that of several threads one has it; then its record is
 //! taken, which of all processes one can.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
+use std::ptr;
 
 use super::begun::route;
 use super::policy::PolicyDigest;
@@ -21,7 +23,7 @@ use super::record::{Bearer, OPEN, ServerName};
 use super::{NotShared, Sharing};
 use crate::cache::SessionCache;
 use crate::cache::lookup::{Offer, Search};
-use crate::handle::{Connection, Session, Setting};
+use crate::handle::{self, Connection, Session, Setting};
 use crate::store::shared::Secret;
 use crate::store::{Found, Key, Mark, Name, Policy, Scope};
 use crate::types::TLS1_3_VERSION;
@@ -175,10 +177,12 @@ impl SessionCache {
 
     /// Returns the session that a connection is to have in the place of a live one; None if that is marked.
     fn copy_unless_known(&self, session: Session, offer: &Offer) -> Option<Session> {
-        if offer.once || self.callbacks.remove.get().is_some() {
+        if offer.once || handle::is_alone() || self.callbacks.remove.get().is_some() {
             return Some(session);
         }
-        session.copy().filter(|copy| !self.refuses(copy))
+        let copy = session.copy().filter(|copy| !self.refuses(copy))?;
+        let is_noted = copy.note_copy(ptr::from_ref(self).addr());
+        Some(if is_noted { copy } else { session })
     }
 
     /// Returns what a connection searches by, as it is before its session is known.
