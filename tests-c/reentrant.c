@@ -144,10 +144,11 @@ static int flush_of_sessions_put_off(void) {
 }
 
 static int eviction_of_a_session_put_off(void) {
+  const long size = size_for_three();
   SSL_SESSION *session = fresh(LATER);
   fill(LATER);
   SSL_CTX_sess_set_remove_cb(ctx, put_off);
-  SSL_CTX_sess_set_cache_size(ctx, 4);
+  SSL_CTX_sess_set_cache_size(ctx, size);
   REQUIRE(SSL_CTX_add_session(ctx, session) == 1);
   SSL_SESSION_free(session);
   REQUIRE(SSL_CTX_sess_number(ctx) == 3);
