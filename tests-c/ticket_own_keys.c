@@ -7,9 +7,11 @@
 #include "tls.h"
 #include "tickets.h"
 
-#include <openssl/core_names.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#include <openssl/core_names.h>
+#endif
 
 static SSL_CTX *server, *client;
 static int version;
