@@ -2,6 +2,7 @@
 
 ftp.py PORT id|ticket|1.3 data     five transfers whose data connections offer the control connection's session: R resumed,
                                    N not, E refused, a letter for each
+ftp.py PORT id|ticket|1.3 none     the same, and the data connections offer no session
 ftp.py PORT id|ticket|1.3 foreign  another client, connected to the same server, takes the data port of this one and
                                    offers the session of its own control connection: "taken" or "refused"
 """
@@ -26,13 +27,14 @@ def context(client):
 
 
 class Client(ftplib.FTP_TLS):
-    """Offers the control connection's session at each data connection."""
+    """Offers the control connection's session at each data connection, unless it is to offer none."""
 
     letters = ""
+    offers = True
 
     def ntransfercmd(self, cmd, rest=None):
         connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
-        connection = self.context.wrap_socket(connection, session=self.sock.session)
+        connection = self.context.wrap_socket(connection, session=self.sock.session if self.offers else None)
         self.letters += "R" if connection.session_reused else "N"
         return connection, size
 
@@ -45,14 +47,19 @@ def connected(port, client):
     return ftp
 
 
-def transfers(port, client):
+def transfers(port, client, offers=True):
     ftp = connected(port, client)
+    ftp.offers = offers
     for _ in range(5):
         try:
             ftp.retrlines("NLST", lambda line: None)
         except (ftplib.Error, ssl.SSLError, OSError, EOFError):
             ftp.letters += "E"
     print(ftp.letters)
+
+
+def transfers_without(port, client):
+    transfers(port, client, offers=False)
 
 
 def foreign(port, client):
@@ -73,4 +80,4 @@ def foreign(port, client):
 
 
 PORT, CLIENT, WHAT = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-{"data": transfers, "foreign": foreign}[WHAT](PORT, CLIENT)
+{"data": transfers, "none": transfers_without, "foreign": foreign}[WHAT](PORT, CLIENT)

@@ -146,27 +146,31 @@ fn vsftpd<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
     })
 }
 
-/// Returns what becomes of data connections, and of a stranger's, for each client.
-fn of_vsftpd(mode: Option<Mode>, private: &str) -> [[String; 2]; 3] {
+/// Returns what becomes of data connections, of a stranger's, and of those that offer no session, for each client.
+fn of_vsftpd(mode: Option<Mode>, private: &str) -> [[String; 3]; 3] {
     let (run, name) = (Run::new(With::Stock), Name::new());
     let mut environment = Environment::of(mode, &name);
     environment.0.push(("SSLSESSION_PRIVATE", private.to_owned()));
     let server = vsftpd(&run, &environment);
-    let seen = CLIENTS.map(|version| ["data", "foreign"].map(|what| client(&run, server.port(), version, what)));
+    let seen =
+        CLIENTS.map(|version| ["data", "foreign", "none"].map(|what| client(&run, server.port(), version, what)));
     server.stop(libc::SIGTERM);
     seen
 }
 
+/// A data connection that offers no session is refused after its handshake, and the control connection ends with it.
+const NONE: &str = "NEEEEE";
+
 /// It takes any session that its process knows for this client's. Stock libssl lets strangers in who come with a ticket.
 #[test]
 fn vsftpd_stays_private_in_a_shared_environment() {
-    let stock = [["RRRRR", "refused"], ["RRRRR", "taken"], ["RRRRR", "taken"]];
+    let stock = [["RRRRR", "refused", NONE], ["RRRRR", "taken", NONE], ["RRRRR", "taken", NONE]];
     for mode in [None, Some(ALONE), Some(SHARED), Some(NAMED)] {
         assert_eq!(of_vsftpd(mode, ""), stock, "{mode:?}");
     }
     for mode in [STATEFUL, SHARED_STATEFUL, NAMED_STATEFUL] {
-        assert_eq!(of_vsftpd(Some(mode), ""), [["RRRRR", "refused"]; 3], "{mode:?}");
+        assert_eq!(of_vsftpd(Some(mode), ""), [["RRRRR", "refused", NONE]; 3], "{mode:?}");
     }
     // It is the list that keeps it so.
-    assert_eq!(of_vsftpd(Some(SHARED), "none")[0], ["RRRRR", "taken"]);
+    assert_eq!(of_vsftpd(Some(SHARED), "none")[0], ["RRRRR", "taken", NONE]);
 }

@@ -95,21 +95,31 @@ cache_effective_user proxy
 shutdown_lifetime 0 seconds
 ";
 
+fn start_squid<'a>(run: &'a Run, environment: &Environment, more: &str) -> Server<'a> {
+    let backend = plain::serve();
+    Server::start(run, 1, |ports| {
+        let text = SQUID.replace("PORT", &ports[0].to_string()).replace("BACKEND", &backend.to_string()) + more;
+        let mut command = environment.command(run, "squid");
+        // What it has on /dev/shm is called so too.
+        command.args(["-N", "-n", &format!("sslsession{}", ports[0]), "-f"]).arg(run.write("squid.conf", &text));
+        command
+    })
+}
+
 #[test]
 fn squid() {
     check(&Row {
-        start: |run, environment| {
-            let backend = plain::serve();
-            Server::start(run, 1, |ports| {
-                let text = SQUID.replace("PORT", &ports[0].to_string()).replace("BACKEND", &backend.to_string());
-                let mut command = environment.command(run, "squid");
-                // What it has on /dev/shm is called so too.
-                command
-                    .args(["-N", "-n", &format!("sslsession{}", ports[0]), "-f"])
-                    .arg(run.write("squid.conf", &text));
-                command
-            })
-        },
+        start: |run, environment| start_squid(run, environment, ""),
+        protocol: "http",
+        stock: ALL,
+        fixed: &[],
+    });
+}
+
+#[test]
+fn squid_with_a_cache_size_of_0() {
+    check(&Row {
+        start: |run, environment| start_squid(run, environment, "sslproxy_session_cache_size 0\n"),
         protocol: "http",
         stock: ALL,
         fixed: &[],
