@@ -122,7 +122,7 @@ static size_t name_length;
 
 static int second_identity(SSL *ssl, const EVP_MD *digest, const unsigned char **name, size_t *length,
                            SSL_SESSION **key) {
-  static const unsigned char bytes[SSL_MAX_SSL_SESSION_ID_LENGTH + 1] = "the name of a key that is nowhere";
+  static const unsigned char bytes[SSL_MAX_SSL_SESSION_ID_LENGTH + 1] = "name of a key that is nowhere";
   static const unsigned char tls_aes_256_gcm_sha384[] = {0x13, 0x02};
   SSL_SESSION *session = SSL_SESSION_new();
   const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, tls_aes_256_gcm_sha384);
