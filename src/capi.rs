@@ -24,7 +24,7 @@
 /// definition.)
 macro_rules! symver {
     ($name:ident, $default:literal $(, $more:literal)*) => {
-        #[cfg(not(miri))]
+        #[cfg(not(any(miri, fuzzing)))]
         core::arch::global_asm!(
             $(concat!(".symver ", stringify!($name), ",", stringify!($name), "@", $more),)*
             concat!(".symver ", stringify!($name), ",", stringify!($name), "@@@", $default),
@@ -44,7 +44,7 @@ macro_rules! symver {
         symver!(@entries $name $arguments $(-> $result)?, $($more),*);
     };
     (@entry $node:literal, $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?) => {
-        #[cfg(not(miri))]
+        #[cfg(not(any(miri, fuzzing)))]
         const _: () = {
             #[unsafe(export_name = concat!(stringify!($name), "__", $node))]
             unsafe extern "C-unwind" fn entry($($argument: $type),*) $(-> $result)? {
@@ -56,7 +56,7 @@ macro_rules! symver {
         symver!(@node $node, $name);
     };
     (@node $node:literal, $name:ident) => {
-        #[cfg(not(miri))]
+        #[cfg(not(any(miri, fuzzing)))]
         core::arch::global_asm!(concat!(
             ".symver \"", stringify!($name), "__", $node, "\",", stringify!($name), "@", $node, ",remove"
         ));
