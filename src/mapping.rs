@@ -111,7 +111,7 @@ impl Mapping {
         unsafe { self.start.add(self.shape.partition(number)).cast().as_ref() }
     }
 
-    /// Acquires a partition's lock; not later than LOCK_TIMEOUT from now, and at once or not at all unless `may_wait`.
+    /// Acquires a partition's lock; not later than robust_mutex.rs waits for one, and at once or not at all unless `may_wait`.
     #[inline(always)]
     pub fn lock(&self, number: usize, may_wait: impl FnOnce() -> bool) -> Result<Locked<'_>, Refused> {
         assert!(number < self.shape.partitions);

@@ -4,7 +4,9 @@
 
 use sslsession::store::shared::{Event, LARGEST, SMALLEST};
 use sslsession::store::{Expiry, Found, Mark, Name, Policy, Scope, Shared};
+use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
 const NOW: i64 = 1_800_000_000;
@@ -264,4 +266,24 @@ fn a_store_is_neither_too_small_nor_too_large() {
         assert!(Shared::anonymous(size).is_err_and(|why| why.contains("bytes")), "{size}");
     }
     assert!(Shared::anonymous(SMALLEST).is_ok());
+}
+
+/// Longer than a sleeping owner is: a removal that is not done lets a session be resumed that must not be.
+#[test]
+fn an_owner_that_computes_is_waited_for() {
+    let store = anonymous();
+    assert!(insert(&store, b"one", b"bytes"));
+    let (locked, is_locked) = mpsc::channel();
+    let compute = || {
+        locked.send(()).expect("somebody waits");
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(250) && store.counted(Event::OutOfReach) == 0 {
+            std::hint::spin_loop();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| store.stall(&name(b"one"), false, compute));
+        is_locked.recv().expect("the owner says so");
+        assert!(store.remove(&name(b"one")), "{} out of reach", store.counted(Event::OutOfReach));
+    });
 }

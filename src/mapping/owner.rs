@@ -227,34 +227,59 @@ pub fn find_namespace() {
     NAMESPACE.store(digits.parse::<u64>().map_or(0, |number| number as u32 & 0xffff), Relaxed);
 }
 
-/// Returns true if the thread of that word is known to have died. `asks_proc` also reads what /proc says of it.
-pub fn has_died(word: u64, asks_proc: bool) -> bool {
-    let (tid, namespace) = ((word & TID) as libc::pid_t, (word >> 48) as u32);
-    if tid == 0 || namespace == 0 || namespace != NAMESPACE.load(Relaxed) {
-        return false;
-    }
-    // SAFETY: a number. Unlike kill() it asks for no right over the other.
-    let is_gone =
-        unsafe { libc::getpgid(tid) } == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
-    is_gone || asks_proc && threads::uncancelled(|| is_another(tid, (word >> 32) as u16))
+/// What is known of the thread of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It has died.
+    Over,
+    /// It would go on if it had a processor.
+    WantsProcessor,
+    /// It is stopped, or waits for something; or nothing is known of it.
+    Unknown,
 }
 
-/// Returns true if the thread that has the number is a zombie, or began after one of that number was seen here.
-fn is_another(tid: libc::pid_t, seen: u16) -> bool {
+/// Returns true if the thread of that word is known to have died, by its number alone.
+pub fn has_died(word: u64) -> bool {
+    let Some(tid) = tid_here(word) else { return false };
+    // SAFETY: a number. Unlike kill() it asks for no right over the other.
+    unsafe { libc::getpgid(tid) == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH) }
+}
+
+/// Returns what is known of the thread of that word, also by what /proc says of it.
+pub fn life_of(word: u64) -> Life {
+    match tid_here(word) {
+        Some(_) if has_died(word) => Life::Over,
+        Some(tid) => threads::uncancelled(|| life_in_proc(tid, (word >> 32) as u16)),
+        None => Life::Unknown,
+    }
+}
+
+/// The number of a word's thread, if that is one of this namespace.
+fn tid_here(word: u64) -> Option<libc::pid_t> {
+    let (tid, namespace) = ((word & TID) as libc::pid_t, (word >> 48) as u32);
+    (tid != 0 && namespace != 0 && namespace == NAMESPACE.load(Relaxed)).then_some(tid)
+}
+
+/// Returns what /proc says: the thread that has the number is over if it is a zombie, or began after one of that number was
+/// seen here.
+fn life_in_proc(tid: libc::pid_t, seen: u16) -> Life {
     // A /proc of another namespace, as containers may have it, numbers otherwise.
     // SAFETY: takes nothing, and cannot fail.
     let this = unsafe { libc::getpid() }.to_string();
     if fs::read_link("/proc/self").ok().is_none_or(|link| link.as_os_str() != this.as_str()) {
-        return false;
+        return Life::Unknown;
     }
-    let Some((state, began)) = fs::read_to_string(format!("/proc/{tid}/stat")).ok().and_then(|stat| state_of(&stat))
-    else {
-        return false;
-    };
+    let stat = fs::read_to_string(format!("/proc/{tid}/stat"));
+    let Some((state, began)) = stat.ok().and_then(|stat| state_of(&stat)) else { return Life::Unknown };
     // The latest second that ends in these bits.
     let now = seconds_since_boot() + 1;
     let seen = now.saturating_sub(u64::from((now as u16).wrapping_sub(seen)));
-    matches!(state, 'Z' | 'X') || began > seen
+    match state {
+        'Z' | 'X' => Life::Over,
+        _ if began > seen => Life::Over,
+        'R' => Life::WantsProcessor,
+        _ => Life::Unknown,
+    }
 }
 
 /// Returns a thread's state and the second after the boot in which it began.
@@ -277,7 +302,7 @@ fn seconds_since_boot() -> u64 {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use super::{DIED, Owner, TID, find_namespace, has_died, seconds_since_boot, state_of};
+    use super::{DIED, Life, Owner, TID, find_namespace, has_died, life_of, seconds_since_boot, state_of};
 
     #[test]
     fn a_thread_knows_itself_and_is_alive() {
@@ -286,7 +311,7 @@ mod tests {
         // SAFETY: takes nothing.
         assert_eq!((owner.word & TID) as i64, unsafe { libc::syscall(libc::SYS_gettid) });
         assert!(!owner.robust_list.is_null(), "every thread of this C library has a list");
-        assert!(owner.word >> 48 != 0 && !has_died(owner.word, true));
+        assert!(owner.word >> 48 != 0 && life_of(owner.word) == Life::WantsProcessor);
         assert_eq!(Owner::this_thread().word, owner.word);
     }
 
@@ -297,18 +322,19 @@ mod tests {
         let gone = std::thread::spawn(|| Owner::this_thread().word).join().expect("no panic");
         // The kernel may take a moment to let the number go.
         let since = std::time::Instant::now();
-        while !has_died(gone, false) {
+        while !has_died(gone) {
             assert!(since.elapsed() < std::time::Duration::from_secs(10));
             std::thread::yield_now();
         }
-        assert!(!has_died(gone ^ 1 << 48, true), "of another namespace");
-        assert!(!has_died(gone & !(0xffff << 48), true), "of no known namespace");
-        assert!(!has_died(0, true) && !has_died(DIED, true) && !has_died(u64::MAX, true));
+        assert_eq!(life_of(gone), Life::Over);
+        assert_eq!(life_of(gone ^ 1 << 48), Life::Unknown, "of another namespace");
+        assert_eq!(life_of(gone & !(0xffff << 48)), Life::Unknown, "of no known namespace");
+        assert_eq!([0, DIED, u64::MAX].map(life_of), [Life::Unknown; 3]);
         // This thread's number, as if one of it had been seen an hour before this one began.
         let (_, began) = state_of(&std::fs::read_to_string("/proc/thread-self/stat").expect("proc")).expect("fields");
         if began > 3600 {
             let before = own & !(0xffff << 32) | ((began - 3600) & 0xffff) << 32;
-            assert!(has_died(before, true) && !has_died(before, false));
+            assert!(life_of(before) == Life::Over && !has_died(before));
         }
         assert!(began <= seconds_since_boot());
     }

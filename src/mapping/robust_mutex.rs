@@ -7,7 +7,7 @@
 //!         ...  serial u64        counts up, and never down
 //!
 //!          ┌──────────────── timed out: refused ◄──────────────┐
-//!          │                                                   │ LOCK_TIMEOUT
+//!          │                                                   │ LOCK_TIMEOUT, or LONGEST_WAIT
 //!  free ───┴─ 0 ─► tid ──► held ──change: 1──► changing    waits, a SLICE at a time: sets `waiters`, sleeps,
 //!   ▲                       │ │                   │         asks after each whether the owner has died
 //!   │                       │ └◄───change: 0──────┤                            ▲
@@ -16,7 +16,9 @@
 //!                                        next owner: goes on; if it was changing, empties the partition, counts it
 //! ```
 //! An owner that dies is noticed by the kernel, or by those who wait (see [`super::owner`]). An owner that is stopped is
-//! waited for, but not for ever: LOCK_TIMEOUT, and then the partition counts as out of reach.
+//! waited for, but not for ever: LOCK_TIMEOUT, and then the partition counts as out of reach. One that only lacks a processor gives
+//! the lock back as soon as it has one: it is waited for until LONGEST_WAIT, as a removal that is not done lets a session be
+//! resumed that must not be.
 //!
 //! **Who trusts whom.** Others may write to this memory. All that stands here is numbers, each of which is compared before
 //! it means anything and none of which is an address: a wrong one costs the partition's sessions, or lets two processes in
@@ -28,13 +30,16 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
-use super::owner::{Announced, DIED, Owner, TID, WAITERS, has_died, low_half};
+use super::owner::{Announced, DIED, Life, Owner, TID, WAITERS, has_died, life_of, low_half};
 use super::region::Region;
 use super::shape::HEAD;
 
 /// How long a lock is waited for that another process holds. It is held for a microsecond, but on a busy machine its owner
-/// may lose the processor meanwhile; more than this it loses only if it is stopped.
+/// may lose the processor meanwhile.
 pub const LOCK_TIMEOUT: Duration = Duration::from_millis(80);
+
+/// How long it is waited for where its owner has nothing but no processor: more than this no scheduler takes one away.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a partition is not waited for after a wait in vain: a stopped process must not slow every handshake of the
 /// others.
@@ -146,7 +151,8 @@ impl Head {
                 return Some(acquired);
             }
         }
-        let until = now() + LOCK_TIMEOUT;
+        let begun = now();
+        let mut until = begun + LOCK_TIMEOUT;
         loop {
             if let Some(acquired) = self.try_acquire(thread, WAITERS) {
                 return Some(acquired);
@@ -154,14 +160,19 @@ impl Head {
             let found = self.owner.load(Ordering::Relaxed);
             let left = until.saturating_sub(now());
             if left.is_zero() {
-                return has_died(found, true).then(|| self.take_over(thread, found)).flatten();
+                match life_of(found) {
+                    Life::Over => return self.take_over(thread, found),
+                    Life::WantsProcessor if until < begun + LONGEST_WAIT => until += LOCK_TIMEOUT,
+                    Life::WantsProcessor | Life::Unknown => return None,
+                }
+                continue;
             }
             if found & TID == 0 || found & WAITERS == 0 && self.replace(found, found | WAITERS).is_none() {
                 continue;
             }
             let is_same = self.sleep(found | WAITERS, left.min(SLICE));
             if is_same
-                && has_died(found, false)
+                && has_died(found)
                 && let Some(acquired) = self.take_over(thread, found | WAITERS)
             {
                 return Some(acquired);
