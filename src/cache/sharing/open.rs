@@ -13,12 +13,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
-use crate::handle::{self, Context};
-use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
+use crate::handle;
+use crate::settings::{self, MEMORY, Settings, Store};
 use crate::store::Shared;
 use crate::store::shared::{Keys, LARGEST, SMALLEST, user, why_out_of_reach};
 
@@ -52,10 +51,11 @@ fn is_left_to_others(settings: &Settings) -> bool {
     is_missing && user() == 0 && !settings::is_named(&LOAD_LIBSSL_LATE) && !handle::has_libssl()
 }
 
+static STORE: OnceBox<Option<&'static Shared>> = OnceBox::new();
+
 /// The store of this process and of those that it forks. None if there is to be none, or it cannot be had: that is said
 /// once.
 pub(super) fn store() -> Option<&'static Shared> {
-    static STORE: OnceBox<Option<&'static Shared>> = OnceBox::new();
     if let Some(store) = STORE.get() {
         return *store;
     }
@@ -74,6 +74,11 @@ pub(super) fn store() -> Option<&'static Shared> {
 }
 
 const WITHOUT_LIBSSL: &str = "SSLSESSION_STORE: without a libssl, sessions cannot be turned into bytes";
+
+/// Returns the store of this process if it has been used.
+pub(super) fn opened_store() -> Option<&'static Shared> {
+    *STORE.get()?
+}
 
 /// Returns what was opened at load, or opens it now. What was refused then to another user is tried again.
 fn opened() -> &'static Opened {
@@ -115,41 +120,6 @@ fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Sh
 fn size_of_store(path: &Path) -> Option<usize> {
     let size = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?.len() as usize;
     (SMALLEST..=LARGEST).contains(&size).then_some(size)
-}
-
-/// Tells, once, what serves this process, if SSLSESSION_LOG is set: its first SSL_CTX has been made.
-pub(in crate::cache) fn tell_of_start(context: Context) {
-    static IS_TOLD: AtomicBool = AtomicBool::new(false);
-    if IS_TOLD.load(Ordering::Relaxed) || IS_TOLD.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    settings::tell(|| {
-        let libssl = context.libssl_version().unwrap_or_else(|| "no libssl".to_owned());
-        let program = settings::program().display().to_string();
-        format!("version {}, for {program}, {libssl}: {}", env!("CARGO_PKG_VERSION"), in_words(settings::get()))
-    });
-}
-
-/// Returns what the settings come to.
-fn in_words(settings: &Settings) -> String {
-    let attach = match settings.attach {
-        Attach::Default => "contexts that use OpenSSL's cache",
-        Attach::All => "all contexts",
-    };
-    let tickets = match settings.tickets {
-        Tickets::Application => "tickets as the program has them",
-        Tickets::Stateful => "tickets are stateful where sessions are shared",
-        Tickets::Shared(_) => "tickets open wherever the key file is",
-    };
-    match (store(), &settings.store) {
-        (Some(shared), Store::Shared(wanted)) => {
-            let place =
-                wanted.path.as_ref().map_or("inherited by forked processes".into(), |path| path.to_string_lossy());
-            format!("shared store of {}K, {place}; {attach}; {tickets}", shared.size() >> 10)
-        }
-        _ if settings.is_private => "private (SSLSESSION_PRIVATE)".to_owned(),
-        _ => format!("{MEMORY}; {tickets}"),
-    }
 }
 
 /// Returns true if the settings ask for a shared store.

@@ -1,0 +1,127 @@
+//! What this process shows of itself: in the shared store, for `sslsession stat`, and in the log.
+//!
+//! ```text
+//!   first SSL_CTX ────────► what serves the process        in its slot of the store; a line, if SSLSESSION_LOG is set
+//!   each full handshake ──► what has stopped working       a line, once for each such thing
+//!   exit() ───────────────► what the process has counted   a line
+//! ```
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use super::open::{opened_store, store};
+use crate::handle::Context;
+use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
+use crate::store::Shared;
+use crate::store::shared::{Event, ProcessFacts};
+
+/// The first SSL_CTX has been made: says, once, what serves this process.
+pub(in crate::cache) fn describe(context: Context) {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    if IS_TOLD.load(Ordering::Relaxed) || IS_TOLD.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let (store, settings) = (store(), settings::get());
+    if store.is_none() && settings.log.is_none() {
+        return;
+    }
+    let libssl = context.libssl_version().unwrap_or_else(|| "no libssl".to_owned());
+    if let Some(store) = store {
+        store.describe(&ProcessFacts {
+            library: VERSION.map(|number| number.parse().unwrap_or(0)),
+            libssl: &libssl,
+            attaches_all: settings.attach == Attach::All,
+            stateful_tickets: settings.tickets == Tickets::Stateful,
+            ticket_epoch: match settings.tickets {
+                Tickets::Shared(shared) => Some(shared.epoch),
+                _ => None,
+            },
+        });
+    }
+    settings::tell(|| {
+        let program = settings::program().display().to_string();
+        format!("version {}, for {program}, {libssl}: {}", VERSION.join("."), in_words(settings))
+    });
+}
+
+const VERSION: [&str; 3] =
+    [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
+
+/// Returns what the settings come to.
+fn in_words(settings: &Settings) -> String {
+    let attach = match settings.attach {
+        Attach::Default => "contexts that use OpenSSL's cache",
+        Attach::All => "all contexts",
+    };
+    let tickets = match settings.tickets {
+        Tickets::Application => "tickets as the program has them",
+        Tickets::Stateful => "tickets are stateful where sessions are shared",
+        Tickets::Shared(_) => "tickets open wherever the key file is",
+    };
+    match (store(), &settings.store) {
+        (Some(shared), Store::Shared(wanted)) => {
+            let place =
+                wanted.path.as_ref().map_or("inherited by forked processes".into(), |path| path.to_string_lossy());
+            format!("shared store of {}K, {place}; {attach}; {tickets}", shared.size() >> 10)
+        }
+        _ if settings.is_private => "private (SSLSESSION_PRIVATE)".to_owned(),
+        _ => format!("{MEMORY}; {tickets}"),
+    }
+}
+
+/// Tells, once each, of what has stopped working, if SSLSESSION_LOG is set. For a moment at which there is time: after a
+/// full handshake, which is what all of it leads to.
+pub(super) fn tell_of_trouble(store: &Shared) {
+    static TOLD: AtomicU32 = AtomicU32::new(0);
+    if settings::get().log.is_none() {
+        return;
+    }
+    let troubles = [
+        (!store.is_kept_in_memory(), NOT_LOCKED),
+        (store.counted_here(Event::Refused) > 0, WRONG_KEY),
+        (store.counted_here(Event::Emptied) > 0, EMPTIED),
+        (store.counted_here(Event::OutOfReach) > 0, OUT_OF_REACH),
+        (store.counted_here(Event::TooLarge) > 0, TOO_LARGE),
+    ];
+    for (number, (is_so, what)) in troubles.into_iter().enumerate() {
+        let bit = 1 << number;
+        if is_so && TOLD.load(Ordering::Relaxed) & bit == 0 && TOLD.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            settings::tell(|| format!("the shared store {what}"));
+        }
+    }
+}
+
+const NOT_LOCKED: &str = "may be swapped out: this process may not lock as much memory (systemd: LimitMEMLOCK=)";
+const WRONG_KEY: &str =
+    "has records that no key of this process opens: is the key file the same for all (SSLSESSION_KEY_FILE)?";
+const EMPTIED: &str =
+    "lost a part of its sessions: a process ended while it changed them, or something else writes there";
+const OUT_OF_REACH: &str = "was locked for too long by another process, which may have been stopped";
+const TOO_LARGE: &str = "does not take sessions as large as some are: their clients show large certificates";
+
+/// Tells what this process has counted, if it has used the store and SSLSESSION_LOG is set. The process is about to end.
+pub fn tell_of_end() {
+    let Some(store) = opened_store() else { return };
+    let counted = |event| store.counted_here(event);
+    let (hits, stored) = (counted(Event::Found).saturating_sub(counted(Event::Refused)), counted(Event::Stored));
+    let causes = [
+        (Event::Missed, "unknown"),
+        (Event::Over, "expired"),
+        (Event::Withheld, "of another policy"),
+        (Event::Refused, "sealed with another key"),
+    ];
+    let misses: u64 = causes.iter().map(|(event, _)| counted(*event)).sum();
+    if hits + misses + stored == 0 {
+        return;
+    }
+    let causes = causes.into_iter().filter(|(event, _)| counted(*event) > 0);
+    let causes: Vec<String> = causes.map(|(event, cause)| format!("{} {cause}", counted(event))).collect();
+    let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+    settings::tell(|| {
+        let (removed, evicted) = (counted(Event::Removed), counted(Event::Evicted));
+        format!(
+            "at exit: this process had {hits} hits and {misses} misses{causes} in the shared store; \
+             it stored {stored} sessions, removed {removed} and evicted {evicted}"
+        )
+    });
+}
