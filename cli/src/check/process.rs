@@ -106,20 +106,8 @@ impl Seen {
         report
     }
 
-    /// Returns the path under which this process sees what that one has at a path.
-    fn path_here(&self, path: &Path) -> PathBuf {
-        Path::new("/proc").join(self.process.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
-    }
-
-    /// Opens what is mapped, also if it was removed.
-    fn open(&self, mapping: &Mapping) -> Option<File> {
-        let through_kernel = format!("/proc/{}/map_files/{}", self.process, mapping.addresses);
-        let by_path = || if mapping.is_deleted { None } else { File::open(self.path_here(&mapping.path)).ok() };
-        File::open(through_kernel).ok().or_else(by_path)
-    }
-
     fn elf(&self, mapping: &Mapping) -> Option<Elf> {
-        Elf::of_file(&self.open(mapping)?).ok()
+        Elf::of_file(&proc::open_mapped(self.process, mapping)?).ok()
     }
 
     fn library(&self) -> Option<LoadedLibrary> {
@@ -153,7 +141,7 @@ impl Seen {
     fn store(&self) -> Option<Store> {
         let shared = self.mappings.iter().filter(|mapping| mapping.is_shared && mapping.file.1 != 0);
         let of_file = |mapping: &&Mapping| {
-            let store = StoreFile::of(self.open(mapping)?, &mapping.path).ok()??;
+            let store = StoreFile::of(proc::open_mapped(self.process, mapping)?, &mapping.path).ok()??;
             Some((Some(store.name()), store.size))
         };
         for mapping in shared {
