@@ -1,0 +1,370 @@
+//! `sslsession stat`, `export` and the log's last line: the numbers are those of what clients did.
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::common::{self, Scratch, process::Running};
+use support::{Claim, Name, Server, plain, printed, said, sslsession, wait_until, with_certificate};
+
+/// `openssl s_server` with a setting of the store, and options.
+fn s_server(scratch: &Scratch, setting: &str, options: &[&str]) -> Server {
+    Server::start(scratch, |port| {
+        let mut command = support::s_server(port);
+        command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", setting);
+        command.env("SSLSESSION_TICKETS", "stateful").args(options);
+        command
+    })
+}
+
+/// Python's workers, with a store that has no name.
+fn workers(scratch: &Scratch) -> Server {
+    let mut command = plain("/usr/bin/python3");
+    command.arg(support::of_library("programs/shared/workers.py")).args(["cert.pem", "key.pem", "unwrap"]);
+    command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared,size=3M");
+    command.env("SSLSESSION_TICKETS", "stateful");
+    Server::start_on_its_port(scratch, command)
+}
+
+/// Reconnects 6 times in each of three ways.
+fn connect(server: &Server) {
+    printed(&mut sslsession(["check", &server.address(), "-n", "6", "--clients", "1"]));
+}
+
+/// The statistics of one store.
+fn stat(store: &str) -> Value {
+    let text = printed(&mut sslsession(["stat", "--json", store]));
+    let json: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(json.as_array().map(Vec::len), Some(1), "{json:#}");
+    json[0].clone()
+}
+
+fn number(of: &Value, name: &str) -> u64 {
+    of[name].as_u64().unwrap_or_else(|| panic!("{name}: {of:#}"))
+}
+
+#[test]
+fn a_store_and_its_process_count_what_clients_do() {
+    let scratch = with_certificate("stat");
+    for size in ["64K", "1M", "40M"] {
+        let name = Name::new(&format!("stat-{size}"));
+        let mut server = s_server(&scratch, &format!("shared:{},size={size}", name.0), &[]);
+        connect(&server);
+        let store = stat(&name.0);
+        assert_eq!((number(&store, "hits"), &store["misses"]["unknown"]), (18, &json!(0)), "{store:#}");
+        // The first connection of each kind, and two tickets of each of TLS 1.3.
+        let (stored, removed, sessions) =
+            (number(&store, "stored"), number(&store, "removed"), number(&store, "sessions"));
+        assert_eq!((sessions, store["evicted"].as_u64()), (stored - removed, Some(0)), "{store:#}");
+        assert!(sessions > 2 && number(&store, "used_bytes") > 100 * sessions, "{store:#}");
+        assert!(number(&store, "used_bytes") < number(&store, "capacity_bytes"), "{store:#}");
+        assert!(number(&store, "capacity_bytes") < number(&store, "size_bytes"), "{store:#}");
+        let oldest = store["oldest_expires_in_seconds"].as_i64().expect("there is one");
+        assert!((1..=7200).contains(&oldest), "{oldest}");
+        let process = &store["processes"][0];
+        assert_eq!((number(process, "process"), number(process, "hits")), (server.id().into(), 18), "{process:#}");
+        assert_eq!(process["contexts"], json!({"shared": 1, "not_shared": {}, "shared_among_copies": {}}));
+        assert_eq!((&process["tickets"], &process["library"]), (&json!("stateful"), &json!("0.1.0")), "{process:#}");
+        assert!(process["libssl"].as_str().is_some_and(|libssl| libssl.starts_with("OpenSSL ")), "{process:#}");
+        assert!(process["locked_in_memory"].is_boolean(), "{process:#}");
+        server.stop(libc::SIGKILL);
+    }
+}
+
+/// The counters of processes that have ended are the store's, whoever has their slot.
+#[test]
+fn what_the_dead_have_counted_stays_counted() {
+    let scratch = with_certificate("stat");
+    let name = Name::new("dead");
+    let mut hits = 0;
+    for _ in 0..3 {
+        let mut server = s_server(&scratch, &name.setting(), &[]);
+        connect(&server);
+        let store = stat(&name.0);
+        hits += 18;
+        assert_eq!(number(&store, "hits"), hits, "{store:#}");
+        assert_eq!(
+            (store["processes"].as_array().map(Vec::len), number(&store["processes"][0], "hits")),
+            (Some(1), 18)
+        );
+        let by_process = stat(&server.id().to_string());
+        assert_eq!((&by_process["name"], number(&by_process, "hits")), (&json!(name.0), hits));
+        server.stop(libc::SIGKILL);
+    }
+    let store = stat(&name.0);
+    assert_eq!((number(&store, "hits"), &store["processes"]), (hits, &json!([])), "{store:#}");
+}
+
+#[test]
+fn a_store_without_a_name_is_found_by_any_of_its_processes() {
+    let scratch = with_certificate("stat");
+    let mut server = workers(&scratch);
+    let before = stat(&server.id().to_string());
+    assert_eq!((number(&before, "hits"), &before["path"]), (0, &Value::Null), "{before:#}");
+    connect(&server);
+    let store = stat(&server.id().to_string());
+    let processes = store["processes"].as_array().expect("processes");
+    assert_eq!((processes.len(), number(&store, "size_bytes")), (5, 3 << 20), "{store:#}");
+    for name in ["hits", "stored"] {
+        let sum: u64 = processes.iter().map(|process| number(process, name)).sum();
+        assert_eq!((sum, sum > 5), (number(&store, name), true), "{name}: {store:#}");
+    }
+    let used: Vec<&Value> = processes.iter().filter(|process| process["has_used_it"] == true).collect();
+    assert_eq!(used.len(), 4, "the parent serves nobody: {store:#}");
+    assert_eq!(stat(&number(used[3], "process").to_string())["name"], store["name"]);
+    let all = printed(&mut sslsession(["stat"]));
+    assert!(all.contains(store["name"].as_str().expect("a name")), "{all}");
+    server.stop(libc::SIGTERM);
+}
+
+#[test]
+fn why_a_context_does_not_share_is_counted() {
+    let scratch = with_certificate("stat");
+    let name = Name::new("reasons");
+    let server = s_server(&scratch, &name.setting(), &["-no_cache"]);
+    said(&mut sslsession(["check", &server.address(), "-n", "2"]));
+    let store = stat(&name.0);
+    assert_eq!(store["processes"][0]["contexts"]["not_shared"], json!({"cache_off": 1}), "{store:#}");
+    let text = printed(&mut sslsession(["stat", &name.0]));
+    assert!(text.contains("1 not: its cache is turned off (SSLSESSION_ATTACH=all turns it on)"), "{text}");
+    server.stop(libc::SIGKILL);
+}
+
+#[test]
+fn stores_that_cannot_be_read_are_named_and_the_others_shown() {
+    let scratch = with_certificate("stat");
+    let name = Name::new("refused");
+    let mut server = s_server(&scratch, &name.setting(), &[]);
+    let old = Name::new("old");
+    fs::write(old.path(), [b"sslsession store", &2u32.to_ne_bytes()[..], &[0; 64]].concat()).expect("a store");
+    let said_of_both = said(&mut sslsession(["stat", &old.0, &name.0]));
+    assert_eq!(said_of_both.status, Some(2));
+    assert!(
+        said_of_both.stderr.contains("is a store of layout 2, which this command does not know"),
+        "{said_of_both:?}"
+    );
+    assert!(said_of_both.stdout.contains(&format!("store {}", name.0)), "{said_of_both:?}");
+    for (store, words) in [
+        ("no-such-store", "there is no such store"),
+        ("/etc/passwd", "is no store of sessions"),
+        ("4194999", "there is no process 4194999"),
+        (&std::process::id().to_string(), "has no shared store: `sslsession check"),
+    ] {
+        let said = said(&mut sslsession(["stat", store]));
+        assert_eq!((said.status, said.stderr.contains(words)), (Some(2), true), "{words}: {said:?}");
+    }
+    let mut nobody = plain("setpriv");
+    nobody.args(["--reuid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_sslsession"), "stat", &name.0]);
+    let command = scratch.join("sslsession");
+    fs::copy(env!("CARGO_BIN_EXE_sslsession"), &command).expect("the command can be copied");
+    let mut nobody_by_process = plain("setpriv");
+    nobody_by_process
+        .args(["--reuid", "65534", "--clear-groups"])
+        .arg(&command)
+        .args(["stat", &server.id().to_string()]);
+    for (mut command, words) in [(nobody, "its owner and root only"), (nobody_by_process, "another user's")] {
+        let said = said(&mut command);
+        // Where the build's directory is not for everybody, the command itself cannot be started.
+        if !said.stderr.contains("failed to execute") {
+            assert_eq!((said.status, said.stderr.contains(words)), (Some(2), true), "{words}: {said:?}");
+        }
+    }
+    server.stop(libc::SIGKILL);
+}
+
+/// A store in which anything may stand is read to its end.
+#[test]
+fn a_store_of_nonsense_is_read() {
+    use std::os::unix::fs::FileExt;
+    let scratch = with_certificate("stat");
+    let name = Name::new("nonsense");
+    let server = s_server(&scratch, &name.setting(), &[]);
+    connect(&server);
+    server.stop(libc::SIGKILL);
+    let file = fs::OpenOptions::new().write(true).open(name.path()).expect("the store");
+    file.write_all_at(&[0xff; 64], 520).expect("it is written");
+    let said_of_table = said(&mut sslsession(["stat", &name.0]));
+    assert!(said_of_table.stderr.contains("a first page that makes no sense"), "{said_of_table:?}");
+    let (mut state, mut noise) = (7u64, Vec::new());
+    noise.resize_with((1 << 20) - 4096, || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    });
+    let server = s_server(&scratch, &name.setting(), &[]);
+    file.write_all_at(&noise, 4096).expect("it is written");
+    let store = stat(&name.0);
+    assert!(number(&store, "used_bytes") <= number(&store, "capacity_bytes"), "{store:#}");
+    printed(&mut sslsession(["stat", &name.0]));
+    server.stop(libc::SIGKILL);
+}
+
+#[test]
+fn it_goes_on_watching() {
+    let scratch = with_certificate("stat");
+    let name = Name::new("watch");
+    let server = s_server(&scratch, &name.setting(), &[]);
+    let file = scratch.join("watched");
+    let mut command = sslsession(["stat", "--watch=0.1", &name.0]);
+    let _watching = Running::start(command.stdout(fs::File::create(&file).expect("a scratch file")));
+    let text = || fs::read_to_string(&file).unwrap_or_default();
+    wait_until("it is shown", || text().contains("lookups    none"));
+    connect(&server);
+    wait_until("18 hits are shown", || text().contains("100.0 % hits: 18 of 18"));
+    for wrong in ["--watch=0", "--watch=x", "--watch=1e9"] {
+        assert_eq!(said(&mut sslsession(["stat", wrong])).status, Some(2), "{wrong}");
+    }
+    server.stop(libc::SIGKILL);
+}
+
+/// Starts the exporter for a store. Returns it with its address.
+fn export(scratch: &Scratch, store: &str) -> (Running, String) {
+    let file = scratch.join("exporter");
+    let mut command = sslsession(["export", "--listen", "127.0.0.1:0", store]);
+    let running = Running::start(command.stdout(fs::File::create(&file).expect("a scratch file")));
+    let text = || fs::read_to_string(&file).unwrap_or_default();
+    wait_until("it serves", || text().contains("/metrics\n"));
+    let address =
+        text().trim().strip_prefix("Serving http://").and_then(|rest| rest.strip_suffix("/metrics")).map(str::to_owned);
+    (running, address.expect("an address"))
+}
+
+fn curl(arguments: &[&str]) -> String {
+    printed(plain("curl").args(["--silent", "--show-error", "--max-time", "30", "--include"]).args(arguments))
+}
+
+#[test]
+fn the_exporter_serves_what_stat_prints() {
+    let scratch = with_certificate("stat");
+    let name = Name::new("export");
+    let server = s_server(&scratch, &name.setting(), &[]);
+    connect(&server);
+    let (_exporter, address) = export(&scratch, &name.0);
+    let metrics = curl(&[&format!("http://{address}/metrics")]);
+    assert!(
+        metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains("application/openmetrics-text; version=1.0.0")
+    );
+    let (_, body) = metrics.split_once("\r\n\r\n").expect("a body");
+    let lookups = format!("sslsession_lookups_total{{store=\"{}\",result=\"hit\"}} 18\n", name.0);
+    assert!(body.contains(&lookups) && body.ends_with("# EOF\n"), "{body}");
+    let lines =
+        |text: &str| text.lines().filter(|line| !line.contains("expires")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines(body), lines(&printed(&mut sslsession(["stat", "--openmetrics", &name.0]))));
+    assert!(curl(&[&format!("http://{address}/other")]).starts_with("HTTP/1.1 404"));
+    assert!(curl(&["-X", "POST", "-d", "x", &format!("http://{address}/metrics")]).starts_with("HTTP/1.1 405"));
+    let taken = said(&mut sslsession(["export", "--listen", &address]));
+    assert_eq!((taken.status, taken.stderr.contains("in use")), (Some(2), true), "{taken:?}");
+    server.stop(libc::SIGKILL);
+    fs::remove_file(name.path()).expect("the store of this test");
+    let gone = curl(&[&format!("http://{address}/metrics")]);
+    assert!(gone.starts_with("HTTP/1.1 503") && gone.contains("there is no such store"), "{gone}");
+}
+
+/// Debian's own: it scrapes the exporter, and is asked for what it has.
+#[test]
+fn prometheus_scrapes_it() {
+    let scratch = with_certificate("stat");
+    let name = Name::new("prometheus");
+    let server = s_server(&scratch, &name.setting(), &[]);
+    connect(&server);
+    let (_exporter, address) = export(&scratch, &name.0);
+    let config = format!(
+        "global: {{ scrape_interval: 1s }}\nscrape_configs:\n- job_name: tls\n  static_configs: [{{ targets: ['{address}'] }}]\n"
+    );
+    fs::write(scratch.join("prometheus.yml"), config).expect("a scratch file can be written");
+    let claim = Claim::new();
+    let mut command = plain("prometheus");
+    command.arg("--config.file=prometheus.yml").arg("--storage.tsdb.path=data").current_dir(scratch.path());
+    command.arg(format!("--web.listen-address=127.0.0.1:{}", claim.0));
+    let log = fs::File::create(scratch.join("prometheus.log")).expect("a scratch file");
+    let _prometheus = Running::start(command.stdout(log.try_clone().expect("a descriptor")).stderr(log));
+    let ask = |query: &str| {
+        let mut curl = plain("curl");
+        curl.args(["--silent", "--max-time", "30", "-G", "--data-urlencode", &format!("query={query}")]);
+        let said = said(curl.arg(format!("http://127.0.0.1:{}/api/v1/query", claim.0)));
+        serde_json::from_str::<Value>(&said.stdout)
+            .map_or(Value::Null, |json| json["data"]["result"][0]["value"][1].clone())
+    };
+    wait_until("a scrape", || ask("up") == "1");
+    wait_until("18 hits", || ask("sum(sslsession_lookups_total{result='hit'})") == "18");
+    assert_eq!(ask("sum(sslsession_process_contexts{state='shared'})"), "1");
+    assert_eq!(ask("sslsession_size_bytes"), (1 << 20).to_string());
+    // What the dashboard asks for, Prometheus understands.
+    let dashboard = fs::read_to_string(common::root().join("examples/grafana.json")).expect("it is there");
+    let dashboard: Value = serde_json::from_str(&dashboard).expect("it is JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
+    let queries: Vec<&str> = targets.map(|target| target["expr"].as_str().expect("a query")).collect();
+    assert!(queries.len() > 5);
+    for query in queries {
+        let query = query.replace("$__rate_interval", "1m").replace("$store", ".*");
+        wait_until(&query, || ask(&query) != Value::Null);
+    }
+    server.stop(libc::SIGKILL);
+}
+
+/// The lines of the log that a process wrote.
+fn lines_at_exit(log: &str) -> Vec<&str> {
+    log.lines().filter_map(|line| Some(line.split_once("at exit: ")?.1)).collect()
+}
+
+#[test]
+fn the_log_ends_with_counts_if_there_are_any() {
+    let scratch = with_certificate("stat");
+    let log = scratch.join("log");
+    let name = Name::new("exit");
+    let server = Server::start(&scratch, |port| {
+        let mut command = support::s_server(port);
+        command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", name.setting());
+        // One of them is the test's own look at whether it listens.
+        command.env("SSLSESSION_LOG", &log).args(["-naccept", "3", "-tls1_2", "-no_ticket"]);
+        command
+    });
+    let session = scratch.join("session");
+    for option in ["-sess_out", "-sess_in"] {
+        let script = format!(
+            "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -tls1_2 -connect {} -ign_eof {option} {}",
+            server.address(),
+            session.display()
+        );
+        printed(plain("sh").args(["-c", &script]));
+    }
+    let mut running = server.running;
+    assert!(running.wait(support::DEADLINE).is_some(), "it ends by itself");
+    let text = fs::read_to_string(&log).expect("the log");
+    let expected =
+        "this process had 1 hits and 0 misses in the shared store; it stored 1 sessions, removed 0 and evicted 0";
+    assert_eq!(lines_at_exit(&text), [expected], "{text}");
+}
+
+/// Neither the parent, which only made a context, nor a child that did nothing.
+#[test]
+fn who_has_not_used_the_store_says_nothing_at_its_end() {
+    let scratch = with_certificate("stat");
+    let log = scratch.join("log");
+    let script = "import os, ssl, sys\n\
+                  context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+                  context.load_cert_chain('cert.pem', 'key.pem')\n\
+                  def handshake():\n    \
+                      one, two, three, four = (ssl.MemoryBIO() for _ in range(4))\n    \
+                      server = context.wrap_bio(one, two, server_side=True)\n    \
+                      client = ssl._create_unverified_context().wrap_bio(two, one)\n    \
+                      for _ in range(4):\n        \
+                          for end in client, server:\n            \
+                              try: end.do_handshake()\n            \
+                              except ssl.SSLWantReadError: pass\n\
+                  for used in False, True:\n    \
+                      child = os.fork()\n    \
+                      if child == 0:\n        \
+                          if used: handshake()\n        \
+                          sys.exit()\n    \
+                      assert os.waitpid(child, 0)[1] == 0\n";
+    let mut python: Command = plain("/usr/bin/python3");
+    python.args(["-c", script]).current_dir(scratch.path()).env("LD_PRELOAD", common::library());
+    python.env("SSLSESSION_STORE", "shared").env("SSLSESSION_TICKETS", "stateful").env("SSLSESSION_LOG", &log);
+    printed(&mut python);
+    let text = fs::read_to_string(&log).expect("the log");
+    let lines = lines_at_exit(&text);
+    assert_eq!((lines.len(), lines[0].contains("it stored 2 sessions")), (1, true), "{text}");
+}
