@@ -38,7 +38,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
-use sharing::{Authentication, Sharing, TicketUse, describe};
+use sharing::{Authentication, Sharing, TicketUse, on_new_context};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -88,7 +88,7 @@ pub fn attach(context: Context, hooks: &Hooks, now: i64) {
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
         cache.take_tickets(hooks.tickets, now);
-        describe(context);
+        on_new_context(context);
     }
 }
 

@@ -8,9 +8,10 @@ mod robust_mutex;
 mod secret_slots;
 mod shape;
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -50,6 +51,22 @@ impl Mapping {
     pub fn of_file(shape: Shape, file: &File) -> io::Result<Mapping> {
         // While there is a /proc: a server may change its root before it locks a partition.
         owner::find_namespace();
+        Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
+    }
+
+    /// Maps memory without partitions, which this process shares with those it forks: for slots only. It has a name in
+    /// /proc/PID/maps.
+    pub fn of_slots(name: &CStr) -> io::Result<Mapping> {
+        let shape = Shape::of_slots();
+        // By the system call: not every C library has the function.
+        // SAFETY: a NUL-terminated name.
+        let file = unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) };
+        if file < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor just made, which nobody else has.
+        let file = unsafe { File::from_raw_fd(file as i32) };
+        file.set_len(shape.size as u64)?;
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
     }
 

@@ -205,7 +205,7 @@ fn workers_are_killed() {
     drop(workers);
     let [wrong, slow, found] = [&notes.wrong, &notes.slow, &notes.found].map(|note| note.load(Relaxed));
     assert_eq!((wrong, slow), (0, 0), "of {found} sessions found");
-    let emptied = store.counted(Event::Emptied);
+    let emptied = store.statistics().counted(Event::Emptied);
     assert!(found > 100_000 && emptied > 0, "{found} found, {emptied} partitions emptied: that was no test");
     for id in 0..IDS {
         if let Found::Record(bytes) = store.find(&name(&id.to_ne_bytes()), None, NOW) {
@@ -243,7 +243,7 @@ fn a_process_is_stopped() {
     child.signal(libc::SIGCONT);
     assert!(libc::WIFEXITED(child.wait()));
     assert!(matches!(look().0, Found::Record(_)), "and all is as it was");
-    assert!(store.counted(Event::OutOfReach) > 1000 && store.counted(Event::Emptied) == 0);
+    assert!(store.statistics().counted(Event::OutOfReach) > 1000 && store.statistics().counted(Event::Emptied) == 0);
     println!("a lookup waits {first:?} for a stopped process");
 }
 
@@ -260,7 +260,7 @@ fn a_process_dies() {
         assert!(insert() && is_there());
         let child = Child::start(|| store.stall(&name(b"one"), changing, die));
         assert!(libc::WIFSIGNALED(child.wait()));
-        assert_eq!((is_there(), store.counted(Event::Emptied)), (survives, u64::from(!survives)));
+        assert_eq!((is_there(), store.statistics().counted(Event::Emptied)), (survives, u64::from(!survives)));
         assert!(insert() && is_there(), "it goes on");
     }
 }

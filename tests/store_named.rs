@@ -82,7 +82,7 @@ fn of_several_keys_the_first_seals_and_all_open() {
     let (_, new) = named(&scratch, &['b', 'a']);
     assert_eq!(find(&new, b"old").as_deref(), Some(&b"bytes"[..]));
     insert(&new, b"new", b"bytes");
-    assert_eq!((find(&old, b"new"), old.counted(Event::Refused)), (None, 1));
+    assert_eq!((find(&old, b"new"), old.statistics().counted(Event::Refused)), (None, 1));
 }
 
 /// The bytes of sessions in the file, whole or in part.
@@ -144,7 +144,7 @@ fn a_record_that_was_tampered_with_is_refused() {
     }
     // The count of records and the ring's ends tell nothing of a record.
     assert!(tampered >= 45 && harmless < 24, "{tampered} of {}", tampered + harmless);
-    let refused = store.counted(Event::Refused);
+    let refused = store.statistics().counted(Event::Refused);
     assert!(refused > 38, "{refused}");
 }
 

@@ -35,6 +35,9 @@ pub struct Statistics {
     /// The file was removed: processes that start now make another.
     pub is_removed: bool,
     pub size_bytes: u64,
+    /// False for processes without a store, which keep their sessions each in its own memory: then nothing is known of the
+    /// sessions' number and size.
+    pub is_shared: bool,
     /// False until a process has made its first SSL_CTX.
     pub is_used: bool,
     pub sessions: u64,
@@ -156,6 +159,7 @@ impl Statistics {
             path: source.path.clone(),
             is_removed: source.is_removed,
             size_bytes: source.size,
+            is_shared: source.is_shared,
             is_used: true,
             sessions: 0,
             used_bytes: 0,
@@ -176,7 +180,9 @@ impl Statistics {
         let slots = layout.slots(&source.memory).map_err(Unreadable::Other)?;
         statistics.counts = Counts::of(&sum(&slots));
         statistics.processes = process::all(source, census, &slots, now());
-        statistics.count_sessions(&layout, source);
+        if layout.has_partitions() {
+            statistics.count_sessions(&layout, source);
+        }
         Ok(statistics)
     }
 

@@ -218,6 +218,42 @@ fn it_goes_on_watching() {
     server.stop(libc::SIGKILL);
 }
 
+/// With any variable of ours set, a process without a store counts too.
+#[test]
+fn processes_without_a_store_show_what_they_do() {
+    let scratch = with_certificate("stat");
+    for (variable, value, why) in [
+        ("SSLSESSION_LOG", "/dev/null", "not_asked_for"),
+        ("SSLSESSION_PRIVATE", "openssl", "private"),
+        ("SSLSESSION_STORE", "shared:/no/such/place", "refused"),
+    ] {
+        let mut server = Server::start(&scratch, |port| {
+            let mut command = support::s_server(port);
+            command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared").env(variable, value);
+            if why == "not_asked_for" {
+                command.env_remove("SSLSESSION_STORE");
+            }
+            command
+        });
+        said(&mut sslsession(["check", &server.address(), "-n", "6", "--clients", "1"]));
+        let shown = stat(&server.id().to_string());
+        let process = &shown["processes"][0];
+        assert_eq!((&shown["is_shared"], &process["without_store"]), (&json!(false), &json!(why)), "{shown:#}");
+        assert_eq!((number(process, "hits"), number(&shown, "hits")), (6, 6), "TLS 1.2 without tickets: {shown:#}");
+        assert!(number(process, "stored") > 0 && process["libssl"].is_string(), "{shown:#}");
+        let text = printed(&mut sslsession(["stat", &server.id().to_string()]));
+        assert!(text.contains("no store: processes that keep their sessions each in its own memory"), "{text}");
+        server.stop(libc::SIGKILL);
+    }
+    let mut server = Server::start(&scratch, |port| {
+        let mut command = support::s_server(port);
+        command.env("LD_PRELOAD", common::library());
+        command
+    });
+    let said = said(&mut sslsession(["stat", &server.id().to_string()]));
+    assert!(said.stderr.contains("has no shared store"), "without a setting nothing is made: {said:?}");
+}
+
 /// Starts the exporter for a store. Returns it with its address.
 fn export(scratch: &Scratch, store: &str) -> (Running, String) {
     let file = scratch.join("exporter");

@@ -63,6 +63,12 @@ impl Shape {
         Some(Shape { size, partitions, buckets: (stride - HEAD) / BYTES_PER_BUCKET, slots, stride })
     }
 
+    /// The parts of a mapping that has slots and nothing else.
+    pub fn of_slots() -> Shape {
+        let size = 4 * HEADER;
+        Shape { size, partitions: 0, buckets: 0, slots: (size - HEADER) / SLOT, stride: 0 }
+    }
+
     /// Where partition `number` begins, with its head.
     pub fn partition(&self, number: usize) -> usize {
         HEADER + number * self.stride

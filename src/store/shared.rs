@@ -6,7 +6,7 @@
 //!    │         │          └ body          ring of records, index to find them by             partition
 //!    │         ├────── partition 1        which one: of the hash of the name
 //!    │         ├────── ...
-//!    │         └────── process slots      what each process has counted, and says of itself  seen
+//!    │         └────── process slots      what each process has counted, and says of itself  statistics
 //!    └───── Seal                          of a named store: records are sealed               seal, keys
 //! ```
 //! A record is bytes under a [`Name`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
@@ -30,7 +30,7 @@ mod named;
 mod out_of_reach;
 mod partition;
 mod seal;
-mod seen;
+mod statistics;
 mod terms;
 
 use std::hash::Hasher;
@@ -44,7 +44,7 @@ pub use crate::secret::Secret;
 pub use keys::Keys;
 use out_of_reach::in_words;
 pub use out_of_reach::why_out_of_reach;
-pub use seen::ProcessFacts;
+pub use statistics::{ProcessFacts, Statistics, WithoutStore};
 pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;

@@ -16,6 +16,7 @@ use crate::library;
 use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING};
 use crate::preload;
 use crate::proc::{self, Mapping};
+use crate::statistics::find::WITHOUT_STORE;
 use crate::store_file::StoreFile;
 
 /// The settings that there are.
@@ -140,6 +141,7 @@ impl Seen {
 
     fn store(&self) -> Option<Store> {
         let shared = self.mappings.iter().filter(|mapping| mapping.is_shared && mapping.file.1 != 0);
+        let shared = shared.filter(|mapping| mapping.path != Path::new(WITHOUT_STORE));
         let of_file = |mapping: &&Mapping| {
             let store = StoreFile::of(proc::open_mapped(self.process, mapping)?, &mapping.path).ok()??;
             Some((Some(store.name()), store.size))

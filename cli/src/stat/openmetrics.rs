@@ -52,7 +52,7 @@ impl Stores {
     fn encode_sizes(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: &dyn Fn(&Statistics) -> Option<i64>| {
             let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-            for store in &self.0 {
+            for store in self.0.iter().filter(|store| store.is_shared) {
                 if let Some(value) = value(store) {
                     sample(&mut metric, &labels(store), &ConstGauge::new(value))?;
                 }

@@ -11,6 +11,12 @@ use crate::statistics::{AMONG_COPIES, Counts, NOT_SHARED, ProcessStatistics, Sta
 
 /// Prints the statistics of a store.
 pub fn print(store: &Statistics) {
+    if !store.is_shared {
+        println!("{STRONG}no store{STRONG:#}: processes that keep their sessions each in its own memory");
+        store.processes.iter().for_each(print_process);
+        println!();
+        return;
+    }
     let name = store.path.as_ref().map_or("without a name".to_owned(), |path| path.display().to_string());
     let removed = if store.is_removed { ", its file was removed" } else { "" };
     println!("{STRONG}store {}{STRONG:#} ({name}), {}{removed}", store.name, output::size(store.size_bytes));
@@ -80,7 +86,11 @@ fn print_process(process: &ProcessStatistics) {
         _ => "tickets as the program has them".to_owned(),
     };
     let libssl = process.libssl.as_deref().unwrap_or("no libssl yet");
-    println!("    library    {library}, for {libssl}{attach}; {tickets}; {locked}");
+    let locked = if locked.is_empty() { String::new() } else { format!("; {locked}") };
+    println!("    library    {library}, for {libssl}{attach}; {tickets}{locked}");
+    if let Some(why) = process.without_store {
+        println!("    store      none: {}", why_without(why));
+    }
     println!("    lookups    {}; {} stored", lookups(&process.counts), process.counts.stored);
     let contexts = &process.contexts;
     println!("    contexts   {} shared, {} not", contexts.shared, contexts.not_shared.values().sum::<u32>());
@@ -91,6 +101,14 @@ fn print_process(process: &ProcessStatistics) {
     };
     print(&contexts.not_shared, &NOT_SHARED, "not");
     print(&contexts.shared_among_copies, &AMONG_COPIES, "among copies in forked processes only");
+}
+
+fn why_without(why: &str) -> &'static str {
+    match why {
+        "private" => "the process is one that keeps its sessions private (SSLSESSION_PRIVATE)",
+        "refused" => "it was refused, and the log or stderr says why",
+        _ => "the settings ask for none (SSLSESSION_STORE)",
+    }
 }
 
 /// Returns what somebody should look at.

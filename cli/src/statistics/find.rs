@@ -13,12 +13,17 @@ use crate::store_file::{self, MAGIC, MEMORY_FILES};
 /// The file that the kernel says shared memory without a name is of.
 const NO_FILE: &str = "/dev/zero";
 
+/// The file of what a process shows that has no store.
+pub const WITHOUT_STORE: &str = "/memfd:sslsession";
+
 /// A store, and the way to its bytes.
 #[derive(Debug)]
 pub struct Source {
     pub name: String,
     /// None for one without a name.
     pub path: Option<PathBuf>,
+    /// False for what a process shows that has no store.
+    pub is_shared: bool,
     pub is_removed: bool,
     pub size: u64,
     /// As /proc/PID/maps has it.
@@ -82,6 +87,7 @@ fn by_path(path: &Path) -> Result<Source, Failure> {
     Ok(Source {
         name: store_file::name_of(path),
         path: Some(path.to_owned()),
+        is_shared: true,
         is_removed: false,
         size: header.size,
         file: proc::file_number(metadata.dev(), metadata.ino()),
@@ -127,7 +133,8 @@ fn why_none(process: u32, mappings: &[Mapping]) -> Failure {
 
 /// Returns the store that a process has mapped; None if the mapping is of something else, or may not be read.
 fn of_mapping(process: u32, mapping: &Mapping) -> Option<Source> {
-    let is_without_name = mapping.path == Path::new(NO_FILE);
+    let is_shared = mapping.path != Path::new(WITHOUT_STORE);
+    let is_without_name = mapping.path == Path::new(NO_FILE) || !is_shared;
     let memory = match proc::open_mapped(process, mapping) {
         Some(file) => Memory::of_file(file),
         None if is_without_name => Memory::of_process(process, mapping.start()?).ok()?,
@@ -139,6 +146,7 @@ fn of_mapping(process: u32, mapping: &Mapping) -> Option<Source> {
     Some(Source {
         name: if is_without_name { name_without(process) } else { store_file::name_of(&mapping.path) },
         path: (!is_without_name).then(|| mapping.path.clone()),
+        is_shared,
         is_removed: mapping.is_deleted && !is_without_name,
         size: mapping.size,
         file: mapping.file.clone(),

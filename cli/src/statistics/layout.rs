@@ -11,6 +11,8 @@
 //! record         4  length u32; bit 31: dead, bit 30: a filler     24  expiry u32, all ones for never
 //! slot           0  owner u64     8  facts u64 x 15    128  counters u64 x 16    256  contexts u32 x 32
 //! ```
+//! A process without a store has a first page and slots, and no partitions.
+//!
 //! Serves one layout of the library's; a store of another one is refused.
 #![forbid(unsafe_code)]
 
@@ -90,7 +92,7 @@ impl Layout {
         }
         let table = memory.bytes(TABLE, 72).map_err(Unreadable::Other)?;
         let entry = |number: usize| double(&table, 8 * number);
-        if entry(2) == 0 {
+        if entry(8) == 0 {
             return Err(Unreadable::NotUsed);
         }
         let layout = Layout {
@@ -113,6 +115,11 @@ impl Layout {
         let end_of_ring = self.ring.checked_add(self.ring_size)?;
         let are_few = self.partitions <= TOO_MANY && self.slots <= TOO_MANY;
         Some(are_few && end_of_partitions <= size && end_of_slots <= size && end_of_ring <= self.stride)
+    }
+
+    /// Returns true if sessions are kept here: not of a process without a store.
+    pub fn has_partitions(&self) -> bool {
+        self.partitions > 0
     }
 
     /// Reads the slots.

@@ -26,6 +26,8 @@ pub struct ProcessStatistics {
     pub ticket_epoch_seconds: Option<u64>,
     pub ticket_epoch: Option<i64>,
     pub locked_in_memory: Option<bool>,
+    /// Why there is no store, if there is none: it was not asked for, is refused, or the process is private.
+    pub without_store: Option<&'static str>,
     pub contexts: Contexts,
     #[serde(flatten)]
     pub counts: Counts,
@@ -75,7 +77,8 @@ const LIBSSL: std::ops::Range<usize> = 4..9;
 /// Returns the processes that have a store whose slots are these.
 pub fn all(source: &Source, census: &Census, slots: &[Slot], now: i64) -> Vec<ProcessStatistics> {
     let of = |process: &u32| match slots.iter().skip(1).find(|slot| is_of(slot, *process)) {
-        Some(slot) => ProcessStatistics::of(*process, slot, now),
+        Some(slot) if source.is_shared => ProcessStatistics::of(*process, slot, now),
+        Some(slot) => ProcessStatistics::without_store(*process, slot, now),
         None => ProcessStatistics::unused(*process),
     };
     census.processes_with(&source.file).iter().map(of).collect()
@@ -106,6 +109,7 @@ impl ProcessStatistics {
             ticket_epoch_seconds: None,
             ticket_epoch: None,
             locked_in_memory: None,
+            without_store: None,
             contexts: Contexts::default(),
             counts: Counts::default(),
         }
@@ -135,6 +139,18 @@ impl ProcessStatistics {
             counts: Counts::of(&slot.counters),
             ..ProcessStatistics::unused(process)
         }
+    }
+}
+
+impl ProcessStatistics {
+    fn without_store(process: u32, slot: &Slot, now: i64) -> ProcessStatistics {
+        let why = match slot.facts[SETTINGS] >> 3 & 3 {
+            0 => "not_asked_for",
+            2 => "refused",
+            _ => "private",
+        };
+        let statistics = ProcessStatistics::of(process, slot, now);
+        ProcessStatistics { without_store: Some(why), locked_in_memory: None, ..statistics }
     }
 }
 

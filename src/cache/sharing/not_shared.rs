@@ -41,7 +41,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn number(self) -> u8 {
+    pub(super) fn number(self) -> u8 {
         match self {
             Kind::Shared => 0,
             Kind::NotShared(reason) => 1 + reason as u8,
@@ -66,7 +66,7 @@ impl Noted {
             return;
         }
         if let Some(store) = store() {
-            store.count_context(kind.number());
+            store.statistics().count_context(kind.number());
         }
         if is_first(&TOLD, kind) {
             kind.tell();

@@ -1,4 +1,5 @@
-//! What a store shows of itself and of its processes: to `sslsession stat`, which reads the mapping and takes no lock.
+//! What a store shows of itself and of its processes: to `sslsession stat`, which reads the mapping and takes no lock. A
+//! process without a store shows the same in memory of its own, which has no partitions.
 //!
 //! ```text
 //! header page   as `header` draws it; of a store without a name the first 32 bytes only. And where all else is:
@@ -8,7 +9,8 @@
 //! slot          as `mapping::process_slot` draws it; its facts, u64 each, are
 //!                 0  locked         1: the process keeps the store out of swap, 2: it may not
 //!                 1  library        its version: major << 32 | minor << 16 | patch
-//!                 2  settings       bits: 1 SSLSESSION_ATTACH=all, 2 SSLSESSION_TICKETS=stateful, 4 shared
+//!                 2  settings       bits: 1 SSLSESSION_ATTACH=all, 2 SSLSESSION_TICKETS=stateful, 4 shared,
+//!                                8 SSLSESSION_PRIVATE, 16 a store was asked for and is not to be had
 //!                 3  epoch          seconds of an epoch of shared tickets; 0 without
 //!                 4  libssl         its name and version, as it tells them: text, 5 u64, zeros behind
 //!               its counters are `Event`s in their order, its contexts are counted by a number that their cache gives
@@ -18,7 +20,7 @@
 
 use super::partition::Partition;
 use super::{Event, Shared, header};
-use crate::mapping::ProcessSlot;
+use crate::mapping::{Mapping, ProcessSlot};
 
 /// Where the table of the header page begins.
 const TABLE: usize = 512;
@@ -41,13 +43,55 @@ pub struct ProcessFacts<'a> {
     pub stateful_tickets: bool,
     /// Seconds of an epoch, with SSLSESSION_TICKETS=shared.
     pub ticket_epoch: Option<u32>,
+    /// SSLSESSION_PRIVATE, or a program that is known to need it.
+    pub is_private: bool,
+    /// A store was asked for and is not to be had.
+    pub is_refused: bool,
+}
+
+/// What the processes of a mapping show.
+#[derive(Clone, Copy)]
+pub struct Statistics<'a> {
+    mapping: &'a Mapping,
+    /// The first page is another's to write.
+    has_header: bool,
+}
+
+/// Memory for what a process shows that has no store, and those that it forks.
+pub struct WithoutStore(Mapping);
+
+impl WithoutStore {
+    /// Returns that of this process; None if there is no memory.
+    pub fn new() -> Option<WithoutStore> {
+        Mapping::of_slots(c"sslsession").ok().map(WithoutStore)
+    }
+
+    /// Returns what its processes show.
+    pub fn statistics(&self) -> Statistics<'_> {
+        Statistics { mapping: &self.0, has_header: false }
+    }
 }
 
 impl Shared {
+    /// Returns what its processes show.
+    pub fn statistics(&self) -> Statistics<'_> {
+        Statistics { mapping: &self.mapping, has_header: self.seal.is_some() }
+    }
+
+    /// Counts something.
+    #[inline(always)]
+    pub(super) fn count(&self, event: Event, times: u64) {
+        if times > 0 {
+            self.mapping.slot().count(event as usize, times);
+        }
+    }
+}
+
+impl Statistics<'_> {
     /// Begins the use of the store by this process, and says in it what this process is.
     pub fn describe(&self, facts: &ProcessFacts) {
         self.mapping.begin();
-        if self.seal.is_none() {
+        if !self.has_header {
             header::mark(self.mapping.header(), self.mapping.shape());
         }
         self.write_table();
@@ -55,7 +99,7 @@ impl Shared {
         let [major, minor, patch] = facts.library.map(u64::from);
         slot.set_fact(LIBRARY, major << 32 | minor << 16 | patch);
         let has_epoch = facts.ticket_epoch.is_some();
-        let settings = [facts.attaches_all, facts.stateful_tickets, has_epoch];
+        let settings = [facts.attaches_all, facts.stateful_tickets, has_epoch, facts.is_private, facts.is_refused];
         slot.set_fact(SETTINGS, settings.iter().rev().fold(0, |bits, &is_set| bits << 1 | u64::from(is_set)));
         slot.set_fact(EPOCH, facts.ticket_epoch.map_or(0, u64::from));
         let mut text = [0; 8 * LIBSSL_WORDS];
@@ -67,9 +111,14 @@ impl Shared {
 
     fn write_table(&self) {
         let shape = self.mapping.shape();
-        let (start, body, ring) = (shape.partition(0), shape.body(0).start, Partition::ring(shape));
-        let stride = shape.partition(1) - start;
-        let partitions = [start, stride, shape.partitions, body - start, body - start + ring.start, ring.len()];
+        let partitions = match shape.partitions {
+            0 => [0; 6],
+            number => {
+                let (start, body, ring) = (shape.partition(0), shape.body(0).start, Partition::ring(shape));
+                let stride = shape.partition(1) - start;
+                [start, stride, number, body - start, body - start + ring.start, ring.len()]
+            }
+        };
         let slots = [shape.first_slot(), size_of::<ProcessSlot>(), shape.slots];
         for (number, value) in partitions.into_iter().chain(slots).enumerate() {
             let is_written = self.mapping.header().set_double(TABLE + 8 * number, value as u64);
@@ -99,11 +148,9 @@ impl Shared {
         self.mapping.own_slot().map_or(0, |slot| slot.counted(event as usize))
     }
 
-    /// Counts something.
-    #[inline(always)]
-    pub(super) fn count(&self, event: Event, times: u64) {
-        if times > 0 {
-            self.mapping.slot().count(event as usize, times);
-        }
+    /// Counts something in this process, which may not have begun.
+    pub fn count(&self, event: Event, times: u64) {
+        self.mapping.begin();
+        self.mapping.slot().count(event as usize, times);
     }
 }

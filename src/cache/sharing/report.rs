@@ -1,7 +1,8 @@
-//! What this process shows of itself: in the shared store, for `sslsession stat`, and in the log.
+//! What this process shows of itself: for `sslsession stat` in the shared store, or in memory for that if there is no store
+//! and a variable of ours is set; and in the log.
 //!
 //! ```text
-//!   first SSL_CTX ────────► what serves the process        in its slot of the store; a line, if SSLSESSION_LOG is set
+//!   first SSL_CTX ────────► what serves the process        in its slot; a line, if SSLSESSION_LOG is set
 //!   each full handshake ──► what has stopped working       a line, once for each such thing
 //!   exit() ───────────────► what the process has counted   a line
 //! ```
@@ -9,25 +10,56 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use once_cell::race::OnceBox;
+
+use super::not_shared::{Kind, NotShared};
 use super::open::{opened_store, store};
 use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
-use crate::store::Shared;
-use crate::store::shared::{Event, ProcessFacts};
+use crate::store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
 
-/// The first SSL_CTX has been made: says, once, what serves this process.
-pub(in crate::cache) fn describe(context: Context) {
+/// Of a process that has no store.
+static WITHOUT_STORE: OnceBox<Option<WithoutStore>> = OnceBox::new();
+
+/// Returns what this process shows, if it shows anything.
+fn shown() -> Option<Statistics<'static>> {
+    match opened_store() {
+        Some(store) => Some(store.statistics()),
+        None => WITHOUT_STORE.get()?.as_ref().map(WithoutStore::statistics),
+    }
+}
+
+/// Counts what happens to a session in a process that has no store, if that shows anything. Without settings that is a look
+/// at one number.
+#[inline]
+pub(in crate::cache) fn count(event: Event, times: u64) {
+    if let Some(Some(shows)) = WITHOUT_STORE.get() {
+        shows.statistics().count(event, times);
+    }
+}
+
+/// An SSL_CTX has been made: the first time, shows what serves this process.
+pub(in crate::cache) fn on_new_context(context: Context) {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
-    if IS_TOLD.load(Ordering::Relaxed) || IS_TOLD.swap(true, Ordering::Relaxed) {
+    if !IS_TOLD.load(Ordering::Relaxed) && !IS_TOLD.swap(true, Ordering::Relaxed) {
+        describe(context);
+    }
+    if let Some(Some(shows)) = WITHOUT_STORE.get() {
+        shows.statistics().count_context(Kind::NotShared(NotShared::NoStore).number());
+    }
+}
+
+fn describe(context: Context) {
+    let (store, settings) = (store(), settings::get());
+    if !settings::are_given() {
         return;
     }
-    let (store, settings) = (store(), settings::get());
-    if store.is_none() && settings.log.is_none() {
-        return;
+    if store.is_none() {
+        WITHOUT_STORE.get_or_init(|| Box::new(WithoutStore::new()));
     }
     let libssl = context.libssl_version().unwrap_or_else(|| "no libssl".to_owned());
-    if let Some(store) = store {
-        store.describe(&ProcessFacts {
+    if let Some(shown) = shown() {
+        shown.describe(&ProcessFacts {
             library: VERSION.map(|number| number.parse().unwrap_or(0)),
             libssl: &libssl,
             attaches_all: settings.attach == Attach::All,
@@ -36,6 +68,8 @@ pub(in crate::cache) fn describe(context: Context) {
                 Tickets::Shared(shared) => Some(shared.epoch),
                 _ => None,
             },
+            is_private: settings.is_private,
+            is_refused: store.is_none() && settings.store != Store::Memory,
         });
     }
     settings::tell(|| {
@@ -71,7 +105,7 @@ fn in_words(settings: &Settings) -> String {
 
 /// Tells, once each, of what has stopped working, if SSLSESSION_LOG is set. For a moment at which there is time: after a
 /// full handshake, which is what all of it leads to.
-pub(super) fn tell_of_trouble(store: &Shared) {
+pub(super) fn tell_of_trouble(store: Statistics) {
     static TOLD: AtomicU32 = AtomicU32::new(0);
     if settings::get().log.is_none() {
         return;
@@ -99,10 +133,10 @@ const EMPTIED: &str =
 const OUT_OF_REACH: &str = "was locked for too long by another process, which may have been stopped";
 const TOO_LARGE: &str = "does not take sessions as large as some are: their clients show large certificates";
 
-/// Tells what this process has counted, if it has used the store and SSLSESSION_LOG is set. The process is about to end.
+/// Tells what this process has counted, if it has kept sessions and SSLSESSION_LOG is set. The process is about to end.
 pub fn tell_of_end() {
-    let Some(store) = opened_store() else { return };
-    let counted = |event| store.counted_here(event);
+    let Some(shown) = shown() else { return };
+    let counted = |event| shown.counted_here(event);
     let (hits, stored) = (counted(Event::Found).saturating_sub(counted(Event::Refused)), counted(Event::Stored));
     let causes = [
         (Event::Missed, "unknown"),
@@ -120,8 +154,9 @@ pub fn tell_of_end() {
     settings::tell(|| {
         let (removed, evicted) = (counted(Event::Removed), counted(Event::Evicted));
         format!(
-            "at exit: this process had {hits} hits and {misses} misses{causes} in the shared store; \
-             it stored {stored} sessions, removed {removed} and evicted {evicted}"
+            "at exit: this process had {hits} hits and {misses} misses{causes} in {}; \
+             it stored {stored} sessions, removed {removed} and evicted {evicted}",
+            if opened_store().is_some() { "the shared store" } else { "its own memory" }
         )
     });
 }
