@@ -148,7 +148,7 @@ impl Run {
     fn count(&self) {
         if let Some(store) = &self.store {
             let _ = store.len();
-            let _ = store.counted(Event::Emptied);
+            let _ = store.statistics().counted(Event::Emptied);
         }
     }
 

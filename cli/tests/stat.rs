@@ -1,4 +1,4 @@
-//! `sslsession stat`, `export` and the log's last line: the numbers are those of what clients did.
+//! `sslsession stat` and the log's last line: the numbers are those of what clients did.
 
 mod support;
 
@@ -7,17 +7,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use support::common::{self, Scratch, process::Running};
-use support::{Claim, Name, Server, plain, printed, said, sslsession, wait_until, with_certificate};
-
-/// `openssl s_server` with a setting of the store, and options.
-fn s_server(scratch: &Scratch, setting: &str, options: &[&str]) -> Server {
-    Server::start(scratch, |port| {
-        let mut command = support::s_server(port);
-        command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", setting);
-        command.env("SSLSESSION_TICKETS", "stateful").args(options);
-        command
-    })
-}
+use support::{
+    Name, Server, plain, printed, reconnect, said, sharing_server, sslsession, wait_until, with_certificate,
+};
 
 /// Python's workers, with a store that has no name.
 fn workers(scratch: &Scratch) -> Server {
@@ -26,11 +18,6 @@ fn workers(scratch: &Scratch) -> Server {
     command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared,size=3M");
     command.env("SSLSESSION_TICKETS", "stateful");
     Server::start_on_its_port(scratch, command)
-}
-
-/// Reconnects 6 times in each of three ways.
-fn connect(server: &Server) {
-    printed(&mut sslsession(["check", &server.address(), "-n", "6", "--clients", "1"]));
 }
 
 /// The statistics of one store.
@@ -50,8 +37,8 @@ fn a_store_and_its_process_count_what_clients_do() {
     let scratch = with_certificate("stat");
     for size in ["64K", "1M", "40M"] {
         let name = Name::new(&format!("stat-{size}"));
-        let mut server = s_server(&scratch, &format!("shared:{},size={size}", name.0), &[]);
-        connect(&server);
+        let mut server = sharing_server(&scratch, &format!("shared:{},size={size}", name.0), &[]);
+        reconnect(&server);
         let store = stat(&name.0);
         assert_eq!((number(&store, "hits"), &store["misses"]["unknown"]), (18, &json!(0)), "{store:#}");
         // The first connection of each kind, and two tickets of each of TLS 1.3.
@@ -80,8 +67,8 @@ fn what_the_dead_have_counted_stays_counted() {
     let name = Name::new("dead");
     let mut hits = 0;
     for _ in 0..3 {
-        let mut server = s_server(&scratch, &name.setting(), &[]);
-        connect(&server);
+        let mut server = sharing_server(&scratch, &name.setting(), &[]);
+        reconnect(&server);
         let store = stat(&name.0);
         hits += 18;
         assert_eq!(number(&store, "hits"), hits, "{store:#}");
@@ -103,7 +90,7 @@ fn a_store_without_a_name_is_found_by_any_of_its_processes() {
     let mut server = workers(&scratch);
     let before = stat(&server.id().to_string());
     assert_eq!((number(&before, "hits"), &before["path"]), (0, &Value::Null), "{before:#}");
-    connect(&server);
+    reconnect(&server);
     let store = stat(&server.id().to_string());
     let processes = store["processes"].as_array().expect("processes");
     assert_eq!((processes.len(), number(&store, "size_bytes")), (5, 3 << 20), "{store:#}");
@@ -123,7 +110,7 @@ fn a_store_without_a_name_is_found_by_any_of_its_processes() {
 fn why_a_context_does_not_share_is_counted() {
     let scratch = with_certificate("stat");
     let name = Name::new("reasons");
-    let server = s_server(&scratch, &name.setting(), &["-no_cache"]);
+    let server = sharing_server(&scratch, &name.setting(), &["-no_cache"]);
     said(&mut sslsession(["check", &server.address(), "-n", "2"]));
     let store = stat(&name.0);
     assert_eq!(store["processes"][0]["contexts"]["not_shared"], json!({"cache_off": 1}), "{store:#}");
@@ -136,7 +123,7 @@ fn why_a_context_does_not_share_is_counted() {
 fn stores_that_cannot_be_read_are_named_and_the_others_shown() {
     let scratch = with_certificate("stat");
     let name = Name::new("refused");
-    let mut server = s_server(&scratch, &name.setting(), &[]);
+    let mut server = sharing_server(&scratch, &name.setting(), &[]);
     let old = Name::new("old");
     fs::write(old.path(), [b"sslsession store", &2u32.to_ne_bytes()[..], &[0; 64]].concat()).expect("a store");
     let said_of_both = said(&mut sslsession(["stat", &old.0, &name.0]));
@@ -180,8 +167,8 @@ fn a_store_of_nonsense_is_read() {
     use std::os::unix::fs::FileExt;
     let scratch = with_certificate("stat");
     let name = Name::new("nonsense");
-    let server = s_server(&scratch, &name.setting(), &[]);
-    connect(&server);
+    let server = sharing_server(&scratch, &name.setting(), &[]);
+    reconnect(&server);
     server.stop(libc::SIGKILL);
     let file = fs::OpenOptions::new().write(true).open(name.path()).expect("the store");
     file.write_all_at(&[0xff; 64], 520).expect("it is written");
@@ -192,7 +179,7 @@ fn a_store_of_nonsense_is_read() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 56) as u8
     });
-    let server = s_server(&scratch, &name.setting(), &[]);
+    let server = sharing_server(&scratch, &name.setting(), &[]);
     file.write_all_at(&noise, 4096).expect("it is written");
     let store = stat(&name.0);
     assert!(number(&store, "used_bytes") <= number(&store, "capacity_bytes"), "{store:#}");
@@ -204,13 +191,13 @@ fn a_store_of_nonsense_is_read() {
 fn it_goes_on_watching() {
     let scratch = with_certificate("stat");
     let name = Name::new("watch");
-    let server = s_server(&scratch, &name.setting(), &[]);
+    let server = sharing_server(&scratch, &name.setting(), &[]);
     let file = scratch.join("watched");
     let mut command = sslsession(["stat", "--watch=0.1", &name.0]);
     let _watching = Running::start(command.stdout(fs::File::create(&file).expect("a scratch file")));
     let text = || fs::read_to_string(&file).unwrap_or_default();
     wait_until("it is shown", || text().contains("lookups    none"));
-    connect(&server);
+    reconnect(&server);
     wait_until("18 hits are shown", || text().contains("100.0 % hits: 18 of 18"));
     for wrong in ["--watch=0", "--watch=x", "--watch=1e9"] {
         assert_eq!(said(&mut sslsession(["stat", wrong])).status, Some(2), "{wrong}");
@@ -252,92 +239,6 @@ fn processes_without_a_store_show_what_they_do() {
     });
     let said = said(&mut sslsession(["stat", &server.id().to_string()]));
     assert!(said.stderr.contains("has no shared store"), "without a setting nothing is made: {said:?}");
-}
-
-/// Starts the exporter for a store. Returns it with its address.
-fn export(scratch: &Scratch, store: &str) -> (Running, String) {
-    let file = scratch.join("exporter");
-    let mut command = sslsession(["export", "--listen", "127.0.0.1:0", store]);
-    let running = Running::start(command.stdout(fs::File::create(&file).expect("a scratch file")));
-    let text = || fs::read_to_string(&file).unwrap_or_default();
-    wait_until("it serves", || text().contains("/metrics\n"));
-    let address =
-        text().trim().strip_prefix("Serving http://").and_then(|rest| rest.strip_suffix("/metrics")).map(str::to_owned);
-    (running, address.expect("an address"))
-}
-
-fn curl(arguments: &[&str]) -> String {
-    printed(plain("curl").args(["--silent", "--show-error", "--max-time", "30", "--include"]).args(arguments))
-}
-
-#[test]
-fn the_exporter_serves_what_stat_prints() {
-    let scratch = with_certificate("stat");
-    let name = Name::new("export");
-    let server = s_server(&scratch, &name.setting(), &[]);
-    connect(&server);
-    let (_exporter, address) = export(&scratch, &name.0);
-    let metrics = curl(&[&format!("http://{address}/metrics")]);
-    assert!(
-        metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains("application/openmetrics-text; version=1.0.0")
-    );
-    let (_, body) = metrics.split_once("\r\n\r\n").expect("a body");
-    let lookups = format!("sslsession_lookups_total{{store=\"{}\",result=\"hit\"}} 18\n", name.0);
-    assert!(body.contains(&lookups) && body.ends_with("# EOF\n"), "{body}");
-    let lines =
-        |text: &str| text.lines().filter(|line| !line.contains("expires")).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(lines(body), lines(&printed(&mut sslsession(["stat", "--openmetrics", &name.0]))));
-    assert!(curl(&[&format!("http://{address}/other")]).starts_with("HTTP/1.1 404"));
-    assert!(curl(&["-X", "POST", "-d", "x", &format!("http://{address}/metrics")]).starts_with("HTTP/1.1 405"));
-    let taken = said(&mut sslsession(["export", "--listen", &address]));
-    assert_eq!((taken.status, taken.stderr.contains("in use")), (Some(2), true), "{taken:?}");
-    server.stop(libc::SIGKILL);
-    fs::remove_file(name.path()).expect("the store of this test");
-    let gone = curl(&[&format!("http://{address}/metrics")]);
-    assert!(gone.starts_with("HTTP/1.1 503") && gone.contains("there is no such store"), "{gone}");
-}
-
-/// Debian's own: it scrapes the exporter, and is asked for what it has.
-#[test]
-fn prometheus_scrapes_it() {
-    let scratch = with_certificate("stat");
-    let name = Name::new("prometheus");
-    let server = s_server(&scratch, &name.setting(), &[]);
-    connect(&server);
-    let (_exporter, address) = export(&scratch, &name.0);
-    let config = format!(
-        "global: {{ scrape_interval: 1s }}\nscrape_configs:\n- job_name: tls\n  static_configs: [{{ targets: ['{address}'] }}]\n"
-    );
-    fs::write(scratch.join("prometheus.yml"), config).expect("a scratch file can be written");
-    let claim = Claim::new();
-    let mut command = plain("prometheus");
-    command.arg("--config.file=prometheus.yml").arg("--storage.tsdb.path=data").current_dir(scratch.path());
-    command.arg(format!("--web.listen-address=127.0.0.1:{}", claim.0));
-    let log = fs::File::create(scratch.join("prometheus.log")).expect("a scratch file");
-    let _prometheus = Running::start(command.stdout(log.try_clone().expect("a descriptor")).stderr(log));
-    let ask = |query: &str| {
-        let mut curl = plain("curl");
-        curl.args(["--silent", "--max-time", "30", "-G", "--data-urlencode", &format!("query={query}")]);
-        let said = said(curl.arg(format!("http://127.0.0.1:{}/api/v1/query", claim.0)));
-        serde_json::from_str::<Value>(&said.stdout)
-            .map_or(Value::Null, |json| json["data"]["result"][0]["value"][1].clone())
-    };
-    wait_until("a scrape", || ask("up") == "1");
-    wait_until("18 hits", || ask("sum(sslsession_lookups_total{result='hit'})") == "18");
-    assert_eq!(ask("sum(sslsession_process_contexts{state='shared'})"), "1");
-    assert_eq!(ask("sslsession_size_bytes"), (1 << 20).to_string());
-    // What the dashboard asks for, Prometheus understands.
-    let dashboard = fs::read_to_string(common::root().join("examples/grafana.json")).expect("it is there");
-    let dashboard: Value = serde_json::from_str(&dashboard).expect("it is JSON");
-    let panels = dashboard["panels"].as_array().expect("panels");
-    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("targets"));
-    let queries: Vec<&str> = targets.map(|target| target["expr"].as_str().expect("a query")).collect();
-    assert!(queries.len() > 5);
-    for query in queries {
-        let query = query.replace("$__rate_interval", "1m").replace("$store", ".*");
-        wait_until(&query, || ask(&query) != Value::Null);
-    }
-    server.stop(libc::SIGKILL);
 }
 
 /// The lines of the log that a process wrote.
