@@ -1,4 +1,4 @@
-//! `sslsession stat` and the log's last line: the numbers are those of what clients did.
+//! `sslsession stat`: the numbers are those of what clients did.
 
 mod support;
 
@@ -239,69 +239,4 @@ fn processes_without_a_store_show_what_they_do() {
     });
     let said = said(&mut sslsession(["stat", &server.id().to_string()]));
     assert!(said.stderr.contains("has no shared store"), "without a setting nothing is made: {said:?}");
-}
-
-/// The lines of the log that a process wrote.
-fn lines_at_exit(log: &str) -> Vec<&str> {
-    log.lines().filter_map(|line| Some(line.split_once("at exit: ")?.1)).collect()
-}
-
-#[test]
-fn the_log_ends_with_counts_if_there_are_any() {
-    let scratch = with_certificate("stat");
-    let log = scratch.join("log");
-    let name = Name::new("exit");
-    let server = Server::start(&scratch, |port| {
-        let mut command = support::s_server(port);
-        command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", name.setting());
-        // One of them is the test's own look at whether it listens.
-        command.env("SSLSESSION_LOG", &log).args(["-naccept", "3", "-tls1_2", "-no_ticket"]);
-        command
-    });
-    let session = scratch.join("session");
-    for option in ["-sess_out", "-sess_in"] {
-        let script = format!(
-            "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -tls1_2 -connect {} -ign_eof {option} {}",
-            server.address(),
-            session.display()
-        );
-        printed(plain("sh").args(["-c", &script]));
-    }
-    let mut running = server.running;
-    assert!(running.wait(support::DEADLINE).is_some(), "it ends by itself");
-    let text = fs::read_to_string(&log).expect("the log");
-    let expected =
-        "this process had 1 hits and 0 misses in the shared store; it stored 1 sessions, removed 0 and evicted 0";
-    assert_eq!(lines_at_exit(&text), [expected], "{text}");
-}
-
-/// Neither the parent, which only made a context, nor a child that did nothing.
-#[test]
-fn who_has_not_used_the_store_says_nothing_at_its_end() {
-    let scratch = with_certificate("stat");
-    let log = scratch.join("log");
-    let script = "import os, ssl, sys\n\
-                  context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
-                  context.load_cert_chain('cert.pem', 'key.pem')\n\
-                  def handshake():\n    \
-                      one, two, three, four = (ssl.MemoryBIO() for _ in range(4))\n    \
-                      server = context.wrap_bio(one, two, server_side=True)\n    \
-                      client = ssl._create_unverified_context().wrap_bio(two, one)\n    \
-                      for _ in range(4):\n        \
-                          for end in client, server:\n            \
-                              try: end.do_handshake()\n            \
-                              except ssl.SSLWantReadError: pass\n\
-                  for used in False, True:\n    \
-                      child = os.fork()\n    \
-                      if child == 0:\n        \
-                          if used: handshake()\n        \
-                          sys.exit()\n    \
-                      assert os.waitpid(child, 0)[1] == 0\n";
-    let mut python: Command = plain("/usr/bin/python3");
-    python.args(["-c", script]).current_dir(scratch.path()).env("LD_PRELOAD", common::library());
-    python.env("SSLSESSION_STORE", "shared").env("SSLSESSION_TICKETS", "stateful").env("SSLSESSION_LOG", &log);
-    printed(&mut python);
-    let text = fs::read_to_string(&log).expect("the log");
-    let lines = lines_at_exit(&text);
-    assert_eq!((lines.len(), lines[0].contains("it stored 2 sessions")), (1, true), "{text}");
 }

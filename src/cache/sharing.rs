@@ -213,7 +213,7 @@ impl SessionCache {
             Err(reason) => return self.note(Kind::NotShared(reason)),
         };
         self.note(Kind::Shared);
-        report::tell_of_trouble(sharing.store.statistics());
+        report::tell_of_trouble(sharing.store.statistics(), now);
         let name = connection.server_name().unwrap_or_default();
         let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
         let once = connection.takes_sessions_once();

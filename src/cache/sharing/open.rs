@@ -12,7 +12,8 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use once_cell::race::OnceBox;
 
@@ -30,6 +31,34 @@ const LOAD_LIBSSL_LATE: [&str; 4] = ["imap-login", "pop3-login", "submission-log
 struct Opened {
     user: u32,
     store: Option<Result<Shared, String>>,
+    /// Where its file was, if it has one.
+    place: Option<Place>,
+}
+
+/// A file, and the directory that it was in: by their devices and numbers.
+struct Place {
+    path: PathBuf,
+    file: (u64, u64),
+    directory: (u64, u64),
+}
+
+impl Place {
+    fn of(path: &Path) -> Option<Place> {
+        let (file, directory) = (path.symlink_metadata().ok()?, path.parent()?.metadata().ok()?);
+        Some(Place { path: path.to_owned(), file: number(&file), directory: number(&directory) })
+    }
+
+    /// Returns true if the directory can be seen, and the file is not in it.
+    fn is_left(&self) -> bool {
+        let directory = self.path.parent().and_then(|directory| directory.metadata().ok());
+        // Who has changed its root sees another directory, or none.
+        let is_there = directory.is_some_and(|directory| number(&directory) == self.directory);
+        is_there && !self.path.symlink_metadata().is_ok_and(|file| number(&file) == self.file)
+    }
+}
+
+fn number(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 static AT_LOAD: OnceBox<Opened> = OnceBox::new();
@@ -80,6 +109,11 @@ pub(super) fn opened_store() -> Option<&'static Shared> {
     *STORE.get()?
 }
 
+/// Returns true if the file of the store was removed, as far as this process can see.
+pub(super) fn is_removed() -> bool {
+    opened().place.as_ref().is_some_and(Place::is_left)
+}
+
 /// Returns what was opened at load, or opens it now. What was refused then to another user is tried again.
 fn opened() -> &'static Opened {
     static LATER: OnceBox<Opened> = OnceBox::new();
@@ -89,12 +123,13 @@ fn opened() -> &'static Opened {
 
 /// Opens the store that the settings ask for. An error names the variable that has to be mended.
 fn open(settings: &Settings) -> Opened {
-    let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None } };
+    let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None, place: None } };
     let store = match &wanted.path {
         None => Shared::anonymous(wanted.size.unwrap_or(settings::Shared::USUAL)).map_err(of_store),
         Some(path) => open_file(path, wanted.size, settings),
     };
-    Opened { user: user(), store: Some(store) }
+    let place = wanted.path.as_deref().filter(|_| store.is_ok()).and_then(Place::of);
+    Opened { user: user(), store: Some(store), place }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -8,12 +8,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use once_cell::race::OnceBox;
 
 use super::not_shared::{Kind, NotShared};
-use super::open::{opened_store, store};
+use super::open::{is_removed, opened_store, store};
 use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
 use crate::store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
@@ -105,7 +105,7 @@ fn in_words(settings: &Settings) -> String {
 
 /// Tells, once each, of what has stopped working, if SSLSESSION_LOG is set. For a moment at which there is time: after a
 /// full handshake, which is what all of it leads to.
-pub(super) fn tell_of_trouble(store: Statistics) {
+pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
     static TOLD: AtomicU32 = AtomicU32::new(0);
     if settings::get().log.is_none() {
         return;
@@ -116,6 +116,7 @@ pub(super) fn tell_of_trouble(store: Statistics) {
         (store.counted_here(Event::Emptied) > 0, EMPTIED),
         (store.counted_here(Event::OutOfReach) > 0, OUT_OF_REACH),
         (store.counted_here(Event::TooLarge) > 0, TOO_LARGE),
+        (is_time_to_look(now) && is_removed(), REMOVED),
     ];
     for (number, (is_so, what)) in troubles.into_iter().enumerate() {
         let bit = 1 << number;
@@ -125,6 +126,14 @@ pub(super) fn tell_of_trouble(store: Statistics) {
     }
 }
 
+/// Returns true once a minute, and the first time.
+fn is_time_to_look(now: i64) -> bool {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let last = LAST.load(Ordering::Relaxed);
+    now.abs_diff(last) >= 60 && LAST.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
+
+const REMOVED: &str = "has lost its file: processes that start now make another, and do not share with this one";
 const NOT_LOCKED: &str = "may be swapped out: this process may not lock as much memory (systemd: LimitMEMLOCK=)";
 const WRONG_KEY: &str =
     "has records that no key of this process opens: is the key file the same for all (SSLSESSION_KEY_FILE)?";
