@@ -42,12 +42,12 @@ pub enum Command {
     /// Show what stores and their processes have counted
     #[command(after_help = STAT_EXAMPLES)]
     Stat(Stat),
-    /// Show the same live, on a terminal
+    /// Show what stat shows, live, on a terminal
     #[command(
         after_help = "Examples:\n  sslsession top\n  sslsession top --interval 5 web\n\nKeys: q quits, arrows scroll."
     )]
     Top(Top),
-    /// Serve the same over HTTP, for Prometheus
+    /// Serve what stat shows over HTTP, for Prometheus
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Export),
     /// Print a shell's completions of this command
@@ -172,8 +172,8 @@ pub enum Format {
 }
 
 const STAT_EXAMPLES: &str = "\
-A store is read and never changed: nothing waits for this command. A process's contexts, and what it
-counted, are there from its first lookup on; what processes counted that have ended is in the store's.
+A store is read and never changed: nothing waits for this command. A store's numbers have those of
+processes that have ended, a process's begin with it. sslsession(1) says what they mean.
 
 Examples:
   sslsession stat
@@ -212,8 +212,8 @@ pub struct Top {
 }
 
 const EXPORT_EXAMPLES: &str = "\
-The metrics are at /metrics, as OpenMetrics. Who reaches the address may read them: the names of stores
-and processes, and what they counted. The processes of other users are seen by root only.
+The metrics are at /metrics, as OpenMetrics. Who reaches the address may read them: the names of
+stores and processes, and what they counted. Other users' processes are seen by root only.
 
 Examples:
   sslsession export
