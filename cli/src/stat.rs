@@ -14,7 +14,7 @@ use anstream::println;
 use crate::arguments::Stat;
 use crate::output::{self, FAILED, Failure};
 use crate::statistics::find::{self, Census, Source};
-use crate::statistics::{Statistics, Unreadable};
+use crate::statistics::{self, Statistics, Unreadable};
 
 /// Shows the statistics of some stores, or of all, once or again and again.
 pub fn stat(arguments: &Stat) -> Result<ExitCode, Failure> {
@@ -31,7 +31,10 @@ pub fn stat(arguments: &Stat) -> Result<ExitCode, Failure> {
 }
 
 fn show(arguments: &Stat) -> ExitCode {
-    let seen = see(&arguments.stores);
+    let mut seen = see(&arguments.stores);
+    if !arguments.openmetrics {
+        statistics::add_build_ids(&mut seen.statistics);
+    }
     if arguments.json {
         output::print_json(&seen.statistics);
     } else if arguments.openmetrics {

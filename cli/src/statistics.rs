@@ -11,6 +11,7 @@
 //! each number is checked before it leads anywhere, and each walk is bounded.
 #![forbid(unsafe_code)]
 
+mod build_id;
 pub mod find;
 mod layout;
 mod memory;
@@ -21,6 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+pub use build_id::add_build_ids;
 use find::Source;
 use layout::{Layout, Slot};
 pub use process::ProcessStatistics;

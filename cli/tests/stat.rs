@@ -54,6 +54,8 @@ fn a_store_and_its_process_count_what_clients_do() {
         assert_eq!(process["contexts"], json!({"shared": 1, "not_shared": {}, "shared_among_copies": {}}));
         assert_eq!((&process["tickets"], &process["library"]), (&json!("stateful"), &json!("0.1.0")), "{process:#}");
         assert!(process["libssl"].as_str().is_some_and(|libssl| libssl.starts_with("OpenSSL ")), "{process:#}");
+        let build_id = printed(plain("readelf").arg("-n").arg(common::library()));
+        assert!(process["build_id"].as_str().is_some_and(|id| build_id.contains(id)), "{process:#}");
         assert!(process["locked_in_memory"].is_boolean(), "{process:#}");
         server.stop(libc::SIGKILL);
     }

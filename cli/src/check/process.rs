@@ -112,7 +112,7 @@ impl Seen {
     }
 
     fn library(&self) -> Option<LoadedLibrary> {
-        let mapping = self.mappings.iter().find(|mapping| is_ours(&mapping.path))?;
+        let mapping = self.mappings.iter().find(|mapping| library::is_ours(&mapping.path))?;
         let build_id = self.elf(mapping).and_then(|elf| elf.build_id);
         Some(LoadedLibrary { path: mapping.path.clone(), build_id, is_replaced: mapping.is_deleted })
     }
@@ -122,7 +122,10 @@ impl Seen {
         let mut seen: Vec<&Mapping> = Vec::new();
         for mapping in &self.mappings {
             let name = mapping.path.file_name().unwrap_or_default().to_string_lossy();
-            if name.contains("ssl") && !is_ours(&mapping.path) && !seen.iter().any(|other| other.path == mapping.path) {
+            if name.contains("ssl")
+                && !library::is_ours(&mapping.path)
+                && !seen.iter().any(|other| other.path == mapping.path)
+            {
                 seen.push(mapping);
             }
         }
@@ -251,10 +254,6 @@ impl Seen {
 }
 
 const START: &str = "Start it with `sslsession run -- PROGRAM`, or as `sslsession run --dry-run -- PROGRAM` says";
-
-fn is_ours(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(library::NAME))
-}
 
 impl Report {
     /// Returns the value that a variable had when the process was started.

@@ -87,7 +87,8 @@ fn print_process(process: &ProcessStatistics) {
     };
     let libssl = process.libssl.as_deref().unwrap_or("no libssl yet");
     let locked = if locked.is_empty() { String::new() } else { format!("; {locked}") };
-    println!("    library    {library}, for {libssl}{attach}; {tickets}{locked}");
+    let build = process.build_id.as_ref().map_or(String::new(), |build| format!(" (build id {build})"));
+    println!("    library    {library}{build}, for {libssl}{attach}; {tickets}{locked}");
     if let Some(why) = process.without_store {
         println!("    store      none: {}", why_without(why));
     }

@@ -19,6 +19,8 @@ pub struct ProcessStatistics {
     pub has_used_it: bool,
     /// The library's version, and the libssl that it serves.
     pub library: Option<String>,
+    /// The build id of the file that the process has loaded; None if nobody has looked.
+    pub build_id: Option<String>,
     pub libssl: Option<String>,
     pub attaches_all: bool,
     pub tickets: &'static str,
@@ -103,6 +105,7 @@ impl ProcessStatistics {
             name: proc::name(process),
             has_used_it: false,
             library: None,
+            build_id: None,
             libssl: None,
             attaches_all: false,
             tickets: "",
