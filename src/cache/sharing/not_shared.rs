@@ -29,7 +29,8 @@ pub enum NotShared {
     UnknownContext,
 }
 
-/// What is noted of a context. Its number is part of the store's layout, and below 32.
+/// What is noted of a context. Its number is part of the store's layout, below 32, and known to the command:
+/// `cli/src/statistics/process.rs`.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// A session was shared.
@@ -44,8 +45,21 @@ impl Kind {
     pub(super) fn number(self) -> u8 {
         match self {
             Kind::Shared => 0,
-            Kind::NotShared(reason) => 1 + reason as u8,
-            Kind::AmongCopies(reason) => 16 + reason as u8,
+            Kind::NotShared(NotShared::NoStore) => 1,
+            Kind::NotShared(NotShared::CacheOff) => 2,
+            Kind::NotShared(NotShared::NoInternalCache) => 3,
+            Kind::NotShared(NotShared::OwnGetCallback) => 4,
+            Kind::NotShared(NotShared::ApplicationData) => 5,
+            Kind::NotShared(NotShared::ConnectionSettings) => 6,
+            Kind::NotShared(NotShared::UnknownContext) => 7,
+            Kind::AmongCopies(Undigested::NoCertificate) => 16,
+            Kind::AmongCopies(Undigested::CertificateWithoutKey) => 17,
+            Kind::AmongCopies(Undigested::CertificateCallback) => 18,
+            Kind::AmongCopies(Undigested::PreSharedKeys) => 19,
+            Kind::AmongCopies(Undigested::Srp) => 20,
+            Kind::AmongCopies(Undigested::Store) => 21,
+            Kind::AmongCopies(Undigested::VerifyParameters) => 22,
+            Kind::AmongCopies(Undigested::VerifyCallback) => 23,
         }
     }
 }
