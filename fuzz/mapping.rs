@@ -31,8 +31,8 @@ const MOST_STEPS: usize = 64;
 /// The first page: what the store is.
 const HEADER: usize = 4096;
 
-/// Where the first partition's body begins: behind its lock and counters.
-const BODY: usize = HEADER + 256;
+/// Where the first partition's body begins: behind its lock.
+const BODY: usize = HEADER + 64;
 
 /// What stands before a record's own body: next, length, hash, policy, expiry, fingerprint.
 const RECORD_HEAD: usize = 32;
@@ -148,7 +148,7 @@ impl Run {
     fn count(&self) {
         if let Some(store) = &self.store {
             let _ = store.len();
-            let _ = store.counted(Event::Emptied);
+            let _ = store.statistics().counted(Event::Emptied);
         }
     }
 
@@ -170,7 +170,7 @@ impl Run {
         self.write(at, input.take(count));
     }
 
-    /// Writes to the first partition's lock or counters.
+    /// Writes to the first partition's lock, or behind it.
     fn write_head(&mut self, input: &mut Input) {
         let at = HEADER + usize::from(input.byte());
         let count = usize::from(input.byte()) % 9;

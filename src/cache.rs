@@ -28,7 +28,9 @@ use std::sync::{Arc, Weak};
 pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
-pub use sharing::{HeldTicketKeys, at_load, connection_is_gone, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+pub use sharing::{
+    HeldTicketKeys, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end, try_hold_ticket_keys,
+};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
@@ -36,7 +38,7 @@ use crate::rules::Rules;
 use crate::settings;
 use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
-use sharing::{Authentication, Sharing, TicketUse, tell_of_start};
+use sharing::{Authentication, Sharing, TicketUse, on_new_context};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
@@ -86,7 +88,7 @@ pub fn attach(context: Context, hooks: &Hooks, now: i64) {
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
         cache.take_tickets(hooks.tickets, now);
-        tell_of_start(context);
+        on_new_context(context);
     }
 }
 
@@ -199,7 +201,7 @@ impl SessionCache {
     /// A connection is being made.
     pub fn connection_is_made(&self, connection: Connection, now: i64) {
         self.prepare(connection);
-        self.tell_if_not_shared(connection);
+        self.note_if_not_shared(connection);
         self.flush_with_connection(now);
     }
 

@@ -2,33 +2,38 @@
 //! memory of one process for its secrets.
 
 mod owner;
+mod process_slot;
 mod region;
 mod robust_mutex;
 mod secret_slots;
 mod shape;
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+pub use process_slot::ProcessSlot;
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
 pub use secret_slots::SecretSlots;
 pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
-use owner::Owner;
+use owner::{Owner, TID};
 use robust_mutex::Head;
-use shape::HEADER;
+use shape::{HEADER, SLOT};
 
 /// A mapping of one shape, until it is dropped.
 pub struct Mapping {
     start: NonNull<u8>,
     shape: Shape,
-    /// The process that has last asked for the memory to be kept out of swap: no child inherits that.
-    kept_by: AtomicU32,
+    /// The process that has last begun to use the memory: no child inherits that it is kept out of swap.
+    begun_by: AtomicU32,
+    /// Its slot.
+    slot: AtomicPtr<ProcessSlot>,
 }
 
 // SAFETY: memory that is reached under locks only.
@@ -49,6 +54,22 @@ impl Mapping {
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
     }
 
+    /// Maps memory without partitions, which this process shares with those it forks: for slots only. It has a name in
+    /// /proc/PID/maps.
+    pub fn of_slots(name: &CStr) -> io::Result<Mapping> {
+        let shape = Shape::of_slots();
+        // By the system call: not every C library has the function.
+        // SAFETY: a NUL-terminated name.
+        let file = unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) };
+        if file < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor just made, which nobody else has.
+        let file = unsafe { File::from_raw_fd(file as i32) };
+        file.set_len(shape.size as u64)?;
+        Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
+    }
+
     fn new(shape: Shape, flags: i32, file: i32) -> io::Result<Mapping> {
         // SAFETY: a new mapping, at an address of the kernel's choice.
         let start = unsafe { libc::mmap(ptr::null_mut(), shape.size, PROTECTION, flags, file, 0) };
@@ -56,7 +77,9 @@ impl Mapping {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
-        let mapping = Mapping { start, shape, kept_by: AtomicU32::new(0) };
+        // SAFETY: within the mapping, as the shape has it.
+        let slot = unsafe { start.add(shape.first_slot()) }.cast().as_ptr();
+        let mapping = Mapping { start, shape, begun_by: AtomicU32::new(0), slot: AtomicPtr::new(slot) };
         mapping.leave_out_of_core_dumps()?;
         // What else there is to do, who first locks a partition does: who never does pays for the mapping only.
         Ok(mapping)
@@ -73,13 +96,55 @@ impl Mapping {
         }
     }
 
-    /// Keeps the memory out of swap, if the process's limits allow it.
+    /// Begins the use of the memory by this process, if it has not begun yet: keeps the memory out of swap, if the
+    /// process's limits allow it, and claims a slot.
+    pub fn begin(&self) {
+        self.begin_as(&Owner::this_thread());
+    }
+
+    #[inline(always)]
+    fn begin_as(&self, thread: &Owner) {
+        if thread.generation != self.begun_by.load(Ordering::Relaxed) {
+            self.begin_generation(thread);
+        }
+    }
+
     #[cold]
-    fn keep_in_memory(&self, generation: u32) {
-        self.kept_by.store(generation, Ordering::Relaxed);
+    fn begin_generation(&self, thread: &Owner) {
+        if self.begun_by.swap(thread.generation, Ordering::Relaxed) == thread.generation {
+            return;
+        }
         // By the system call: not every C library has the function.
         // SAFETY: this mapping.
-        unsafe { libc::syscall(libc::SYS_mlock2, self.start.as_ptr(), self.shape.size, libc::MLOCK_ONFAULT) };
+        let locked =
+            unsafe { libc::syscall(libc::SYS_mlock2, self.start.as_ptr(), self.shape.size, libc::MLOCK_ONFAULT) };
+        // SAFETY: takes nothing, and cannot fail.
+        let process = thread.word & !TID | unsafe { libc::getpid() } as u64 & TID;
+        let slot = process_slot::claim(self.slots(), self.slot(), process);
+        slot.set_fact(ProcessSlot::LOCKED, 1 + u64::from(locked != 0));
+        self.slot.store(ptr::from_ref(slot).cast_mut(), Ordering::Release);
+    }
+
+    /// Returns the slot of this process; if it has not begun, that of its parent.
+    #[inline(always)]
+    pub fn slot(&self) -> &ProcessSlot {
+        // SAFETY: one of the slots of this mapping.
+        unsafe { &*self.slot.load(Ordering::Acquire) }
+    }
+
+    /// Returns the slot of this process; None if it has none of its own.
+    pub fn own_slot(&self) -> Option<&ProcessSlot> {
+        let has_begun = self.begun_by.load(Ordering::Relaxed) == Owner::this_thread().generation;
+        Some(self.slot()).filter(|slot| has_begun && !ptr::eq(*slot, &raw const self.slots()[0]))
+    }
+
+    /// Returns the slots of all processes. The first is nobody's.
+    pub fn slots(&self) -> &[ProcessSlot] {
+        // SAFETY: within the mapping and aligned, as the shape has it; a slot may be of any bytes, and is of atomics.
+        unsafe {
+            let first = self.start.add(self.shape.first_slot()).cast().as_ptr();
+            std::slice::from_raw_parts(first, self.shape.slots)
+        }
     }
 
     /// Returns the mapping's shape.
@@ -87,9 +152,10 @@ impl Mapping {
         &self.shape
     }
 
-    /// Makes the locks of all partitions free. Nobody may be using the store.
+    /// Makes the locks of all partitions free, and the slots of all processes. Nobody may be using the store.
     pub fn reset_locks(&self) {
         (0..self.shape.partitions).for_each(|number| self.head(number).reset());
+        process_slot::free_all(self.slots());
     }
 
     /// Makes all of the memory zeros. Nobody may be using the store.
@@ -116,9 +182,7 @@ impl Mapping {
     pub fn lock(&self, number: usize, may_wait: impl FnOnce() -> bool) -> Result<Locked<'_>, Refused> {
         assert!(number < self.shape.partitions);
         let thread = Owner::this_thread();
-        if thread.generation != self.kept_by.load(Ordering::Relaxed) {
-            self.keep_in_memory(thread.generation);
-        }
+        self.begin_as(&thread);
         // SAFETY: within the mapping, head and body, as the shape has it; and that is there for as long as it is borrowed.
         unsafe {
             let partition = self.start.add(self.shape.partition(number));
@@ -214,4 +278,4 @@ pub fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-const _: () = assert!(HEADER.is_multiple_of(align_of::<Head>()));
+const _: () = assert!(HEADER.is_multiple_of(align_of::<Head>()) && SLOT == size_of::<ProcessSlot>());

@@ -20,10 +20,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 fn main() {
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
         ("workers_are_killed_and_no_session_is_torn_or_another_ones", workers_are_killed),
         ("a_stopped_process_is_waited_for_once_and_not_for_long", a_process_is_stopped),
         ("who_dies_in_a_change_costs_one_partition_and_who_dies_reading_nothing", a_process_dies),
+        ("what_processes_have_counted_is_all_there_whoever_of_them_has_a_slot_or_has_died", many_count),
     ];
     let wanted = env::args().nth(1).filter(|argument| !argument.starts_with('-')).unwrap_or_default();
     let tests: Vec<_> = tests.into_iter().filter(|(name, _)| name.contains(&wanted)).collect();
@@ -205,7 +206,7 @@ fn workers_are_killed() {
     drop(workers);
     let [wrong, slow, found] = [&notes.wrong, &notes.slow, &notes.found].map(|note| note.load(Relaxed));
     assert_eq!((wrong, slow), (0, 0), "of {found} sessions found");
-    let emptied = store.counted(Event::Emptied);
+    let emptied = store.statistics().counted(Event::Emptied);
     assert!(found > 100_000 && emptied > 0, "{found} found, {emptied} partitions emptied: that was no test");
     for id in 0..IDS {
         if let Found::Record(bytes) = store.find(&name(&id.to_ne_bytes()), None, NOW) {
@@ -243,7 +244,7 @@ fn a_process_is_stopped() {
     child.signal(libc::SIGCONT);
     assert!(libc::WIFEXITED(child.wait()));
     assert!(matches!(look().0, Found::Record(_)), "and all is as it was");
-    assert!(store.counted(Event::OutOfReach) > 1000 && store.counted(Event::Emptied) == 0);
+    assert!(store.statistics().counted(Event::OutOfReach) > 1000 && store.statistics().counted(Event::Emptied) == 0);
     println!("a lookup waits {first:?} for a stopped process");
 }
 
@@ -260,7 +261,33 @@ fn a_process_dies() {
         assert!(insert() && is_there());
         let child = Child::start(|| store.stall(&name(b"one"), changing, die));
         assert!(libc::WIFSIGNALED(child.wait()));
-        assert_eq!((is_there(), store.counted(Event::Emptied)), (survives, u64::from(!survives)));
+        assert_eq!((is_there(), store.statistics().counted(Event::Emptied)), (survives, u64::from(!survives)));
         assert!(insert() && is_there(), "it goes on");
     }
+}
+
+/// More processes at a time than the smallest store has slots, then as many again, which get those of the dead.
+fn many_count() {
+    const PROCESSES: u64 = 12;
+    const TIMES: u64 = 50;
+    let store = Shared::anonymous(64 << 10).expect("memory");
+    let bytes = session(0, 0, 100);
+    let counted = |event| store.statistics().counted(event);
+    for generation in 1..=3 {
+        let work = |process: u64| {
+            for time in 0..TIMES {
+                let id = (process << 32 | time).to_ne_bytes();
+                while !store.insert(&name(&id), store.mark(&bytes, Expiry::NEVER), &bytes) {}
+            }
+            // All of its own, or none of it where it has no slot of its own.
+            assert!([0, TIMES].contains(&store.statistics().counted_here(Event::Stored)));
+            // SAFETY: takes a signal.
+            unsafe { libc::raise(libc::SIGSTOP) };
+        };
+        let children: Vec<Child> = (0..PROCESSES).map(|process| Child::start(|| work(process))).collect();
+        children.iter().for_each(|child| assert!(libc::WIFSTOPPED(child.wait()), "it has done its work"));
+        assert_eq!(counted(Event::Stored), generation * PROCESSES * TIMES);
+    }
+    // This process has only looked on.
+    assert_eq!(store.statistics().counted_here(Event::Stored), 0);
 }

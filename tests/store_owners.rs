@@ -127,7 +127,7 @@ fn bare_forks_are_killed() {
     // In the lock for certain, and noticed by the kernel: nobody waits.
     wait(bare_fork(|| raise_in(&store, libc::SIGKILL)));
     assert!(matches!(find(&store, b"one"), Found::Record(_)));
-    assert_eq!(store.counted(Event::OutOfReach), 0);
+    assert_eq!(store.statistics().counted(Event::OutOfReach), 0);
 }
 
 fn the_first_of_a_namespace_is_killed() {
@@ -300,7 +300,7 @@ fn play(role: &str) {
                 wrong += work_and_check(&store);
             }
             assert_eq!(wrong, 0);
-            println!("emptied {}", store.counted(Event::Emptied));
+            println!("emptied {}", store.statistics().counted(Event::Emptied));
         }
         _ => assert_eq!(work_and_check(&store), 0),
     }

@@ -64,7 +64,7 @@ fn when_the_clock_is_set_back_what_was_over_lives_longer_unless_somebody_saw_its
     assert!(matches!(store.find(&name(b"one"), None, NOW + 10), Found::Record(_)));
     assert_eq!(store.find(&name(b"one"), None, NOW + 11), Found::Missing);
     assert_eq!(store.find(&name(b"one"), None, 0), Found::Missing, "it is wiped");
-    assert_eq!((store.len(), store.counted(Event::Expired)), (0, 1));
+    assert_eq!((store.len(), store.statistics().counted(Event::Expired)), (0, 1));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_full_store_lets_the_oldest_of_a_partition_go() {
     let left: Vec<bool> = ids.iter().map(|id| find(&store, id).is_some()).collect();
     let first = left.iter().position(|&left| left).expect("some are left");
     assert!(left[first..].iter().all(|&left| left), "one partition: the newest, without a gap");
-    assert_eq!((store.len(), store.counted(Event::Evicted) as usize), (2000 - first, first));
+    assert_eq!((store.len(), store.statistics().counted(Event::Evicted) as usize), (2000 - first, first));
     assert!(store.len() > SMALLEST / 200, "{} in {SMALLEST} bytes", store.len());
 }
 
@@ -149,7 +149,7 @@ fn a_session_of_ten_kilobytes_is_kept_and_a_larger_one_is_not_in_whatever_store(
         assert!(insert(&store, b"large", &large) && find(&store, b"large") == Some(large.clone()));
         assert!(insert(&store, b"one", b"small"));
         assert!(!insert(&store, b"one", &[&large[..], b"1"].concat()), "what had its name is another session");
-        assert_eq!((find(&store, b"one"), store.counted(Event::TooLarge)), (None, 1));
+        assert_eq!((find(&store, b"one"), store.statistics().counted(Event::TooLarge)), (None, 1));
     }
 }
 
@@ -225,7 +225,7 @@ fn what_is_over_is_wiped_though_nobody_asks_for_it() {
     store.expire(NOW + 10);
     assert_eq!(store.len(), 301, "all in their last second");
     assert_eq!(store.find(&name(b"nobody's"), None, NOW + 11), Found::Missing);
-    assert_eq!((store.len(), store.counted(Event::Expired)), (1, 300));
+    assert_eq!((store.len(), store.statistics().counted(Event::Expired)), (1, 300));
     assert!(matches!(store.find(&name(b"longer"), None, NOW + 11), Found::Record(_)));
 }
 

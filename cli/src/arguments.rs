@@ -20,6 +20,7 @@ Examples:
   sslsession check localhost:443             are clients that come back resumed?
   sslsession run -- gunicorn --workers 4 …   start a server whose workers share their sessions
   sslsession check 4711                      is the library loaded in that process, and what does it share?
+  sslsession stat web                        what its processes have found, missed and stored
   sslsession store ls                        the named stores, and who uses them
 
 See sslsession(1).";
@@ -38,6 +39,17 @@ pub enum Command {
     /// List or remove named stores
     #[command(subcommand)]
     Store(Store),
+    /// Show what stores and their processes have counted
+    #[command(after_help = STAT_EXAMPLES)]
+    Stat(Stat),
+    /// Show what stat shows, live, on a terminal
+    #[command(
+        after_help = "Examples:\n  sslsession top\n  sslsession top --interval 5 web\n\nKeys: q quits, arrows scroll."
+    )]
+    Top(Top),
+    /// Serve what stat shows over HTTP, for Prometheus
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Export),
     /// Print a shell's completions of this command
     #[command(after_help = "Example:\n  sslsession completions bash >/etc/bash_completion.d/sslsession")]
     Completions {
@@ -157,6 +169,71 @@ pub enum Format {
     Systemd,
     /// NAME=VALUE, for an EnvironmentFile or `docker run --env-file`
     Env,
+}
+
+const STAT_EXAMPLES: &str = "\
+A store is read and never changed: nothing waits for this command. A store's numbers have those of
+processes that have ended, a process's begin with it. sslsession(1) says what they mean.
+
+Examples:
+  sslsession stat
+  sslsession stat web $(cat /run/nginx.pid)
+  sslsession stat --watch=5 web
+  sslsession stat --json | jq '.[].hits'
+  sslsession stat --openmetrics >/var/lib/node_exporter/sslsession.prom
+
+Exit status: 0; 2 if a store cannot be read.";
+
+#[derive(Args)]
+pub struct Stat {
+    /// Names in /dev/shm, paths, or processes that have a store [default: all stores that can be seen]
+    #[arg(value_name = "STORE|PID")]
+    pub stores: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print OpenMetrics, as Prometheus reads it
+    #[arg(long, conflicts_with = "json")]
+    pub openmetrics: bool,
+    /// Go on, and show them again every so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2",
+          value_parser = seconds)]
+    pub watch: Option<f64>,
+}
+
+#[derive(Args)]
+pub struct Top {
+    /// Names in /dev/shm, paths, or processes that have a store [default: all stores that can be seen]
+    #[arg(value_name = "STORE|PID")]
+    pub stores: Vec<PathBuf>,
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub interval: f64,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+The metrics are at /metrics, as OpenMetrics. Who reaches the address may read them: the names of
+stores and processes, and what they counted. Other users' processes are seen by root only.
+
+Examples:
+  sslsession export
+  sslsession export --listen [::1]:9441 web
+  curl http://127.0.0.1:9441/metrics";
+
+#[derive(Args)]
+pub struct Export {
+    /// Names in /dev/shm, paths, or processes that have a store [default: all stores that can be seen]
+    #[arg(value_name = "STORE|PID")]
+    pub stores: Vec<PathBuf>,
+    /// The address and the port to serve
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9441")]
+    pub listen: String,
+}
+
+/// Reads a number of seconds that is neither too short nor too long to wait for.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "is no number of seconds".to_owned())?;
+    if (0.1..=3600.0).contains(&seconds) { Ok(seconds) } else { Err("is not between 0.1 and 3600".to_owned()) }
 }
 
 #[derive(Subcommand)]

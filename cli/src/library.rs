@@ -22,6 +22,11 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::new(format!("{NAME} is not installed: name it with --library")))
 }
 
+/// Returns true for the path of a library of ours, of whatever version.
+pub fn is_ours(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(NAME))
+}
+
 /// Returns what to write for the library where it is recommended.
 pub fn name() -> String {
     find(None).map_or_else(|_| NAME.to_owned(), |path| path.display().to_string())

@@ -4,10 +4,14 @@
 //! arguments ──► check   a server, asked as its client, or a process, asked through /proc
 //!          ├──► run     checks first, then starts the program with the library
 //!          ├──► key     key files
-//!          └──► store   named stores
+//!          ├──► store   named stores
+//!          ├──► stat    what stores and processes have counted, as text, JSON or OpenMetrics
+//!          ├──► top     the same, live
+//!          └──► export  the same, over HTTP
 //! ```
 //! Beside them: `elf`, what a program or library is; `library`, where ours is; `output`, how it is said; `preload`, which
-//! keeps the library out of this command; `store_file`, a store's first bytes and its lock.
+//! keeps the library out of this command; `statistics`, read from a store's memory; `store_file`, a store's first bytes and
+//! its lock.
 //!
 //! The command is no part of the library, and links none of it: what that thinks of its settings it is asked, not told.
 #![deny(unsafe_code)]
@@ -17,14 +21,18 @@ mod arguments;
 mod broken_pipe;
 mod check;
 mod elf;
+mod export;
 mod key;
 mod library;
 mod output;
 mod preload;
 mod proc;
 mod run;
+mod stat;
+mod statistics;
 mod store;
 mod store_file;
+mod top;
 
 use std::process::ExitCode;
 
@@ -50,6 +58,9 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Key(command) => key::key(&command),
         Command::Store(command) => store::store(&command),
+        Command::Stat(arguments) => stat::stat(&arguments),
+        Command::Top(arguments) => top::top(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "sslsession", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{major, minor};
 
@@ -27,6 +27,11 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Returns its first address.
+    pub fn start(&self) -> Option<u64> {
+        u64::from_str_radix(self.addresses.split_once('-')?.0, 16).ok()
+    }
+
     /// Reads a line: `addresses rwxs offset device inode path`.
     fn of(line: &[u8]) -> Option<Mapping> {
         const DELETED: &[u8] = b" (deleted)";
@@ -85,8 +90,33 @@ pub fn processes() -> Vec<u32> {
 
 /// Returns the processes that have a file mapped, of those whose memory may be looked at.
 pub fn processes_with(device: u64, inode: u64) -> Vec<u32> {
-    let file = (format!("{:02x}:{:02x}", major(device), minor(device)), inode);
-    processes_that_map(&file)
+    processes_that_map(&file_number(device, inode))
+}
+
+/// Returns a file as /proc/PID/maps names it.
+pub fn file_number(device: u64, inode: u64) -> (String, u64) {
+    (format!("{:02x}:{:02x}", major(device), minor(device)), inode)
+}
+
+/// Opens what a process has mapped, also if it was removed. None if it is of no file, unless root asks.
+pub fn open_mapped(process: u32, mapping: &Mapping) -> Option<File> {
+    let through_kernel = format!("/proc/{process}/map_files/{}", mapping.addresses);
+    let by_path = || if mapping.is_deleted { None } else { File::open(path_in(process, &mapping.path)).ok() };
+    File::open(through_kernel).ok().or_else(by_path)
+}
+
+/// Returns the path under which this process sees what another one has at a path.
+fn path_in(process: u32, path: &Path) -> PathBuf {
+    Path::new("/proc").join(process.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Returns a process's number as it knows it itself, and 16 bits of the number of its namespace.
+pub fn own_number(process: u32) -> Option<(u32, u16)> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    let namespace = fs::read_link(format!("/proc/{process}/ns/pid")).ok()?;
+    let namespace = namespace.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?;
+    Some((numbers.split_whitespace().last()?.parse().ok()?, namespace.parse::<u64>().ok()? as u16))
 }
 
 /// Returns the processes that have a file mapped, as /proc/PID/maps names it.

@@ -9,9 +9,9 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +22,8 @@ use crate::proc;
 /// The directory of stores that are named without a slash.
 pub const MEMORY_FILES: &str = "/dev/shm";
 
-const MAGIC: &[u8; 16] = b"sslsession store";
+/// The first bytes of a store.
+pub const MAGIC: &[u8; 16] = b"sslsession store";
 
 /// A file that is a store.
 #[derive(Debug)]
@@ -42,32 +43,21 @@ pub struct StoreFile {
 impl StoreFile {
     /// Opens a store; None if the file is none.
     pub fn open(path: &Path) -> io::Result<Option<StoreFile>> {
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        StoreFile::of(OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?, path)
+        StoreFile::of(open(path)?, path)
     }
 
     /// Takes an open file for a store; None if it is none.
-    pub fn of(mut file: File, path: &Path) -> io::Result<Option<StoreFile>> {
+    pub fn of(file: File, path: &Path) -> io::Result<Option<StoreFile>> {
+        let Some(Header { layout, size }) = header(&file)? else { return Ok(None) };
         let metadata = file.metadata()?;
-        let mut header = [0; 32];
-        if !metadata.is_file() || metadata.len() < header.len() as u64 {
-            return Ok(None);
-        }
-        file.read_exact(&mut header)?;
-        let (magic, rest) = header.split_at(MAGIC.len());
-        let [a, b, c, d, _, _, _, _, size @ ..] = rest else { return Ok(None) };
-        let size = u64::from_ne_bytes(size.try_into().unwrap_or_default());
-        let layout = u32::from_ne_bytes([*a, *b, *c, *d]);
         let is_in_use = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
         let _ = file.unlock();
-        let path = path.to_owned();
-        Ok((magic == MAGIC).then_some(StoreFile { path, layout, size, is_in_use, file, metadata }))
+        Ok(Some(StoreFile { path: path.to_owned(), layout, size, is_in_use, file, metadata }))
     }
 
     /// Returns the name that the settings take for it.
     pub fn name(&self) -> String {
-        let name = self.path.strip_prefix(MEMORY_FILES).ok().filter(|name| name.components().count() == 1);
-        name.unwrap_or(&self.path).display().to_string()
+        name_of(&self.path)
     }
 
     /// Returns how long ago it was made; None if the file system does not know.
@@ -116,6 +106,40 @@ impl StoreFile {
     }
 }
 
+/// The beginning of a store.
+pub struct Header {
+    /// The number of its layout.
+    pub layout: u32,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Opens a file that may be a store.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Reads how a store begins; None if the file is none.
+pub fn header(file: &File) -> io::Result<Option<Header>> {
+    let metadata = file.metadata()?;
+    let mut header = [0; 32];
+    if !metadata.is_file() || metadata.len() < header.len() as u64 {
+        return Ok(None);
+    }
+    file.read_exact_at(&mut header, 0)?;
+    let (magic, rest) = header.split_at(MAGIC.len());
+    let [a, b, c, d, _, _, _, _, size @ ..] = rest else { return Ok(None) };
+    let size = u64::from_ne_bytes(size.try_into().unwrap_or_default());
+    Ok((magic == MAGIC).then_some(Header { layout: u32::from_ne_bytes([*a, *b, *c, *d]), size }))
+}
+
+/// Returns the name that the settings take for the store at a path.
+pub fn name_of(path: &Path) -> String {
+    let name = path.strip_prefix(MEMORY_FILES).ok().filter(|name| name.components().count() == 1);
+    name.unwrap_or(path).display().to_string()
+}
+
 /// Removes STORE.key, and STORE.key.*.tmp, which a process left that was killed as it made the former.
 fn remove_keys(store: &Path) -> io::Result<()> {
     let mut key = OsString::from(store.file_name().unwrap_or_default());
@@ -140,8 +164,12 @@ pub fn path_of(name: &Path) -> PathBuf {
 
 /// Returns the stores in a directory, by their names. Files that cannot be read are left out.
 pub fn all_in(directory: &Path) -> io::Result<Vec<StoreFile>> {
-    let paths = fs::read_dir(directory)?.flatten().map(|entry| entry.path());
-    let mut stores: Vec<StoreFile> = paths.filter_map(|path| StoreFile::open(&path).ok().flatten()).collect();
-    stores.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(stores)
+    Ok(paths_in(directory)?.iter().filter_map(|path| StoreFile::open(path).ok().flatten()).collect())
+}
+
+/// Returns the paths in a directory, sorted.
+pub fn paths_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(directory)?.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
 }

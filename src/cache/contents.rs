@@ -5,9 +5,11 @@
 use std::sync::atomic::Ordering;
 
 use super::lookup::Offer;
+use super::sharing::count;
 use super::{Mode, SessionCache, residence};
 use crate::handle::Session;
 use crate::rules::{AddingAgain, Callbacks, UpdateTime};
+use crate::store::shared::Event;
 use crate::store::{Evicted, Key, Outcome, Placed};
 use crate::types::RemoveSessionCallback;
 
@@ -50,6 +52,7 @@ impl SessionCache {
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
         // What was replaced is freed first, as in OpenSSL; the evicted still count then.
         self.start_leaving(inserted.evicted.len());
+        count(Event::Evicted, inserted.evicted.len() as u64);
         drop(inserted.outcome);
         match self.rules.evicted {
             Callbacks::EachAsRemoved => self.evict_each(inserted.evicted),
@@ -114,6 +117,7 @@ impl SessionCache {
         let is_marked = !session.is_resumable();
         let key = Self::key_of(session);
         let resident = self.store.take(&key);
+        count(Event::Removed, u64::from(resident.is_some()));
         let was_here = self.unshare_removed(session, &key, now, is_by_libssl) || resident.is_some();
         Self::assert_unlocked();
         if self.lends.load(Ordering::Relaxed) {
@@ -137,6 +141,7 @@ impl SessionCache {
         }
         let key = Self::key_of(session);
         let resident = self.store.take(&key);
+        count(Event::Removed, u64::from(resident.is_some()));
         self.unshare_removed_by_libssl(session, &key, now);
         self.forget_why_removed();
         Self::assert_unlocked();

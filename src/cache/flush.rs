@@ -15,10 +15,12 @@
 
 use std::sync::atomic::Ordering;
 
+use super::sharing::count;
 use super::{Mode, Role, SessionCache};
 use crate::handle::Session;
 use crate::rules::{Callbacks, Freed};
 use crate::store::BATCH;
+use crate::store::shared::Event;
 
 /// What is to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,7 @@ impl SessionCache {
         let number = taken.len();
         // libssl sets times without a call that we would see: what is not over by its own account stays.
         let (over, alive): (Vec<_>, Vec<_>) = taken.into_iter().partition(|session| self.expiry(session).is_over(time));
+        count(Event::Expired, over.len() as u64);
         for session in alive {
             self.put_back(session);
         }

@@ -2,8 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+use super::sharing::count;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
+use crate::store::shared::Event;
 
 impl SessionCache {
     /// A handshake of a role whose sessions are cached made a session that can be. It is stored unless
@@ -21,6 +23,7 @@ impl SessionCache {
         }
         // After the callback, which may set the session's timeout, or data of the application's at it, or remove it.
         if is_kept && Self::is_looked_up(connection) {
+            count(Event::Stored, 1);
             self.share_made(connection, session, now);
         }
         drop(busy);

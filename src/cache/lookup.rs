@@ -4,10 +4,12 @@
 
 use std::sync::atomic::Ordering;
 
+use super::sharing::count;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
 use crate::rules::Marked;
 use crate::store::Key;
+use crate::store::shared::Event;
 use crate::types::TLS1_3_VERSION;
 
 /// What a client offers.
@@ -65,7 +67,9 @@ impl SessionCache {
             }
             Err(_) => self.store.get(&key).map_or(Search::Missing, Search::Found),
         };
-        if !matches!(found, Search::Found(_)) {
+        let is_found = matches!(found, Search::Found(_));
+        count(if is_found { Event::Found } else { Event::Missed }, 1);
+        if !is_found {
             self.counters.misses.increment();
         }
         found

@@ -31,6 +31,7 @@ mod not_shared;
 mod open;
 mod policy;
 mod record;
+mod report;
 mod routes;
 mod search;
 mod ticket_keys;
@@ -42,17 +43,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Mode, Role, SessionCache};
-use crate::handle::{self, Connection, Session, Setting};
+use crate::handle::{Connection, Session, Setting};
 use crate::rules::Marked;
 use crate::settings::{self, Attach};
 use crate::store::era::UnderWay;
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub(super) use authentication::Authentication;
+use not_shared::Kind;
 pub use not_shared::NotShared;
 pub use open::at_load;
+pub(super) use open::is_wanted;
 use open::store;
-pub(super) use open::{is_wanted, tell_of_start};
 use record::{Bearer, OPEN, ServerName};
+pub use report::tell_of_end;
+pub(super) use report::{count, on_new_context};
 pub use ticket_keys::{HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
@@ -150,19 +154,6 @@ impl SessionCache {
         }
     }
 
-    /// Tells why the sessions of a server's connection are not shared: where the cache is turned off, nothing else is heard
-    /// of it. A connection that has no certificate may be a client's.
-    pub(super) fn tell_if_not_shared(&self, connection: Connection) {
-        if self.sharing.is_some()
-            && settings::get().log.is_some()
-            && connection.is_server()
-            && connection.certificate_address(handle::Settings::default()) != 0
-            && let Err(reason) = self.shared()
-        {
-            reason.tell();
-        }
-    }
-
     /// Notes a setting that libssl has no function to read.
     pub fn note_setting(&self, setting: Setting, is_set: bool) {
         if let Some(authentication) = &self.authentication {
@@ -219,8 +210,10 @@ impl SessionCache {
         let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
         let (sharing, policy) = match terms {
             Ok(terms) => terms,
-            Err(reason) => return reason.tell(),
+            Err(reason) => return self.note(Kind::NotShared(reason)),
         };
+        self.note(Kind::Shared);
+        report::tell_of_trouble(sharing.store.statistics(), now);
         let name = connection.server_name().unwrap_or_default();
         let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
         let once = connection.takes_sessions_once();

@@ -1,4 +1,4 @@
-//! What runs when the library is loaded.
+//! What runs when the library is loaded, and when the process ends.
 
 use crate::cache;
 use crate::guard::guard;
@@ -14,4 +14,15 @@ static AT_LOAD: extern "C" fn() = at_load;
 extern "C" fn at_load() {
     handle::at_load();
     guard((), cache::at_load);
+}
+
+/// exit() calls it after the program's own handlers. It stays where it is until then (-z nodelete).
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static AT_EXIT: extern "C" fn() = at_exit;
+
+/// Writes a line if SSLSESSION_LOG is set, and the process has used the store. Other threads may still be at work: nothing
+/// is freed.
+extern "C" fn at_exit() {
+    guard((), cache::tell_of_end);
 }

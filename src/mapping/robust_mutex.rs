@@ -3,8 +3,7 @@
 //! ```text
 //! head    0    owner u64         who has the lock, as `owner` draws it; 0: nobody
 //!         8    changing u32      1 while the body is being changed
-//!         16   counters, u64 each: the first six in the owner's cache line, which lookups change anyway
-//!         ...  serial u64        counts up, and never down
+//!         16   serial u64        counts up, and never down
 //!
 //!          ┌──────────────── timed out: refused ◄──────────────┐
 //!          │                                                   │ LOCK_TIMEOUT, or LONGEST_WAIT
@@ -54,19 +53,15 @@ const SPINS: usize = 60;
 /// How often a lock is given back whose word somebody else is writing to.
 const ATTEMPTS: usize = 100;
 
-/// How many events a partition counts.
-pub const COUNTERS: usize = 16;
-
 /// The head of a partition, before its body.
 #[repr(C, align(64))]
 pub struct Head {
     owner: AtomicU64,
     changing: AtomicU32,
-    counters: [AtomicU64; COUNTERS],
     serial: AtomicU64,
 }
 
-const _: () = assert!(size_of::<Head>() <= HEAD && offset_of!(Head, counters) == 16);
+const _: () = assert!(size_of::<Head>() <= HEAD && offset_of!(Head, serial) == 16);
 
 /// A partition that nobody else has, until this is dropped.
 pub struct Locked<'a> {
@@ -96,16 +91,6 @@ impl Head {
     /// Returns a number that this partition gives to nobody else.
     pub fn serial(&self) -> u64 {
         self.serial.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Counts an event without the lock. A counter is counted with it or without it, and not both.
-    pub fn count(&self, counter: usize) {
-        self.counters[counter].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Returns how often an event was counted.
-    pub fn counted(&self, counter: usize) -> u64 {
-        self.counters[counter].load(Ordering::Relaxed)
     }
 
     /// Acquires the lock if nobody has it. `waiters` is set if others may be waiting whom this thread is to wake.
@@ -250,12 +235,6 @@ impl<'a> Locked<'a> {
     fn body(&self) -> Region<'a> {
         // SAFETY: as `acquire` was promised.
         unsafe { Region::new(self.partition.add(HEAD), self.length) }
-    }
-
-    /// Counts events. Nobody else does, so that there is nothing to be locked.
-    pub fn count(&self, counter: usize, number: u64) {
-        let counter = &self.head().counters[counter];
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
     }
 
     /// Reads the partition's body.

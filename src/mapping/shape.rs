@@ -12,8 +12,17 @@ pub const LARGEST: usize = 32 << 30;
 /// The head of the mapping: one page.
 pub const HEADER: usize = 4096;
 
-/// The head of each partition: its lock and its counters.
-pub const HEAD: usize = 256;
+/// The head of each partition: its lock.
+pub const HEAD: usize = 64;
+
+/// A process's slot.
+pub const SLOT: usize = 384;
+
+/// Bytes of a store for which it has a slot: few of a small one.
+const BYTES_PER_SLOT: usize = 8 << 10;
+
+/// More slots than a server has processes.
+const SLOTS: usize = 256;
 
 /// Offsets within a partition's ring count units of this many bytes.
 pub const UNIT: usize = 8;
@@ -36,6 +45,8 @@ pub struct Shape {
     pub partitions: usize,
     /// How many buckets each has.
     pub buckets: usize,
+    /// How many processes have a slot, with the one that is nobody's.
+    pub slots: usize,
     stride: usize,
 }
 
@@ -47,13 +58,25 @@ impl Shape {
         }
         let partitions = (size / (4 * SMALLEST)).clamp(1, PARTITIONS).max(size / LARGEST_PARTITION);
         // Whole cache lines: no two partitions share one.
-        let stride = (size - HEADER) / partitions / 64 * 64;
-        Some(Shape { size, partitions, buckets: (stride - HEAD) / BYTES_PER_BUCKET, stride })
+        let slots = (size / BYTES_PER_SLOT).min(SLOTS);
+        let stride = (size - HEADER - slots * SLOT) / partitions / 64 * 64;
+        Some(Shape { size, partitions, buckets: (stride - HEAD) / BYTES_PER_BUCKET, slots, stride })
+    }
+
+    /// The parts of a mapping that has slots and nothing else.
+    pub fn of_slots() -> Shape {
+        let size = 4 * HEADER;
+        Shape { size, partitions: 0, buckets: 0, slots: (size - HEADER) / SLOT, stride: 0 }
     }
 
     /// Where partition `number` begins, with its head.
     pub fn partition(&self, number: usize) -> usize {
         HEADER + number * self.stride
+    }
+
+    /// Where the slots begin: behind the last partition.
+    pub fn first_slot(&self) -> usize {
+        self.partition(self.partitions)
     }
 
     /// The bytes of a partition that follow its head: ring state, buckets, records.
@@ -65,7 +88,7 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADER, LARGEST, SMALLEST, Shape};
+    use super::{HEADER, LARGEST, SLOT, SMALLEST, Shape};
 
     #[test]
     fn the_parts_lie_side_by_side_within_the_mapping() {
@@ -78,7 +101,9 @@ mod tests {
                 assert!(body.end <= size && shape.partition(number).is_multiple_of(64), "{shape:?}");
                 assert!(4 * shape.buckets < body.len() / 4 && body.len() / 8 < 1 << 30, "{shape:?}");
             }
-            assert!(size - shape.partition(shape.partitions) < 64 * shape.partitions, "little is left over: {shape:?}");
+            let end = shape.first_slot() + shape.slots * SLOT;
+            assert!(end <= size && size - end < 64 * shape.partitions, "little is left over: {shape:?}");
+            assert!(shape.slots >= 8 && shape.slots * SLOT < size / 20, "slots take little: {shape:?}");
         }
         assert_eq!(Shape::of(64 << 20).map(|shape| shape.partitions), Some(64));
         assert_eq!((Shape::of(SMALLEST - 1), Shape::of(LARGEST + 1), Shape::of(0)), (None, None, None));

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! Shared ── Mapping ── header page        what the store is, for who opens it by name        header, named
-//!    │         ├────── partition 0        a lock, counters, and the partition's body         crate::mapping
+//!    │         ├────── partition 0        a lock, and the partition's body                   crate::mapping
 //!    │         │          └ body          ring of records, index to find them by             partition
 //!    │         ├────── partition 1        which one: of the hash of the name
-//!    │         └────── ...
+//!    │         ├────── ...
+//!    │         └────── process slots      what each process has counted, and says of itself  statistics
 //!    └───── Seal                          of a named store: records are sealed               seal, keys
 //! ```
 //! A record is bytes under a [`Name`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
@@ -29,6 +30,7 @@ mod named;
 mod out_of_reach;
 mod partition;
 mod seal;
+mod statistics;
 mod terms;
 
 use std::hash::Hasher;
@@ -42,6 +44,7 @@ pub use crate::secret::Secret;
 pub use keys::Keys;
 use out_of_reach::in_words;
 pub use out_of_reach::why_out_of_reach;
+pub use statistics::{ProcessFacts, Statistics, WithoutStore};
 pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;
@@ -165,12 +168,12 @@ impl Shared {
         });
         match stored {
             Some(Stored::Evicting(evicted)) => {
-                opened.count(Event::Stored, 1);
-                opened.count(Event::Evicted, u64::from(evicted));
+                self.count(Event::Stored, 1);
+                self.count(Event::Evicted, u64::from(evicted));
                 true
             }
             Some(Stored::TooLarge) => {
-                opened.count(Event::TooLarge, 1);
+                self.count(Event::TooLarge, 1);
                 false
             }
             Some(Stored::Unwanted) | None => false,
@@ -183,7 +186,7 @@ impl Shared {
         let number = self.partition_of(hash);
         let Some(mut opened) = self.lock(number) else { return false };
         let removed = self.change(&mut opened, |partition| partition.remove(hash)).unwrap_or(false);
-        opened.count(Event::Removed, u64::from(removed));
+        self.count(Event::Removed, u64::from(removed));
         removed
     }
 
@@ -226,20 +229,17 @@ impl Shared {
         if changing { opened.locked.change(|_| during()) } else { during() }
     }
 
-    /// How often something happened.
-    pub fn counted(&self, event: Event) -> u64 {
-        let heads = (0..self.mapping.shape().partitions).map(|number| self.mapping.head(number));
-        // Like all else there, the numbers may be anything.
-        heads.map(|head| head.counted(event as usize)).fold(0, u64::wrapping_add)
-    }
-
     /// Acquires a partition's lock, and empties the partition if it was left half changed.
     #[inline(always)] // what it returns would be copied on its way, which takes as long as the lock
     fn lock(&self, number: usize) -> Option<Opened<'_>> {
         debug_assert_eq!(super::locks_held(), 0);
         let avoided = &self.avoided[number];
         let until = avoided.load(Ordering::Relaxed);
-        match self.mapping.lock(number, || until == 0 || mapping::monotonic() >= until) {
+        let may_wait = || {
+            self.count(Event::Waited, 1);
+            until == 0 || mapping::monotonic() >= until
+        };
+        match self.mapping.lock(number, may_wait) {
             Ok(locked) => {
                 if until != 0 {
                     avoided.store(0, Ordering::Relaxed);
@@ -261,7 +261,7 @@ impl Shared {
             let backoff = mapping::LOCK_BACKOFF.as_millis() as u64;
             self.avoided[number].store(mapping::monotonic() + backoff, Ordering::Relaxed);
         }
-        self.mapping.head(number).count(Event::OutOfReach as usize);
+        self.count(Event::OutOfReach, 1);
     }
 
     #[cold]
@@ -281,7 +281,7 @@ impl Shared {
 
     fn empty(&self, opened: &mut Opened) {
         opened.locked.change(|body| Partition::new(body, self.mapping.shape()).clear());
-        opened.count(Event::Emptied, 1);
+        self.count(Event::Emptied, 1);
     }
 
     fn label(&self, name: &Name, mark: Mark) -> Label {
@@ -324,14 +324,6 @@ impl Shared {
 struct Opened<'a> {
     locked: Locked<'a>,
     _held: Count,
-}
-
-impl Opened<'_> {
-    fn count(&self, event: Event, times: u64) {
-        if times > 0 {
-            self.locked.count(event as usize, times);
-        }
-    }
 }
 
 /// Bytes of the keys of all hashes of a store.

@@ -16,6 +16,7 @@ use crate::library;
 use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING};
 use crate::preload;
 use crate::proc::{self, Mapping};
+use crate::statistics::find::WITHOUT_STORE;
 use crate::store_file::StoreFile;
 
 /// The settings that there are.
@@ -106,24 +107,12 @@ impl Seen {
         report
     }
 
-    /// Returns the path under which this process sees what that one has at a path.
-    fn path_here(&self, path: &Path) -> PathBuf {
-        Path::new("/proc").join(self.process.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
-    }
-
-    /// Opens what is mapped, also if it was removed.
-    fn open(&self, mapping: &Mapping) -> Option<File> {
-        let through_kernel = format!("/proc/{}/map_files/{}", self.process, mapping.addresses);
-        let by_path = || if mapping.is_deleted { None } else { File::open(self.path_here(&mapping.path)).ok() };
-        File::open(through_kernel).ok().or_else(by_path)
-    }
-
     fn elf(&self, mapping: &Mapping) -> Option<Elf> {
-        Elf::of_file(&self.open(mapping)?).ok()
+        Elf::of_file(&proc::open_mapped(self.process, mapping)?).ok()
     }
 
     fn library(&self) -> Option<LoadedLibrary> {
-        let mapping = self.mappings.iter().find(|mapping| is_ours(&mapping.path))?;
+        let mapping = self.mappings.iter().find(|mapping| library::is_ours(&mapping.path))?;
         let build_id = self.elf(mapping).and_then(|elf| elf.build_id);
         Some(LoadedLibrary { path: mapping.path.clone(), build_id, is_replaced: mapping.is_deleted })
     }
@@ -133,7 +122,10 @@ impl Seen {
         let mut seen: Vec<&Mapping> = Vec::new();
         for mapping in &self.mappings {
             let name = mapping.path.file_name().unwrap_or_default().to_string_lossy();
-            if name.contains("ssl") && !is_ours(&mapping.path) && !seen.iter().any(|other| other.path == mapping.path) {
+            if name.contains("ssl")
+                && !library::is_ours(&mapping.path)
+                && !seen.iter().any(|other| other.path == mapping.path)
+            {
                 seen.push(mapping);
             }
         }
@@ -152,8 +144,9 @@ impl Seen {
 
     fn store(&self) -> Option<Store> {
         let shared = self.mappings.iter().filter(|mapping| mapping.is_shared && mapping.file.1 != 0);
+        let shared = shared.filter(|mapping| mapping.path != Path::new(WITHOUT_STORE));
         let of_file = |mapping: &&Mapping| {
-            let store = StoreFile::of(self.open(mapping)?, &mapping.path).ok()??;
+            let store = StoreFile::of(proc::open_mapped(self.process, mapping)?, &mapping.path).ok()??;
             Some((Some(store.name()), store.size))
         };
         for mapping in shared {
@@ -261,10 +254,6 @@ impl Seen {
 }
 
 const START: &str = "Start it with `sslsession run -- PROGRAM`, or as `sslsession run --dry-run -- PROGRAM` says";
-
-fn is_ours(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(library::NAME))
-}
 
 impl Report {
     /// Returns the value that a variable had when the process was started.

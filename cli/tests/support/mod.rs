@@ -200,6 +200,21 @@ impl Server {
     }
 }
 
+/// `openssl s_server` with a setting of the store, and options.
+pub fn sharing_server(scratch: &Scratch, setting: &str, options: &[&str]) -> Server {
+    Server::start(scratch, |port| {
+        let mut command = s_server(port);
+        command.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", setting);
+        command.env("SSLSESSION_TICKETS", "stateful").args(options);
+        command
+    })
+}
+
+/// Reconnects 6 times in each of three ways.
+pub fn reconnect(server: &Server) {
+    printed(&mut sslsession(["check", &server.address(), "-n", "6", "--clients", "1"]));
+}
+
 /// A port that was free just now, and that no other test on this machine gets while this lives.
 pub struct Claim(pub u16, #[allow(dead_code, reason = "a name is held while it lives")] UnixListener);
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::not_shared::Noted;
 use super::open::store;
 use super::{apart, policy, routes, ticket_keys};
 
@@ -15,6 +16,7 @@ pub(in crate::cache) struct Authentication {
     pub(super) routes: routes::Routes,
     pub(super) apart: apart::Apart,
     pub(super) tickets: ticket_keys::Tickets,
+    pub(super) noted: Noted,
 }
 
 impl Authentication {
@@ -30,6 +32,7 @@ impl Authentication {
             routes: routes::Routes::default(),
             apart: apart::Apart::default(),
             tickets: ticket_keys::Tickets::default(),
+            noted: Noted::default(),
         }))
     }
 }

@@ -1,11 +1,13 @@
-//! Reasons why sessions stay in one process although there may be a shared store. Each is told once in a process, if
-//! SSLSESSION_LOG is set.
+//! Reasons why sessions stay in one process although there may be a shared store. The store counts the contexts of each; and
+//! each is told once in a process, if SSLSESSION_LOG is set.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::handle::Undigested;
+use super::open::store;
+use crate::cache::SessionCache;
+use crate::handle::{self, Connection, Undigested};
 use crate::settings::{self, Store};
 
 /// A reason why a context, or one connection of it, does not share its sessions.
@@ -27,29 +29,107 @@ pub enum NotShared {
     UnknownContext,
 }
 
-impl NotShared {
-    /// Tells of the reason, unless that was done before.
-    pub(super) fn tell(self) {
-        static TOLD: AtomicU32 = AtomicU32::new(0);
-        // Without a shared store nobody expects to share.
-        if is_first(&TOLD, self as u32) && settings::get().store != Store::Memory {
-            settings::tell(|| format!("an SSL_CTX keeps its sessions in this process: {self}"));
+/// What is noted of a context. Its number is part of the store's layout, below 32, and known to the command:
+/// `cli/src/statistics/process.rs`.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// A session was shared.
+    Shared,
+    /// A session was not.
+    NotShared(NotShared),
+    /// Sessions are shared with the context's copies in forked processes only.
+    AmongCopies(Undigested),
+}
+
+impl Kind {
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Kind::Shared => 0,
+            Kind::NotShared(NotShared::NoStore) => 1,
+            Kind::NotShared(NotShared::CacheOff) => 2,
+            Kind::NotShared(NotShared::NoInternalCache) => 3,
+            Kind::NotShared(NotShared::OwnGetCallback) => 4,
+            Kind::NotShared(NotShared::ApplicationData) => 5,
+            Kind::NotShared(NotShared::ConnectionSettings) => 6,
+            Kind::NotShared(NotShared::UnknownContext) => 7,
+            Kind::AmongCopies(Undigested::NoCertificate) => 16,
+            Kind::AmongCopies(Undigested::CertificateWithoutKey) => 17,
+            Kind::AmongCopies(Undigested::CertificateCallback) => 18,
+            Kind::AmongCopies(Undigested::PreSharedKeys) => 19,
+            Kind::AmongCopies(Undigested::Srp) => 20,
+            Kind::AmongCopies(Undigested::Store) => 21,
+            Kind::AmongCopies(Undigested::VerifyParameters) => 22,
+            Kind::AmongCopies(Undigested::VerifyCallback) => 23,
         }
     }
 }
 
-/// Tells why an SSL_CTX shares with its copies in forked processes only, unless that was done before.
-pub(super) fn tell_undigested(reason: Undigested) {
-    static TOLD: AtomicU32 = AtomicU32::new(0);
-    if is_first(&TOLD, reason as u32) {
-        settings::tell(|| format!("an SSL_CTX shares its sessions with its copies in forked processes only: {reason}"));
+/// The kinds that a context was found to be of: a bit for each.
+#[derive(Default)]
+pub(super) struct Noted(AtomicU32);
+
+impl Noted {
+    fn has(&self, kind: Kind) -> bool {
+        self.0.load(Ordering::Relaxed) & 1 << kind.number() != 0
+    }
+
+    /// Counts the context as one of this kind, unless that was done before, and tells of the reason once in a process.
+    pub(super) fn note(&self, kind: Kind) {
+        static TOLD: AtomicU32 = AtomicU32::new(0);
+        if !is_first(&self.0, kind) {
+            return;
+        }
+        if let Some(store) = store() {
+            store.statistics().count_context(kind.number());
+        }
+        if is_first(&TOLD, kind) {
+            kind.tell();
+        }
     }
 }
 
-/// Returns true the first time that it is asked for a number below 32.
-fn is_first(told: &AtomicU32, number: u32) -> bool {
-    let bit = 1 << number;
-    told.load(Ordering::Relaxed) & bit == 0 && told.fetch_or(bit, Ordering::Relaxed) & bit == 0
+impl Kind {
+    fn tell(self) {
+        match self {
+            Kind::Shared => {}
+            // Without a shared store nobody expects to share.
+            Kind::NotShared(_) if settings::get().store == Store::Memory => {}
+            Kind::NotShared(reason) => {
+                settings::tell(|| format!("an SSL_CTX keeps its sessions in this process: {reason}"));
+            }
+            Kind::AmongCopies(reason) => settings::tell(|| {
+                format!("an SSL_CTX shares its sessions with its copies in forked processes only: {reason}")
+            }),
+        }
+    }
+}
+
+/// Returns true the first time that it is asked for a kind.
+fn is_first(noted: &AtomicU32, kind: Kind) -> bool {
+    let bit = 1 << kind.number();
+    noted.load(Ordering::Relaxed) & bit == 0 && noted.fetch_or(bit, Ordering::Relaxed) & bit == 0
+}
+
+impl SessionCache {
+    /// Notes what this context is, if it could share at all.
+    pub(super) fn note(&self, kind: Kind) {
+        if let Some(authentication) = &self.authentication {
+            authentication.noted.note(kind);
+        }
+    }
+
+    /// Notes why the sessions of a server's connection are not shared: where the cache is turned off, nothing else is heard
+    /// of it. A connection that has no certificate may be a client's.
+    pub(in crate::cache) fn note_if_not_shared(&self, connection: Connection) {
+        if let Some(sharing) = &self.sharing
+            && let Err(reason) = self.shared()
+            && !sharing.noted.has(Kind::NotShared(reason))
+            && connection.is_server()
+            && connection.certificate_address(handle::Settings::default()) != 0
+        {
+            self.note(Kind::NotShared(reason));
+        }
+    }
 }
 
 impl fmt::Display for NotShared {

@@ -12,13 +12,13 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use once_cell::race::OnceBox;
 
-use crate::handle::{self, Context};
-use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
+use crate::handle;
+use crate::settings::{self, MEMORY, Settings, Store};
 use crate::store::Shared;
 use crate::store::shared::{Keys, LARGEST, SMALLEST, user, why_out_of_reach};
 
@@ -31,6 +31,34 @@ const LOAD_LIBSSL_LATE: [&str; 4] = ["imap-login", "pop3-login", "submission-log
 struct Opened {
     user: u32,
     store: Option<Result<Shared, String>>,
+    /// Where its file was, if it has one.
+    place: Option<Place>,
+}
+
+/// A file, and the directory that it was in: by their devices and numbers.
+struct Place {
+    path: PathBuf,
+    file: (u64, u64),
+    directory: (u64, u64),
+}
+
+impl Place {
+    fn of(path: &Path) -> Option<Place> {
+        let (file, directory) = (path.symlink_metadata().ok()?, path.parent()?.metadata().ok()?);
+        Some(Place { path: path.to_owned(), file: number(&file), directory: number(&directory) })
+    }
+
+    /// Returns true if the directory can be seen, and the file is not in it.
+    fn is_left(&self) -> bool {
+        let directory = self.path.parent().and_then(|directory| directory.metadata().ok());
+        // Who has changed its root sees another directory, or none.
+        let is_there = directory.is_some_and(|directory| number(&directory) == self.directory);
+        is_there && !self.path.symlink_metadata().is_ok_and(|file| number(&file) == self.file)
+    }
+}
+
+fn number(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 static AT_LOAD: OnceBox<Opened> = OnceBox::new();
@@ -52,10 +80,11 @@ fn is_left_to_others(settings: &Settings) -> bool {
     is_missing && user() == 0 && !settings::is_named(&LOAD_LIBSSL_LATE) && !handle::has_libssl()
 }
 
+static STORE: OnceBox<Option<&'static Shared>> = OnceBox::new();
+
 /// The store of this process and of those that it forks. None if there is to be none, or it cannot be had: that is said
 /// once.
 pub(super) fn store() -> Option<&'static Shared> {
-    static STORE: OnceBox<Option<&'static Shared>> = OnceBox::new();
     if let Some(store) = STORE.get() {
         return *store;
     }
@@ -75,6 +104,16 @@ pub(super) fn store() -> Option<&'static Shared> {
 
 const WITHOUT_LIBSSL: &str = "SSLSESSION_STORE: without a libssl, sessions cannot be turned into bytes";
 
+/// Returns the store of this process if it has been used.
+pub(super) fn opened_store() -> Option<&'static Shared> {
+    *STORE.get()?
+}
+
+/// Returns true if the file of the store was removed, as far as this process can see.
+pub(super) fn is_removed() -> bool {
+    opened().place.as_ref().is_some_and(Place::is_left)
+}
+
 /// Returns what was opened at load, or opens it now. What was refused then to another user is tried again.
 fn opened() -> &'static Opened {
     static LATER: OnceBox<Opened> = OnceBox::new();
@@ -84,12 +123,13 @@ fn opened() -> &'static Opened {
 
 /// Opens the store that the settings ask for. An error names the variable that has to be mended.
 fn open(settings: &Settings) -> Opened {
-    let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None } };
+    let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None, place: None } };
     let store = match &wanted.path {
         None => Shared::anonymous(wanted.size.unwrap_or(settings::Shared::USUAL)).map_err(of_store),
         Some(path) => open_file(path, wanted.size, settings),
     };
-    Opened { user: user(), store: Some(store) }
+    let place = wanted.path.as_deref().filter(|_| store.is_ok()).and_then(Place::of);
+    Opened { user: user(), store: Some(store), place }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -115,41 +155,6 @@ fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Sh
 fn size_of_store(path: &Path) -> Option<usize> {
     let size = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?.len() as usize;
     (SMALLEST..=LARGEST).contains(&size).then_some(size)
-}
-
-/// Tells, once, what serves this process, if SSLSESSION_LOG is set: its first SSL_CTX has been made.
-pub(in crate::cache) fn tell_of_start(context: Context) {
-    static IS_TOLD: AtomicBool = AtomicBool::new(false);
-    if IS_TOLD.load(Ordering::Relaxed) || IS_TOLD.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    settings::tell(|| {
-        let libssl = context.libssl_version().unwrap_or_else(|| "no libssl".to_owned());
-        let program = settings::program().display().to_string();
-        format!("version {}, for {program}, {libssl}: {}", env!("CARGO_PKG_VERSION"), in_words(settings::get()))
-    });
-}
-
-/// Returns what the settings come to.
-fn in_words(settings: &Settings) -> String {
-    let attach = match settings.attach {
-        Attach::Default => "contexts that use OpenSSL's cache",
-        Attach::All => "all contexts",
-    };
-    let tickets = match settings.tickets {
-        Tickets::Application => "tickets as the program has them",
-        Tickets::Stateful => "tickets are stateful where sessions are shared",
-        Tickets::Shared(_) => "tickets open wherever the key file is",
-    };
-    match (store(), &settings.store) {
-        (Some(shared), Store::Shared(wanted)) => {
-            let place =
-                wanted.path.as_ref().map_or("inherited by forked processes".into(), |path| path.to_string_lossy());
-            format!("shared store of {}K, {place}; {attach}; {tickets}", shared.size() >> 10)
-        }
-        _ if settings.is_private => "private (SSLSESSION_PRIVATE)".to_owned(),
-        _ => format!("{MEMORY}; {tickets}"),
-    }
 }
 
 /// Returns true if the settings ask for a shared store.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
-use super::not_shared::tell_undigested;
+use super::not_shared::Kind;
 use super::{Authentication, NotShared};
 use crate::cache::{self, SessionCache};
 use crate::handle::{Connection, ServerPolicy, Setting, Settings, Snapshot};
@@ -159,7 +159,7 @@ impl SessionCache {
         }
         Self::assert_unlocked();
         let policy = connection.policy(&snapshot).ok_or(NotShared::NoStore)?;
-        policy.undigested.into_iter().for_each(tell_undigested);
+        policy.undigested.into_iter().for_each(|reason| of.noted.note(Kind::AmongCopies(reason)));
         let digest = with_numbers(&policy, &of.number, begun.as_ref());
         let is_complete = policy.undigested.is_none();
         of.policies.insert(Known { snapshot, begun, policy, digest });

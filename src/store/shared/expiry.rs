@@ -64,7 +64,7 @@ impl Shared {
             Ok((used, false)) => used,
             Ok((used, true)) => {
                 let expired = self.change(&mut opened, |partition| partition.expire(now));
-                opened.count(Event::Expired, u64::from(expired.unwrap_or(0)));
+                self.count(Event::Expired, u64::from(expired.unwrap_or(0)));
                 used
             }
             Err(_) => {

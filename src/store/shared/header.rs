@@ -15,7 +15,7 @@
 
 use super::Keys;
 use super::seal::{Seal, derive};
-use crate::mapping::Shape;
+use crate::mapping::{Region, Shape};
 use crate::secret::Secret;
 
 /// How many bytes of the page mean something.
@@ -25,8 +25,9 @@ pub const LENGTH: usize = SEALED_KEYS + SLOTS * SEALED_KEY;
 pub const WRITTEN_LAST: usize = 8;
 
 const MAGIC: &[u8; 16] = b"sslsession store";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const USE: u32 = usize::BITS;
+const SALT: usize = 32;
 const SEALED_KEYS: usize = 48;
 const SEALED_KEY: usize = KEY + Seal::TAG;
 const SLOTS: usize = 2;
@@ -100,7 +101,7 @@ impl Header {
             return Err(format!("is a store of {size} bytes, not {}: remove it to change that", shape.size));
         }
         let mut header = Header { salt: [0; 16], sealed: [[0; SEALED_KEY]; SLOTS] };
-        header.salt.copy_from_slice(&bytes[32..SEALED_KEYS]);
+        header.salt.copy_from_slice(&bytes[SALT..SEALED_KEYS]);
         for (slot, sealed) in header.sealed.iter_mut().zip(bytes[SEALED_KEYS..].chunks_exact(SEALED_KEY)) {
             slot.copy_from_slice(sealed);
         }
@@ -110,11 +111,8 @@ impl Header {
     /// Returns the bytes that [`read`](Self::read) reads.
     pub fn write(&self, shape: &Shape) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
-        bytes[..16].copy_from_slice(MAGIC);
-        bytes[16..20].copy_from_slice(&VERSION.to_ne_bytes());
-        bytes[20..24].copy_from_slice(&USE.to_ne_bytes());
-        bytes[24..32].copy_from_slice(&(shape.size as u64).to_ne_bytes());
-        bytes[32..SEALED_KEYS].copy_from_slice(&self.salt);
+        bytes[..SALT].copy_from_slice(&plain(shape));
+        bytes[SALT..SEALED_KEYS].copy_from_slice(&self.salt);
         for (slot, sealed) in bytes[SEALED_KEYS..].chunks_exact_mut(SEALED_KEY).zip(&self.sealed) {
             slot.copy_from_slice(sealed);
         }
@@ -127,6 +125,22 @@ impl Opened {
     pub fn derive<const N: usize>(&self, purpose: &str) -> [u8; N] {
         derive(&self.key, &self.salt, purpose)
     }
+}
+
+/// Marks the first page as that of a store of this shape: of one without a name, which has no other header.
+pub fn mark(page: Region, shape: &Shape) {
+    let is_written = page.write(0, &plain(shape));
+    debug_assert!(is_written.is_some(), "a page has room for a header");
+}
+
+/// Returns the bytes before the salt.
+fn plain(shape: &Shape) -> [u8; SALT] {
+    let mut bytes = [0; SALT];
+    bytes[..16].copy_from_slice(MAGIC);
+    bytes[16..20].copy_from_slice(&VERSION.to_ne_bytes());
+    bytes[20..24].copy_from_slice(&USE.to_ne_bytes());
+    bytes[24..].copy_from_slice(&(shape.size as u64).to_ne_bytes());
+    bytes
 }
 
 fn seal(secret: &[u8], salt: &[u8], key: &[u8]) -> Option<[u8; SEALED_KEY]> {

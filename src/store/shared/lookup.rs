@@ -66,15 +66,17 @@ impl Shared {
                     }
                     continue;
                 }
-                Ok(Seen::Standing | Seen::Copied(_)) => opened.count(Event::Found, 1),
-                _ => opened.count(Event::Missed, 1),
+                Ok(Seen::Standing | Seen::Copied(_)) => self.count(Event::Found, 1),
+                Ok(Seen::Withheld) => self.count(Event::Withheld, 1),
+                Ok(Seen::Over) => self.count(Event::Over, 1),
+                _ => self.count(Event::Missed, 1),
             }
             if takes && matches!(seen, Ok(Seen::Standing | Seen::Copied(_))) {
                 self.change(&mut opened, |partition| partition.remove(wanted.hash));
-                opened.count(Event::Removed, 1);
+                self.count(Event::Removed, 1);
             } else if matches!(seen, Ok(Seen::Over)) {
                 self.change(&mut opened, |partition| partition.remove(wanted.hash));
-                opened.count(Event::Expired, 1);
+                self.count(Event::Expired, 1);
             }
             if seen.is_err() {
                 self.empty(&mut opened);
@@ -82,7 +84,7 @@ impl Shared {
             drop(opened);
             self.expire(now);
             return match seen {
-                Ok(Seen::Copied(label)) => self.open(name, &label, copy, number),
+                Ok(Seen::Copied(label)) => self.open(name, &label, copy),
                 Ok(Seen::Standing) => Found::Standing,
                 Ok(Seen::Withheld) => Found::Withheld,
                 Ok(Seen::Nothing | Seen::Over | Seen::Longer(_)) | Err(Broken) => Found::Missing,
@@ -109,13 +111,13 @@ impl Shared {
         })
     }
 
-    fn open(&self, name: &Name, label: &Label, body: Secret, number: usize) -> Found {
+    fn open(&self, name: &Name, label: &Label, body: Secret) -> Found {
         let opened = match &self.seal {
             Some(seal) => seal.open(name, label, body),
             None => Some(body),
         };
         if opened.is_none() {
-            self.mapping.head(number).count(Event::Refused as usize);
+            self.count(Event::Refused, 1);
         }
         opened.map_or(Found::Missing, Found::Record)
     }

@@ -124,6 +124,12 @@ impl<'a> Partition<'a> {
         Partition { state, buckets, ring }
     }
 
+    /// Returns where the ring is in a body, for who looks on from outside.
+    pub fn ring(shape: &Shape) -> Range<usize> {
+        let start = STATE + (4 * shape.buckets).next_multiple_of(UNIT);
+        start..start + (shape.body(0).len() - start) / UNIT * UNIT
+    }
+
     /// Returns how long a body may be: with its head a quarter of the ring, and never more than [`MAX_BODY`].
     pub fn longest(&self) -> usize {
         (self.ring.len() / 4 / UNIT * UNIT).saturating_sub(RECORD_HEAD).min(MAX_BODY)

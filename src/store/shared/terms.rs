@@ -87,12 +87,12 @@ pub enum Found {
     OutOfReach,
 }
 
-/// What a store counts, over all processes, since it was made.
+/// What a store counts, by process, since it was made. The numbers are part of the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A record was found, or found still standing.
     Found,
-    /// A record was searched for and not found.
+    /// No record was found.
     Missed,
     /// A record was stored.
     Stored,
@@ -110,4 +110,10 @@ pub enum Event {
     Emptied,
     /// A record was over, and wiped.
     Expired,
+    /// A record was found that is for connections of another policy.
+    Withheld,
+    /// A record was found that is over.
+    Over,
+    /// A lock was held by another.
+    Waited,
 }

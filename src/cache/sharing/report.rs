@@ -1,0 +1,171 @@
+//! What this process shows of itself: for `sslsession stat` in the shared store, or in memory for that if there is no store
+//! and a variable of ours is set; and in the log.
+//!
+//! ```text
+//!   first SSL_CTX ────────► what serves the process        in its slot; a line, if SSLSESSION_LOG is set
+//!   each full handshake ──► what has stopped working       a line, once for each such thing
+//!   exit() ───────────────► what the process has counted   a line
+//! ```
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+
+use once_cell::race::OnceBox;
+
+use super::not_shared::{Kind, NotShared};
+use super::open::{is_removed, opened_store, store};
+use crate::handle::Context;
+use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
+use crate::store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
+
+/// Of a process that has no store.
+static WITHOUT_STORE: OnceBox<Option<WithoutStore>> = OnceBox::new();
+
+/// Returns what this process shows, if it shows anything.
+fn shown() -> Option<Statistics<'static>> {
+    match opened_store() {
+        Some(store) => Some(store.statistics()),
+        None => WITHOUT_STORE.get()?.as_ref().map(WithoutStore::statistics),
+    }
+}
+
+/// Counts what happens to a session in a process that has no store, if that shows anything. Without settings that is a look
+/// at one number.
+#[inline]
+pub(in crate::cache) fn count(event: Event, times: u64) {
+    if let Some(Some(shows)) = WITHOUT_STORE.get() {
+        shows.statistics().count(event, times);
+    }
+}
+
+/// An SSL_CTX has been made: the first time, shows what serves this process.
+pub(in crate::cache) fn on_new_context(context: Context) {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    if !IS_TOLD.load(Ordering::Relaxed) && !IS_TOLD.swap(true, Ordering::Relaxed) {
+        describe(context);
+    }
+    if let Some(Some(shows)) = WITHOUT_STORE.get() {
+        shows.statistics().count_context(Kind::NotShared(NotShared::NoStore).number());
+    }
+}
+
+fn describe(context: Context) {
+    let (store, settings) = (store(), settings::get());
+    if !settings::are_given() {
+        return;
+    }
+    if store.is_none() {
+        WITHOUT_STORE.get_or_init(|| Box::new(WithoutStore::new()));
+    }
+    let libssl = context.libssl_version().unwrap_or_else(|| "no libssl".to_owned());
+    if let Some(shown) = shown() {
+        shown.describe(&ProcessFacts {
+            library: VERSION.map(|number| number.parse().unwrap_or(0)),
+            libssl: &libssl,
+            attaches_all: settings.attach == Attach::All,
+            stateful_tickets: settings.tickets == Tickets::Stateful,
+            ticket_epoch: match settings.tickets {
+                Tickets::Shared(shared) => Some(shared.epoch),
+                _ => None,
+            },
+            is_private: settings.is_private,
+            is_refused: store.is_none() && settings.store != Store::Memory,
+        });
+    }
+    settings::tell(|| {
+        let program = settings::program().display().to_string();
+        format!("version {}, for {program}, {libssl}: {}", VERSION.join("."), in_words(settings))
+    });
+}
+
+const VERSION: [&str; 3] =
+    [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
+
+/// Returns what the settings come to.
+fn in_words(settings: &Settings) -> String {
+    let attach = match settings.attach {
+        Attach::Default => "contexts that use OpenSSL's cache",
+        Attach::All => "all contexts",
+    };
+    let tickets = match settings.tickets {
+        Tickets::Application => "tickets as the program has them",
+        Tickets::Stateful => "tickets are stateful where sessions are shared",
+        Tickets::Shared(_) => "tickets open wherever the key file is",
+    };
+    match (store(), &settings.store) {
+        (Some(shared), Store::Shared(wanted)) => {
+            let place =
+                wanted.path.as_ref().map_or("inherited by forked processes".into(), |path| path.to_string_lossy());
+            format!("shared store of {}K, {place}; {attach}; {tickets}", shared.size() >> 10)
+        }
+        _ if settings.is_private => "private (SSLSESSION_PRIVATE)".to_owned(),
+        _ => format!("{MEMORY}; {tickets}"),
+    }
+}
+
+/// Tells, once each, of what has stopped working, if SSLSESSION_LOG is set. For a moment at which there is time: after a
+/// full handshake, which is what all of it leads to.
+pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
+    static TOLD: AtomicU32 = AtomicU32::new(0);
+    if settings::get().log.is_none() {
+        return;
+    }
+    let troubles = [
+        (!store.is_kept_in_memory(), NOT_LOCKED),
+        (store.counted_here(Event::Refused) > 0, WRONG_KEY),
+        (store.counted_here(Event::Emptied) > 0, EMPTIED),
+        (store.counted_here(Event::OutOfReach) > 0, OUT_OF_REACH),
+        (store.counted_here(Event::TooLarge) > 0, TOO_LARGE),
+        (is_time_to_look(now) && is_removed(), REMOVED),
+    ];
+    for (number, (is_so, what)) in troubles.into_iter().enumerate() {
+        let bit = 1 << number;
+        if is_so && TOLD.load(Ordering::Relaxed) & bit == 0 && TOLD.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            settings::tell(|| format!("the shared store {what}"));
+        }
+    }
+}
+
+/// Returns true once a minute, and the first time.
+fn is_time_to_look(now: i64) -> bool {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let last = LAST.load(Ordering::Relaxed);
+    now.abs_diff(last) >= 60 && LAST.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
+
+const REMOVED: &str = "has lost its file: processes that start now make another, and do not share with this one";
+const NOT_LOCKED: &str = "may be swapped out: this process may not lock as much memory (systemd: LimitMEMLOCK=)";
+const WRONG_KEY: &str =
+    "has records that no key of this process opens: is the key file the same for all (SSLSESSION_KEY_FILE)?";
+const EMPTIED: &str =
+    "lost a part of its sessions: a process ended while it changed them, or something else writes there";
+const OUT_OF_REACH: &str = "was locked for too long by another process, which may have been stopped";
+const TOO_LARGE: &str = "does not take sessions as large as some are: their clients show large certificates";
+
+/// Tells what this process has counted, if it has kept sessions and SSLSESSION_LOG is set. The process is about to end.
+pub fn tell_of_end() {
+    let Some(shown) = shown() else { return };
+    let counted = |event| shown.counted_here(event);
+    let (hits, stored) = (counted(Event::Found).saturating_sub(counted(Event::Refused)), counted(Event::Stored));
+    let causes = [
+        (Event::Missed, "unknown"),
+        (Event::Over, "expired"),
+        (Event::Withheld, "of another policy"),
+        (Event::Refused, "sealed with another key"),
+    ];
+    let misses: u64 = causes.iter().map(|(event, _)| counted(*event)).sum();
+    if hits + misses + stored == 0 {
+        return;
+    }
+    let causes = causes.into_iter().filter(|(event, _)| counted(*event) > 0);
+    let causes: Vec<String> = causes.map(|(event, cause)| format!("{} {cause}", counted(event))).collect();
+    let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+    settings::tell(|| {
+        let (removed, evicted) = (counted(Event::Removed), counted(Event::Evicted));
+        format!(
+            "at exit: this process had {hits} hits and {misses} misses{causes} in {}; \
+             it stored {stored} sessions, removed {removed} and evicted {evicted}",
+            if opened_store().is_some() { "the shared store" } else { "its own memory" }
+        )
+    });
+}

@@ -1,0 +1,172 @@
+//! A slot of the memory that processes share, for one process: what it has counted, and what it says of itself.
+//!
+//! ```text
+//! slot     0   owner u64         the process: as `owner` draws it, with the number of the process for the thread's; 0: free
+//!          8   facts, u64 each   what the process says of itself
+//!        128   counters, u64 each
+//!        256   contexts, u32 each
+//!
+//!  free ── claim ──► a process's ── it dies ──► its counters are added to those of slot 0 ──► another process's
+//! ```
+//! Slot 0 is nobody's. Processes count there for whom there is no slot, and it has what the dead have counted: so the sum
+//! of all slots is what was ever counted. A process that dies while it adds up a dead one's counters loses the one that it
+//! has at that moment.
+//!
+//! A process counts in its own cache lines, in which no other process writes: three instructions. It claims its slot when it
+//! locks a partition for the first time; until then it counts in that of its parent.
+//!
+//! Who reads the memory may read all of it. So nothing stands here that tells of a session or a client.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::owner::{TID, has_died};
+
+/// Number of facts.
+pub const FACTS: usize = 15;
+
+/// Number of counters.
+pub const COUNTERS: usize = 16;
+
+/// Number of kinds of contexts.
+pub const CONTEXTS: usize = 32;
+
+/// One process's, of any bytes.
+#[repr(C, align(64))]
+pub struct ProcessSlot {
+    owner: AtomicU64,
+    facts: [AtomicU64; FACTS],
+    counters: [AtomicU64; COUNTERS],
+    contexts: [AtomicU32; CONTEXTS],
+}
+
+impl ProcessSlot {
+    /// The fact of the mapping's own: 1 if the process keeps it out of swap, 2 if it may not.
+    pub const LOCKED: usize = 0;
+
+    /// Counts an event.
+    #[inline(always)]
+    pub fn count(&self, counter: usize, times: u64) {
+        self.counters[counter].fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// Returns how often an event was counted.
+    pub fn counted(&self, counter: usize) -> u64 {
+        self.counters[counter].load(Ordering::Relaxed)
+    }
+
+    /// Counts a context of a kind.
+    pub fn count_context(&self, kind: usize) {
+        self.contexts[kind].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says something of the process.
+    pub fn set_fact(&self, fact: usize, value: u64) {
+        self.facts[fact].store(value, Ordering::Relaxed);
+    }
+
+    /// Returns what was said.
+    pub fn fact(&self, fact: usize) -> u64 {
+        self.facts[fact].load(Ordering::Relaxed)
+    }
+
+    /// Takes over what another process says of itself: this one was forked from it.
+    fn inherit(&self, from: &ProcessSlot) {
+        for (own, other) in self.facts.iter().zip(&from.facts) {
+            own.store(other.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        for (own, other) in self.contexts.iter().zip(&from.contexts) {
+            own.store(other.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Adds the counters to those of the slot that is nobody's.
+    fn add_up(&self, nobodys: &ProcessSlot) {
+        for (counter, sum) in self.counters.iter().zip(&nobodys.counters) {
+            sum.fetch_add(counter.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.facts.iter().for_each(|fact| fact.store(0, Ordering::Relaxed));
+        self.contexts.iter().for_each(|contexts| contexts.store(0, Ordering::Relaxed));
+    }
+}
+
+/// Claims a slot for a process, whose owner word is given: a free one, or one whose process has died. `parent` is the slot
+/// that the process has counted in until now. Returns slot 0 if none is to be had.
+pub fn claim<'a>(slots: &'a [ProcessSlot], parent: &ProcessSlot, process: u64) -> &'a ProcessSlot {
+    let nobodys = &slots[0];
+    for asks_proc in [false, true] {
+        for slot in &slots[1..] {
+            let owner = slot.owner.load(Ordering::Relaxed);
+            // One of this number is this process before it was executed anew, or has died.
+            let is_free = owner == 0 || is_same(owner, process) || has_died(owner, asks_proc);
+            if is_free && slot.owner.compare_exchange(owner, process, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                slot.add_up(nobodys);
+                if !std::ptr::eq(parent, nobodys) && !std::ptr::eq(parent, slot) {
+                    slot.inherit(parent);
+                }
+                return slot;
+            }
+        }
+    }
+    nobodys
+}
+
+/// Makes all slots free. Nobody may be using the store.
+pub fn free_all(slots: &[ProcessSlot]) {
+    for slot in &slots[1..] {
+        slot.add_up(&slots[0]);
+        slot.owner.store(0, Ordering::Release);
+    }
+}
+
+/// Returns true if two words name one process of one namespace.
+fn is_same(one: u64, other: u64) -> bool {
+    (one & TID, one >> 48) == (other & TID, other >> 48)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a namespace that this process is not in.
+    fn elsewhere(process: u64) -> u64 {
+        0xabcd << 48 | process
+    }
+
+    fn slots() -> [ProcessSlot; 3] {
+        std::array::from_fn(|_| ProcessSlot {
+            owner: AtomicU64::new(0),
+            facts: Default::default(),
+            counters: Default::default(),
+            contexts: std::array::from_fn(|_| AtomicU32::new(0)),
+        })
+    }
+
+    #[test]
+    fn what_was_counted_stays_counted_whoever_has_the_slot() {
+        let slots = slots();
+        let sum = || slots.iter().map(|slot| slot.counted(3)).sum::<u64>();
+        let first = claim(&slots, &slots[0], elsewhere(1));
+        first.count(3, 5);
+        first.set_fact(0, 7);
+        first.count_context(2);
+        let child = claim(&slots, first, elsewhere(2));
+        assert_eq!((child.fact(0), child.counted(3), child.contexts[2].load(Ordering::Relaxed)), (7, 0, 1));
+        child.count(3, 2);
+        let other = claim(&slots, &slots[0], elsewhere(3));
+        assert!(std::ptr::eq(other, &slots[0]), "none is free, and nobody is known to have died");
+        other.count(3, 1);
+        let again = claim(&slots, &slots[0], elsewhere(1) | 9 << 32);
+        assert!(std::ptr::eq(again, first), "the same process, executed anew");
+        assert_eq!((again.fact(0), again.counted(3), sum()), (0, 0, 8));
+        free_all(&slots);
+        assert_eq!((sum(), slots[0].counted(3)), (8, 8));
+        assert!(std::ptr::eq(claim(&slots, &slots[0], elsewhere(4)), &slots[1]));
+    }
+
+    #[test]
+    fn its_layout_is_as_it_is_drawn() {
+        use std::mem::offset_of;
+        assert_eq!((offset_of!(ProcessSlot, counters), offset_of!(ProcessSlot, contexts)), (128, 256));
+        assert_eq!(size_of::<ProcessSlot>(), 384);
+    }
+}
