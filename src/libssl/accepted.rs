@@ -43,6 +43,9 @@ const LONGEST: usize = 1024;
 /// OSSL_QUIC1_VERSION: its object is another.
 const QUIC_VERSION: c_int = 1;
 
+/// SSL_get0_client_cert_type, and the server's.
+type GetKinds = unsafe extern "C" fn(*const SSL, *mut *mut c_uchar, *mut usize) -> c_int;
+
 /// Where it lies, in words from the beginning of each.
 struct Places {
     certificates: usize,
@@ -61,7 +64,7 @@ pub struct State(OnceBox<Option<Places>>);
 /// What a connection accepts of its peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Certificate types, signatures, clients' signatures, groups, kinds of certificates, each with its length.
+    /// Certificate types, signatures, clients' signatures, groups, kinds of certificates.
     pub lists: Vec<u8>,
     /// SSL_set_cert_flags: Suite B, strict.
     pub flags: c_long,
@@ -94,21 +97,28 @@ impl Libssl {
             if (functions.SSL_version)(ssl) == QUIC_VERSION {
                 return None;
             }
-            let certificates: *const usize = word(ssl, places.certificates) as *const usize;
-            let mut lists = Vec::new();
-            for (at, size) in [(0, 1), (2, 2), (4, 2)].map(|(at, size)| (places.lists + at, size)) {
-                add(&mut lists, word(certificates, at), word(certificates, at + 1), size)?;
+            let certificates = word(ssl, places.certificates) as *const usize;
+            if certificates.is_null() {
+                return None;
             }
-            add(&mut lists, word(ssl, places.groups), word(ssl, places.groups - 1), 2)?;
-            for get in [functions.SSL_get0_client_cert_type, functions.SSL_get0_server_cert_type] {
+            let of_certificates = |at, size| List(word(certificates, at), word(certificates, at + 1), size);
+            let kinds = |get: Option<GetKinds>| {
                 let (mut kinds, mut number): (*mut c_uchar, usize) = (ptr::null_mut(), 0);
                 get.map(|get| get(ssl, &raw mut kinds, &raw mut number));
-                add(&mut lists, kinds.addr(), number, 1)?;
-            }
+                List(kinds.addr(), number, 1)
+            };
+            let lists = [
+                of_certificates(places.lists, 1),
+                of_certificates(places.lists + 2, 2),
+                of_certificates(places.lists + 4, 2),
+                List(word(ssl, places.groups), word(ssl, places.groups - 1), 2),
+                kinds(functions.SSL_get0_client_cert_type),
+                kinds(functions.SSL_get0_server_cert_type),
+            ];
             let callback = functions.SSL_get_security_callback?(ssl).map_or(0, |callback| callback as usize);
             let is_usual = callback == places.security || super::tickets::is_ours(callback);
             Some(Accepted {
-                lists,
+                lists: List::bytes_of_all(&lists)?,
                 flags: (functions.SSL_ctrl)(ssl, CTRL_CERT_FLAGS, 0, ptr::null_mut()),
                 security_callback: if is_usual { 0 } else { callback },
                 security_data: if is_usual { 0 } else { functions.SSL_get0_security_ex_data?(ssl).addr() },
@@ -127,20 +137,33 @@ unsafe fn word(object: *const impl Sized, at: usize) -> usize {
     unsafe { object.cast::<usize>().add(at).read_unaligned() }
 }
 
-/// Adds a list of elements of that size to others; None if there is no such list.
-///
-/// # Safety
-/// `address` must be that of such a list, unless it is 0.
-unsafe fn add(lists: &mut Vec<u8>, address: usize, number: usize, size: usize) -> Option<()> {
-    if number > LONGEST || (address == 0 && number > 0) {
-        return None;
+/// A list: its address, how many elements it has, and the size of each.
+struct List(usize, usize, usize);
+
+impl List {
+    /// Returns the bytes of lists, each with its length; nothing if they are all empty, as they are by default. None if one is
+    /// no list.
+    ///
+    /// # Safety
+    /// Those that are not empty must be such lists.
+    unsafe fn bytes_of_all(lists: &[List]) -> Option<Vec<u8>> {
+        if lists.iter().any(|&List(address, number, _)| number > LONGEST || address == 0 && number > 0) {
+            return None;
+        }
+        let length: usize = lists.iter().map(|&List(_, number, size)| number * size).sum();
+        if length == 0 {
+            return Some(Vec::new());
+        }
+        let mut bytes = Vec::with_capacity(length + 2 * lists.len());
+        for &List(address, number, size) in lists {
+            bytes.extend((number as u16).to_le_bytes());
+            if number > 0 {
+                // SAFETY: by the caller's promise.
+                bytes.extend(unsafe { slice::from_raw_parts(address as *const u8, number * size) });
+            }
+        }
+        Some(bytes)
     }
-    lists.extend((number as u16).to_le_bytes());
-    if number > 0 {
-        // SAFETY: by the caller's promise.
-        lists.extend(unsafe { slice::from_raw_parts(address as *const u8, number * size) });
-    }
-    Some(())
 }
 
 /// Makes two contexts and a connection, and looks for the places there.
