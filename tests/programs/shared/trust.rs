@@ -108,6 +108,32 @@ fn s_server_with_a_revocation_list() {
     }
 }
 
+const OF_RSA: &str = "RSA-PSS+SHA256:RSA+SHA256";
+
+#[test]
+fn s_server_with_other_signatures() {
+    for version in VERSIONS {
+        let other = format!("-verifyCAfile one.pem -client_sigalgs {OF_RSA}");
+        expect_with_both("NA", |run| at_two_servers(run, version, "-verifyCAfile one.pem", &other));
+    }
+}
+
+/// libssl sets them itself as it makes a context, by a configuration file.
+#[test]
+fn s_server_with_other_signatures_by_configuration() {
+    let file = format!(
+        "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = it\n[it]\nClientSignatureAlgorithms = {OF_RSA}\n"
+    );
+    for version in VERSIONS {
+        expect_with_both("NA", |run| {
+            let demanding = demanding("-verifyCAfile one.pem");
+            let first = once(run, &demanding, &format!("{version} cert=client.pem save=session"));
+            run.set("OPENSSL_CONF", run.write("openssl.cnf", &file).to_str().expect("a path that is text"));
+            first + &once(run, &demanding, &format!("{version} load=session"))
+        });
+    }
+}
+
 /// `openssl s_client`, which alone knows pre-shared keys; N, R, or A for a refusal.
 fn by_key(run: &Run, server_key: &str, client: &str) -> String {
     let server = s_server(run, 1, &format!("-nocert -no_ticket -tls1_2 -psk {server_key}"));
