@@ -251,3 +251,30 @@ unsafe fn has<T: PartialEq>(address: usize, expected: &[T]) -> bool {
     address.is_multiple_of(align_of::<T>())
         && unsafe { slice::from_raw_parts(address as *const T, expected.len()) } == expected
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, List};
+
+    #[test]
+    fn lists_that_differ_have_other_bytes_and_empty_ones_none() {
+        let (one, two) = ([0x0403_u16, 0x0401], [1_u8, 64]);
+        let of = |lists: &[List]| {
+            // SAFETY: each is empty, or one of the arrays above.
+            unsafe { List::bytes_of_all(lists) }
+        };
+        let [one, two] = [one.as_ptr().expose_provenance(), two.as_ptr().expose_provenance()];
+        assert_eq!(of(&[List(0, 0, 1), List(0, 0, 2)]), Some(vec![]));
+        assert_eq!(of(&[List(two, 2, 1), List(one, 2, 2)]), Some(vec![2, 0, 1, 64, 2, 0, 3, 4, 1, 4]));
+        assert_eq!(of(&[List(0, 0, 1), List(one, 1, 2)]), Some(vec![0, 0, 1, 0, 3, 4]));
+        assert_ne!(of(&[List(one, 1, 2), List(0, 0, 2)]), of(&[List(0, 0, 2), List(one, 1, 2)]));
+    }
+
+    #[test]
+    fn what_is_no_list_is_not_followed() {
+        // SAFETY: neither is read.
+        let of = |list| unsafe { List::bytes_of_all(&[list]) };
+        assert_eq!(of(List(0, 1, 2)), None);
+        assert_eq!(of(List(1, LONGEST + 1, 2)), None);
+    }
+}
