@@ -7,6 +7,7 @@
 pub mod callbacks;
 mod connection;
 mod context;
+mod held;
 mod policy;
 pub mod raw;
 mod session;

@@ -4,9 +4,10 @@
 //! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `loader` lists what is loaded, and `elf` reads it;
 //! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
 //! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
-//! `verification` reads by what a server and its clients know each other, `hidden` what of it has no function, and `code` names a
+//! `verification` reads by what a server and its clients know each other, `hidden` and `accepted` what of it has no function, and `code` names a
 //! callback; `tickets` sets the callback that has the keys of stateless tickets.
 
+mod accepted;
 mod address_map;
 pub mod application_data;
 pub mod attachment;
@@ -35,6 +36,7 @@ use std::sync::atomic::AtomicBool;
 
 use once_cell::race::OnceBox;
 
+pub use accepted::Accepted;
 pub use known::{first as in_process, of_method, of_object};
 pub use symbols::Functions;
 
@@ -87,6 +89,7 @@ pub struct Libssl {
     rules: rules::State,
     tickets: tickets::State,
     hidden: hidden::State,
+    accepted: accepted::State,
 }
 
 impl Libssl {

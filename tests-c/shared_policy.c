@@ -378,6 +378,130 @@ static void asks_nobody_and_trusts(void) {
   trust(authority);
 }
 
+/* ---- which keys and signatures are taken ---- */
+
+static void takes_signatures(const char *list) {
+  trusts();
+  REQUIRE(SSL_CTX_set1_client_sigalgs_list(server, list));
+}
+
+static void takes_some_signatures(void) {
+  takes_signatures("ECDSA+SHA256:ECDSA+SHA384");
+}
+
+static void takes_signatures_of_rsa(void) {
+  takes_signatures("RSA-PSS+SHA256:RSA+SHA256");
+}
+
+static void takes_some_signatures_of_anybody(void) {
+  trusts();
+  REQUIRE(SSL_CTX_set1_sigalgs_list(server, "ECDSA+SHA256:ECDSA+SHA384"));
+}
+
+static void configure(const char *command, const char *value) {
+  SSL_CONF_CTX *configuration = SSL_CONF_CTX_new();
+  trusts();
+  SSL_CONF_CTX_set_flags(configuration, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE);
+  SSL_CONF_CTX_set_ssl_ctx(configuration, server);
+  REQUIRE(SSL_CONF_cmd(configuration, command, value) == 2 && SSL_CONF_CTX_finish(configuration));
+  SSL_CONF_CTX_free(configuration);
+}
+
+static void is_configured_for_some(void) {
+  configure("ClientSignatureAlgorithms", "ECDSA+SHA256:ECDSA+SHA384");
+}
+
+static void is_configured_for_rsa(void) {
+  configure("ClientSignatureAlgorithms", "RSA-PSS+SHA256:RSA+SHA256");
+}
+
+static void takes_some_groups(void) {
+  trusts();
+  REQUIRE(SSL_CTX_set1_groups_list(server, "P-256:P-384"));
+}
+
+static void takes_another_group(void) {
+  trusts();
+  REQUIRE(SSL_CTX_set1_groups_list(server, "P-521"));
+}
+
+static void is_configured_for_another_group(void) {
+  configure("Groups", "P-521");
+}
+
+static void names_types(void) {
+  static const unsigned char types[] = {TLS_CT_ECDSA_SIGN};
+  trusts();
+  REQUIRE(SSL_CTX_set1_client_certificate_types(server, types, sizeof types));
+}
+
+static void takes_suite_b(void) {
+  trusts();
+  SSL_CTX_set_cert_flags(server, SSL_CERT_FLAG_SUITEB_192_LOS);
+}
+
+static int find_all_secure(const SSL *ssl UNUSED, const SSL_CTX *ctx UNUSED, int operation UNUSED, int bits UNUSED,
+                           int nid UNUSED, void *other UNUSED, void *data UNUSED) {
+  return 1;
+}
+
+static int find_signatures_insecure(const SSL *ssl UNUSED, const SSL_CTX *ctx UNUSED, int operation, int bits UNUSED,
+                                    int nid UNUSED, void *other UNUSED, void *data UNUSED) {
+  return operation != SSL_SECOP_SIGALG_CHECK;
+}
+
+static void finds_all_secure(void) {
+  trusts();
+  SSL_CTX_set_security_callback(server, find_all_secure);
+}
+
+static void finds_signatures_insecure(void) {
+  trusts();
+  SSL_CTX_set_security_callback(server, find_signatures_insecure);
+}
+
+static void finds_secure_by_data(void) {
+  finds_all_secure();
+  SSL_CTX_set0_security_ex_data(server, server);
+}
+
+static void could_have_dane(void) {
+  trusts();
+  REQUIRE(SSL_CTX_dane_enable(server) > 0);
+}
+
+static void asks_nobody_and_takes_rsa(void) {
+  REQUIRE(SSL_CTX_set1_client_sigalgs_list(server, "RSA-PSS+SHA256:RSA+SHA256"));
+}
+
+#ifdef TLSEXT_cert_type_rpk
+static void takes_bare_keys(void) {
+  static const unsigned char kinds[] = {TLSEXT_cert_type_rpk, TLSEXT_cert_type_x509};
+  trusts();
+  REQUIRE(SSL_CTX_set1_client_cert_type(server, kinds, sizeof kinds));
+}
+#endif
+
+static const char *set_signatures(void) {
+  takes_signatures_of_rsa();
+  return "set";
+}
+
+static const char *set_groups(void) {
+  takes_another_group();
+  return "set";
+}
+
+static const char *set_suite_b(void) {
+  takes_suite_b();
+  return "set";
+}
+
+static const char *set_security_callback(void) {
+  finds_signatures_insecure();
+  return "set";
+}
+
 /* ---- by the address of a context's parameters and store, at any time ---- */
 
 static void verifies_for_servers_straight(void) {
@@ -581,6 +705,35 @@ static void by_address(void) {
   set_later("a URI, later", add_uri, "new");
 }
 
+static void accepted(void) {
+  /* In TLS 1.3 the group of a key is its signature's affair. */
+  const char *with_other_group = scene_version == TLS1_2_VERSION ? "failed" : "new";
+  together("the same signatures", shows_certificate, takes_some_signatures, takes_some_signatures);
+  together("the same signatures, by another way", shows_certificate, takes_some_signatures, is_configured_for_some);
+  together("the same groups", shows_certificate, takes_some_groups, takes_some_groups);
+  together("the same security callback", shows_certificate, finds_all_secure, finds_all_secure);
+  together("DANE, but for no connection", shows_certificate, trusts, could_have_dane);
+  together("signatures where nobody is asked", nothing, nothing, asks_nobody_and_takes_rsa);
+  apart("signatures of RSA", shows_certificate, trusts, takes_signatures_of_rsa, "failed");
+  apart("signatures of RSA, by configuration", shows_certificate, trusts, is_configured_for_rsa, "failed");
+  apart("signatures, anybody's", shows_certificate, trusts, takes_some_signatures_of_anybody, "new");
+  apart("another group", shows_certificate, takes_some_groups, takes_another_group, with_other_group);
+  apart("another group, by configuration", shows_certificate, trusts, is_configured_for_another_group,
+        with_other_group);
+  apart("types of certificates", shows_certificate, trusts, names_types, "new");
+  apart("Suite B", shows_certificate, trusts, takes_suite_b, "failed");
+  apart("another security callback", shows_certificate, finds_all_secure, finds_signatures_insecure, "failed");
+  apart("a security callback with data", shows_certificate, finds_secure_by_data, finds_secure_by_data, "new");
+#ifdef TLSEXT_cert_type_rpk
+  together("bare keys, in both", shows_certificate, takes_bare_keys, takes_bare_keys);
+  apart("bare keys", shows_certificate, trusts, takes_bare_keys, "new");
+#endif
+  set_later("signatures, later", set_signatures, "failed");
+  set_later("another group, later", set_groups, with_other_group);
+  set_later("Suite B, later", set_suite_b, "failed");
+  set_later("a security callback, later", set_security_callback, "failed");
+}
+
 static void passwords(void) {
 #ifndef OPENSSL_NO_SRP
   apart("another password by SRP", says_password, has_one_password, has_another_password, "failed");
@@ -602,12 +755,30 @@ static void certificates(void) {
   }
 }
 
-/* ---- a connection with settings of its own that cannot be read ---- */
+/* ---- a connection with settings of its own ---- */
 
-static const char *connect_with_callback(SSL_SESSION *session) {
+static void (*set_its_own)(SSL *);
+
+static void has_callback(SSL *ssl) {
+  SSL_set_cert_cb(ssl, give_identity, NULL);
+}
+
+/* The client is known by its key alone. */
+static void has_record(SSL *ssl) {
+  unsigned char *key = NULL;
+  const int length = i2d_PUBKEY(client_key, &key);
+  REQUIRE(length > 0 && SSL_dane_enable(ssl, "client") > 0 && SSL_dane_tlsa_add(ssl, 3, 1, 0, key, (size_t)length) > 0);
+  OPENSSL_free(key);
+}
+
+static void has_signatures(SSL *ssl) {
+  REQUIRE(SSL_set1_client_sigalgs_list(ssl, "ECDSA+SHA256:ECDSA+SHA384"));
+}
+
+static const char *connect_with_its_own(SSL_SESSION *session) {
   struct connection c = open_connection(client, server, session);
   const char *how;
-  SSL_set_cert_cb(c.server, give_identity, NULL);
+  set_its_own(c.server);
   handshake(&c);
   how = outcome(&c);
   if (session == NULL) encode(SSL_get0_session(c.client), &carried.session);
@@ -615,33 +786,51 @@ static const char *connect_with_callback(SSL_SESSION *session) {
   return how;
 }
 
-static const char *resume_with_callback(void) {
+static const char *resume_with_its_own(void) {
   SSL_SESSION *session = decode(&carried.session);
-  const char *how = connect_with_callback(session);
+  const char *how = connect_with_its_own(session);
   SSL_SESSION_free(session);
   return how;
 }
 
-/* What comes of a session between connections that both have such a setting of their own, in two processes. */
+static const char *meet_with_its_own(void) {
+  return connect_with_its_own(NULL);
+}
+
+/* What comes of a session between connections that both have such a setting of their own which cannot be compared, in two
+   processes. */
 #ifndef AMONG_APART
 #define AMONG_APART "new"
 #endif
 
-static const char *meet_with_callback(void) {
-  return connect_with_callback(NULL);
+static void of_connections(const char *title, void (*prepare_all)(void), void (*own)(SSL *), const char *among) {
+  set_its_own = own;
+  begin(title, scene_version, prepare_all);
+  EXPECT("M11", at(HERE, meet), "new");
+  EXPECT("rule", at(HERE, resume_with_its_own), "new");
+  EXPECT("rule", at(THERE, resume_with_its_own), "new");
+  EXPECT("M11", at(HERE, resume), "resumed");
+  EXPECT("M11", at(THERE, resume), "resumed");
+  EXPECT("rule", at(HERE, meet_with_its_own), "new");
+  EXPECT("rule", at(THERE, resume), "new");
+  EXPECT("rule", at(THERE, resume_with_its_own), among);
+  end();
+}
+
+static void shows_certificate_to_dane(void) {
+  shows_certificate();
+  could_have_dane();
+}
+
+static void shows_certificate_to_who_trusts(void) {
+  shows_certificate();
+  trusts();
 }
 
 static void of_the_connection(void) {
-  begin("a connection with a certificate callback of its own", scene_version, NULL);
-  EXPECT("M11", at(HERE, meet), "new");
-  EXPECT("rule", at(HERE, resume_with_callback), "new");
-  EXPECT("rule", at(THERE, resume_with_callback), "new");
-  EXPECT("M11", at(HERE, resume), "resumed");
-  EXPECT("M11", at(THERE, resume), "resumed");
-  EXPECT("rule", at(HERE, meet_with_callback), "new");
-  EXPECT("rule", at(THERE, resume), "new");
-  EXPECT("rule", at(THERE, resume_with_callback), AMONG_APART);
-  end();
+  of_connections("a connection with a certificate callback of its own", NULL, has_callback, AMONG_APART);
+  of_connections("a connection with DANE", shows_certificate_to_dane, has_record, AMONG_APART);
+  of_connections("a connection with signatures of its own", shows_certificate_to_who_trusts, has_signatures, "resumed");
 }
 
 int main(void) {
@@ -652,6 +841,7 @@ int main(void) {
     scene_version = versions[i];
     verification();
     by_address();
+    accepted();
     certificates();
     of_the_connection();
   }

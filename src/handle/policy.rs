@@ -17,14 +17,14 @@
 //! the directory has in a full handshake, as with OpenSSL's own cache.
 
 use std::ffi::c_int;
-use std::ptr::NonNull;
 
 use sha2::{Digest, Sha256};
 
+use super::held::{Certificate, TrustStore};
 use super::undigested::Undigested;
 use super::{Connection, Setting, Settings};
 use crate::libssl::code::Code;
-use crate::libssl::{self, Functions, Libssl, verification};
+use crate::libssl::{self, Accepted, Functions, Libssl, verification};
 use crate::libssl::{encoding, error};
 use crate::types::*;
 
@@ -60,6 +60,8 @@ struct Verification {
     objects: List,
     lookups: Option<c_int>,
     authorities: [List; 2],
+    /// The keys and signatures that are accepted; None if they cannot be read.
+    accepted: Option<Accepted>,
     /// Names that certificates must have. They are of each connection's own, so a policy with some is worked out anew.
     peer_names: Vec<Vec<u8>>,
 }
@@ -79,6 +81,12 @@ struct Parameters {
 }
 
 impl Snapshot {
+    /// Returns true if clients are known by what is the connection's own (DANE).
+    pub fn is_apart(&self) -> bool {
+        let accepted = self.verification.as_ref().and_then(|verification| verification.accepted.as_ref());
+        accepted.is_some_and(|accepted| accepted.has_dane)
+    }
+
     /// Returns true if a policy of an equal snapshot is equal.
     pub fn is_telling(&self) -> bool {
         self.verification.as_ref().is_none_or(|verification| {
@@ -103,7 +111,7 @@ impl ServerPolicy {
     pub fn has_certificate(&self, address: usize) -> bool {
         match address {
             0 => self.certificates.is_empty(),
-            _ => self.certificates.iter().any(|certificate| certificate.0.addr().get() == address),
+            _ => self.certificates.iter().any(|certificate| certificate.addr() == address),
         }
     }
 }
@@ -166,7 +174,7 @@ unsafe fn parameters_of(libssl: &Libssl, param: *mut X509_VERIFY_PARAM) -> Param
     }
 }
 
-unsafe fn verification_of(libssl: &Libssl, ssl: *mut SSL) -> Box<Verification> {
+unsafe fn verification_of(libssl: &'static Libssl, ssl: *mut SSL) -> Box<Verification> {
     let functions = &libssl.functions;
     // SAFETY: the caller's live connection.
     unsafe {
@@ -184,6 +192,7 @@ unsafe fn verification_of(libssl: &Libssl, ssl: *mut SSL) -> Box<Verification> {
                 list(functions, (functions.SSL_get_client_CA_list)(ssl)),
                 list(functions, (functions.SSL_get0_CA_list)(ssl)),
             ],
+            accepted: libssl.accepted(ssl),
             peer_names: verification::peer_names(functions, param),
         })
     }
@@ -279,6 +288,16 @@ unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: 
     shown.iter().filter_map(|&(address, _)| hold(address)).collect()
 }
 
+/// Adds which keys and signatures are accepted.
+fn accept(accepted: &Accepted, work: &mut Work) {
+    work.add(&accepted.lists);
+    work.add(&accepted.flags.to_le_bytes());
+    work.add_code(accepted.security_callback);
+    if accepted.security_data != 0 {
+        work.lacks(Undigested::VerifyCallback);
+    }
+}
+
 /// Adds all by which a client's certificate is verified.
 unsafe fn verify(
     libssl: &Libssl,
@@ -297,6 +316,10 @@ unsafe fn verify(
     }
     work.add_code(with.callback);
     work.add_code(settings.cert_verify_callback);
+    match &with.accepted {
+        Some(accepted) => accept(accepted, work),
+        None => work.lacks(Undigested::Accepted),
+    }
     // SAFETY: the caller's connection, and its store, parameters and lists.
     unsafe {
         work.add(&verification::parameters(functions, (functions.SSL_get0_param)(ssl)));
@@ -306,11 +329,10 @@ unsafe fn verify(
             work.add_set(names.iter().map(|name| sha256(name.as_deref().unwrap_or_default())));
         }
         let store = TrustStore::up_ref(functions, verification::store(functions, ssl));
-        let Some(TrustStore(address, _)) = &store else {
+        let Some(address) = store.as_ref().map(TrustStore::as_ptr) else {
             work.lacks(Undigested::Store);
             return None;
         };
-        let address = address.as_ptr();
         let of_context = (functions.SSL_CTX_get_cert_store)((functions.SSL_get_SSL_CTX)(ssl));
         let is_untold = settings.has(Setting::VerifyStore) && !verification::tells_store(functions, ssl);
         if is_untold || settings.has(Setting::StoreByUri) && address == of_context {
@@ -329,53 +351,5 @@ unsafe fn verify(
         let digests: Vec<_> = objects.iter().flatten().map(|object| sha256(&object.bytes)).collect();
         work.add(&digests.concat());
         store
-    }
-}
-
-/// A reference to a certificate.
-#[derive(Debug)]
-struct Certificate(NonNull<X509>, unsafe extern "C" fn(*mut X509));
-
-// SAFETY: certificates are counted atomically and shared between threads by design.
-unsafe impl Send for Certificate {}
-
-impl Certificate {
-    /// Takes a reference; None for NULL.
-    unsafe fn up_ref(functions: &Functions, certificate: *mut X509) -> Option<Certificate> {
-        let certificate = NonNull::new(certificate)?;
-        // SAFETY: a live certificate, by the caller's promise.
-        unsafe { (functions.X509_up_ref)(certificate.as_ptr()) };
-        Some(Certificate(certificate, functions.X509_free))
-    }
-}
-
-impl Drop for Certificate {
-    fn drop(&mut self) {
-        // SAFETY: this reference is ours and is given back once, to the libcrypto that it is of.
-        unsafe { (self.1)(self.0.as_ptr()) };
-    }
-}
-
-/// A reference to a store.
-#[derive(Debug)]
-struct TrustStore(NonNull<X509_STORE>, unsafe extern "C" fn(*mut X509_STORE));
-
-// SAFETY: stores are counted atomically and shared between threads by design.
-unsafe impl Send for TrustStore {}
-
-impl TrustStore {
-    /// Takes a reference; None for NULL.
-    unsafe fn up_ref(functions: &Functions, store: *mut X509_STORE) -> Option<TrustStore> {
-        let store = NonNull::new(store)?;
-        // SAFETY: a live store, by the caller's promise.
-        unsafe { (functions.X509_STORE_up_ref)(store.as_ptr()) };
-        Some(TrustStore(store, functions.X509_STORE_free))
-    }
-}
-
-impl Drop for TrustStore {
-    fn drop(&mut self) {
-        // SAFETY: this reference is ours and is given back once, to the libcrypto that it is of.
-        unsafe { (self.1)(self.0.as_ptr()) };
     }
 }

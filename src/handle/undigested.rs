@@ -20,7 +20,9 @@ pub enum Undigested {
     Store,
     /// Purpose, trust or policies were set, and cannot be read.
     VerifyParameters,
-    /// A callback that verifies has an argument, or is in no object with a build id.
+    /// Which keys and signatures are accepted cannot be read.
+    Accepted,
+    /// A callback that verifies, or says what is secure, has an argument, or is in no object with a build id.
     VerifyCallback,
 }
 
@@ -34,6 +36,7 @@ impl fmt::Display for Undigested {
             Undigested::Srp => "SRP's users come from a callback",
             Undigested::Store => "its authorities stand in a directory, or have no encoding",
             Undigested::VerifyParameters => "it has a purpose, trust or policies of its own for certificates",
+            Undigested::Accepted => "the keys and signatures that it accepts cannot be read",
             Undigested::VerifyCallback => "a callback that verifies cannot be compared",
         })
     }

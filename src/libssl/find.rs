@@ -98,6 +98,7 @@ impl Found {
             rules: Default::default(),
             tickets: Default::default(),
             hidden: Default::default(),
+            accepted: Default::default(),
         })
     }
 }

@@ -276,6 +276,14 @@ functions! {
     fn X509_STORE_new() -> *mut X509_STORE;
     fn X509_STORE_add_lookup(*mut X509_STORE, *const c_void) -> *mut c_void;
     fn X509_LOOKUP_file() -> *const c_void;
+    fn SSL_get_security_callback(*const SSL) -> Option<SecurityCallback>;
+    fn SSL_get0_security_ex_data(*const SSL) -> *mut c_void;
+    fn SSL_get0_dane(*mut SSL) -> *mut c_void;
+    fn SSL_CTX_dane_enable(*mut SSL_CTX) -> c_int;
+    fn SSL_dane_enable(*mut SSL, *const c_char) -> c_int;
+    // Since OpenSSL 3.2.
+    fn SSL_get0_client_cert_type(*const SSL, *mut *mut c_uchar, *mut usize) -> c_int;
+    fn SSL_get0_server_cert_type(*const SSL, *mut *mut c_uchar, *mut usize) -> c_int;
     // Before OpenSSL 3.
     fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
 }

@@ -115,6 +115,11 @@ impl Libssl {
     }
 }
 
+/// Returns true if a security callback is the one that is set here.
+pub(super) fn is_ours(callback: usize) -> bool {
+    callback == is_secure as SecurityCallback as usize
+}
+
 /// In the place of libssl's own security callback, which it asks for all but tickets.
 unsafe extern "C-unwind" fn is_secure(
     ssl: *const SSL,

@@ -151,6 +151,9 @@ impl SessionCache {
         connection: Connection,
     ) -> Result<(PolicyDigest, bool), NotShared> {
         let snapshot = connection.policy_snapshot(settings).ok_or(NotShared::NoStore)?;
+        if snapshot.is_apart() {
+            return Err(NotShared::ConnectionSettings);
+        }
         let certificate = connection.certificate_address(settings);
         if snapshot.is_telling()
             && let Some(found) = of.policies.find(&snapshot, begun, certificate)

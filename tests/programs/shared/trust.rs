@@ -108,6 +108,32 @@ fn s_server_with_a_revocation_list() {
     }
 }
 
+const OF_RSA: &str = "RSA-PSS+SHA256:RSA+SHA256";
+
+#[test]
+fn s_server_with_other_signatures() {
+    for version in VERSIONS {
+        let other = format!("-verifyCAfile one.pem -client_sigalgs {OF_RSA}");
+        expect_with_both("NA", |run| at_two_servers(run, version, "-verifyCAfile one.pem", &other));
+    }
+}
+
+/// libssl sets them itself as it makes a context, by a configuration file.
+#[test]
+fn s_server_with_other_signatures_by_configuration() {
+    let file = format!(
+        "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = it\n[it]\nClientSignatureAlgorithms = {OF_RSA}\n"
+    );
+    for version in VERSIONS {
+        expect_with_both("NA", |run| {
+            let demanding = demanding("-verifyCAfile one.pem");
+            let first = once(run, &demanding, &format!("{version} cert=client.pem save=session"));
+            run.set("OPENSSL_CONF", run.write("openssl.cnf", &file).to_str().expect("a path that is text"));
+            first + &once(run, &demanding, &format!("{version} load=session"))
+        });
+    }
+}
+
 /// `openssl s_client`, which alone knows pre-shared keys; N, R, or A for a refusal.
 fn by_key(run: &Run, server_key: &str, client: &str) -> String {
     let server = s_server(run, 1, &format!("-nocert -no_ticket -tls1_2 -psk {server_key}"));
@@ -195,6 +221,12 @@ const THIRD: &str = "ssl_client_certificate @DIR@/third.pem;";
 const BOTH_TRUSTED: &str = "ssl_client_certificate @DIR@/third.pem; ssl_trusted_certificate @DIR@/one.pem;";
 const SHALLOW: &str = "ssl_client_certificate @DIR@/one.pem; ssl_verify_depth 2;";
 
+/// The client's key is not of RSA. nginx has libssl read this itself, by SSL_CONF_cmd.
+const ONE_OF_RSA: &str = "ssl_client_certificate @DIR@/one.pem;
+    ssl_conf_command ClientSignatureAlgorithms RSA-PSS+SHA256:RSA+SHA256;";
+const ONE_OF_ECDSA: &str = "ssl_client_certificate @DIR@/one.pem;
+    ssl_conf_command ClientSignatureAlgorithms ECDSA+SHA256;";
+
 impl Secret<'_> {
     fn front(&self) -> String {
         let secret = |port: &str, directives: &str| {
@@ -227,22 +259,37 @@ fn visit(run: &Run, port: u16, words: &str) -> String {
     run.reconnect(port, 1, &format!("{words} name=secret alerts answers"))
 }
 
-/// Clients come to the secret server of one port, and go on to that of the other.
+/// What nginx says to a client that has shown no certificate.
+const REFUSED: &str = "N 400 <html>";
+
+/// Clients come to the secret server of one port, and go on to that of the other, which has seen one before and so knows where
+/// its name leads.
 fn two_ports(run: &Run, version: &str, secrets: [&str; 2]) -> String {
     let server = Secret { secrets }.start(run);
+    assert_eq!(visit(run, server.ports[1], version), REFUSED);
     let first = visit(run, server.ports[0], &format!("{version} cert=client.pem save=session"));
     let second = visit(run, server.ports[1], &format!("{version} load=session"));
     server.stop(libc::SIGQUIT);
     format!("{first}, {second}")
 }
 
-/// What nginx says to a client that has shown no certificate.
-const REFUSED: &str = "N 400 <html>";
-
 #[test]
 fn nginx_with_another_authority_behind_the_same_name_on_another_port() {
     for version in VERSIONS {
         expect_with_both(&format!("N 200 SUCCESS, {REFUSED}"), |run| two_ports(run, version, [ONE, TWO]));
+    }
+}
+
+#[test]
+fn nginx_with_other_signatures_behind_the_same_name_on_another_port() {
+    for version in VERSIONS {
+        for with in [With::Stock, With::Library, With::LibraryOverSymbolic] {
+            let name = Name::new();
+            let told = two_ports(&run(with, &name), version, [ONE, ONE_OF_RSA]);
+            assert_eq!(told, format!("N 200 SUCCESS, {REFUSED}"), "{version}, {with:?}");
+        }
+        let stock = format!("N 200 SUCCESS, {REFUSED}");
+        expect(&stock, "N 200 SUCCESS, R 200 SUCCESS", |run| two_ports(run, version, [ONE_OF_ECDSA; 2]));
     }
 }
 
@@ -266,12 +313,12 @@ fn before_and_after(run: &Run, version: &str, restarts: bool, before: &str, afte
     format!("{first}, {}, {bare}", told.join(", "))
 }
 
-/// A client that is revoked, or whose authority is, has a session from before.
+/// A client that is revoked, or whose authority or kind of signature is, has a session from before.
 #[test]
 fn nginx_whose_client_is_revoked() {
     for version in VERSIONS {
         for restarts in [false, true] {
-            for after in [ONE_REVOKED, TWO] {
+            for after in [ONE_REVOKED, TWO, ONE_OF_RSA] {
                 let told = |run: &Run| before_and_after(run, version, restarts, ONE, after);
                 expect_with_both(&format!("N 200 SUCCESS, {REFUSED}, {REFUSED}, {REFUSED}"), told);
             }
@@ -289,7 +336,9 @@ fn nginx_that_goes_on_as_before_shares() {
         for restarts in [false, true] {
             let stock = format!("N 200 SUCCESS, N 200 SUCCESS, N 200 SUCCESS, {REFUSED}");
             let library = "N 200 SUCCESS, N 200 SUCCESS, R 200 SUCCESS, R 200 SUCCESS";
-            expect(&stock, library, |run| before_and_after(run, version, restarts, ONE, ONE));
+            for directives in [ONE, ONE_OF_ECDSA] {
+                expect(&stock, library, |run| before_and_after(run, version, restarts, directives, directives));
+            }
             expect_with_both(&stock, |run| before_and_after(run, version, restarts, ONE, SHALLOW));
         }
     }
