@@ -12,6 +12,7 @@
 # make install-command  the command sslsession, its man page and completions
 # make uninstall  takes both away again
 # make deb      Debian packages of library, development files and command, in dist/
+# make deb-test installs, uses and removes them on a fresh Debian 12 and 13, as root
 # make dist     what is shipped: archives for glibc and musl, on x86-64 and arm64, in dist/
 # make dist-test  uses each archive on a system that did not build it
 
@@ -34,7 +35,7 @@ LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb clean
+.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
 
 all: release
 
@@ -56,7 +57,7 @@ test:
 	$(CARGO) test
 	$(CARGO) test --package sslsession-cli
 	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
-	$(MAKE) --no-print-directory shuttle check-elf
+	$(MAKE) --no-print-directory shuttle check-elf deb deb-test
 
 one:
 	@tests/one $(T)
@@ -200,6 +201,9 @@ dist-test:
 deb:
 	@packaging/tools deb
 	packaging/deb
+
+deb-test:
+	tests/deb/run
 
 clean:
 	$(CARGO) clean

@@ -2,10 +2,10 @@
 //!
 //! `make header` writes the generated files; without it the tests fail where one differs.
 
-mod common;
-mod exports;
 #[path = "header/blocks.rs"]
 mod blocks;
+mod common;
+mod exports;
 #[path = "header/generate.rs"]
 mod generate;
 

@@ -1,9 +1,9 @@
 //! What `make install` puts where, used as a program would use it.
 
-mod common;
 #[allow(dead_code, reason = "shared with the header's test")]
 #[path = "header/blocks.rs"]
 mod blocks;
+mod common;
 
 use common::{
     Scratch, library,
@@ -51,17 +51,12 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Runs pkg-config for the packages `names`, which it finds below `destination` and on the system.
-fn pkg_config(destination: &Path, names: &[&str]) -> Outcome {
+/// The compiler's options for the packages `names`, which pkg-config finds below `destination` and on the system.
+fn options(destination: &Path, names: &[&str]) -> Vec<String> {
     let place = destination.join("opt/sslsession/lib/pkgconfig");
     let mut command = Command::new("pkg-config");
     command.env("PKG_CONFIG_PATH", &place).args(["--cflags", "--libs"]).args(names);
-    run(&mut command, DEADLINE)
-}
-
-/// The compiler's options for the packages `names`.
-fn options(destination: &Path, names: &[&str]) -> Vec<String> {
-    let outcome = pkg_config(destination, names);
+    let outcome = run(&mut command, DEADLINE);
     assert!(outcome.success(), "pkg-config {outcome}");
     String::from_utf8_lossy(&outcome.stdout).split_whitespace().map(str::to_owned).collect()
 }
@@ -156,8 +151,6 @@ fn pkg_config_beside_openssl_gives_openssls_header_and_the_right_order() {
         let outcome = build_and_run(&scratch, WITH_OPENSSLS_HEADER, &options, &[]);
         assert!(outcome.success(), "{names:?}: the program {outcome}");
     }
-    let both = pkg_config(scratch.path(), &["sslsession-alone", "openssl"]);
-    assert!(!both.success(), "our header stands before OpenSSL's: pkg-config {both}");
 }
 
 /// What the example prints, over libssl alone and with the library.
