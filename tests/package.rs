@@ -122,7 +122,7 @@ fn uninstall_leaves_nothing() {
     install(scratch.path());
     assert!(!files(scratch.path()).is_empty());
     make("uninstall", scratch.path());
-    assert_eq!(files(scratch.path()), [PathBuf::new(); 0]);
+    assert_eq!(files(scratch.path()), Vec::<PathBuf>::new());
     assert!(!scratch.join("opt/sslsession/include/sslsession").exists());
 }
 
