@@ -7,9 +7,12 @@
 # make format   formats what `make check` holds: Rust, and C in tests-c and examples
 # make fuzz     four minutes each of anything in a shared store's memory and header, key files, settings and tickets
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
-# make header   writes what is generated: include/openssl/ssl.h, and the table in README.md
-# make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config file
+# make header   writes what is generated: include/openssl/ssl.h, and the table in docs/c-developers.md
+# make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config files, man pages
 # make install-command  the command sslsession, its man page and completions
+# make uninstall  takes both away again
+# make deb      Debian packages of library, development files and command, in dist/
+# make deb-test installs, uses and removes them on a fresh Debian 12 and 13, as root
 # make dist     what is shipped: archives for glibc and musl, on x86-64 and arm64, in dist/
 # make dist-test  uses each archive on a system that did not build it
 
@@ -32,13 +35,14 @@ LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command clean
+.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
 
 all: release
 
 release:
 	@packaging/tools
 	$(CARGO) build --release --lib
+	ln -sf libsslsession.so $(CARGO_TARGET_DIR)/release/$(SONAME)
 
 demo:
 	tests/install demo
@@ -53,7 +57,7 @@ test:
 	$(CARGO) test
 	$(CARGO) test --package sslsession-cli
 	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
-	$(MAKE) --no-print-directory shuttle check-elf
+	$(MAKE) --no-print-directory shuttle check-elf deb deb-test
 
 one:
 	@tests/one $(T)
@@ -136,35 +140,55 @@ bench-quick:
 	$(CARGO) build --quiet --release --lib
 	benches/run --quick
 
-# The header stands in a directory of its own: it must never be found in place of the system's.
+# What goes where, below $(DESTDIR). The header stands in a directory of its own: it must never be found in place of
+# OpenSSL's. A .pc file names its prefix once, so that pkg-config can be told another.
+SONAME = libsslsession.so.0
+MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/sslsession
+INSTALLED = $(LIBDIR)/$(SONAME) $(LIBDIR)/libsslsession.so $(INCLUDEDIR)/openssl/ssl.h \
+  $(LIBDIR)/pkgconfig/sslsession.pc $(LIBDIR)/pkgconfig/sslsession-alone.pc \
+  $(MANDIR)/man3/libsslsession.3 $(MANDIR)/man7/sslsession.7 $(DOCDIR)/LICENSE
+below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+
 install: release
-	$(INSTALL) -D -m 644 $(LIBRARY) $(DESTDIR)$(LIBDIR)/libsslsession.so
+	$(INSTALL) -D -m 644 $(LIBRARY) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libsslsession.so
 	$(INSTALL) -D -m 644 include/openssl/ssl.h $(DESTDIR)$(INCLUDEDIR)/openssl/ssl.h
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig
-	printf '%s\n' \
-	  'prefix=$(PREFIX)' \
-	  'libdir=$${prefix}/lib' \
-	  'includedir=$${prefix}/include/sslsession' \
-	  '' \
-	  'Name: sslsession' \
-	  "Description: OpenSSL's TLS session cache; with libssl, -lsslsession has to stand before -lssl" \
-	  'Version: $(VERSION)' \
-	  'Libs: -L$${libdir} -lsslsession' \
-	  'Cflags: -I$${includedir}' \
-	  >$(DESTDIR)$(LIBDIR)/pkgconfig/sslsession.pc
+	for file in sslsession.pc sslsession-alone.pc; do \
+	  sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(call below_prefix,$(LIBDIR)),' \
+	    -e 's,@INCLUDEDIR@,$(call below_prefix,$(INCLUDEDIR)),' -e 's,@VERSION@,$(VERSION),' \
+	    packaging/$$file.in >$(DESTDIR)$(LIBDIR)/pkgconfig/$$file || exit 1; \
+	done
+	$(INSTALL) -D -m 644 docs/man/libsslsession.3 $(DESTDIR)$(MANDIR)/man3/libsslsession.3
+	$(INSTALL) -D -m 644 docs/man/sslsession.7 $(DESTDIR)$(MANDIR)/man7/sslsession.7
+	$(INSTALL) -D -m 644 LICENSE $(DESTDIR)$(DOCDIR)/LICENSE
+	@[ -n "$(DESTDIR)" ] || echo "make install: now run ldconfig as root, so that linked programs find $(SONAME)"
 
 command:
 	$(CARGO) build --release --package sslsession-cli
 
 # Where the shells look by default. It finds the library beside it, in $(LIBDIR).
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+COMPLETIONS = bash:$(PREFIX)/share/bash-completion/completions/sslsession zsh:$(ZSHDIR)/_sslsession \
+  fish:$(PREFIX)/share/fish/vendor_completions.d/sslsession.fish
+INSTALLED_COMMAND = $(PREFIX)/bin/sslsession $(MANDIR)/man1/sslsession.1 $(foreach one,$(COMPLETIONS),$(lastword $(subst :, ,$(one))))
+
 install-command: command
 	$(INSTALL) -D -m 755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/sslsession
-	$(INSTALL) -D -m 644 docs/man/sslsession.1 $(DESTDIR)$(PREFIX)/share/man/man1/sslsession.1
-	for shell in bash:bash-completion/completions/sslsession zsh:zsh/site-functions/_sslsession \
-	  fish:fish/vendor_completions.d/sslsession.fish; do \
-	  file=$(DESTDIR)$(PREFIX)/share/$${shell#*:}; mkdir -p "$${file%/*}" && \
+	$(INSTALL) -D -m 644 docs/man/sslsession.1 $(DESTDIR)$(MANDIR)/man1/sslsession.1
+	for shell in $(COMPLETIONS); do \
+	  file=$(DESTDIR)$${shell#*:}; mkdir -p "$${file%/*}" && \
 	  $(COMMAND) completions $${shell%%:*} >"$$file" || exit 1; \
 	done
+
+# A server that runs with the library goes on with it: the file stays until its last process ends.
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED) $(INSTALLED_COMMAND))
+	for directory in $(INCLUDEDIR)/openssl $(INCLUDEDIR) $(DOCDIR); do \
+	  if [ -d "$(DESTDIR)$$directory" ]; then rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$directory"; fi; \
+	done
+	@[ -n "$(DESTDIR)" ] || echo "make uninstall: now run ldconfig as root; take LD_PRELOAD out of the units that name the library"
 
 # Four minutes at first, of which one is for zig; a quarter of a minute for each target after that.
 dist:
@@ -173,6 +197,13 @@ dist:
 
 dist-test:
 	tests/dist/run
+
+deb:
+	@packaging/tools deb
+	packaging/deb
+
+deb-test:
+	tests/deb/run
 
 clean:
 	$(CARGO) clean

@@ -51,7 +51,9 @@ fn main() {
         format!("-B{}", directory.display()),
         "-fuse-ld=bfd".to_owned(),
         format!("-Wl,--version-script={}", map.display()),
-        "-Wl,-soname,libsslsession.so".to_owned(),
+        "-Wl,-soname,libsslsession.so.0".to_owned(),
+        // Says which build a process has loaded, and ties the debug data to it.
+        "-Wl,--build-id=sha1".to_owned(),
         // What the C library lacks is missed here, and not by every program that is started.
         "-Wl,-z,defs".to_owned(),
         // Our own calls between exported functions are ours, and the loader has nothing to look up at start.

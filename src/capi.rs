@@ -117,6 +117,7 @@ pub mod ssl_set_shutdown;
 pub mod ssl_set_ssl_ctx;
 pub mod ssl_shutdown;
 pub mod sslsession_lookup;
+pub mod sslsession_version;
 
 #[cfg(test)]
 mod tests;

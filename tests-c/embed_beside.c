@@ -9,6 +9,7 @@
 
 typedef int lookup(SSL *, int, const unsigned char *, size_t);
 typedef int finish(SSL *, SSL_SESSION *);
+typedef const char *version(void);
 
 /* Whether there is one error on the stack, of the SSL library and for that reason; it is taken off. */
 static int reason_is(int reason) {
@@ -19,6 +20,7 @@ static int reason_is(int reason) {
 int main(void) {
   lookup *find = (lookup *)dlsym(RTLD_DEFAULT, "SSLSESSION_lookup");
   finish *end = (finish *)dlsym(RTLD_DEFAULT, "SSLSESSION_finish");
+  version *of_library = (version *)dlsym(RTLD_DEFAULT, "SSLSESSION_version");
   SSL_CTX *ctx = noting_context();
   SSL *ssl = SSL_new(ctx);
   SSL_SESSION *s = new_session("s", LATER, 100);
@@ -33,6 +35,7 @@ int main(void) {
   OURS("embed", end(ssl, s), 0);
   OURS("embed", reason_is(ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED), 1);
   OURS("embed", end(NULL, NULL), 0);
+  OURS("embed", strspn(of_library(), "0123456789.") >= strlen("0.0.0"), 1);
   VALUE("embed", SSL_get_session(ssl) == NULL);
   VALUE("embed", SSL_session_reused(ssl));
   VALUE("embed", SSL_CTX_sess_hits(ctx));

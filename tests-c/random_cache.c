@@ -4,7 +4,7 @@
  * The cache's functions in any order: sessions of a few ids, so that they meet, in a few contexts of a few places each.
  * What is drawn, and how to hunt with other seeds: random.h.
  *
- * What is not drawn, because OpenSSL leaves it undefined or README.md lists it as a difference on purpose:
+ * What is not drawn, because OpenSSL leaves it undefined or docs/differences.md lists it as a difference on purpose:
  * - a session in the caches of two contexts: its links in OpenSSL are one list's only. Each has a home, the one context
  *   that it is added to, and gets another one only when it is known to be out of the first.
  * - SSL_SESSION_set1_id and SSL_SESSION_set_protocol_version on a session that may be cached: OpenSSL loses it.

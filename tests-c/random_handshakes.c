@@ -5,7 +5,7 @@
  * anti-replay. Each step changes something or makes a connection, closed in one of several ways or left open, and
  * prints callbacks in their order, ends of sessions, counters, and what is cached. How to hunt: random.h.
  *
- * What is not drawn, because OpenSSL leaves it undefined or README.md lists it as a difference on purpose:
+ * What is not drawn, because OpenSSL leaves it undefined or docs/differences.md lists it as a difference on purpose:
  * - adding a session again that was marked as not resumable, and marking one that stays cached by removing it from
  *   another context: OpenSSL resumes it from its internal cache.
  * - a session in two contexts: a client offers its own only, a server adds its own only.

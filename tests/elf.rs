@@ -18,7 +18,7 @@ use std::{
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What a preloaded program must reach, and the node under which OpenSSL has it (README, "Functions"). SSL_add_session and
+/// What a preloaded program must reach, and the node under which OpenSSL has it (docs/c-developers.md). SSL_add_session and
 /// SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built against ours ask for them.
 const PRELOADED: [(&str, &str); 50] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
@@ -190,7 +190,19 @@ fn it_needs_no_newer_c_library() {
 
 #[test]
 fn it_has_a_name_of_its_own() {
-    assert_eq!(dynamic("SONAME"), ["Library soname: [libsslsession.so]"]);
+    assert_eq!(dynamic("SONAME"), [format!("Library soname: [{}]", common::SONAME)]);
+}
+
+/// Both are read without loading it.
+#[test]
+fn it_says_its_version_and_its_build() {
+    let notes = readelf(&["--notes"]);
+    assert!(notes.contains("NT_GNU_BUILD_ID"), "{notes}");
+    let version = format!("{}\0", env!("CARGO_PKG_VERSION"));
+    let bytes: Vec<String> = version.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let of_ours = notes.split_once(".note.sslsession").map_or("", |(_, ours)| ours);
+    let description = of_ours.split_once("description data: ").and_then(|(_, data)| data.lines().next());
+    assert_eq!(description.map(str::trim_end), Some(bytes.join(" ").as_str()), "{notes}");
 }
 
 #[test]
@@ -277,7 +289,7 @@ fn load_functions() -> Vec<String> {
 
 /// The table of all symbols. What is shipped is stripped: it stands in the file of its debug data, beside it.
 fn names() -> String {
-    let debug = library().with_extension("so.debug");
+    let debug = library().with_file_name(format!("{}.debug", common::SONAME));
     if debug.exists() { readelf_of(&debug, &["--syms"]) } else { readelf(&["--syms"]) }
 }
 

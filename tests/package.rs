@@ -1,9 +1,9 @@
 //! What `make install` puts where, used as a program would use it.
 
-mod common;
 #[allow(dead_code, reason = "shared with the header's test")]
-#[path = "header/readme.rs"]
-mod readme;
+#[path = "header/blocks.rs"]
+mod blocks;
+mod common;
 
 use common::{
     Scratch, library,
@@ -21,13 +21,24 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Where it is installed, below DESTDIR.
 const PREFIX: &str = "/opt/sslsession";
 
-/// `make install` of the library under test, without building another.
+/// `make install` of the library under test, without building another. It is used below `destination`, where it was not to be.
 fn install(destination: &Path) {
+    make("install", destination);
+    for name in ["sslsession.pc", "sslsession-alone.pc"] {
+        let file = destination.join("opt/sslsession/lib/pkgconfig").join(name);
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_eq!(text.matches(PREFIX).count(), 1, "{name} says its prefix once:\n{text}");
+        let there = destination.join("opt/sslsession");
+        fs::write(&file, text.replace(PREFIX, &there.display().to_string())).expect("a scratch file can be written");
+    }
+}
+
+fn make(goal: &str, destination: &Path) {
     let mut make = Command::new("make");
-    make.args(["--no-print-directory", "--old-file=release", "install"]).current_dir(common::root());
+    make.args(["--no-print-directory", "--old-file=release", goal]).current_dir(common::root());
     make.arg(assign("LIBRARY", library())).arg(assign("DESTDIR", destination)).arg(assign("PREFIX", Path::new(PREFIX)));
     let outcome = run(&mut make, DEADLINE);
-    assert!(outcome.success(), "make install {outcome}");
+    assert!(outcome.success(), "make {goal} {outcome}");
 }
 
 fn assign(variable: &str, value: &Path) -> String {
@@ -45,7 +56,6 @@ fn options(destination: &Path, names: &[&str]) -> Vec<String> {
     let place = destination.join("opt/sslsession/lib/pkgconfig");
     let mut command = Command::new("pkg-config");
     command.env("PKG_CONFIG_PATH", &place).args(["--cflags", "--libs"]).args(names);
-    command.arg(format!("--define-variable=prefix={}", destination.join("opt/sslsession").display()));
     let outcome = run(&mut command, DEADLINE);
     assert!(outcome.success(), "pkg-config {outcome}");
     String::from_utf8_lossy(&outcome.stdout).split_whitespace().map(str::to_owned).collect()
@@ -79,16 +89,68 @@ fn a_program_builds_from_what_is_installed() {
     install(scratch.path());
     let mut installed = files(scratch.path());
     installed.sort();
-    let expected = ["include/sslsession/openssl/ssl.h", "lib/libsslsession.so", "lib/pkgconfig/sslsession.pc"];
+    let expected = [
+        "include/sslsession/openssl/ssl.h",
+        "lib/libsslsession.so",
+        "lib/libsslsession.so.0",
+        "lib/pkgconfig/sslsession-alone.pc",
+        "lib/pkgconfig/sslsession.pc",
+        "share/doc/sslsession/LICENSE",
+        "share/man/man3/libsslsession.3",
+        "share/man/man7/sslsession.7",
+    ];
     assert_eq!(installed, expected.map(|path| scratch.join("opt/sslsession").join(path)));
+    let link = fs::read_link(scratch.join("opt/sslsession/lib/libsslsession.so")).expect("it is a link");
+    assert_eq!(link, Path::new(common::SONAME));
 
     let source = example("standalone.c");
-    let outcome = build_and_run(&scratch, &source, &options(scratch.path(), &["sslsession"]), &[]);
+    let outcome = build_and_run(&scratch, &source, &options(scratch.path(), &["sslsession-alone"]), &[]);
     assert!(outcome.success(), "the program {outcome}");
-    let readme = fs::read_to_string(common::root().join("README.md")).expect("README.md is there");
-    assert_eq!(String::from_utf8_lossy(&outcome.stdout), readme::block(&readme, "text alone"));
+    let paper = fs::read_to_string(common::root().join(blocks::C_DEVELOPERS)).expect("the paper is there");
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), blocks::block(&paper, "text alone"));
     let (_, program) = source.split_once("*/\n").expect("it begins with a comment");
-    assert!(readme::block(&readme, "c") == program, "README.md has another program than examples/standalone.c");
+    assert!(
+        blocks::block(&paper, "c") == program,
+        "{} has another program than examples/standalone.c",
+        blocks::C_DEVELOPERS
+    );
+}
+
+#[test]
+fn uninstall_leaves_nothing() {
+    let scratch = Scratch::new("package");
+    install(scratch.path());
+    assert!(!files(scratch.path()).is_empty());
+    make("uninstall", scratch.path());
+    assert_eq!(files(scratch.path()), Vec::<PathBuf>::new());
+    assert!(!scratch.join("opt/sslsession/include/sslsession").exists());
+}
+
+/// Needs a function that our header has not.
+const WITH_OPENSSLS_HEADER: &str = r#"
+#include <openssl/ssl.h>
+#include <stdio.h>
+int main(void) {
+  SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+  printf("%d\n", SSL_CTX_use_certificate_chain_file(ctx, "/no/such/file"));
+  SSL_CTX_free(ctx);
+  return 0;
+}
+"#;
+
+/// In either order of the names: -lsslsession stands before -lssl, and no directory of ours is searched for headers.
+#[test]
+fn pkg_config_beside_openssl_gives_openssls_header_and_the_right_order() {
+    let scratch = Scratch::new("package");
+    install(scratch.path());
+    for names in [["sslsession", "openssl"], ["openssl", "sslsession"]] {
+        let options = options(scratch.path(), &names);
+        assert!(!options.iter().any(|option| option.starts_with("-I")), "{names:?}: {options:?}");
+        let place = |library: &str| options.iter().position(|option| option == library);
+        assert!(place("-lsslsession").is_some() && place("-lsslsession") < place("-lssl"), "{names:?}: {options:?}");
+        let outcome = build_and_run(&scratch, WITH_OPENSSLS_HEADER, &options, &[]);
+        assert!(outcome.success(), "{names:?}: the program {outcome}");
+    }
 }
 
 /// What the example prints, over libssl alone and with the library.
@@ -158,7 +220,7 @@ fn linked_before_libssl_it_is_found_first_and_after_it_not() {
     };
     assert_eq!(
         linked(&["-lsslsession", "-lssl", "-lcrypto"]),
-        "SSL_CTX_new: libsslsession.so\nSSL_new: libsslsession.so\nSSL_accept: libssl.so.3\n"
+        "SSL_CTX_new: libsslsession.so.0\nSSL_new: libsslsession.so.0\nSSL_accept: libssl.so.3\n"
     );
     assert_eq!(
         linked(&["-lssl", "-lsslsession", "-lcrypto"]),

@@ -1,5 +1,5 @@
 //! The papers: what is cited is there. Each promise that source and tests cite has its sentence in docs/, each link and each
-//! path leads to a file of the repository.
+//! path leads to a file of the repository, and the man pages have all settings and no message that is none.
 
 mod common;
 
@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The directories whose comments cite promises and files.
@@ -257,6 +258,73 @@ fn each_name_that_the_architecture_cites_is_in_the_source() {
     assert!(cited.len() > 10, "{} names: they are looked for in the wrong place", cited.len());
     let unknown = cited.iter().filter(|(_, name)| !known.contains(name) && !name.starts_with("LD_"));
     none(unknown.map(|(place, name)| format!("{place}: {name}")).collect(), "src has no such name.");
+}
+
+const MAN_PAGES: [&str; 3] = ["docs/man/sslsession.1", "docs/man/sslsession.7", "docs/man/libsslsession.3"];
+
+/// What they refer to is in other packages, and need not be on this machine.
+#[test]
+fn the_man_pages_are_well_formed() {
+    for page in MAN_PAGES {
+        let mut mandoc = Command::new("mandoc");
+        let output = mandoc.args(["-T", "lint", "-W", "style"]).arg(common::root().join(page)).output();
+        let said = output.expect("mandoc is installed: apt-get install mandoc").stdout;
+        let said = String::from_utf8_lossy(&said);
+        let wrong = said.lines().filter(|line| !line.contains("referenced manual not found"));
+        none(wrong.map(str::to_owned).collect(), "A man page is not well formed.");
+    }
+}
+
+#[test]
+fn each_man_page_that_another_refers_to_is_ours_or_openssls() {
+    let functions = File::read("docs/c-developers.md").text;
+    let others = ["openssl 1", "ld.so 8", "dlsym 3", "pkg-config 1"];
+    let mut found = Vec::new();
+    for page in MAN_PAGES.map(File::read) {
+        for (place, line) in page.lines() {
+            let Some(reference) = line.strip_prefix(".Xr ") else { continue };
+            let (name, section) =
+                reference.trim_end_matches([',', '.', ';', ':', ' ']).split_once(' ').unwrap_or_default();
+            let is_ours = MAN_PAGES.contains(&format!("docs/man/{name}.{section}").as_str());
+            let is_known = is_ours
+                || others.contains(&format!("{name} {section}").as_str())
+                || functions.contains(&format!("| {name}({section}) |"));
+            found.extend((!is_known).then(|| format!("{place}: {line}")));
+        }
+    }
+    none(found, "A man page refers to one that is not known.");
+}
+
+#[test]
+fn the_man_page_has_every_setting() {
+    let settings = File::read("src/settings.rs").text;
+    let names: Vec<&str> = settings.split("c\"SSLSESSION_").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.len() > 4, "{names:?}: they are looked for in the wrong place");
+    let page = File::read("docs/man/sslsession.7").text;
+    let missing = names.iter().filter(|name| !page.contains(&format!("\n.It Ev SSLSESSION_{name}\n")));
+    none(missing.map(|name| format!("SSLSESSION_{name}")).collect(), "docs/man/sslsession.7 lacks a setting.");
+}
+
+/// A message's text, with "..." for what varies: each piece stands in the source.
+#[test]
+fn each_message_in_the_man_page_is_one() {
+    let source: String = below("src", &["rs"]).iter().map(|file| file.text.as_str()).collect();
+    // A long string goes on in the next line, after a backslash.
+    let source = source.replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = File::read("docs/man/sslsession.7");
+    let (_, messages) = page.text.split_once("\n.Sh MESSAGES\n").expect("it has a section of messages");
+    let (messages, _) = messages.split_once("\n.Sh ").expect("it has a section after the messages");
+    let messages: Vec<&str> = messages.lines().filter_map(|line| line.strip_prefix(".It ")).collect();
+    assert!(messages.len() > 15, "{messages:?}");
+    let is_there = |piece: &str| source.contains(piece.trim_matches([':', ',', ' ']));
+    let unknown = messages.iter().filter(|message| {
+        let text = message
+            .split_once(": ")
+            .filter(|(name, _)| name.starts_with("SSLSESSION_"))
+            .map_or(**message, |(_, text)| text);
+        !text.split("...").all(is_there)
+    });
+    none(unknown.map(|message| (*message).to_owned()).collect(), "The library has no such message.");
 }
 
 /// The reader itself: what it takes for a citation, and what not.

@@ -43,6 +43,9 @@
 #include <stddef.h>
 #include <time.h>
 
+/* The version of this header. That of the library which is loaded is SSLSESSION_version(). */
+#define SSLSESSION_VERSION "0.1.0"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -1098,6 +1101,17 @@ int SSLSESSION_lookup(SSL *ssl, int version, const unsigned char *id, size_t id_
  * Returns 1; 0 for NULL, and beside a libssl, on whose error stack the reason is then.
  */
 int SSLSESSION_finish(SSL *ssl, SSL_SESSION *session);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * The library's version, which no OpenSSL has.
+ */
+
+/**
+ * SSLSESSION_version returns the version of the library that is loaded, such as "0.1.0": a string that lives as long as the
+ * process. SSLSESSION_VERSION is that of the header. A program that has OpenSSL's header declares the function itself, or
+ * looks it up with dlsym to learn if the library was preloaded.
+ */
+const char *SSLSESSION_version(void);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * BIO_get_ex_new_index(3): the application's data at sessions, contexts and connections.

@@ -5,6 +5,7 @@ pub mod process;
 
 use std::{
     env, fs, io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -25,12 +26,28 @@ pub fn root() -> &'static Path {
 /// `checked`, so a test never meets a library older than its sources. Panics, with cargo's words, if there is none.
 pub fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| match env::var_os("SSLSESSION_TEST_LIBRARY") {
-        Some(named) => {
-            fs::canonicalize(&named).unwrap_or_else(|error| panic!("SSLSESSION_TEST_LIBRARY={named:?}: {error}"))
-        }
-        None => build_library(),
+    LIBRARY.get_or_init(|| {
+        let library = match env::var_os("SSLSESSION_TEST_LIBRARY") {
+            Some(named) => {
+                fs::canonicalize(&named).unwrap_or_else(|error| panic!("SSLSESSION_TEST_LIBRARY={named:?}: {error}"))
+            }
+            None => build_library(),
+        };
+        link_soname(&library);
+        library
     })
+}
+
+/// The name by which the loader looks for the library where a program was linked with it.
+pub const SONAME: &str = "libsslsession.so.0";
+
+/// Makes the library's directory one that linked programs find it in; cargo knows no SONAME.
+fn link_soname(library: &Path) {
+    let link = library.with_file_name(SONAME);
+    match symlink(library.file_name().expect("a file has a name"), &link) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => panic!("{}: {error}", link.display()),
+        _ => {}
+    }
 }
 
 /// `-L` for the linker, and LD_LIBRARY_PATH for what it linked.

@@ -1,4 +1,4 @@
-//! The header's text, by cbindgen, and the README's table.
+//! The header's text, by cbindgen, and the table of functions.
 
 use crate::exports::{Page, pages};
 use cbindgen::{Builder, Config};
@@ -13,7 +13,7 @@ pub fn header(root: &Path) -> String {
     let mut frame = Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is one");
     let head = frame.header.take().expect("cbindgen.toml has a header");
     let trailer = frame.trailer.take().expect("cbindgen.toml has a trailer");
-    let mut text = head.trim_start().to_owned();
+    let mut text = head.trim_start().replace("@VERSION@", env!("CARGO_PKG_VERSION"));
     for page in pages(root) {
         let _ = write!(text, "\n{}\n{}", heading(&page), declarations(&frame, &page.path));
     }
@@ -49,7 +49,7 @@ fn heading(page: &Page) -> String {
     format!("/* {rule}\n{}\n */\n", lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// The README's table: for each man page, what a preloaded program reaches and what only a linked one does.
+/// The table of functions: for each man page, what a preloaded program reaches and what only a linked one does.
 pub fn table(root: &Path) -> String {
     let mut text = String::from(
         "| man page | reached when preloaded, linked or alone | reached when linked or alone |\n| --- | --- | --- |\n",

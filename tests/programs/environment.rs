@@ -1,4 +1,4 @@
-//! Servers that are started without the environment of who starts them, and what README.md says lets the library through.
+//! Servers that are started without the environment of who starts them, and what docs/operations.md says lets the library through.
 
 use super::{
     apache,

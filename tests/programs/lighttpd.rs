@@ -53,7 +53,7 @@ fn its_tickets_pass_the_cache_by() {
     expect("tls1_3", "NRRRRR");
 }
 
-/// What README.md says of `SSLSESSION_ATTACH=all`: the cache that lighttpd has turned off is on for all its workers.
+/// What docs/man/sslsession.7 says of `SSLSESSION_ATTACH=all`: the cache that lighttpd has turned off is on for all its workers.
 #[test]
 fn with_a_shared_store_attached_to_all_its_workers_resume() {
     const COUNT: usize = 41;

@@ -44,11 +44,11 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 
 const CACHE: &str = "smtpd_tls_session_cache_database = btree:${data_directory}/smtpd_scache";
 
-/// The words of README.md that let a variable through.
+/// The words of docs/operations.md that let a variable through.
 fn import_library() -> &'static str {
-    let readme = include_str!("../../README.md");
-    let mut commands = readme.split('`').filter(|words| words.starts_with("postconf -e"));
-    commands.next().expect("README.md says how the variable gets through")
+    let paper = include_str!("../../docs/operations.md");
+    let mut commands = paper.split('`').filter(|words| words.starts_with("postconf -e"));
+    commands.next().expect("docs/operations.md says how the variable gets through")
 }
 
 /// Starts a master with `settings` added to main.cf; its ports are those of `MASTER`. Only root can: Postfix's daemons

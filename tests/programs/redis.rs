@@ -94,7 +94,7 @@ fn its_size_is_kept() {
     assert_eq!(story.seen()[0].full, 4);
 }
 
-/// What README.md says of the shared store: a client that Redis gave no goodbye is resumed all the same.
+/// What docs/operations.md says of the shared store: a client that Redis gave no goodbye is resumed all the same.
 #[test]
 fn with_a_shared_store_the_clients_end_is_no_end_of_the_session() {
     for with in [With::Library, With::LibraryOverSymbolic] {

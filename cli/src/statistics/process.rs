@@ -55,7 +55,7 @@ pub const NOT_SHARED: [(&str, &str); 7] = [
 ];
 
 /// Reasons why one shares with its copies in forked processes only.
-pub const AMONG_COPIES: [(&str, &str); 8] = [
+pub const AMONG_COPIES: [(&str, &str); 9] = [
     ("no_certificate", "it has no certificate"),
     ("certificate_without_key", "it has a certificate without a key"),
     ("certificate_callback", "a callback chooses its certificate"),
@@ -64,6 +64,7 @@ pub const AMONG_COPIES: [(&str, &str); 8] = [
     ("store", "its authorities stand in a directory, or have no encoding"),
     ("verify_parameters", "it has a purpose, trust or policies of its own for certificates"),
     ("verify_callback", "a callback that verifies cannot be compared"),
+    ("accepted", "the keys and signatures that it accepts cannot be read"),
 ];
 
 const SHARED: usize = 0;

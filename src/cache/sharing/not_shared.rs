@@ -60,6 +60,7 @@ impl Kind {
             Kind::AmongCopies(Undigested::Store) => 21,
             Kind::AmongCopies(Undigested::VerifyParameters) => 22,
             Kind::AmongCopies(Undigested::VerifyCallback) => 23,
+            Kind::AmongCopies(Undigested::Accepted) => 24,
         }
     }
 }
