@@ -1,10 +1,10 @@
-// Emulated: no, it starts itself anew
 // Valgrind: no, two threads that wait for each other's packets time out there
 /*
  * QUIC, which OpenSSL's servers speak since 3.5: sessions of its connections are resumed, the callbacks are called, options and
  * the error queue stay as they are. Everything runs three times: with stateful tickets that the program asks for, with
  * stateless ones, and with SSLSESSION_TICKETS=stateful, which must not disturb it.
  */
+#include "itself.h"
 #include "tls.h"
 
 #if OPENSSL_VERSION_NUMBER < 0x30500000L || defined OPENSSL_NO_QUIC
@@ -225,8 +225,7 @@ int main(int argc, char **argv) {
   fflush(stdout);
   /* The library reads its settings as it is loaded. */
   setenv("SSLSESSION_TICKETS", "stateful", 1);
-  execv("/proc/self/exe", (char *[]){argv[0], "stateful", NULL});
-  return 1;
+  execute_itself((char *[]){argv[0], "stateful", NULL});
 }
 
 #endif

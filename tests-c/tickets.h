@@ -5,6 +5,8 @@
 #ifndef TESTS_C_TICKETS_H
 #define TESTS_C_TICKETS_H
 
+#include "itself.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +54,7 @@ static __attribute__((unused)) void start_with_tickets(char **argv, const char *
   }
   setenv("SSLSESSION_KEY_FILE", name, 1);
   setenv("SSLSESSION_TICKETS", tickets, 1);
-  execv("/proc/self/exe", argv);
-  perror("execv");
-  exit(1);
+  execute_itself(argv);
 }
 
 #endif

@@ -277,13 +277,13 @@ fn an_owner_that_computes_is_waited_for() {
     let compute = || {
         locked.send(()).expect("somebody waits");
         let since = Instant::now();
-        while since.elapsed() < Duration::from_millis(250) && store.counted(Event::OutOfReach) == 0 {
+        while since.elapsed() < Duration::from_millis(250) && store.statistics().counted(Event::OutOfReach) == 0 {
             std::hint::spin_loop();
         }
     };
     thread::scope(|scope| {
         scope.spawn(|| store.stall(&name(b"one"), false, compute));
         is_locked.recv().expect("the owner says so");
-        assert!(store.remove(&name(b"one")), "{} out of reach", store.counted(Event::OutOfReach));
+        assert!(store.remove(&name(b"one")), "{} out of reach", store.statistics().counted(Event::OutOfReach));
     });
 }

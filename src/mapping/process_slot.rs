@@ -19,7 +19,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::owner::{TID, has_died};
+use super::owner::{Life, TID, has_died, life_of};
 
 /// Number of facts.
 pub const FACTS: usize = 15;
@@ -93,11 +93,12 @@ impl ProcessSlot {
 /// that the process has counted in until now. Returns slot 0 if none is to be had.
 pub fn claim<'a>(slots: &'a [ProcessSlot], parent: &ProcessSlot, process: u64) -> &'a ProcessSlot {
     let nobodys = &slots[0];
-    for asks_proc in [false, true] {
+    let has_died_by_proc = |owner| life_of(owner) == Life::Over;
+    for has_died in [has_died, has_died_by_proc] {
         for slot in &slots[1..] {
             let owner = slot.owner.load(Ordering::Relaxed);
             // One of this number is this process before it was executed anew, or has died.
-            let is_free = owner == 0 || is_same(owner, process) || has_died(owner, asks_proc);
+            let is_free = owner == 0 || is_same(owner, process) || has_died(owner);
             if is_free && slot.owner.compare_exchange(owner, process, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 slot.add_up(nobodys);
                 if !std::ptr::eq(parent, nobodys) && !std::ptr::eq(parent, slot) {

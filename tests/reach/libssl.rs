@@ -182,6 +182,8 @@ impl Libssl {
             (Platform::Arm64 | Platform::MuslArm64, Some(root)) => {
                 let mut emulator = Command::new("qemu-aarch64-static");
                 emulator.arg("-L").arg(root).arg(program);
+                // For programs that start themselves anew, tests-c/itself.h.
+                emulator.env("TESTS_C_EMULATOR", "qemu-aarch64-static").env("TESTS_C_EMULATOR_ROOT", root);
                 emulator
             }
             _ => Command::new(program),
