@@ -4,8 +4,8 @@
  * the error queue stay as they are. Everything runs three times: with stateful tickets that the program asks for, with
  * stateless ones, and with SSLSESSION_TICKETS=stateful, which must not disturb it.
  */
-#include "itself.h"
 #include "tls.h"
+#include "itself.h"
 
 #if OPENSSL_VERSION_NUMBER < 0x30500000L || defined OPENSSL_NO_QUIC
 

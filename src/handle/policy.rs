@@ -307,8 +307,11 @@ unsafe fn verify(
     work: &mut Work,
 ) -> Option<TrustStore> {
     let functions = &libssl.functions;
-    let reads_policies = with.parameters.iter().all(|one| one.flags & POLICY_CHECK == 0);
-    if settings.has(Setting::VerifyParameters) || !reads_policies || !verification::reads_peer_names(functions) {
+    let may_miss = |one: &Parameters| {
+        one.flags & POLICY_CHECK != 0 || one.expects_address && libssl.may_expect_several_addresses()
+    };
+    let misses = with.parameters.iter().any(may_miss) || !verification::reads_peer_names(functions);
+    if settings.has(Setting::VerifyParameters) || misses {
         work.lacks(Undigested::VerifyParameters);
     }
     if settings.has(Setting::CertVerifyArgument) {

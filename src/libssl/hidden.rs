@@ -13,7 +13,7 @@ use std::ptr;
 
 use once_cell::race::OnceBox;
 
-use super::{Family, Functions, Libssl, error};
+use super::{Family, Functions, Libssl, error, verification};
 use crate::types::*;
 
 /// X509_PURPOSE_OCSP_HELPER and X509_TRUST_OCSP_SIGN: numbers that no other field has.
@@ -59,13 +59,24 @@ impl Libssl {
         Some(unsafe { [read(param, purpose), read(param, trust)] })
     }
 
-    /// Returns true if the peer must have a certain address, as far as that can be read.
+    /// Returns true if the peer must have a certain address.
     ///
     /// # Safety
-    /// `param` must be a live param.
-    pub unsafe fn expects_address(&self, param: *const X509_VERIFY_PARAM) -> bool {
-        // SAFETY: it lies in it.
-        self.places().address.is_some_and(|place| unsafe { read::<usize>(param, place) } != 0)
+    /// `param` must be a live param that nobody changes.
+    pub unsafe fn expects_address(&self, param: *mut X509_VERIFY_PARAM) -> bool {
+        match self.places().address {
+            // SAFETY: it lies in it.
+            Some(place) => unsafe { read::<usize>(param, place) != 0 },
+            // SAFETY: as the caller promises.
+            None => {
+                error::unnoted(&self.functions, || unsafe { !verification::address(&self.functions, param).is_empty() })
+            }
+        }
+    }
+
+    /// Returns true if there may be more addresses than can be read.
+    pub fn may_expect_several_addresses(&self) -> bool {
+        self.family == Some(Family::V4)
     }
 
     /// Returns how many ways a store has of looking certificates up; None if it cannot be read. They are only ever added to it.

@@ -223,20 +223,30 @@ pub unsafe fn parameters(functions: &Functions, param: *mut X509_VERIFY_PARAM) -
     }
     .map(i64::to_le_bytes)
     .concat();
-    // SAFETY: as above; the address is a string of our own to free. Where there is none, that is an error.
-    let names = unsafe {
-        let address: *mut c_char = functions.X509_VERIFY_PARAM_get1_ip_asc.map_or(ptr::null_mut(), |get| get(param));
-        let text = encoding::of_string(address).unwrap_or_default();
-        if !address.is_null() {
-            (functions.CRYPTO_clear_free)(address.cast::<c_void>(), text.len() + 1, ptr::null(), 0);
-        }
-        peer_names(functions, param).into_iter().chain([text])
-    };
+    // SAFETY: as above.
+    let names = unsafe { peer_names(functions, param).into_iter().chain([address(functions, param)]) };
     for name in names {
         bytes.extend(name.len().to_le_bytes());
         bytes.extend(name);
     }
     bytes
+}
+
+/// Returns the address that a certificate has to have; empty if none. The error queue has an error more then. OpenSSL 4 may
+/// know several, of which this is the first.
+///
+/// # Safety
+/// `param` must be a live X509_VERIFY_PARAM that nobody changes.
+pub unsafe fn address(functions: &Functions, param: *mut X509_VERIFY_PARAM) -> Vec<u8> {
+    // SAFETY: by the caller's promise; the address is a string of our own to free.
+    unsafe {
+        let address: *mut c_char = functions.X509_VERIFY_PARAM_get1_ip_asc.map_or(ptr::null_mut(), |get| get(param));
+        let text = encoding::of_string(address).unwrap_or_default();
+        if !address.is_null() {
+            (functions.CRYPTO_clear_free)(address.cast::<c_void>(), text.len() + 1, ptr::null(), 0);
+        }
+        text
+    }
 }
 
 /// Returns true if [`parameters`] and [`peer_names`] see the names that are asked for: since OpenSSL 3 they can be read.
