@@ -64,14 +64,13 @@ impl Libssl {
     /// # Safety
     /// `param` must be a live param that nobody changes.
     pub unsafe fn expects_address(&self, param: *mut X509_VERIFY_PARAM) -> bool {
-        match self.places().address {
-            // SAFETY: it lies in it.
-            Some(place) => unsafe { read::<usize>(param, place) != 0 },
+        let Some(place) = self.places().address else {
             // SAFETY: as the caller promises.
-            None => {
-                error::unnoted(&self.functions, || unsafe { !verification::address(&self.functions, param).is_empty() })
-            }
-        }
+            let address = || unsafe { verification::address(&self.functions, param) };
+            return !error::unnoted(&self.functions, address).is_empty();
+        };
+        // SAFETY: it lies in it.
+        unsafe { read::<usize>(param, place) != 0 }
     }
 
     /// Returns true if there may be more addresses than can be read.

@@ -117,9 +117,10 @@ fn s_time_reuses() {
         let told = crate::common::process::run(&mut s_time, super::run::DEADLINE);
         server.wait();
         let freed: Vec<_> = run.witness().told().into_iter().filter(|freed| freed.server).collect();
-        // OpenSSL 4's server ends with its last connection, before that is freed.
+        // OpenSSL 4's server ends with its last connection, and one of them is not freed then.
         assert!(freed.len() >= HANDSHAKES - 1, "{} of {HANDSHAKES}, s_time: {told}", freed.len());
-        assert_eq!(freed.iter().filter(|freed| freed.reused).count(), freed.len() - 1, "s_time: {told}");
+        let new = freed.iter().filter(|freed| !freed.reused).count();
+        assert!(new == 1 || new == 0 && freed.len() < HANDSHAKES, "{new} are new, s_time: {told}");
         Story::new("", &freed)
     });
 }
