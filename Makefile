@@ -1,4 +1,4 @@
-# make demo     openssl s_server with and without the library
+# make demo     gunicorn and openssl s_server, with and without the library; some seconds once it is built
 # make test     runs all tests, installing what they need of Debian's packages
 # make one T=NAME  runs one test of any kind in seconds, see tests/README.md
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
@@ -47,7 +47,10 @@ release:
 demo:
 	tests/install demo
 	$(CARGO) build --quiet --release --lib
-	demo/run $(LIBRARY)
+	$(CARGO) build --quiet --release --package sslsession-cli
+	@demo/gunicorn $(LIBRARY) $(COMMAND)
+	@echo
+	@demo/run $(LIBRARY)
 
 test:
 	tests/install

@@ -79,7 +79,7 @@ fn check_library(freed: &Freed) {
 
 /// One new session and then nothing but reuse, with several workers having a part in it.
 #[track_caller]
-fn expect_reuse(run: &Run, port: u16, client: &str) {
+pub fn expect_reuse(run: &Run, port: u16, client: &str) {
     let seen = connect(run, port, COUNT + 1, &format!("{client} save={}", saved(run, client)));
     assert_eq!(seen.handshakes, format!("N{}", "R".repeat(COUNT)), "{client}, {:?}", seen.workers);
     if let Some(more) = connect_to_others(run, port, client, &seen) {

@@ -1,6 +1,6 @@
 //! The configurations of examples/, with the real programs: paths and ports are the test's, all else is as it stands there.
 
-use super::{COUNT, KEY_FILE, Name, Run, STORE, TICKETS, With, connect, new_key, run_with, write_keys};
+use super::{KEY_FILE, Name, Run, STORE, TICKETS, With, expect_reuse, new_key, run_with, write_keys};
 use crate::{
     common,
     programs::{nginx, server::Server},
@@ -34,9 +34,7 @@ fn environment(variable: &str) -> String {
 
 /// One full handshake, and then resumptions by several workers.
 fn expect_sharing(run: &Run, server: Server, client: &str, signal: i32) {
-    let seen = connect(run, server.port(), COUNT + 1, client);
-    assert_eq!(seen.handshakes, format!("N{}", "R".repeat(COUNT)), "{:?}", seen.workers);
-    assert!(seen.workers.len() > 1, "one worker alone served them all");
+    expect_reuse(run, server.port(), client);
     server.stop(signal);
 }
 
