@@ -316,11 +316,18 @@ impl SessionCache {
 
     /// Returns what sessions of this context may be found by.
     fn scopes(&self, sharing: &Sharing) -> Vec<Scope> {
+        let mut scopes = self.known_scopes(sharing);
+        if scopes.is_empty() {
+            scopes.extend(self.own_policy(sharing));
+        }
+        scopes
+    }
+
+    /// Returns what those may be found by that were stored or found in this process.
+    fn known_scopes(&self, sharing: &Sharing) -> Vec<Scope> {
         let mut scopes = sharing.policies.digests();
         if self.is_open(sharing) {
             scopes.push(OPEN);
-        } else if scopes.is_empty() {
-            scopes.extend(self.own_policy(sharing));
         }
         scopes
     }
@@ -333,10 +340,11 @@ impl SessionCache {
         }
     }
 
-    /// A session that is cached here was changed: its record follows.
+    /// A session that is cached here was changed: its record follows. Where no policy is known, no session has one; to work it
+    /// out takes a lock of libcrypto's, which another thread may have had as this process was forked.
     pub(super) fn share_again(&self, before: &Identity, session: &Session) {
         let Some(sharing) = self.sharing.as_deref() else { return };
-        for scope in self.scopes(sharing) {
+        for scope in self.known_scopes(sharing) {
             let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
             let Some(terms) = sharing.store.policy(&was) else { continue };
             if session.id().is_empty() || self.has_left(session) || session.has_application_data() {

@@ -116,6 +116,11 @@ impl Stopped {
         let worker = i32::try_from(worker).expect("a process id");
         // SAFETY: numbers; the worker belongs to a server of this test.
         assert_eq!(unsafe { libc::kill(worker, libc::SIGSTOP) }, 0, "worker {worker}");
+        // Until then the kernel may still give it a connection. Nothing but a parent is told.
+        let is_stopped = || fs::read_to_string(format!("/proc/{worker}/stat")).expect("it is there").contains(") T ");
+        while !is_stopped() {
+            std::thread::yield_now();
+        }
         Stopped(worker)
     }
 }
