@@ -70,8 +70,8 @@ pub struct SessionCache {
     listed: AtomicBool,
     /// The context will tell when it goes.
     watching: AtomicBool,
-    /// A flush of everything has come to libssl's own table: what tells then is not the context's end.
-    flushing: AtomicBool,
+    /// How many threads flush everything, and have come to libssl's own table: what tells then is not the context's end.
+    flushing: AtomicUsize,
     /// Sessions have been lent to libssl's own table.
     lends: AtomicBool,
     this: Weak<SessionCache>,
@@ -131,7 +131,7 @@ impl SessionCache {
             flush_turns: [const { AtomicU8::new(0) }; 2],
             listed: AtomicBool::new(false),
             watching: AtomicBool::new(false),
-            flushing: AtomicBool::new(false),
+            flushing: AtomicUsize::new(0),
             lends: AtomicBool::new(false),
             this,
         }
@@ -209,7 +209,7 @@ impl SessionCache {
     /// a flush that took what tells.
     pub fn context_is_going(&self) {
         self.watching.store(false, Ordering::Relaxed);
-        if !self.flushing.load(Ordering::Relaxed) {
+        if self.flushing.load(Ordering::Acquire) == 0 {
             self.flush(Flush::Everything);
         }
     }

@@ -82,9 +82,9 @@ impl SessionCache {
             Flush::Everything if self.watching.load(Ordering::Relaxed) => {
                 // What tells when the context goes is there too, and tells now. The context stays, and so does what was
                 // added since this flush began.
-                self.flushing.store(true, Ordering::Relaxed);
+                self.flushing.fetch_add(1, Ordering::AcqRel);
                 self.context.flush_lent(0);
-                self.flushing.store(false, Ordering::Relaxed);
+                self.flushing.fetch_sub(1, Ordering::AcqRel);
                 self.watch();
             }
             _ => {}
