@@ -9,18 +9,24 @@ use std::{collections::BTreeSet, fs, process::Command};
 /// How many packages the library has, itself included. Who needs one more says in the commit why it is worth it.
 const MAX_PACKAGES: usize = 32;
 
-/// Returns what `cargo tree` says of the library's own tree, in which tests have no part.
-fn tree(arguments: &[&str]) -> String {
+/// The library's own tree, in which tests have no part.
+const LIBRARY: [&str; 4] = ["--package", "sslsession", "--edges", "normal,build"];
+
+/// What is in the command: macros are used by the compiler only.
+const COMMAND: [&str; 4] = ["--package", "sslsession-cli", "--edges", "normal,no-proc-macro"];
+
+/// Returns what `cargo tree` says of a tree.
+fn tree(of: [&str; 4], arguments: &[&str]) -> String {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["tree", "--quiet", "--locked", "--offline", "--package", "sslsession", "--edges", "normal,build"]);
-    let output = cargo.args(arguments).current_dir(common::root()).output().expect("cargo can be started");
+    cargo.args(["tree", "--quiet", "--locked", "--offline"]).args(of).args(arguments);
+    let output = cargo.current_dir(common::root()).output().expect("cargo can be started");
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("cargo writes text")
 }
 
-/// Returns each package of the tree with its licence.
-fn packages() -> BTreeSet<(String, String)> {
-    let listed = tree(&["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]);
+/// Returns each package of a tree with its licence.
+fn packages(of: [&str; 4]) -> BTreeSet<(String, String)> {
+    let listed = tree(of, &["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]);
     let pairs = listed.lines().filter_map(|line| line.split_once('|'));
     pairs.map(|(package, licence)| (package.to_owned(), licence.to_owned())).collect()
 }
@@ -42,36 +48,36 @@ fn can_be_met(expression: &str, allowed: &[String]) -> bool {
 
 #[test]
 fn every_licence_is_allowed() {
-    let (packages, allowed) = (packages(), allowed());
-    assert!(packages.iter().any(|(package, _)| package.starts_with("libc ")), "cargo tree lists no packages");
-    let refused = packages.iter().filter(|(_, licence)| !can_be_met(licence, &allowed));
-    let refused: Vec<String> = refused.map(|(package, licence)| format!("{package}: {licence}")).collect();
-    assert!(refused.is_empty(), "not allowed by deny.toml:\n{}", refused.join("\n"));
+    for (of, one) in [(LIBRARY, "libc "), (COMMAND, "openssl ")] {
+        let (packages, allowed) = (packages(of), allowed());
+        assert!(packages.iter().any(|(package, _)| package.starts_with(one)), "cargo tree lists no packages: {of:?}");
+        let refused = packages.iter().filter(|(_, licence)| !can_be_met(licence, &allowed));
+        let refused: Vec<String> = refused.map(|(package, licence)| format!("{package}: {licence}")).collect();
+        assert!(refused.is_empty(), "not allowed by deny.toml:\n{}", refused.join("\n"));
+    }
 }
 
-/// The command's, as far as they are in it: macros are used by the compiler only.
+/// debian/copyright has the terms of all that are in the packages.
 #[test]
-fn every_licence_of_the_command_is_allowed() {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["tree", "--quiet", "--locked", "--offline", "--package", "sslsession-cli", "--prefix", "none"]);
-    cargo.args(["--no-dedupe", "--edges", "normal,no-proc-macro", "--format", "{p}|{l}"]).current_dir(common::root());
-    let output = cargo.output().expect("cargo can be started");
-    let (listed, allowed) = (String::from_utf8_lossy(&output.stdout), allowed());
-    assert!(listed.lines().any(|line| line.starts_with("openssl v")), "cargo tree: {output:?}");
-    let is_refused = |line: &&str| line.split_once('|').is_none_or(|(_, licence)| !can_be_met(licence, &allowed));
-    let refused: BTreeSet<&str> = listed.lines().filter(is_refused).collect();
-    assert!(refused.is_empty(), "not allowed by deny.toml: {refused:#?}");
+fn crates_under_other_terms_than_ours_are_named_in_the_packages() {
+    let text = fs::read_to_string(common::root().join("packaging/debian/copyright")).expect("it is there");
+    let files = text.lines().filter_map(|line| line.strip_prefix("Files: ")).flat_map(str::split_whitespace);
+    let named: BTreeSet<&str> = files.filter_map(|file| file.strip_suffix("/*")).collect();
+    let (library, command) = (packages(LIBRARY), packages(COMMAND));
+    let others = library.union(&command).filter(|(_, licence)| !can_be_met(licence, &["Apache-2.0".to_owned()]));
+    let others: BTreeSet<&str> = others.map(|(package, _)| package.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(named, others);
 }
 
 #[test]
 fn no_crate_is_there_twice() {
-    let twice = tree(&["--duplicates", "--depth", "0"]);
+    let twice = tree(LIBRARY, &["--duplicates", "--depth", "0"]);
     assert!(twice.is_empty(), "in two releases:\n{twice}");
 }
 
 #[test]
 fn there_are_no_more_packages_than_needed() {
-    let number = packages().len();
+    let number = packages(LIBRARY).len();
     assert!(number <= MAX_PACKAGES, "{number} packages: say in the commit why, and raise MAX_PACKAGES");
 }
 
