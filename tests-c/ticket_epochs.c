@@ -8,27 +8,15 @@
  * stand for two machines.
  */
 #include "shared.h"
+#include "clock.h"
 #include "tickets.h"
 
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
-#include <sys/time.h>
 
 enum { EPOCH = 60, DAY = 86400 };
 
 /* ---- the clock ---- */
-
-static time_t ahead; /* seconds */
-
-/* The library's clock, and that of libssl up to 3.2. */
-time_t time(time_t *place) {
-  struct timeval now;
-  time_t result;
-  gettimeofday(&now, NULL);
-  result = now.tv_sec + ahead;
-  if (place != NULL) *place = result;
-  return result;
-}
 
 /* Sets the clock to the middle of a minute, so many epochs from the first. */
 static void set_epoch(long number) {

@@ -96,7 +96,6 @@ impl Snapshot {
 }
 
 /// A policy, and what must not be freed for its snapshot to be telling: an address is of one object as long as that lives.
-#[derive(Debug)]
 pub struct ServerPolicy {
     /// SHA-256 of it.
     pub digest: [u8; 32],
@@ -111,7 +110,7 @@ impl ServerPolicy {
     pub fn has_certificate(&self, address: usize) -> bool {
         match address {
             0 => self.certificates.is_empty(),
-            _ => self.certificates.iter().any(|certificate| certificate.addr() == address),
+            _ => self.certificates.iter().any(|certificate| certificate.as_ptr().addr() == address),
         }
     }
 }

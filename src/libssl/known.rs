@@ -167,9 +167,9 @@ pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
     // The first call of all may be this one.
     let is_firsts = first().is_some_and(|first| first.family == Some(family));
     if is_firsts && !SEVERAL.load(Ordering::Relaxed) {
-        let _ = IS_BY_NODE.try_with(|by_node| by_node.set(true));
+        let before = IS_BY_NODE.try_with(|by_node| by_node.replace(true));
         let result = call();
-        let _ = IS_BY_NODE.try_with(|by_node| by_node.set(false));
+        let _ = IS_BY_NODE.try_with(|by_node| by_node.set(before.unwrap_or(false)));
         return result;
     }
     among_several(of_family(family), call)

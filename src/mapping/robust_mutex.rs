@@ -15,9 +15,9 @@
 //!                                        next owner: goes on; if it was changing, empties the partition, counts it
 //! ```
 //! An owner that dies is noticed by the kernel, or by those who wait (see [`super::owner`]). An owner that is stopped is
-//! waited for, but not for ever: LOCK_TIMEOUT, and then the partition counts as out of reach. One that only lacks a processor gives
-//! the lock back as soon as it has one: it is waited for until LONGEST_WAIT, as a removal that is not done lets a session be
-//! resumed that must not be.
+//! waited for, but not for ever: LOCK_TIMEOUT, and then the partition counts as out of reach. One that only lacks a
+//! processor gives the lock back as soon as it has one: it is waited for until LONGEST_WAIT, as a removal that is not done
+//! lets a session be resumed that must not be.
 //!
 //! **Who trusts whom.** Others may write to this memory. All that stands here is numbers, each of which is compared before
 //! it means anything and none of which is an address: a wrong one costs the partition's sessions, or lets two processes in
@@ -37,7 +37,7 @@ use super::shape::HEAD;
 /// may lose the processor meanwhile.
 pub const LOCK_TIMEOUT: Duration = Duration::from_millis(80);
 
-/// How long it is waited for where its owner has nothing but no processor: more than this no scheduler takes one away.
+/// How long it is waited for where its owner lacks nothing but a processor.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a partition is not waited for after a wait in vain: a stopped process must not slow every handshake of the

@@ -11,7 +11,8 @@
 //! ```
 //! A record is bytes under a [`Name`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
 //! are copied, and nothing else: nothing is allocated, called or decoded. No lock is waited for longer than
-//! 80 milliseconds, or a second where its owner only lacks a processor; then the answer is [`Found::OutOfReach`], which costs a full handshake.
+//! 80 milliseconds, or a second where its owner only lacks a processor; then the answer is [`Found::OutOfReach`], which
+//! costs a full handshake.
 //!
 //! **Order.** A partition's oldest record leaves for a new one. With equal timeouts that is the one that expires soonest.
 //!

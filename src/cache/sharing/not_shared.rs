@@ -77,13 +77,13 @@ impl Noted {
     /// Counts the context as one of this kind, unless that was done before, and tells of the reason once in a process.
     pub(super) fn note(&self, kind: Kind) {
         static TOLD: AtomicU32 = AtomicU32::new(0);
-        if !is_first(&self.0, kind) {
+        if !note_first(&self.0, kind.number()) {
             return;
         }
         if let Some(store) = store() {
             store.statistics().count_context(kind.number());
         }
-        if is_first(&TOLD, kind) {
+        if note_first(&TOLD, kind.number()) {
             kind.tell();
         }
     }
@@ -105,9 +105,9 @@ impl Kind {
     }
 }
 
-/// Returns true the first time that it is asked for a kind.
-fn is_first(noted: &AtomicU32, kind: Kind) -> bool {
-    let bit = 1 << kind.number();
+/// Notes a number, below 32. Returns true the first time.
+pub(super) fn note_first(noted: &AtomicU32, number: u8) -> bool {
+    let bit = 1 << number;
     noted.load(Ordering::Relaxed) & bit == 0 && noted.fetch_or(bit, Ordering::Relaxed) & bit == 0
 }
 

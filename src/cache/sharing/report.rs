@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use once_cell::race::OnceBox;
 
-use super::not_shared::{Kind, NotShared};
+use super::not_shared::{Kind, NotShared, note_first};
 use super::open::{is_removed, opened_store, store};
 use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
@@ -50,10 +50,10 @@ pub(in crate::cache) fn on_new_context(context: Context) {
 }
 
 fn describe(context: Context) {
-    let (store, settings) = (store(), settings::get());
     if !settings::are_given() {
         return;
     }
+    let (store, settings) = (store(), settings::get());
     if store.is_none() {
         WITHOUT_STORE.get_or_init(|| Box::new(WithoutStore::new()));
     }
@@ -118,9 +118,8 @@ pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
         (store.counted_here(Event::TooLarge) > 0, TOO_LARGE),
         (is_time_to_look(now) && is_removed(), REMOVED),
     ];
-    for (number, (is_so, what)) in troubles.into_iter().enumerate() {
-        let bit = 1 << number;
-        if is_so && TOLD.load(Ordering::Relaxed) & bit == 0 && TOLD.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+    for (number, (is_so, what)) in (0..).zip(troubles) {
+        if is_so && note_first(&TOLD, number) {
             settings::tell(|| format!("the shared store {what}"));
         }
     }
