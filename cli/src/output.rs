@@ -51,14 +51,24 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Returns a text that others have chosen, a file's name or a process's, without what a terminal would take for a command.
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+/// The same for a message, which may have several lines.
+fn lines(message: &str) -> String {
+    message.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// Writes an error to stderr.
 pub fn complain(message: &str) {
-    anstream::eprintln!("{BAD}sslsession:{BAD:#} {message}");
+    anstream::eprintln!("{BAD}sslsession:{BAD:#} {}", lines(message));
 }
 
 /// Writes a warning to stderr.
 pub fn warn(message: &str) {
-    anstream::eprintln!("{WARNING}sslsession:{WARNING:#} {message}");
+    anstream::eprintln!("{WARNING}sslsession:{WARNING:#} {}", lines(message));
 }
 
 /// Prints something as JSON.

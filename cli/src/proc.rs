@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{major, minor};
 
+use crate::output;
+
 /// A part of a process's memory: a line of /proc/PID/maps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -128,7 +130,7 @@ pub fn processes_that_map(file: &(String, u64)) -> Vec<u32> {
 /// Returns a process's name, without control characters.
 pub fn name(process: u32) -> String {
     let name = fs::read(format!("/proc/{process}/comm")).unwrap_or_default();
-    String::from_utf8_lossy(&name).trim_end().replace(char::is_control, "?")
+    output::printable(String::from_utf8_lossy(&name).trim_end())
 }
 
 /// Returns the parts of a process's memory that the kernel leaves out of core dumps (dd), by their addresses.

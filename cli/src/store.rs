@@ -84,7 +84,7 @@ fn list(named: &[PathBuf], is_json: bool) -> Result<ExitCode, Failure> {
         for row in &rows {
             let age = row.age_seconds.map_or("?".to_owned(), |age| output::age(std::time::Duration::from_secs(age)));
             let (size, owner) = (output::size(row.size), row.owner);
-            println!("{:width$}  {size:>6}  {age:>8}  {owner:>6}  {}", row.name, row.users());
+            println!("{:width$}  {size:>6}  {age:>8}  {owner:>6}  {}", output::printable(&row.name), row.users());
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -113,7 +113,7 @@ fn remove(name: &Path, is_forced: bool) -> Result<(), Failure> {
 
 fn remove_file(store: &StoreFile) -> Result<(), Failure> {
     store.remove().map_err(|error| refused(&store.path, &error))?;
-    println!("removed {}", store.name());
+    println!("removed {}", output::printable(&store.name()));
     Ok(())
 }
 

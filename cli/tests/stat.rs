@@ -188,6 +188,24 @@ fn a_store_of_nonsense_is_read() {
     server.stop(libc::SIGKILL);
 }
 
+/// Everybody may give a file on /dev/shm any name.
+#[test]
+fn a_name_is_no_command_to_a_terminal() {
+    let scratch = with_certificate("stat");
+    let made = Name::new("stat-plain");
+    sharing_server(&scratch, &made.setting(), &[]).stop(libc::SIGKILL);
+    let name = Name::new("stat-\x1b[31m\x07");
+    fs::copy(made.path(), name.path()).expect("a copy of the store");
+    let shown = name.0.replace(char::is_control, "?");
+    for words in ["stat $NAME", "store ls", "store rm $NAME", "stat $NAME"] {
+        let command = format!("exec {} {}", env!("CARGO_BIN_EXE_sslsession"), words.replace("$NAME", "\"$NAME\""));
+        let said =
+            said(plain("script").args(["-qec", &command, "/dev/null"]).env("NAME", &name.0).env("TERM", "xterm"));
+        let is_sent = said.stdout.contains(&name.0) || said.stdout.contains('\x07');
+        assert_eq!((is_sent, said.stdout.contains(&shown)), (false, true), "{words}: {said:?}");
+    }
+}
+
 #[test]
 fn it_goes_on_watching() {
     let scratch = with_certificate("stat");

@@ -50,23 +50,19 @@ impl Collector for Stores {
 
 impl Stores {
     fn encode_sizes(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: &dyn Fn(&Statistics) -> Option<i64>| {
-            let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-            for store in self.0.iter().filter(|store| store.is_shared) {
-                if let Some(value) = value(store) {
-                    sample(&mut metric, &labels(store), &ConstGauge::new(value))?;
-                }
-            }
-            Ok(())
+        let shared: Vec<(Labels, &Statistics)> =
+            self.0.iter().filter(|store| store.is_shared).map(|store| (labels(store), store)).collect();
+        let mut gauge = |name, help, unit, value: fn(&Statistics) -> Option<i64>| {
+            encode_gauge(encoder, (name, help, unit), &shared, value)
         };
         let (bytes, seconds) = (Some(&Unit::Bytes), Some(&Unit::Seconds));
-        gauge("sslsession_size", "Size of the store", bytes, &|store| i64::try_from(store.size_bytes).ok())?;
-        gauge("sslsession_used", "Room that sessions take", bytes, &|store| i64::try_from(store.used_bytes).ok())?;
-        gauge("sslsession_capacity", "Room for sessions", bytes, &|store| i64::try_from(store.capacity_bytes).ok())?;
-        gauge("sslsession_sessions", "Sessions in the store", None, &|store| i64::try_from(store.sessions).ok())?;
+        gauge("sslsession_size", "Size of the store", bytes, |store| i64::try_from(store.size_bytes).ok())?;
+        gauge("sslsession_used", "Room that sessions take", bytes, |store| i64::try_from(store.used_bytes).ok())?;
+        gauge("sslsession_capacity", "Room for sessions", bytes, |store| i64::try_from(store.capacity_bytes).ok())?;
+        gauge("sslsession_sessions", "Sessions in the store", None, |store| i64::try_from(store.sessions).ok())?;
         let help = "Time until the oldest session expires, negative if it has";
-        gauge("sslsession_oldest_expires", help, seconds, &|store| store.oldest_expires_in_seconds)?;
-        gauge("sslsession_processes", "Processes that have the store", None, &|store| {
+        gauge("sslsession_oldest_expires", help, seconds, |store| store.oldest_expires_in_seconds)?;
+        gauge("sslsession_processes", "Processes that have the store", None, |store| {
             i64::try_from(store.processes.len()).ok()
         })
     }
@@ -104,20 +100,31 @@ impl Stores {
             let among_copies = &process.contexts.shared_among_copies;
             among_copies.iter().try_for_each(|(why, number)| count("shared_among_copies", why, *number))?;
         }
-        let mut gauge = |name: &str, help: &str, unit, value: &dyn Fn(&ProcessStatistics) -> Option<i64>| {
-            let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-            for (labels, process) in self.processes() {
-                if let Some(value) = value(process) {
-                    sample(&mut metric, &labels, &ConstGauge::new(value))?;
-                }
-            }
-            Ok(())
+        let processes: Vec<(Labels, &ProcessStatistics)> = self.processes().collect();
+        let mut gauge = |name, help, value: fn(&ProcessStatistics) -> Option<i64>| {
+            encode_gauge(encoder, (name, help, None), &processes, value)
         };
         let help = "1 if the process keeps the store out of swap";
-        gauge("sslsession_process_locked_in_memory", help, None, &|process| process.locked_in_memory.map(i64::from))?;
+        gauge("sslsession_process_locked_in_memory", help, |process| process.locked_in_memory.map(i64::from))?;
         let help = "Epoch of the keys of shared tickets";
-        gauge("sslsession_process_ticket_epoch", help, None, &|process| process.ticket_epoch)
+        gauge("sslsession_process_ticket_epoch", help, |process| process.ticket_epoch)
     }
+}
+
+/// Encodes a gauge, given by its name, its words and its unit, of those that have a value.
+fn encode_gauge<T>(
+    encoder: &mut DescriptorEncoder,
+    (name, help, unit): (&str, &str, Option<&Unit>),
+    of: &[(Labels, &T)],
+    value: fn(&T) -> Option<i64>,
+) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+    for (labels, one) in of {
+        if let Some(value) = value(one) {
+            sample(&mut metric, labels, &ConstGauge::new(value))?;
+        }
+    }
+    Ok(())
 }
 
 /// A counter: its name, its words, and its value.

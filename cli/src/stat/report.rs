@@ -17,9 +17,10 @@ pub fn print(store: &Statistics) {
         println!();
         return;
     }
-    let name = store.path.as_ref().map_or("without a name".to_owned(), |path| path.display().to_string());
+    let place = store.path.as_ref().map_or("without a name".to_owned(), |path| path.display().to_string());
     let removed = if store.is_removed { ", its file was removed" } else { "" };
-    println!("{STRONG}store {}{STRONG:#} ({name}), {}{removed}", store.name, output::size(store.size_bytes));
+    let (name, place) = (output::printable(&store.name), output::printable(&place));
+    println!("{STRONG}store {name}{STRONG:#} ({place}), {}{removed}", output::size(store.size_bytes));
     if !store.is_used {
         println!("  not used yet: no process has made an SSL_CTX");
     } else {

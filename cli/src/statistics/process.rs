@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Counts;
 use super::find::{Census, Source};
 use super::layout::Slot;
-use crate::proc;
+use crate::{output, proc};
 
 /// What a process says of itself.
 #[derive(Clone, Debug, Serialize)]
@@ -175,6 +175,6 @@ impl Contexts {
 /// Returns the text in some numbers, without what a terminal would take for a command.
 fn text(words: &[u64]) -> Option<String> {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).take_while(|&byte| byte != 0).collect();
-    let text = String::from_utf8_lossy(&bytes).replace(char::is_control, "?");
+    let text = output::printable(&String::from_utf8_lossy(&bytes));
     (!text.is_empty()).then_some(text)
 }
