@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::common::{self, Scratch, process::Running};
-use support::{Name, Server, plain, printed, said, sslsession, wait_until, with_certificate};
+use support::{Name, Server, on_terminal, plain, printed, said, sslsession, wait_until, with_certificate};
 
 /// `openssl s_server` with an environment.
 fn s_server(scratch: &Scratch, environment: &[(&str, &str)]) -> Server {
@@ -50,6 +50,23 @@ fn a_process_with_a_named_store() {
     let (status, report) = check(server.id());
     assert_eq!(status, Some(0));
     assert!(verdict(&report).contains("The store's file was removed"), "{report:#}");
+}
+
+/// A process's owner may give its files and variables any name.
+#[test]
+fn what_a_process_has_is_no_command_to_a_terminal() {
+    const COMMAND: &str = "\x1b[31m\x07";
+    let scratch = with_certificate("process");
+    let directory = scratch.join(COMMAND);
+    fs::create_dir(&directory).expect("a scratch directory");
+    let library = directory.join("libsslsession.so");
+    fs::copy(common::library(), &library).expect("a copy of the library");
+    let mut server =
+        s_server(&scratch, &[("LD_PRELOAD", library.to_str().expect("text")), ("SSLSESSION_LOG", COMMAND)]);
+    let said = said(&mut on_terminal(&format!("exec {} check {}", env!("CARGO_BIN_EXE_sslsession"), server.id())));
+    let shown = ["/?[31m?/libsslsession.so", "SSLSESSION_LOG=?[31m?"].map(|text| said.stdout.contains(text));
+    assert_eq!((said.stdout.contains(COMMAND), shown), (false, [true, true]), "{said:?}");
+    server.stop(libc::SIGTERM);
 }
 
 #[test]

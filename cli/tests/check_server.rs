@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::common::{self, Scratch};
-use support::{Name, Server, of_library, plain, printed, said, sslsession, with_certificate};
+use support::{Name, Server, of_library, on_terminal, plain, printed, said, sslsession, with_certificate};
 
 /// A server with options.
 fn s_server(scratch: &Scratch, options: &[&str]) -> Server {
@@ -237,7 +237,7 @@ fn progress_is_shown_on_a_terminal() {
     command.current_dir(scratch.path());
     let server = Server::start_on_its_port(&scratch, command);
     let command = format!("{} check {} -n 6 --clients 1", env!("CARGO_BIN_EXE_sslsession"), server.address());
-    let on_terminal = printed(plain("script").args(["-qec", &command, "/dev/null"]).env("TERM", "xterm"));
+    let on_terminal = printed(&mut on_terminal(&command));
     assert!(on_terminal.contains("reconnections ") && on_terminal.contains(" of 18"), "{on_terminal:?}");
     let said = said(&mut sslsession(["check", &server.address(), "-n", "6", "--clients", "1"]));
     assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""), "{said:?}");

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 
 use support::common;
-use support::{plain, printed, said, sslsession};
+use support::{on_terminal, plain, printed, said, sslsession};
 
 const COMMANDS: [&[&str]; 8] = [
     &["check"],
@@ -38,7 +38,7 @@ fn each_command_has_help_with_an_example() {
 fn colours_are_for_terminals() {
     let on_terminal = |environment: &str| {
         let command = format!("{environment} {} check 4194999", env!("CARGO_BIN_EXE_sslsession"));
-        said(plain("script").args(["-qec", &command, "/dev/null"]).env("TERM", "xterm")).stdout
+        said(&mut on_terminal(&command)).stdout
     };
     assert!(on_terminal("").contains("\x1b[31m"), "{:?}", on_terminal(""));
     assert!(!on_terminal("NO_COLOR=1").contains('\x1b'));

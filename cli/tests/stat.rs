@@ -7,7 +7,8 @@ use std::fs;
 use serde_json::{Value, json};
 use support::common::{self, Scratch, process::Running};
 use support::{
-    Name, Server, plain, printed, reconnect, said, sharing_server, sslsession, wait_until, with_certificate,
+    Name, Server, on_terminal, plain, printed, reconnect, said, sharing_server, sslsession, wait_until,
+    with_certificate,
 };
 
 /// Python's workers, with a store that has no name.
@@ -199,8 +200,7 @@ fn a_name_is_no_command_to_a_terminal() {
     let shown = name.0.replace(char::is_control, "?");
     for words in ["stat $NAME", "store ls", "store rm $NAME", "stat $NAME"] {
         let command = format!("exec {} {}", env!("CARGO_BIN_EXE_sslsession"), words.replace("$NAME", "\"$NAME\""));
-        let said =
-            said(plain("script").args(["-qec", &command, "/dev/null"]).env("NAME", &name.0).env("TERM", "xterm"));
+        let said = said(on_terminal(&command).env("NAME", &name.0));
         let is_sent = said.stdout.contains(&name.0) || said.stdout.contains('\x07');
         assert_eq!((is_sent, said.stdout.contains(&shown)), (false, true), "{words}: {said:?}");
     }

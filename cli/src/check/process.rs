@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::NOT_ALL;
 use crate::elf::Elf;
 use crate::library;
-use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING};
+use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING, printable};
 use crate::preload;
 use crate::proc::{self, Mapping};
 use crate::statistics::find::WITHOUT_STORE;
@@ -267,26 +267,35 @@ impl Report {
             None => println!("  library   {BAD}not loaded{BAD:#}"),
             Some(library) => {
                 let build = library.build_id.as_deref().unwrap_or("unknown");
-                println!("  library   {GOOD}loaded{GOOD:#}: {}, build id {build}", library.path.display());
+                println!(
+                    "  library   {GOOD}loaded{GOOD:#}: {}, build id {build}",
+                    printable(&library.path.to_string_lossy())
+                );
             }
         }
         for libssl in &self.libssls {
             let served = if libssl.is_served { "served" } else { "not served" };
-            println!("  libssl    {}: {served}", libssl.path.display());
+            println!("  libssl    {}: {served}", printable(&libssl.path.to_string_lossy()));
         }
         for (name, value) in &self.settings {
-            println!("  setting   {name}={}", value.replace(char::is_control, "?"));
+            println!("  setting   {}={}", printable(name), printable(value));
         }
         if let Some(store) = &self.store {
             let name = store.name.as_deref().unwrap_or("without a name");
             let ids: Vec<String> = store.processes.iter().map(u32::to_string).collect();
-            println!("  store     {name}, {}, of {} processes: {}", output::size(store.size), ids.len(), ids.join(" "));
+            println!(
+                "  store     {}, {}, of {} processes: {}",
+                printable(name),
+                output::size(store.size),
+                ids.len(),
+                ids.join(" ")
+            );
         }
         println!();
         if self.verdict.is_empty() {
             let shared = if self.store.is_some() { "the store is there" } else { "tickets are shared by their keys" };
             println!("{GOOD}The library is loaded, and {shared}.{GOOD:#}");
         }
-        self.verdict.iter().for_each(|sentence| println!("{WARNING}{sentence}{WARNING:#}"));
+        self.verdict.iter().for_each(|sentence| println!("{WARNING}{}{WARNING:#}", printable(sentence)));
     }
 }

@@ -35,6 +35,13 @@ pub fn plain(program: &str) -> Command {
     command
 }
 
+/// A command line in a terminal, script(1)'s.
+pub fn on_terminal(line: &str) -> Command {
+    let mut command = plain("script");
+    command.args(["-qec", line, "/dev/null"]).env("TERM", "xterm");
+    command
+}
+
 /// `openssl s_server`: one process, one connection at a time.
 pub fn s_server(port: u16) -> Command {
     let mut command = plain("openssl");
