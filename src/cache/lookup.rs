@@ -84,6 +84,7 @@ impl SessionCache {
             return None;
         }
         self.counters.callback_hits.increment();
+        self.application_vouches(offer.connection);
         if !self.mode().has(Mode::NO_INTERNAL_STORE) {
             self.add_found(&session, offer);
         }

@@ -23,10 +23,12 @@
 //! the connection's own, libssl checks when it has it, as it does with its own cache: a connection's cannot be asked for.
 #![forbid(unsafe_code)]
 
-mod apart;
+mod asked;
 mod authentication;
 mod begun;
 mod brief_lock;
+mod by_connection;
+mod made;
 mod not_shared;
 mod open;
 mod policy;
@@ -49,7 +51,7 @@ use crate::settings::{self, Attach};
 use crate::store::era::UnderWay;
 use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
 pub(super) use authentication::Authentication;
-use not_shared::Kind;
+use by_connection::ByConnection;
 pub use not_shared::NotShared;
 pub use open::at_load;
 pub(super) use open::is_wanted;
@@ -71,7 +73,8 @@ pub(super) struct Sharing {
     /// not count as removed by others.
     storing: UnderWay,
     authentication: Arc<Authentication>,
-    begun: begun::Begun,
+    /// The policies with which connections came to their searches: see [`begun`].
+    begun: ByConnection<policy::PolicyDigest>,
 }
 
 /// To share sessions takes all that it takes to share tickets, and a store.
@@ -93,7 +96,7 @@ impl Sharing {
             has_application_data: AtomicBool::new(false),
             storing: UnderWay::default(),
             authentication,
-            begun: begun::Begun::default(),
+            begun: ByConnection::default(),
         }))
     }
 
@@ -171,8 +174,8 @@ impl SessionCache {
 
     /// Sets a connection apart that gets a setting of its own which cannot be read: its sessions are nobody else's.
     pub fn set_apart(&self, connection: Connection) {
-        if let Some(authentication) = self.authentication.as_deref().filter(|it| !it.apart.has(connection)) {
-            authentication.apart.insert(connection);
+        if let Some(authentication) = self.authentication.as_deref().filter(|it| !it.apart.may_have(connection)) {
+            authentication.apart.insert(connection, ());
             self.restore_tickets(connection);
         }
     }
@@ -204,59 +207,11 @@ impl SessionCache {
         Mode::new(if self.takes_all() { bits | Mode::SERVER } else { bits }).for_libssl()
     }
 
-    /// Stores the session that a handshake has made, for all processes.
-    pub(super) fn share_made(&self, connection: Connection, session: &Session, now: i64) {
-        search::end_offers();
-        let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
-        let (sharing, policy) = match terms {
-            Ok(terms) => terms,
-            Err(reason) => return self.note(Kind::NotShared(reason)),
-        };
-        self.note(Kind::Shared);
-        report::tell_of_trouble(sharing.store.statistics(), now);
-        let name = connection.server_name().unwrap_or_default();
-        let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
-        let once = connection.takes_sessions_once();
-        if !self.is_open(sharing) {
-            return self.store_record(sharing, session, &Record { scope: policy, terms, bearer: None, once });
-        }
-        let is_certain = self.learn_route(sharing, connection, &name, policy, now);
-        let bearer = Some(Bearer { number: sharing.number, policy: is_certain.then_some(policy) });
-        self.store_record(sharing, session, &Record { scope: OPEN, terms, bearer, once });
-    }
-
     /// Lets records go that are over, in the shared store if there is one.
     pub(super) fn expire_shared(&self, now: i64) {
         if let Some(sharing) = self.sharing.as_deref() {
             sharing.store.expire(now);
         }
-    }
-
-    /// Learns where a name leads, from a full handshake. Returns false for a resumed one that leads elsewhere than
-    /// full ones do: the client was not asked what they are asked.
-    fn learn_route(
-        &self,
-        sharing: &Sharing,
-        connection: Connection,
-        name: &[u8],
-        policy: policy::PolicyDigest,
-        now: i64,
-    ) -> bool {
-        let settings = sharing.settings.get();
-        if !settings.has(Setting::ServerNameCallback) {
-            return true;
-        }
-        let begun = sharing.begun.take(connection);
-        if begun.is_none() && settings.has(Setting::ClientHelloCallback) {
-            // The client offered nothing, or this is another ticket of one handshake.
-            return !connection.is_resumed();
-        }
-        let route = begun::route(name, begun.as_ref());
-        if connection.is_resumed() {
-            return sharing.routes.known(sharing.store, &sharing.number, &route, now) == Some(policy);
-        }
-        sharing.routes.learn(sharing.store, &sharing.number, &route, policy, now);
-        true
     }
 
     /// Stores a session that the application adds, and vouches for, for all processes.

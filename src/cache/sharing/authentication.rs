@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use super::asked::Asked;
+use super::by_connection::ByConnection;
 use super::not_shared::Noted;
 use super::open::store;
-use super::{apart, policy, routes, ticket_keys};
+use super::{policy, routes, ticket_keys};
 
 /// What a context knows of how its connections authenticate: whom its sessions and its tickets are for.
 pub(in crate::cache) struct Authentication {
@@ -14,7 +16,9 @@ pub(in crate::cache) struct Authentication {
     pub(super) settings: policy::NotedSettings,
     pub(super) policies: policy::Policies,
     pub(super) routes: routes::Routes,
-    pub(super) apart: apart::Apart,
+    /// Connections with settings of their own that cannot be read: such a one neither finds a session of others nor gives one.
+    pub(super) apart: ByConnection<()>,
+    pub(super) asked: ByConnection<Asked>,
     pub(super) tickets: ticket_keys::Tickets,
     pub(super) noted: Noted,
 }
@@ -30,7 +34,8 @@ impl Authentication {
             settings: policy::NotedSettings::default(),
             policies: policy::Policies::default(),
             routes: routes::Routes::default(),
-            apart: apart::Apart::default(),
+            apart: ByConnection::default(),
+            asked: ByConnection::default(),
             tickets: ticket_keys::Tickets::default(),
             noted: Noted::default(),
         }))

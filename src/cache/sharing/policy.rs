@@ -131,7 +131,7 @@ impl SessionCache {
         own: &Authentication,
         connection: Connection,
     ) -> Result<(PolicyDigest, bool), NotShared> {
-        if own.apart.has(connection) {
+        if own.apart.may_have(connection) {
             return Err(NotShared::ConnectionSettings);
         }
         if connection.is_of(self.context) {

@@ -17,6 +17,7 @@
 use std::cell::Cell;
 use std::ptr;
 
+use super::asked::Asked;
 use super::begun::route;
 use super::policy::PolicyDigest;
 use super::record::{Bearer, OPEN, ServerName};
@@ -88,6 +89,19 @@ struct Open {
     may_switch: bool,
 }
 
+impl Sharing {
+    /// Notes the policy by which a session is accepted that was found.
+    fn note_accepted(&self, terms: &Terms, found: &Found, connection: Connection) {
+        let policy = match (found, &terms.open) {
+            (Found::Standing | Found::Record(_), None) => Some(terms.scope),
+            (Found::Record(body), Some(_)) => Bearer::split(body).and_then(|(bearer, _)| bearer.policy),
+            (Found::Standing, Some(open)) => self.routes.known_here(&open.route),
+            _ => return,
+        };
+        self.asked.note(connection, Asked::AtSearch(policy));
+    }
+}
+
 impl SessionCache {
     /// Searches for the session that a client offers: the live one if its record stands, else one made of the record.
     pub(in crate::cache) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
@@ -121,6 +135,7 @@ impl SessionCache {
             }
             has_left = found == Found::Missing;
         }
+        sharing.note_accepted(&terms, &found, offer.connection);
         match found {
             Found::Standing => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
                 Some(session) => Search::Found(session),

@@ -27,6 +27,7 @@ mod ring;
 use std::sync::atomic::Ordering;
 
 use super::Authentication;
+use super::asked::Asked;
 use super::begun::route;
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Setting, TicketCallbacks};
@@ -113,7 +114,7 @@ impl SessionCache {
 
     /// Returns whom the ticket of a connection is for whose handshake is over but for it.
     fn audience(&self, own: &Authentication, connection: Connection, now: i64) -> Target {
-        let note = own.tickets.get(connection);
+        let note = own.tickets.notes.get(connection);
         let is_resumed = connection.is_resumed();
         let server_name = match &note {
             // There libssl says no more than what the session was made for.
@@ -125,7 +126,13 @@ impl SessionCache {
             return Target { audience: of(Label::Apart, own.number, server_name), is_own: true };
         };
         let audience = of(Label::Policy, policy, server_name);
-        if !may_switch(own, connection) {
+        let may_switch = may_switch(own, connection);
+        // Where a resumed one may be switched, its ticket says what its client was asked.
+        let has_asked = may_switch && is_resumed || own.has_asked(connection, &policy);
+        if !has_asked {
+            return Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: true };
+        }
+        if !may_switch {
             return Target { audience, is_own: !is_complete };
         }
         if !is_resumed {
@@ -169,9 +176,10 @@ impl SessionCache {
         if !may_switch(own, connection) {
             let wanted = Wanted::Audience(&audience);
             let (keys, is_present) = self.open_any(own, name, wanted, is_complete && may_share(connection), now)?;
+            own.asked.note(connection, Asked::AtSearch(Some(policy)));
             let opened = self.opened(connection, keys, is_present);
             if opened.renew && !is_tls13(connection) {
-                own.tickets.insert(connection, Note { server_name: audience.server_name, ..Note::default() });
+                own.tickets.notes.note(connection, Note { server_name: audience.server_name, ..Note::default() });
             }
             return Some(opened);
         }
@@ -202,7 +210,7 @@ impl SessionCache {
         let found = self.open_any(own, name, wanted, may_share(connection), now);
         let found = found.filter(|_| led_to.is_some() || !is_switched || self.is_ticket_for(tag, &begun, now));
         let accepted = found.is_some().then_some(tag);
-        own.tickets.insert(connection, Note { server_name: begun.server_name, accepted, begun: begun_policy });
+        own.tickets.notes.note(connection, Note { server_name: begun.server_name, accepted, begun: begun_policy });
         found.map(|(keys, is_present)| self.opened(connection, keys, is_present))
     }
 

@@ -5,7 +5,7 @@
 //! - without a shared store: in one process's memory a session does not survive another worker, an unclean end, an
 //!   eviction. A program that is private (SSLSESSION_PRIVATE) wants just that: a ticket is good in the process that gave it;
 //! - where its sessions are not shared, see [`NotShared`](super::NotShared);
-//! - for a connection that is set apart, see [`Apart`](super::apart::Apart): Node.js chooses certificates by SSL_set_cert_cb;
+//! - for a connection that is set apart, see [`Authentication`](super::Authentication): Node.js chooses certificates by SSL_set_cert_cb;
 //! - if the application has a ticket callback: what that binds to a ticket, and refuses a ticket for, is not asked of a
 //!   stateful one. ProFTPD finds its control connections so.
 //!
@@ -49,7 +49,7 @@ impl SessionCache {
     }
 
     /// Gives a connection its stateless tickets back: one that was made for either role and is a client, or one whose sessions
-    /// are not shared, see [`Apart`](super::apart::Apart).
+    /// are not shared, see [`Authentication`](super::Authentication).
     pub fn restore_tickets(&self, connection: Connection) {
         if self.replaces_tickets() && !self.context.has_tickets_off() {
             connection.turn_tickets_on();

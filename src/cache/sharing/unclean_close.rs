@@ -65,11 +65,11 @@ impl SessionCache {
     /// A connection is being freed.
     pub fn connection_is_going(&self, connection: Connection) {
         let Some(authentication) = &self.authentication else { return };
-        authentication.apart.remove(connection);
-        authentication.tickets.remove(connection);
-        if self.sharing.is_none() {
-            return;
-        }
+        authentication.apart.take(connection);
+        authentication.asked.take(connection);
+        authentication.tickets.notes.take(connection);
+        let Some(sharing) = &self.sharing else { return };
+        sharing.begun.take(connection);
         end_offers();
         if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
             let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
