@@ -139,11 +139,9 @@ fn last_added_to() -> Option<Arc<SessionCache>> {
 /// Puts a copy of a cached session into the place of that, if it is still there.
 pub(super) fn take_place(session: &Session) {
     let Some(cache) = session.forget_copy().and_then(listed) else { return };
-    let key = places_of(session).own;
-    if cache.store.contains(&key) {
-        // Its time stays, whatever the mode says.
-        cache.keep(&key, session, session.time());
-    }
+    let replaced = cache.store.replace(&places_of(session).own, session.clone(), cache.expiry(session));
+    SessionCache::assert_unlocked();
+    drop(replaced);
 }
 
 /// The listed cache of that address.

@@ -171,6 +171,13 @@ impl<V: Clone + PartialEq> Memory<V> {
         inserted
     }
 
+    /// Puts `value` into the place of the session under `key`, with an expiry of its own. Returns what was there; None, and
+    /// nothing is done, if there is none. Evicts nothing.
+    pub fn replace(&self, key: &Key, value: V, expiry: Expiry) -> Option<V> {
+        debug_assert_eq!(locks_held(), 0);
+        self.parts.get()?.replace(key, value, expiry)
+    }
+
     /// A new reference to the session under `key`.
     pub fn get(&self, key: &Key) -> Option<V> {
         self.parts.get()?.table.read(key, |value, _| value.clone())

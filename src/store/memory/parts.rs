@@ -203,6 +203,20 @@ impl<V: Clone + PartialEq> Parts<V> {
         (Inserted { outcome, evicted }, (!enough).then_some(node))
     }
 
+    pub(super) fn replace(&self, key: &Key, value: V, expiry: Expiry) -> Option<V> {
+        let mut order = self.writers.lock();
+        let node = self.table.read(key, |_, node| node)?;
+        // Who takes it out locks the order first.
+        let replaced = match self.table.put(key, value, node, &order) {
+            Put::Other(value, _) | Put::Same(value, _) => Some(value),
+            Put::New => unreachable!("it is there while the order is locked"),
+        };
+        order.unlink(node);
+        order.link(node, expiry);
+        self.writers.publish(&order, self.writers.count());
+        replaced
+    }
+
     pub(super) fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> (Placed<V>, [Option<V>; 2]) {
         let mut order = self.writers.lock();
         let Some(mut node) = self.table.node_of(from, value) else { return (Placed::NotHere, [None, None]) };

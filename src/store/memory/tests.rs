@@ -134,6 +134,22 @@ fn another_object_of_the_same_key_is_replaced_and_makes_room_like_a_new_one() {
 }
 
 #[test]
+fn what_is_not_there_is_not_replaced() {
+    for number in [3, 300] {
+        let store = filled(0..number);
+        let replace = |id, by, second| numbers(store.replace(&key(id), session(by), Expiry::new(second, 0)));
+        assert_eq!(replace(number, 9000, 1), []);
+        assert_eq!(replace(1, 9001, i64::from(number)), [1]);
+        assert_eq!(replace(1, 9002, i64::from(number)), [9001]);
+        assert_eq!((numbers(store.get(&key(1))), store.len()), (vec![9002], number as usize));
+        store.validate();
+        let order = numbers(store.take_soonest(number as usize));
+        assert_eq!((order[0], order[1], order.last()), (0, 2, Some(&9002)), "it leaves by its new expiry");
+        assert_eq!(replace(1, 9003, 1), []);
+    }
+}
+
+#[test]
 fn expired_sessions_are_taken_from_the_second_after_their_last_on() {
     let store = filled(10..20);
     assert!(store.take_expired(10, 9).is_empty());
