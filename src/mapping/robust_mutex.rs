@@ -40,6 +40,13 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_millis(80);
 /// How long it is waited for where its owner lacks nothing but a processor.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// How long this process waits LOCK_TIMEOUT at most, in all partitions, after it has waited so long in vain: an owner that
+/// does not give a lock back though it runs is none, whatever is written there.
+const LONG_BACKOFF: Duration = Duration::from_secs(60);
+
+/// Until when that is, in milliseconds.
+static NO_LONG_WAIT_UNTIL: AtomicU64 = AtomicU64::new(0);
+
 /// How long a partition is not waited for after a wait in vain: a stopped process must not slow every handshake of the
 /// others.
 pub const LOCK_BACKOFF: Duration = Duration::from_secs(1);
@@ -147,7 +154,7 @@ impl Head {
             if left.is_zero() {
                 match life_of(found) {
                     Life::Over => return self.take_over(thread, found),
-                    Life::WantsProcessor if until < begun + LONGEST_WAIT => until += LOCK_TIMEOUT,
+                    Life::WantsProcessor if may_wait_on(begun, until) => until += LOCK_TIMEOUT,
                     Life::WantsProcessor | Life::Unknown => return None,
                 }
                 continue;
@@ -258,6 +265,16 @@ impl Drop for Locked<'_> {
         self.head().release(self.word);
         self.announced.retract();
     }
+}
+
+/// Returns true if an owner that wants a processor is still waited for. A wait for as long as that in vain is the last for a
+/// while.
+fn may_wait_on(begun: Duration, until: Duration) -> bool {
+    if until < begun + LONGEST_WAIT {
+        return monotonic() >= NO_LONG_WAIT_UNTIL.load(Ordering::Relaxed);
+    }
+    NO_LONG_WAIT_UNTIL.store(monotonic() + LONG_BACKOFF.as_millis() as u64, Ordering::Relaxed);
+    false
 }
 
 const _: () = assert!(DIED & TID == 0 && WAITERS & TID == 0);
