@@ -27,8 +27,11 @@ pub fn top(arguments: &Top) -> Result<ExitCode, Failure> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Failure::new("top needs a terminal; `sslsession stat --watch` does without"));
     }
-    // Before the screen changes: a name that is wrong is said where it can be read.
-    if let Some(refused) = stat::see(&arguments.stores).refused.into_iter().next() {
+    // Before the screen changes: a name that is wrong is said where it can be read. What others have put among the stores
+    // that nobody has named stops nothing.
+    if !arguments.stores.is_empty()
+        && let Some(refused) = stat::see(&arguments.stores).refused.into_iter().next()
+    {
         return Err(refused);
     }
     let terminal = ratatui::try_init().map_err(|error| Failure::new(format!("the terminal: {error}")))?;

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fs;
+
 use support::common::{self, Scratch};
 use support::{Name, Server, plain, printed, said, sslsession, wait_until, with_certificate};
 
@@ -74,6 +76,26 @@ fn it_shows_rates_while_clients_connect_and_leaves_the_terminal_as_it_was() {
     terminal.wait_for("the process is gone", |screen| screen.contains("1 stores, 0 processes"));
     terminal.tmux(&["send-keys", "q"]);
     terminal.wait_for("its end", |screen| screen.contains("ended with 0") && !screen.contains("sslsession top:"));
+}
+
+/// Everybody may put a file beside the stores.
+#[test]
+fn a_file_that_nobody_has_named_stops_nothing() {
+    let name = Name::new("top-nonsense");
+    let mut nonsense = vec![0; 1 << 20];
+    nonsense[..16].copy_from_slice(b"sslsession store");
+    nonsense[16..20].copy_from_slice(&3u32.to_ne_bytes());
+    nonsense[24..32].copy_from_slice(&(1u64 << 20).to_ne_bytes());
+    nonsense[576] = 1;
+    fs::write(name.path(), nonsense).expect("a file of this test");
+    let seen = said(&mut sslsession(["stat"]));
+    assert_eq!((seen.status, seen.stderr.contains(&name.0)), (Some(0), true), "{seen:?}");
+    assert_eq!(said(&mut sslsession(["stat", &name.0])).status, Some(2));
+    let scratch = Scratch::new("top");
+    let terminal = Terminal::start(&scratch, &format!("{} top", env!("CARGO_BIN_EXE_sslsession")));
+    terminal.wait_for("its screen", |screen| screen.contains("sslsession top:"));
+    terminal.tmux(&["send-keys", "q"]);
+    terminal.wait_for("its end", |screen| screen.contains("ended with 0"));
 }
 
 #[test]

@@ -95,7 +95,11 @@ fn print_process(process: &ProcessStatistics) {
     }
     println!("    lookups    {}; {} stored", lookups(&process.counts), process.counts.stored);
     let contexts = &process.contexts;
-    println!("    contexts   {} shared, {} not", contexts.shared, contexts.not_shared.values().sum::<u32>());
+    println!(
+        "    contexts   {} shared, {} not",
+        contexts.shared,
+        contexts.not_shared.values().map(|number| u64::from(*number)).sum::<u64>()
+    );
     let print = |reasons: &BTreeMap<&str, u32>, words: &[(&str, &str)], what: &str| {
         for (name, reason) in words.iter().filter(|(name, _)| reasons.contains_key(name)) {
             println!("               {} {what}: {reason}", reasons[name]);
