@@ -12,14 +12,14 @@
 
 #![forbid(unsafe_code)]
 
-mod contents;
-pub mod embedded;
+mod add_remove;
 mod flush;
 mod handshake;
 mod lookup;
 mod mode;
-pub mod residence;
+pub mod owners;
 mod sharing;
+pub mod standalone;
 mod statistics;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
@@ -66,7 +66,7 @@ pub struct SessionCache {
     flush_up_to: AtomicI64,
     /// By role: how many automatic flushes have been due, modulo 256.
     flush_turns: [AtomicU8; 2],
-    /// Known to `residence` since its first session.
+    /// Known to `owners` since its first session.
     listed: AtomicBool,
     /// The context will tell when it goes.
     watching: AtomicBool,
@@ -234,6 +234,6 @@ impl SessionCache {
 
 impl Drop for SessionCache {
     fn drop(&mut self) {
-        residence::forget(self);
+        owners::forget(self);
     }
 }

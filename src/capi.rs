@@ -50,7 +50,7 @@ macro_rules! symver {
             unsafe extern "C-unwind" fn entry($($argument: $type),*) $(-> $result)? {
                 const FAMILY: crate::handle::Family = crate::handle::Family::of_node($node);
                 // SAFETY: C caller.
-                crate::guard::and_go_on(|| crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) }))
+                crate::catch_panic::and_go_on(|| crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) }))
             }
         };
         symver!(@node $node, $name);
@@ -125,7 +125,7 @@ mod tests;
 use std::ffi::{c_uchar, c_uint};
 
 use crate::cache::{self, SessionCache};
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::handle::{self, Connection, Context, Setting};
 use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX, SSL_SESSION};
 
@@ -158,7 +158,7 @@ unsafe fn with_cache<T: Copy>(
     on_cache: impl FnOnce(&SessionCache) -> T,
     otherwise: impl FnOnce() -> T,
 ) -> T {
-    guard(failure, move || {
+    catch_panic(failure, move || {
         // SAFETY: by the caller's promise.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return failure };
         match cache::of_context(context) {
@@ -170,7 +170,7 @@ unsafe fn with_cache<T: Copy>(
 
 /// Runs the body of a function that takes a session and nothing else of libssl's. Returns 0 after a fault of ours.
 fn on_session<T: From<u8> + Copy>(session: *const SSL_SESSION, body: impl FnOnce() -> T) -> T {
-    guard(T::from(0), || handle::for_session_of_caller(session, body))
+    catch_panic(T::from(0), || handle::for_session_of_caller(session, body))
 }
 
 /// Notes a setting of a context that libssl has no function to read.

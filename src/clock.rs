@@ -1,4 +1,4 @@
-//! The clock, read at the edge only: below `capi` and `native` time is an argument.
+//! The clock, read at the edge only: below `capi` and `standalone` time is an argument.
 
 /// Seconds since the epoch, by the C library's time(): OpenSSL reads it too, and a finer clock is ahead of it for some
 /// milliseconds at each second's turn.

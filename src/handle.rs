@@ -1,15 +1,15 @@
 //! SSL_CTX, SSL and SSL_SESSION, whosever they are.
 //!
-//! Beside a libssl they are its objects; alone they are ours (`native`). Above this line nobody needs to know.
+//! Beside a libssl they are its objects; alone they are ours (`standalone`). Above this line nobody needs to know.
 //! `Session` owns a reference and gives it back when dropped; `Context` and `Connection` are borrowed from the C
 //! caller for the time of its call.
 
 pub mod callbacks;
 mod connection;
 mod context;
+pub mod dispatch;
 mod held;
 mod policy;
-pub mod raw;
 mod session;
 mod settings;
 mod ticket;
@@ -32,19 +32,19 @@ pub use crate::libssl::error::Alert;
 pub use crate::libssl::is_bound_in;
 /// Around calls, in a process with several libssls: see there.
 pub use crate::libssl::known::{for_caller_of, for_libssl, for_session_of_caller, note_session_with};
-/// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
-pub use crate::libssl::lending::is_lending;
 /// When we are loaded: see there.
 pub use crate::libssl::loader::at_load;
 /// Whether this thread is marking a session through a context of the application's.
-pub use crate::libssl::marker::is_marking;
+pub use crate::libssl::not_resumable::is_marking;
+/// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
+pub use crate::libssl::stand_in::is_lending;
 /// Shared tickets: see there.
 pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
-pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
+pub use crate::standalone::{DEFAULT_TIMEOUT, Statistic};
 use crate::threads::Patience;
 /// Whether the process has no other thread: see there.
 pub use crate::threads::is_alone;
-use crate::{libssl, native};
+use crate::{libssl, standalone};
 
 /// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.
 pub fn stands_alone() -> bool {
@@ -53,23 +53,23 @@ pub fn stands_alone() -> bool {
 
 /// Returns true if a libssl is loaded now. Others may be loaded later.
 pub fn has_libssl() -> bool {
-    !libssl::find::libssls().is_empty()
+    !libssl::locate::libssls().is_empty()
 }
 
 /// What is locked around a fork that is not a cache's.
 pub struct Held {
-    _libssls: Vec<libssl::marker::Held<'static>>,
-    _native: native::Held,
+    _libssls: Vec<libssl::not_resumable::Held<'static>>,
+    _native: standalone::Held,
 }
 
 /// Locks it until the guard goes.
 pub fn hold(patience: &mut Patience) -> Held {
-    Held { _libssls: libssl::known::hold(patience), _native: native::hold(patience) }
+    Held { _libssls: libssl::known::hold(patience), _native: standalone::hold(patience) }
 }
 
 /// In the child of a process that had several threads.
 pub fn forked() {
-    libssl::marker::forked();
+    libssl::not_resumable::forked();
 }
 
 /// Before the first session of a context is stored: makes what marking sessions that leave will need.

@@ -1,8 +1,8 @@
 //! The libssls in the process: which there are, their functions, and what we leave with their objects.
 //!
-//! `find` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
-//! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `loader` lists what is loaded, and `elf` reads it;
-//! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
+//! `locate` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
+//! of one's functions; `ex_data` keeps our state for its objects, by their address (`address_map`); `loader` lists what is loaded, and `elf` reads it;
+//! `der` turns objects into bytes and back; `free_sentinel` notices the last `SSL_CTX_free`; `not_resumable` marks sessions as not
 //! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
 //! `verification` reads by what a server and its clients know each other, `hidden` and `accepted` what of it has no function, and `code` names a
 //! callback; `tickets` sets the callback that has the keys of stateless tickets.
@@ -10,21 +10,21 @@
 mod accepted;
 mod address_map;
 pub mod application_data;
-pub mod attachment;
 pub mod called_from;
 pub mod code;
+pub mod der;
 mod elf;
-pub mod encoding;
 pub mod error;
-pub mod farewell;
-pub mod find;
+pub mod ex_data;
+pub mod free_sentinel;
 mod hidden;
 pub mod known;
-pub mod lending;
 pub mod loader;
-pub mod marker;
+pub mod locate;
+pub mod not_resumable;
 pub mod recursion;
 mod rules;
+pub mod stand_in;
 mod symbols;
 pub mod tickets;
 pub mod verification;
@@ -83,9 +83,9 @@ pub struct Libssl {
     /// We are told of the objects that it makes and frees.
     is_tracked: AtomicBool,
     application_data: application_data::State,
-    attachment: attachment::State,
-    farewell: farewell::State,
-    marker: marker::State,
+    attachment: ex_data::State,
+    farewell: free_sentinel::State,
+    marker: not_resumable::State,
     rules: rules::State,
     tickets: tickets::State,
     hidden: hidden::State,

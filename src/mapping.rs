@@ -1,12 +1,12 @@
 //! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own. Beside it `secret_slots`,
 //! memory of one process for its secrets.
 
+mod layout;
 mod owner;
 mod process_slot;
 mod region;
 mod robust_mutex;
 mod secret_slots;
-mod shape;
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -16,15 +16,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+pub use layout::{LARGEST, SMALLEST, Shape, UNIT};
 pub use process_slot::ProcessSlot;
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
 pub use secret_slots::SecretSlots;
-pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
+use layout::{HEADER, SLOT};
 use owner::{Owner, TID};
 use robust_mutex::Head;
-use shape::{HEADER, SLOT};
 
 /// A mapping of one shape, until it is dropped.
 pub struct Mapping {

@@ -10,18 +10,18 @@ mod source;
 use source::Source;
 use std::collections::BTreeMap;
 
-/// What each module of the crate's root may use. capi and native read the clock; below them time is an argument.
+/// What each module of the crate's root may use. capi and standalone read the clock; below them time is an argument.
 const MAY_USE: [(&str, &[&str]); 14] = [
-    ("capi", &["cache", "handle", "types", "guard", "clock", "threads"]),
+    ("capi", &["cache", "handle", "types", "catch_panic", "clock", "threads"]),
     ("cache", &["store", "handle", "rules", "types", "settings"]),
     ("store", &["mapping", "rules", "secret", "threads"]),
     ("mapping", &["threads"]),
-    ("handle", &["native", "libssl", "rules", "types", "guard", "secret", "threads"]),
-    ("native", &["types", "guard", "clock", "threads"]),
-    ("libssl", &["rules", "types", "guard", "threads"]),
+    ("handle", &["standalone", "libssl", "rules", "types", "catch_panic", "secret", "threads"]),
+    ("standalone", &["types", "catch_panic", "clock", "threads"]),
+    ("libssl", &["rules", "types", "catch_panic", "threads"]),
     ("rules", &[]),
     ("types", &[]),
-    ("guard", &[]),
+    ("catch_panic", &[]),
     ("clock", &[]),
     ("threads", &[]),
     ("secret", &[]),
@@ -29,8 +29,19 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// The modules that touch C. All the others forbid unsafe code, each file by itself or through the module above it.
-const TOUCH_C: [&str; 11] =
-    ["capi", "handle", "native", "libssl", "mapping", "types", "guard", "clock", "threads", "secret", "settings"];
+const TOUCH_C: [&str; 11] = [
+    "capi",
+    "handle",
+    "standalone",
+    "libssl",
+    "mapping",
+    "types",
+    "catch_panic",
+    "clock",
+    "threads",
+    "secret",
+    "settings",
+];
 
 /// The two files beside them with unsafe code: a bucket, which says what that gains, and the lock over it. The modules that
 /// they stand in cannot forbid it; they deny it.

@@ -1,7 +1,7 @@
 //! The counters of SSL_CTX_sess_number(3) that are the cache's.
 //!
 //! Of the twelve, four: number, cb_hits, cache_full, and the misses of its own lookups. The other eight, and a
-//! client's misses, happen in the handshake and are counted by libssl, or alone by `embedded`.
+//! client's misses, happen in the handshake and are counted by libssl, or alone by `standalone`.
 
 #![forbid(unsafe_code)]
 

@@ -6,9 +6,9 @@ use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
 use super::on_session;
-use crate::cache::residence;
-use crate::guard::guard;
-use crate::handle::{Session, raw};
+use crate::cache::owners;
+use crate::catch_panic::catch_panic;
+use crate::handle::{Session, dispatch};
 use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
 
 /// SSL_SESSION_get_ex_new_index gives out an index under which a session can carry a pointer of the application's.
@@ -37,7 +37,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_new_index(
     >,
 ) -> c_int {
     // SAFETY: C caller.
-    guard(-1, || unsafe { raw::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+    catch_panic(-1, || unsafe { dispatch::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
 }
 symver!(SSL_SESSION_get_ex_new_index, "SSLSESSION_0");
 
@@ -53,10 +53,10 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx
     on_session(s, || {
         // SAFETY: C caller.
         if let Some(session) = unsafe { Session::borrow(s) }.filter(|_| !data.is_null()) {
-            residence::keep_at_home(&session, idx);
+            owners::keep_at_home(&session, idx);
         }
         // SAFETY: C caller.
-        unsafe { raw::SSL_SESSION_set_ex_data(s, idx, data) }
+        unsafe { dispatch::SSL_SESSION_set_ex_data(s, idx, data) }
     })
 }
 symver!(
@@ -71,7 +71,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_data(s: *const SSL_SESSION, i
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_get_ex_data(s, idx) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_SESSION_get_ex_data(s, idx) })
 }
 symver!(SSL_SESSION_get_ex_data, "SSLSESSION_0");
 
@@ -101,7 +101,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_new_index(
     >,
 ) -> c_int {
     // SAFETY: C caller.
-    guard(-1, || unsafe { raw::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+    catch_panic(-1, || unsafe { dispatch::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
 }
 symver!(SSL_CTX_get_ex_new_index, "SSLSESSION_0");
 
@@ -112,7 +112,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_ex_data(s: *mut SSL_CTX, idx: c_int,
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_set_ex_data(s, idx, data) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_set_ex_data(s, idx, data) })
 }
 symver!(SSL_CTX_set_ex_data, "SSLSESSION_0");
 
@@ -123,7 +123,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_data(s: *const SSL_CTX, idx: c_in
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_CTX_get_ex_data(s, idx) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_CTX_get_ex_data(s, idx) })
 }
 symver!(SSL_CTX_get_ex_data, "SSLSESSION_0");
 
@@ -153,7 +153,7 @@ pub unsafe extern "C-unwind" fn SSL_get_ex_new_index(
     >,
 ) -> c_int {
     // SAFETY: C caller.
-    guard(-1, || unsafe { raw::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+    catch_panic(-1, || unsafe { dispatch::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
 }
 symver!(SSL_get_ex_new_index, "SSLSESSION_0");
 
@@ -164,7 +164,7 @@ pub unsafe extern "C-unwind" fn SSL_set_ex_data(s: *mut SSL, idx: c_int, data: *
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_set_ex_data(s, idx, data) })
+    catch_panic(0, || unsafe { dispatch::SSL_set_ex_data(s, idx, data) })
 }
 symver!(SSL_set_ex_data, "SSLSESSION_0");
 
@@ -175,6 +175,6 @@ pub unsafe extern "C-unwind" fn SSL_get_ex_data(s: *const SSL, idx: c_int) -> *m
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_get_ex_data(s, idx) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_get_ex_data(s, idx) })
 }
 symver!(SSL_get_ex_data, "SSLSESSION_0");

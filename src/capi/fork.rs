@@ -19,9 +19,9 @@ use std::cell::RefCell;
 use std::sync::Once;
 
 use crate::cache::gate::{self, Closed};
-use crate::cache::residence::{self, Listed};
+use crate::cache::owners::{self, Listed};
 use crate::cache::{self, HeldTicketKeys, era};
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::handle;
 use crate::threads::{self, Patience};
 
@@ -54,9 +54,9 @@ unsafe extern "C" fn prepare() {
     if threads::is_alone_for_certain() {
         return;
     }
-    guard((), || {
+    catch_panic((), || {
         let mut patience = Patience::default();
-        let list = patience.until(residence::try_lock);
+        let list = patience.until(owners::try_lock);
         let gate = gate::close(&mut patience);
         let _handles = handle::hold(&mut patience);
         let locks = Locks { gate, _list: list, _handles, _ticket_keys: patience.until(cache::try_hold_ticket_keys) };
@@ -70,11 +70,11 @@ fn taken() -> Option<Locks> {
 }
 
 unsafe extern "C" fn parent() {
-    guard((), || drop(taken()));
+    catch_panic((), || drop(taken()));
 }
 
 unsafe extern "C" fn child() {
-    guard((), || {
+    catch_panic((), || {
         if let Some(locks) = taken() {
             era::forked();
             handle::forked();

@@ -1,13 +1,13 @@
 //! What libssl calls: our callbacks, in the place of the application's, which are kept and called by the cache. And
-//! what the owner of the objects, libssl or `native`, tells of their ends.
+//! what the owner of the objects, libssl or `standalone`, tells of their ends.
 
 use std::ffi::{c_int, c_uchar};
 use std::ptr;
 
 use super::{connection, session_id};
 use crate::cache::{self, SessionCache};
+use crate::catch_panic::catch_panic;
 use crate::clock;
-use crate::guard::guard;
 use crate::handle::{self, Context, Hooks, Session, TicketCallbacks, TicketCipher, TicketMac};
 use crate::types::{Attachment, EVP_CIPHER_CTX, EVP_MAC_CTX, HMAC_CTX, SSL, SSL_CTX, SSL_SESSION};
 
@@ -21,7 +21,7 @@ pub static HOOKS: Hooks = Hooks {
 
 /// Answers libssl by `body`; `failure` after a fault of ours.
 fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
-    guard(failure, || handle::for_libssl(body))
+    catch_panic(failure, || handle::for_libssl(body))
 }
 
 /// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the

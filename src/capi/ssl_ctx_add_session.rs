@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 use super::with_cache;
 use crate::cache::SessionCache;
 use crate::clock;
-use crate::handle::{self, Session, raw};
+use crate::handle::{self, Session, dispatch};
 use crate::types::{SSL_CTX, SSL_SESSION};
 
 /// SSL_CTX_add_session puts the session `c` into the session cache of `ctx`.
@@ -30,7 +30,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut S
         c_int::from(session.is_some_and(|session| cache.add(&session, clock::now())))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, add, move || raw::SSL_CTX_add_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, add, move || dispatch::SSL_CTX_add_session(ctx, c)) }
 }
 symver!(
     SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
@@ -75,7 +75,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mu
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod of_other_families {
     use super::*;
-    use crate::guard::and_go_on;
+    use crate::catch_panic::and_go_on;
     use crate::handle::Family;
 
     macro_rules! entry {
@@ -113,7 +113,7 @@ unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, c: *mut SSL_SESSION, call
         c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now(), is_by_libssl)))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, remove, move || raw::SSL_CTX_remove_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, remove, move || dispatch::SSL_CTX_remove_session(ctx, c)) }
 }
 
 /// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.

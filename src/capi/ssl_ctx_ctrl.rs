@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int, c_long, c_void};
 
 use super::{leave_tickets, note_setting, with_cache};
 use crate::cache::SessionCache;
-use crate::handle::{self, Setting, raw};
+use crate::handle::{self, Setting, dispatch};
 use crate::types::SSL_CTX;
 
 /// SSL_CTRL_SESS_NUMBER: SSL_CTX_sess_number.
@@ -106,7 +106,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg
             return 0;
         }
         // SAFETY: C caller; libssl takes NULL for some commands.
-        unsafe { raw::SSL_CTX_ctrl(ctx, cmd, larg, parg) }
+        unsafe { dispatch::SSL_CTX_ctrl(ctx, cmd, larg, parg) }
     };
     match Command::from_c(cmd) {
         // SAFETY: C caller.
@@ -138,7 +138,7 @@ fn is_about_ticket_keys(command: c_int, place: *mut c_void) -> bool {
 /// `ctx` must be NULL or a live context.
 pub(super) unsafe fn control(ctx: *mut SSL_CTX, command: c_int, larg: c_long, function: &CStr) -> c_long {
     // SAFETY: by the caller's promise.
-    let pass_on = || unsafe { raw::SSL_CTX_ctrl_or(ctx, command, larg, function) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_ctrl_or(ctx, command, larg, function) };
     let answer = |cache: &SessionCache| match Command::from_c(command) {
         Some(command) => command.answer(cache, larg),
         None => pass_on(),

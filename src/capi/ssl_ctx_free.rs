@@ -1,7 +1,7 @@
 //! SSL_CTX_free(3).
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL_CTX;
 
 /// SSL_CTX_free gives a reference to `ctx` back. NULL does nothing.
@@ -12,6 +12,6 @@ use crate::types::SSL_CTX;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_free(ctx: *mut SSL_CTX) {
     // SAFETY: C caller.
-    guard((), || unsafe { raw::SSL_CTX_free(ctx) });
+    catch_panic((), || unsafe { dispatch::SSL_CTX_free(ctx) });
 }
 symver!(SSL_CTX_free, "SSLSESSION_0");

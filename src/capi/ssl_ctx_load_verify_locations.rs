@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int};
 
 use super::note_setting;
-use crate::guard::guard;
-use crate::handle::{Setting, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Setting, dispatch};
 use crate::types::SSL_CTX;
 
 /// SSL_CTX_load_verify_store has `ctx` look for authorities at a URI, when they are needed. Returns 1; 0 on failure.
@@ -16,10 +16,10 @@ pub unsafe extern "C-unwind" fn SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, CAs
     if ctx.is_null() {
         return 0;
     }
-    guard(0, || unsafe {
+    catch_panic(0, || unsafe {
         // SAFETY: C caller.
         note_setting(ctx, Setting::StoreByUri, true);
-        raw::SSL_CTX_load_verify_store(ctx, CAstore)
+        dispatch::SSL_CTX_load_verify_store(ctx, CAstore)
     })
 }
 symver!(SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, uri: *const c_char) -> c_int, "OPENSSL_3.0.0", "OPENSSL_4.0.0");
@@ -30,10 +30,10 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_default_verify_store(ctx: *mut SSL_C
     if ctx.is_null() {
         return 0;
     }
-    guard(0, || unsafe {
+    catch_panic(0, || unsafe {
         // SAFETY: C caller.
         note_setting(ctx, Setting::StoreByUri, true);
-        raw::SSL_CTX_set_default_verify_store(ctx)
+        dispatch::SSL_CTX_set_default_verify_store(ctx)
     })
 }
 symver!(SSL_CTX_set_default_verify_store(ctx: *mut SSL_CTX) -> c_int, "OPENSSL_3.0.0", "OPENSSL_4.0.0");

@@ -6,9 +6,9 @@ use std::ptr;
 use super::hooks::HOOKS;
 use super::{fork, with_cache};
 use crate::cache::{self, SessionCache};
+use crate::catch_panic::catch_panic;
 use crate::clock;
-use crate::guard::guard;
-use crate::handle::{self, Context, raw};
+use crate::handle::{self, Context, dispatch};
 use crate::threads;
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 
@@ -16,7 +16,7 @@ use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn TLS_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
-    guard(ptr::null(), || unsafe { raw::TLS_method() })
+    catch_panic(ptr::null(), || unsafe { dispatch::TLS_method() })
 }
 symver!(TLS_method, "SSLSESSION_0");
 
@@ -24,7 +24,7 @@ symver!(TLS_method, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn TLS_client_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
-    guard(ptr::null(), || unsafe { raw::TLS_client_method() })
+    catch_panic(ptr::null(), || unsafe { dispatch::TLS_client_method() })
 }
 symver!(TLS_client_method, "SSLSESSION_0");
 
@@ -32,7 +32,7 @@ symver!(TLS_client_method, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn TLS_server_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
-    guard(ptr::null(), || unsafe { raw::TLS_server_method() })
+    catch_panic(ptr::null(), || unsafe { dispatch::TLS_server_method() })
 }
 symver!(TLS_server_method, "SSLSESSION_0");
 
@@ -44,7 +44,7 @@ symver!(TLS_server_method, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || attached(unsafe { raw::SSL_CTX_new(method) }))
+    catch_panic(ptr::null_mut(), || attached(unsafe { dispatch::SSL_CTX_new(method) }))
 }
 symver!(SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
@@ -78,9 +78,9 @@ unsafe extern "C-unwind" fn new_ex_called_from(
     meth: *const SSL_METHOD,
     caller: *const c_void,
 ) -> *mut SSL_CTX {
-    guard(ptr::null_mut(), || {
+    catch_panic(ptr::null_mut(), || {
         // SAFETY: C caller.
-        let ctx = unsafe { raw::SSL_CTX_new_ex(libctx, propq, meth) };
+        let ctx = unsafe { dispatch::SSL_CTX_new_ex(libctx, propq, meth) };
         if !handle::is_bound_in(caller, c"SSL_CTX_new_ex") {
             return ctx;
         }
@@ -98,7 +98,7 @@ unsafe extern "C-unwind" fn new_ex_called_from(
 /// are places where a thread may be cancelled: it is so later.
 fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
     threads::uncancelled(|| {
-        guard((), || {
+        catch_panic((), || {
             // SAFETY: NULL or made just now.
             if let Some(context) = unsafe { Context::borrow(ctx) } {
                 fork::watch();
@@ -116,6 +116,6 @@ pub unsafe extern "C-unwind" fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_up_ref(ctx) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_up_ref(ctx) })
 }
 symver!(SSL_CTX_up_ref, "SSLSESSION_0");

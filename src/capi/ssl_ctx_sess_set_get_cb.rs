@@ -6,7 +6,7 @@
 use std::ffi::{c_int, c_uchar};
 
 use super::with_cache;
-use crate::handle::raw;
+use crate::handle::dispatch;
 use crate::types::{self, SSL, SSL_CTX, SSL_SESSION};
 
 /// SSL_CTX_sess_set_new_cb sets the callback that is told of each new session; NULL for none.
@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_set_new_cb(
     new_session_cb: Option<unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION) -> c_int>,
 ) {
     // SAFETY: C caller.
-    let pass_on = || unsafe { raw::SSL_CTX_sess_set_new_cb(ctx, new_session_cb) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_sess_set_new_cb(ctx, new_session_cb) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.callbacks.new.set(new_session_cb), pass_on) }
 }
@@ -35,7 +35,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_get_new_cb(
     ctx: *mut SSL_CTX,
 ) -> Option<unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION) -> c_int> {
     // SAFETY: C caller.
-    let pass_on = || unsafe { raw::SSL_CTX_sess_get_new_cb(ctx) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_sess_get_new_cb(ctx) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, None, |cache| cache.callbacks.new.get(), pass_on) }
 }
@@ -56,7 +56,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_set_remove_cb(
     remove_session_cb: Option<unsafe extern "C-unwind" fn(*mut SSL_CTX, *mut SSL_SESSION)>,
 ) {
     // SAFETY: C caller.
-    let pass_on = || unsafe { raw::SSL_CTX_sess_set_remove_cb(ctx, remove_session_cb) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_sess_set_remove_cb(ctx, remove_session_cb) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.set_remove_callback(remove_session_cb), pass_on) }
 }
@@ -71,7 +71,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_get_remove_cb(
     ctx: *mut SSL_CTX,
 ) -> Option<unsafe extern "C-unwind" fn(*mut SSL_CTX, *mut SSL_SESSION)> {
     // SAFETY: C caller.
-    let pass_on = || unsafe { raw::SSL_CTX_sess_get_remove_cb(ctx) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_sess_get_remove_cb(ctx) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, None, |cache| cache.callbacks.remove.get(), pass_on) }
 }
@@ -95,7 +95,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_set_get_cb(
     >,
 ) {
     // SAFETY: C caller.
-    let pass_on = || unsafe { raw::SSL_CTX_sess_set_get_cb(ctx, get_session_cb) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_sess_set_get_cb(ctx, get_session_cb) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.callbacks.get.set(get_session_cb), pass_on) }
 }
@@ -110,7 +110,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_get_get_cb(
     ctx: *mut SSL_CTX,
 ) -> Option<unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION> {
     // SAFETY: C caller.
-    let pass_on = || unsafe { raw::SSL_CTX_sess_get_get_cb(ctx) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_sess_get_get_cb(ctx) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, None, |cache| cache.callbacks.get.get(), pass_on) }
 }

@@ -2,8 +2,8 @@
 
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL_CTX, lhash_st_SSL_SESSION};
 
 /// SSL_CTX_sessions returns libssl's own table of the sessions of `ctx`, borrowed.
@@ -17,7 +17,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhas
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_CTX_sessions(ctx) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_CTX_sessions(ctx) })
 }
 symver!(
     SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION,

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 
 use super::with_cache;
-use crate::handle::raw;
+use crate::handle::dispatch;
 use crate::types::{SSL_CTX, X509_STORE_CTX};
 
 /// SSL_CTX_set_cert_verify_callback sets the callback that verifies the peer's certificates in the place of libssl; NULL
@@ -19,7 +19,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_cert_verify_callback(
     arg: *mut c_void,
 ) {
     // SAFETY: C caller.
-    let pass_on = || unsafe { raw::SSL_CTX_set_cert_verify_callback(ctx, cb, arg) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_set_cert_verify_callback(ctx, cb, arg) };
     let address = cb.map_or(0, |cb| cb as usize);
     // SAFETY: C caller.
     unsafe {

@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_uchar, c_uint};
 
 use super::is_readable;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
 /// SSL_MAX_SID_CTX_LENGTH: how many bytes a session id context may have.
@@ -25,7 +25,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_session_id_context(
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_set_session_id_context(ctx, sid_ctx, sid_ctx_len) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_set_session_id_context(ctx, sid_ctx, sid_ctx_len) })
 }
 symver!(SSL_CTX_set_session_id_context, "SSLSESSION_0");
 
@@ -40,6 +40,6 @@ pub unsafe extern "C-unwind" fn SSL_set_session_id_context(
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_set_session_id_context(ssl, sid_ctx, sid_ctx_len) })
+    catch_panic(0, || unsafe { dispatch::SSL_set_session_id_context(ssl, sid_ctx, sid_ctx_len) })
 }
 symver!(SSL_set_session_id_context, "SSLSESSION_0");

@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_uchar, c_void};
 
 use crate::cache;
-use crate::guard::guard;
-use crate::handle::{Context, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Context, dispatch};
 use crate::types::{SSL, SSL_CTX, SSL_SESSION};
 
 /// SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` as one is made, `dec_cb` as one comes
@@ -21,7 +21,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
     >,
     arg: *mut c_void,
 ) -> c_int {
-    guard(0, || {
+    catch_panic(0, || {
         // SAFETY: C caller.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return 0 };
         if let Some(cache) = cache::of_context(context) {
@@ -32,7 +32,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
             }
         }
         // SAFETY: C caller.
-        unsafe { raw::SSL_CTX_set_session_ticket_cb(ctx, gen_cb, dec_cb, arg) }
+        unsafe { dispatch::SSL_CTX_set_session_ticket_cb(ctx, gen_cb, dec_cb, arg) }
     })
 }
 symver!(

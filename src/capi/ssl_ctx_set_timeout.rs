@@ -2,8 +2,8 @@
 
 use std::ffi::c_long;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL_CTX;
 
 /// SSL_CTX_set_timeout sets how long the sessions that `ctx` makes from now on may be resumed, in seconds.
@@ -16,7 +16,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, t: c_long
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_set_timeout(ctx, t) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_set_timeout(ctx, t) })
 }
 symver!(SSL_CTX_set_timeout, "SSLSESSION_0");
 
@@ -27,6 +27,6 @@ pub unsafe extern "C-unwind" fn SSL_CTX_get_timeout(ctx: *const SSL_CTX) -> c_lo
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_get_timeout(ctx) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_get_timeout(ctx) })
 }
 symver!(SSL_CTX_get_timeout, "SSLSESSION_0");

@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_long};
 
 use super::{leave_tickets, note_setting};
-use crate::guard::guard;
-use crate::handle::{Setting, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Setting, dispatch};
 use crate::types::SSL_CTX;
 
 /// SSL_CTRL_SET_TLSEXT_SERVERNAME_CB and SSL_CTRL_SET_TLS_EXT_SRP_USERNAME_CB.
@@ -36,12 +36,12 @@ pub unsafe extern "C-unwind" fn SSL_CTX_callback_ctrl(
     if cmd == SET_TICKET_KEY_CALLBACK && unsafe { leave_tickets(ctx, fp.is_some()) } {
         return 1;
     }
-    guard(0, || unsafe {
+    catch_panic(0, || unsafe {
         // SAFETY: C caller.
         if let Some(setting) = setting {
             note_setting(ctx, setting, fp.is_some());
         }
-        raw::SSL_CTX_callback_ctrl(ctx, cmd, fp)
+        dispatch::SSL_CTX_callback_ctrl(ctx, cmd, fp)
     })
 }
 symver!(

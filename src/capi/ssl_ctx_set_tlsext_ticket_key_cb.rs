@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_uchar};
 
 use super::leave_tickets;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{EVP_CIPHER_CTX, EVP_MAC_CTX, SSL, SSL_CTX};
 
 /// SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that has the keys of stateless tickets.
@@ -28,8 +28,8 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_tlsext_ticket_key_evp_cb(
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe {
-        if leave_tickets(ctx, fp.is_some()) { 1 } else { raw::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, fp) }
+    catch_panic(0, || unsafe {
+        if leave_tickets(ctx, fp.is_some()) { 1 } else { dispatch::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, fp) }
     })
 }
 symver!(SSL_CTX_set_tlsext_ticket_key_evp_cb, "OPENSSL_3.0.0", "OPENSSL_4.0.0");

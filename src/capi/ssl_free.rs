@@ -2,8 +2,8 @@
 
 use super::connection;
 use crate::cache;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL;
 
 /// SSL_free gives a reference to `ssl` back. NULL does nothing.
@@ -15,7 +15,7 @@ pub unsafe extern "C-unwind" fn SSL_free(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
-    guard((), || {
+    catch_panic((), || {
         // SAFETY: C caller.
         if let Some(connection) = unsafe { connection(ssl) }.filter(|connection| connection.is_freed_late())
             && let Some(cache) = cache::of_connection(connection)
@@ -23,7 +23,7 @@ pub unsafe extern "C-unwind" fn SSL_free(ssl: *mut SSL) {
             cache.connection_is_going(connection);
         }
         // SAFETY: C caller.
-        unsafe { raw::SSL_free(ssl) };
+        unsafe { dispatch::SSL_free(ssl) };
         cache::connection_is_gone();
     });
 }

@@ -2,8 +2,8 @@
 
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_SESSION};
 
 /// SSL_get_session returns the session of `ssl`, borrowed: it can go when `ssl` does. NULL if there is none, and for NULL.
@@ -13,7 +13,7 @@ pub unsafe extern "C-unwind" fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SES
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_get_session(ssl) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_get_session(ssl) })
 }
 symver!(SSL_get_session, "SSLSESSION_0");
 
@@ -24,7 +24,7 @@ pub unsafe extern "C-unwind" fn SSL_get0_session(ssl: *const SSL) -> *mut SSL_SE
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_get_session(ssl) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_get_session(ssl) })
 }
 symver!(SSL_get0_session, "SSLSESSION_0");
 
@@ -36,6 +36,6 @@ pub unsafe extern "C-unwind" fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESS
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_get1_session(ssl) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_get1_session(ssl) })
 }
 symver!(SSL_get1_session, "SSLSESSION_0");

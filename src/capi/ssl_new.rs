@@ -3,8 +3,8 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
 /// SSL_new makes a connection of `ctx`, to which it takes a reference. The session cache of `ctx` serves it to its end.
@@ -15,9 +15,9 @@ pub unsafe extern "C-unwind" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     if ctx.is_null() {
         return ptr::null_mut();
     }
-    guard(ptr::null_mut(), || {
+    catch_panic(ptr::null_mut(), || {
         // SAFETY: C caller.
-        let ssl = unsafe { raw::SSL_new(ctx) };
+        let ssl = unsafe { dispatch::SSL_new(ctx) };
         // SAFETY: NULL or made just now.
         unsafe { super::settle(ssl) };
         ssl
@@ -32,6 +32,6 @@ pub unsafe extern "C-unwind" fn SSL_up_ref(ssl: *mut SSL) -> c_int {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_up_ref(ssl) })
+    catch_panic(0, || unsafe { dispatch::SSL_up_ref(ssl) })
 }
 symver!(SSL_up_ref, "SSLSESSION_0");

@@ -3,8 +3,8 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL_SESSION;
 
 /// SSL_SESSION_new makes an empty session: without an id, of no protocol version, made now, good for 304 seconds.
@@ -13,7 +13,7 @@ use crate::types::SSL_SESSION;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_new() -> *mut SSL_SESSION {
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_new() })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_SESSION_new() })
 }
 symver!(SSL_SESSION_new, "SSLSESSION_0");
 
@@ -26,7 +26,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_dup(src: *const SSL_SESSION) -> *mut
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_dup(src) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_SESSION_dup(src) })
 }
 symver!(SSL_SESSION_dup, "SSLSESSION_0");
 
@@ -37,7 +37,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_up_ref(ses: *mut SSL_SESSION) -> c_i
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_up_ref(ses) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_up_ref(ses) })
 }
 symver!(SSL_SESSION_up_ref, "SSLSESSION_0");
 
@@ -46,6 +46,6 @@ symver!(SSL_SESSION_up_ref, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_free(ses: *mut SSL_SESSION) {
     // SAFETY: C caller.
-    guard((), || unsafe { raw::SSL_SESSION_free(ses) });
+    catch_panic((), || unsafe { dispatch::SSL_SESSION_free(ses) });
 }
 symver!(SSL_SESSION_free, "SSLSESSION_0");

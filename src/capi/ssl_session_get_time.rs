@@ -3,9 +3,9 @@
 use std::ffi::c_long;
 
 use super::on_session;
-use crate::cache::residence;
-use crate::guard::guard;
-use crate::handle::{Session, raw};
+use crate::cache::owners;
+use crate::catch_panic::catch_panic;
+use crate::handle::{Session, dispatch};
 use crate::types::SSL_SESSION;
 
 /// SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL deprecates it since
@@ -16,7 +16,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_time(s: *const SSL_SESSION) -> c
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_get_time(s) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_get_time(s) })
 }
 symver!(SSL_SESSION_get_time, "SSLSESSION_0");
 
@@ -27,7 +27,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_
     on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
-        residence::set_time(&session, tm);
+        owners::set_time(&session, tm);
         tm
     })
 }
@@ -54,7 +54,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_timeout(s: *const SSL_SESSION) -
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_get_timeout(s) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_get_timeout(s) })
 }
 symver!(SSL_SESSION_get_timeout, "SSLSESSION_0");
 
@@ -65,7 +65,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: 
     on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
-        c_long::from(residence::change(&session, || session.set_timeout(t)))
+        c_long::from(owners::change(&session, || session.set_timeout(t)))
     })
 }
 symver!(

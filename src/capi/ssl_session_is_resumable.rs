@@ -2,8 +2,8 @@
 
 use std::ffi::c_int;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL_SESSION;
 
 /// SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and has not been marked by leaving
@@ -14,6 +14,6 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_is_resumable(s: *const SSL_SESSION) 
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_is_resumable(s) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_is_resumable(s) })
 }
 symver!(SSL_SESSION_is_resumable, "SSLSESSION_0");

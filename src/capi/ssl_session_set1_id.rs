@@ -4,9 +4,9 @@ use std::ffi::{c_int, c_uchar, c_uint};
 use std::ptr;
 
 use super::{is_readable, on_session};
-use crate::cache::residence;
-use crate::guard::guard;
-use crate::handle::{Session, raw};
+use crate::cache::owners;
+use crate::catch_panic::catch_panic;
+use crate::handle::{Session, dispatch};
 use crate::types::SSL_SESSION;
 
 /// SSL_MAX_SSL_SESSION_ID_LENGTH: how many bytes a session id may have.
@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_id(s: *const SSL_SESSION, len: *
         return ptr::null();
     }
     // SAFETY: C caller.
-    guard(ptr::null(), || unsafe { raw::SSL_SESSION_get_id(s, len) })
+    catch_panic(ptr::null(), || unsafe { dispatch::SSL_SESSION_get_id(s, len) })
 }
 symver!(SSL_SESSION_get_id, "SSLSESSION_0");
 
@@ -42,8 +42,8 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set1_id(
             return 0;
         }
         // SAFETY: C caller.
-        let set = || unsafe { raw::SSL_SESSION_set1_id(s, sid, sid_len) == 1 };
-        c_int::from(residence::change(&session, set))
+        let set = || unsafe { dispatch::SSL_SESSION_set1_id(s, sid, sid_len) == 1 };
+        c_int::from(owners::change(&session, set))
     })
 }
 symver!(

@@ -2,8 +2,8 @@
 
 use std::ffi::c_int;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_SESSION};
 
 /// SSL_set_session sets the session that `ssl`, a client, offers at its next connect; NULL for none.
@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn SSL_set_session(ssl: *mut SSL, session: *mut SSL
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_set_session(ssl, session) })
+    catch_panic(0, || unsafe { dispatch::SSL_set_session(ssl, session) })
 }
 symver!(
     SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int,

@@ -2,8 +2,8 @@
 
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
 /// SSL_set_SSL_CTX switches `ssl` to the certificate and the settings of `ctx`; NULL for `ctx` switches back. The session
@@ -15,11 +15,11 @@ pub unsafe extern "C-unwind" fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX
     if ssl.is_null() {
         return ptr::null_mut();
     }
-    guard(ptr::null_mut(), || {
+    catch_panic(ptr::null_mut(), || {
         // SAFETY: C caller.
         unsafe {
             super::settle(ssl);
-            raw::SSL_set_SSL_CTX(ssl, ctx)
+            dispatch::SSL_set_SSL_CTX(ssl, ctx)
         }
     })
 }

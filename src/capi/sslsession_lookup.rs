@@ -6,8 +6,8 @@ use std::ffi::{c_int, c_uchar};
 
 use super::{connection, session_id};
 use crate::cache;
+use crate::catch_panic::catch_panic;
 use crate::clock;
-use crate::guard::guard;
 use crate::handle::{self, Session};
 use crate::types::{SSL, SSL_SESSION};
 
@@ -29,7 +29,7 @@ pub unsafe extern "C-unwind" fn SSLSESSION_lookup(
     id: *const c_uchar,
     id_length: usize,
 ) -> c_int {
-    guard(-1, || {
+    catch_panic(-1, || {
         if !stands_alone() {
             return -1;
         }
@@ -56,7 +56,7 @@ symver!(SSLSESSION_lookup, "SSLSESSION_0");
 /// Returns 1; 0 for NULL, and beside a libssl, on whose error stack the reason is then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSLSESSION_finish(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
-    guard(0, || {
+    catch_panic(0, || {
         if !stands_alone() {
             return 0;
         }

@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::{Connection, Context, Session, for_libssl, note_session_with};
-use crate::guard::{call_out, is_unwinding};
+use crate::catch_panic::{call_out, is_unwinding};
 use crate::types::*;
 
 /// The answer of a new_session callback that was left: in libssl's place its reference stays, and whatever the callback has

@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use super::context::downcast;
-use super::{Context, Session, raw};
+use super::{Context, Session, dispatch};
 use crate::types::*;
-use crate::{libssl, native};
+use crate::{libssl, standalone};
 
 /// SSL_OP_NO_TICKET: no stateless tickets.
 pub(super) const OP_NO_TICKET: u64 = 1 << 14;
@@ -45,7 +45,7 @@ impl<'a> Connection<'a> {
             // SAFETY: a live connection.
             Some(libssl) => unsafe { libssl.attached_to_connection(self.as_ptr()) },
             // SAFETY: a live connection.
-            None => unsafe { native::attached(raw::SSL_get_SSL_CTX(self.as_ptr())) }.and_then(downcast),
+            None => unsafe { standalone::attached(dispatch::SSL_get_SSL_CTX(self.as_ptr())) }.and_then(downcast),
         }
     }
 
@@ -57,13 +57,13 @@ impl<'a> Connection<'a> {
     /// Whether it is a server's.
     pub fn is_server(self) -> bool {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_is_server(self.as_ptr()) != 0 }
+        unsafe { dispatch::SSL_is_server(self.as_ptr()) != 0 }
     }
 
     /// The protocol version as it stands now.
     pub fn version(self) -> c_int {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_version(self.as_ptr()) }
+        unsafe { dispatch::SSL_version(self.as_ptr()) }
     }
 
     /// The protocol version of its sessions: for QUIC that of the TLS handshake. Of a QUIC connection nothing more is asked in
@@ -93,13 +93,13 @@ impl<'a> Connection<'a> {
 
     fn protects_early_data(self) -> bool {
         // SAFETY: a live connection.
-        let max_early_data = unsafe { raw::SSL_get_max_early_data(self.as_ptr()) };
+        let max_early_data = unsafe { dispatch::SSL_get_max_early_data(self.as_ptr()) };
         max_early_data > 0 && self.options() & OP_NO_ANTI_REPLAY == 0
     }
 
     fn options(self) -> u64 {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_get_options(self.as_ptr()) }
+        unsafe { dispatch::SSL_get_options(self.as_ptr()) }
     }
 
     /// Returns true if its handshake has begun.
@@ -133,7 +133,7 @@ impl<'a> Connection<'a> {
     pub fn server_name(self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection; NULL or a C string that it keeps.
-        unsafe { libssl::encoding::of_string((libssl.functions.SSL_get_servername)(self.as_ptr(), NAME_TYPE_HOST)) }
+        unsafe { libssl::der::of_string((libssl.functions.SSL_get_servername)(self.as_ptr(), NAME_TYPE_HOST)) }
     }
 
     /// The server name in the ClientHello at hand, which libssl has not read yet as it looks for a session.
@@ -159,19 +159,19 @@ impl<'a> Connection<'a> {
     pub fn context(self) -> Option<Context<'a>> {
         libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection, which holds its context.
-        unsafe { Context::borrow(raw::SSL_get_SSL_CTX(self.as_ptr())) }
+        unsafe { Context::borrow(dispatch::SSL_get_SSL_CTX(self.as_ptr())) }
     }
 
     /// Returns true if its session was resumed.
     pub fn is_resumed(self) -> bool {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_session_reused(self.as_ptr()) == 1 }
+        unsafe { dispatch::SSL_session_reused(self.as_ptr()) == 1 }
     }
 
     /// Whether it has still the context that it was created with.
     pub fn is_of(self, context: Context) -> bool {
         // SAFETY: a live connection.
-        (unsafe { raw::SSL_get_SSL_CTX(self.as_ptr()) }) == context.as_ptr()
+        (unsafe { dispatch::SSL_get_SSL_CTX(self.as_ptr()) }) == context.as_ptr()
     }
 
     /// The session of a connection that ends without having been shut down: libssl takes it for bad, and is about to
@@ -190,7 +190,7 @@ impl<'a> Connection<'a> {
     /// The session it has now, borrowed.
     pub fn session(self) -> Option<Session> {
         // SAFETY: a live connection; the reference is taken for us.
-        unsafe { Session::adopt(raw::SSL_get1_session(self.as_ptr())) }
+        unsafe { Session::adopt(dispatch::SSL_get1_session(self.as_ptr())) }
     }
 }
 
@@ -199,31 +199,31 @@ impl Connection<'_> {
     /// The session id context.
     pub fn id_context(&self) -> &[u8] {
         // SAFETY: a live connection of our own.
-        unsafe { native::id_context(self.as_ptr()) }
+        unsafe { standalone::id_context(self.as_ptr()) }
     }
 
     /// Notes the version that the handshake negotiates.
     pub fn set_version(&self, version: c_int) {
         // SAFETY: a live connection of our own.
-        unsafe { native::set_version(self.as_ptr(), version) };
+        unsafe { standalone::set_version(self.as_ptr(), version) };
     }
 
     /// Notes that a handshake starts; whether it was not noted yet.
     pub fn start(&self) -> bool {
         // SAFETY: a live connection of our own.
-        unsafe { native::start(self.as_ptr()) }
+        unsafe { standalone::start(self.as_ptr()) }
     }
 
     /// Gives the connection its session, None for none, and says whether it is resumed.
     pub fn negotiate(&self, session: Option<Session>, reused: bool) {
         let session = session.map_or(ptr::null_mut(), Session::into_raw);
         // SAFETY: a live connection of our own, and a reference to give away.
-        unsafe { native::negotiate(self.as_ptr(), session, reused) };
+        unsafe { standalone::negotiate(self.as_ptr(), session, reused) };
     }
 
     /// Notes that the handshake has finished.
     pub fn open(&self) {
         // SAFETY: a live connection of our own.
-        unsafe { native::open(self.as_ptr()) };
+        unsafe { standalone::open(self.as_ptr()) };
     }
 }

@@ -7,10 +7,10 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::connection::OP_NO_TICKET;
-use super::{Alert, Connection, Session, Statistic, TicketCallbacks, raw};
+use super::{Alert, Connection, Session, Statistic, TicketCallbacks, dispatch};
 use crate::rules::Rules;
 use crate::types::*;
-use crate::{libssl, native};
+use crate::{libssl, standalone};
 
 const CTRL_SET_CACHE_SIZE: c_int = 42;
 const CTRL_SET_CACHE_MODE: c_int = 44;
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
     pub fn attach<T: Attachment>(self, state: Arc<T>, hooks: &Hooks) -> bool {
         let Some(libssl) = libssl::of_object(self.as_ptr()) else {
             // SAFETY: a live context of our own.
-            return unsafe { native::attach(self.as_ptr(), state) };
+            return unsafe { standalone::attach(self.as_ptr(), state) };
         };
         // SAFETY: a live context of this libssl, which no other thread has seen yet.
         if !libssl.attachable || !unsafe { libssl.attach(self.as_ptr(), state) } {
@@ -108,7 +108,7 @@ impl<'a> Context<'a> {
             // SAFETY: a live context.
             Some(libssl) => unsafe { libssl.attached_to_context(self.as_ptr()) },
             // SAFETY: a live context.
-            None => unsafe { native::attached(self.as_ptr()) }.and_then(downcast),
+            None => unsafe { standalone::attached(self.as_ptr()) }.and_then(downcast),
         }
     }
 
@@ -124,7 +124,7 @@ impl<'a> Context<'a> {
 
     fn control(self, command: c_int, larg: c_long) -> c_long {
         // SAFETY: a live context; none of the commands takes a pointer.
-        unsafe { raw::SSL_CTX_ctrl(self.as_ptr(), command, larg, ptr::null_mut()) }
+        unsafe { dispatch::SSL_CTX_ctrl(self.as_ptr(), command, larg, ptr::null_mut()) }
     }
 
     /// Turns stateless tickets off, for connections that are made from now on.
@@ -150,7 +150,7 @@ impl<'a> Context<'a> {
     /// The timeout that its new sessions get, in seconds; 0 for the method's default.
     pub fn timeout(self) -> i64 {
         // SAFETY: a live context.
-        unsafe { raw::SSL_CTX_get_timeout(self.as_ptr()) }
+        unsafe { dispatch::SSL_CTX_get_timeout(self.as_ptr()) }
     }
 }
 
@@ -183,20 +183,20 @@ impl Context<'_> {
     pub fn lend(self, session: &Session) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
             // SAFETY: live objects of this libssl.
-            unsafe { libssl::lending::lend(&libssl.functions, self.as_ptr(), session.as_ptr()) }
+            unsafe { libssl::stand_in::lend(&libssl.functions, self.as_ptr(), session.as_ptr()) }
         })
     }
 
     /// Removes a session from the table, marks it and runs our remove hook, as libssl does itself; whether it was there.
     pub fn remove_lent(self, session: &Session) -> bool {
         // SAFETY: live objects.
-        unsafe { raw::SSL_CTX_remove_session(self.as_ptr(), session.as_ptr()) == 1 }
+        unsafe { dispatch::SSL_CTX_remove_session(self.as_ptr(), session.as_ptr()) == 1 }
     }
 
     /// Empties the table of what is over at `time`, 0 for of everything.
     pub fn flush_lent(self, time: i64) {
         // SAFETY: a live context.
-        unsafe { raw::SSL_CTX_flush_sessions(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_CTX_flush_sessions(self.as_ptr(), time) };
     }
 
     /// Asks to be told when the context goes: true if it will be. Our own contexts always tell.
@@ -218,6 +218,6 @@ impl Context<'_> {
     /// Counts one event.
     pub fn count(self, statistic: Statistic) {
         // SAFETY: a live context of our own.
-        unsafe { native::count(self.as_ptr(), statistic) };
+        unsafe { standalone::count(self.as_ptr(), statistic) };
     }
 }

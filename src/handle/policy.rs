@@ -25,7 +25,7 @@ use super::undigested::Undigested;
 use super::{Connection, Setting, Settings};
 use crate::libssl::code::Code;
 use crate::libssl::{self, Accepted, Functions, Libssl, verification};
-use crate::libssl::{encoding, error};
+use crate::libssl::{der, error};
 use crate::types::*;
 
 /// X509_V_FLAG_POLICY_CHECK: certificates must have policies, which cannot be read.
@@ -327,7 +327,7 @@ unsafe fn verify(
         work.add(&verification::parameters(functions, (functions.SSL_get0_param)(ssl)));
         work.add_numbers(with.parameters.iter().filter_map(|one| one.purpose_and_trust).flatten());
         for names in [(functions.SSL_get_client_CA_list)(ssl).cast_const(), (functions.SSL_get0_CA_list)(ssl)] {
-            let names = encoding::of_names(functions, names);
+            let names = der::of_names(functions, names);
             work.add_set(names.iter().map(|name| sha256(name.as_deref().unwrap_or_default())));
         }
         let store = TrustStore::up_ref(functions, verification::store(functions, ssl));

@@ -6,10 +6,10 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use super::{Context, raw};
-use crate::libssl::encoding::{self, Encoded};
+use super::{Context, dispatch};
+use crate::libssl::der::{self, Encoded};
 use crate::types::*;
-use crate::{libssl, native, secret};
+use crate::{libssl, secret, standalone};
 
 /// A reference to a session. Cloning takes another; dropping gives it back, which may free the session and run the
 /// application's ex_data callbacks: never drop one under a lock.
@@ -63,7 +63,7 @@ impl Session {
         let mut length: c_uint = 0;
         // SAFETY: a live session; its id stays in place as long as it lives.
         unsafe {
-            let id = raw::SSL_SESSION_get_id(self.as_ptr(), &mut length);
+            let id = dispatch::SSL_SESSION_get_id(self.as_ptr(), &mut length);
             std::slice::from_raw_parts(id, length as usize)
         }
     }
@@ -73,7 +73,7 @@ impl Session {
         let mut length: c_uint = 0;
         // SAFETY: a live session; its id context stays in place as long as it lives.
         unsafe {
-            let context = raw::SSL_SESSION_get0_id_context(self.as_ptr(), &mut length);
+            let context = dispatch::SSL_SESSION_get0_id_context(self.as_ptr(), &mut length);
             std::slice::from_raw_parts(context, length as usize)
         }
     }
@@ -81,49 +81,49 @@ impl Session {
     /// Sets the session id context; false if it is too long.
     pub fn set_id_context(&self, context: &[u8]) -> bool {
         // SAFETY: a live session and a slice.
-        unsafe { raw::SSL_SESSION_set1_id_context(self.as_ptr(), context.as_ptr(), context.len() as c_uint) == 1 }
+        unsafe { dispatch::SSL_SESSION_set1_id_context(self.as_ptr(), context.as_ptr(), context.len() as c_uint) == 1 }
     }
 
     /// The protocol version; 0 if none was set.
     pub fn version(&self) -> c_int {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_get_protocol_version(self.as_ptr()) }
+        unsafe { dispatch::SSL_SESSION_get_protocol_version(self.as_ptr()) }
     }
 
     /// When the session was made, in seconds since the epoch.
     pub fn time(&self) -> i64 {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_get_time(self.as_ptr()) }
+        unsafe { dispatch::SSL_SESSION_get_time(self.as_ptr()) }
     }
 
     /// Sets when the session was made.
     pub fn set_time(&self, time: i64) {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_set_time(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_SESSION_set_time(self.as_ptr(), time) };
     }
 
     /// How long the session may be resumed, in seconds.
     pub fn timeout(&self) -> i64 {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_get_timeout(self.as_ptr()) }
+        unsafe { dispatch::SSL_SESSION_get_timeout(self.as_ptr()) }
     }
 
     /// Sets how long the session may be resumed; false if that is negative.
     pub fn set_timeout(&self, timeout: i64) -> bool {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_set_timeout(self.as_ptr(), timeout) == 1 }
+        unsafe { dispatch::SSL_SESSION_set_timeout(self.as_ptr(), timeout) == 1 }
     }
 
     /// Whether the session has not been marked and has something to be resumed by.
     pub fn is_resumable(&self) -> bool {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
+        unsafe { dispatch::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
     }
 
     /// Returns a copy that is in no cache; None if no memory is left.
     pub fn copy(&self) -> Option<Session> {
         // SAFETY: a live session; the copy's reference is for us.
-        unsafe { Session::adopt(raw::SSL_SESSION_dup(self.as_ptr())) }
+        unsafe { Session::adopt(dispatch::SSL_SESSION_dup(self.as_ptr())) }
     }
 
     /// The session's bytes, by which another process can make it: DER, as i2d_SSL_SESSION(3) has it. None alone, or if no
@@ -131,14 +131,14 @@ impl Session {
     pub fn encode(&self) -> Option<Encoded> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live session.
-        unsafe { encoding::of_session(&libssl.functions, self.as_ptr()) }
+        unsafe { der::of_session(&libssl.functions, self.as_ptr()) }
     }
 
     /// The session of those bytes, for `context`; None if they are of none.
     pub fn decode(bytes: &[u8], context: Context) -> Option<Session> {
         let libssl = libssl::of_object(context.as_ptr())?;
         // SAFETY: a session made just now, with a reference for us.
-        unsafe { Session::adopt(encoding::to_session(&libssl.functions, bytes)) }
+        unsafe { Session::adopt(der::to_session(&libssl.functions, bytes)) }
     }
 
     /// Lets `use_it` see the master secret, or what TLS 1.3 has in its place: its first 48 bytes.
@@ -157,7 +157,7 @@ impl Session {
     pub fn server_name(&self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live session; NULL or a C string that it keeps.
-        unsafe { encoding::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
+        unsafe { der::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
     }
 
     /// Returns true if the application keeps data of its own at the session, which is not among its bytes.
@@ -201,7 +201,7 @@ impl Session {
             // SAFETY: a live session and a live context of the same libssl.
             Some(libssl) => unsafe { libssl.mark_not_resumable(self.as_ptr(), context.as_ptr()) },
             // SAFETY: a live session.
-            None => unsafe { native::mark_not_resumable(self.as_ptr()) },
+            None => unsafe { standalone::mark_not_resumable(self.as_ptr()) },
         }
     }
 }
@@ -209,7 +209,7 @@ impl Session {
 impl Clone for Session {
     fn clone(&self) -> Session {
         // SAFETY: a live session. The count cannot overflow before memory does.
-        unsafe { raw::SSL_SESSION_up_ref(self.as_ptr()) };
+        unsafe { dispatch::SSL_SESSION_up_ref(self.as_ptr()) };
         Session(self.0)
     }
 }
@@ -217,7 +217,7 @@ impl Clone for Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // SAFETY: this reference is ours and is given back once.
-        unsafe { raw::SSL_SESSION_free(self.as_ptr()) };
+        unsafe { dispatch::SSL_SESSION_free(self.as_ptr()) };
     }
 }
 

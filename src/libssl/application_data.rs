@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
-use super::attachment::CLASS_SSL_SESSION;
+use super::ex_data::CLASS_SSL_SESSION;
 use super::{Functions, Libssl};
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::types::*;
 
 /// Up to this index data is looked for in any case: a callback at a session's making may set it without a call that we see.
@@ -87,7 +87,7 @@ unsafe extern "C-unwind" fn session_freed(
     _argl: c_long,
     _argp: *mut c_void,
 ) {
-    guard((), || {
+    catch_panic((), || {
         RECORDS.remove(session.addr());
         COPIES.remove(session.addr());
     });

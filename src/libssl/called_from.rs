@@ -7,7 +7,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use super::{is_ours, known, loader, marker};
+use super::{is_ours, known, loader, not_resumable};
 
 /// _URC_NO_REASON and _URC_END_OF_STACK: go on, and enough.
 const GO_ON: c_int = 0;
@@ -46,7 +46,7 @@ pub fn is_of_libssl(address: *const c_void) -> bool {
 pub fn caller() -> Option<*const c_void> {
     let mut search = Search { caller: ptr::null(), frames: 0 };
     // An unwinder lists the loaded objects, and would wait for ever for a thread that is not here.
-    if cfg!(not(miri)) && !loader::is_left_changing() && !marker::is_forked() {
+    if cfg!(not(miri)) && !loader::is_left_changing() && !not_resumable::is_forked() {
         // SAFETY: `look` has the type asked for, and the search is there during the call.
         unsafe { _Unwind_Backtrace(look, (&raw mut search).cast()) };
     }

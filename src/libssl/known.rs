@@ -23,9 +23,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
-use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
-use super::{Family, Libssl, called_from, elf, find};
-use crate::guard::{guard, put_off};
+use super::ex_data::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
+use super::{Family, Libssl, called_from, elf, locate};
+use crate::catch_panic::{catch_panic, put_off};
 use crate::threads::Patience;
 use crate::types::*;
 
@@ -93,7 +93,7 @@ fn meet_loaded() {
     }
     let loaded = elf::loaded();
     if SEARCHED.load(Ordering::Acquire) != loaded {
-        find::libssls().into_iter().for_each(|found| _ = add(found));
+        locate::libssls().into_iter().for_each(|found| _ = add(found));
         SEARCHED.store(loaded, Ordering::Release);
     }
 }
@@ -149,7 +149,7 @@ fn meant() -> Option<&'static Libssl> {
 pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
     let first = first();
     let address = method.cast::<c_void>();
-    let met = || if super::is_ours(address) { None } else { add(find::libssl_at(address)?) };
+    let met = || if super::is_ours(address) { None } else { add(locate::libssl_at(address)?) };
     let libssl = at(address).or_else(met).or_else(meant).or(first)?;
     Some(if shares_libcrypto(libssl, first) { first? } else { libssl })
 }
@@ -229,7 +229,7 @@ fn note(address: usize, libssl: &'static Libssl) {
 fn of_caller() -> Option<&'static Libssl> {
     let caller = called_from::caller()?;
     let needed = || {
-        let needed = find::needed_at(caller);
+        let needed = locate::needed_at(caller);
         let mut libssls = all().filter(|libssl| needed.contains(&libssl.object.addresses));
         libssls.next().filter(|_| libssls.next().is_none())
     };
@@ -295,7 +295,7 @@ unsafe extern "C-unwind" fn object_made(
     _argl: c_long,
     libssl: *mut c_void,
 ) {
-    guard((), || {
+    catch_panic((), || {
         OBJECTS.insert(object.addr(), libssl.expose_provenance());
     });
 }
@@ -312,6 +312,6 @@ unsafe extern "C-unwind" fn object_freed(
 }
 
 /// Locks all libssls' private contexts until the guards go: around a fork.
-pub fn hold(patience: &mut Patience) -> Vec<super::marker::Held<'static>> {
+pub fn hold(patience: &mut Patience) -> Vec<super::not_resumable::Held<'static>> {
     all().map(|libssl| libssl.marker.hold(patience)).collect()
 }

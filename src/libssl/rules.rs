@@ -16,7 +16,7 @@ use std::ffi::c_long;
 
 use once_cell::race::OnceBox;
 
-use super::{Libssl, error, known, marker};
+use super::{Libssl, error, known, not_resumable};
 use crate::rules::{AddingAgain, Callbacks, Capacity, Eviction, Freed, Marked, Overflow, Rules, UpdateTime};
 use crate::types::SSL_CTX;
 use trial::{Heard, Trial};
@@ -48,7 +48,7 @@ impl Libssl {
     /// # Safety
     /// As `rules`.
     unsafe fn try_rules(&self, at_hand: *mut SSL_CTX) -> Option<Rules> {
-        let private = if marker::is_forked() { None } else { marker::make_private(&self.functions) };
+        let private = if not_resumable::is_forked() { None } else { not_resumable::make_private(&self.functions) };
         // SAFETY: a live context that nobody else uses, by the caller's promise or made just now.
         let mut trial = unsafe { Trial::new(&self.functions, private, at_hand) }?;
         let promises = trial.keeps_settings() && keeps_sessions(&trial);

@@ -12,7 +12,7 @@ use std::{mem, ptr};
 use once_cell::race::OnceBox;
 
 use super::{Functions, Libssl, error, known};
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::types::*;
 
 /// SSL_CTRL_GET_TLSEXT_TICKET_KEYS.
@@ -130,7 +130,7 @@ unsafe extern "C-unwind" fn is_secure(
     other: *mut c_void,
     argument: *mut c_void,
 ) -> c_int {
-    guard(0, || {
+    catch_panic(0, || {
         let libssl = if ssl.is_null() { known::of_object(ctx) } else { known::of_object(ssl) };
         let Some(libssl) = libssl else { return 0 };
         if operation == MAY_HAVE_TICKET && !ssl.is_null() {

@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
-use super::encoding::{self, Encoded};
-use super::{Functions, encoding::encode};
+use super::der::{self, Encoded};
+use super::{Functions, der::encode};
 use crate::types::*;
 
 const CTRL_SET_CURRENT_CERT: c_int = 117;
@@ -39,7 +39,7 @@ pub unsafe fn certificates(functions: &Functions, ssl: *mut SSL) -> Option<Vec<(
     let mut is_there = go_to(FIRST);
     while is_there {
         // SAFETY: a certificate that the connection holds.
-        all.push((current(), unsafe { encoding::of_certificate(functions, current()) }));
+        all.push((current(), unsafe { der::of_certificate(functions, current()) }));
         is_there = go_to(NEXT);
     }
     go_to(FIRST);
@@ -241,7 +241,7 @@ pub unsafe fn address(functions: &Functions, param: *mut X509_VERIFY_PARAM) -> V
     // SAFETY: by the caller's promise; the address is a string of our own to free.
     unsafe {
         let address: *mut c_char = functions.X509_VERIFY_PARAM_get1_ip_asc.map_or(ptr::null_mut(), |get| get(param));
-        let text = encoding::of_string(address).unwrap_or_default();
+        let text = der::of_string(address).unwrap_or_default();
         if !address.is_null() {
             (functions.CRYPTO_clear_free)(address.cast::<c_void>(), text.len() + 1, ptr::null(), 0);
         }

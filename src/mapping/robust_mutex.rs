@@ -29,9 +29,9 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+use super::layout::HEAD;
 use super::owner::{Announced, DIED, Life, Owner, TID, WAITERS, has_died, life_of, low_half};
 use super::region::Region;
-use super::shape::HEAD;
 
 /// How long a lock is waited for that another process holds. It is held for a microsecond, but on a busy machine its owner
 /// may lose the processor meanwhile.

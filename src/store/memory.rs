@@ -34,21 +34,21 @@
 
 mod bucket;
 mod buckets;
-mod ends;
+mod chain;
+mod expiry_index;
+mod expiry_list;
+mod flat_table;
 mod insertions;
-mod linear;
+mod linear_table;
 mod lock;
-mod order;
+mod node_slab;
+mod outcome;
 mod parts;
-mod results;
-mod segments;
-mod slots;
-mod small;
 mod table;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 
-pub use results::{Evicted, Inserted, Outcome, Placed};
+pub use outcome::{Evicted, Inserted, Outcome, Placed};
 
 use super::{Expiry, Key, era, gate, locks_held, sync};
 use crate::rules::Rules;

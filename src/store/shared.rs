@@ -24,15 +24,15 @@
 #![forbid(unsafe_code)]
 
 mod expiry;
+mod file;
 mod header;
-mod keys;
+mod key_file;
 mod lookup;
-mod named;
 mod out_of_reach;
 mod partition;
+mod record;
 mod seal;
 mod statistics;
-mod terms;
 
 use std::hash::Hasher;
 use std::path::Path;
@@ -42,11 +42,11 @@ use siphasher::sip::SipHasher13;
 
 pub use crate::mapping::{LARGEST, SMALLEST, user};
 pub use crate::secret::Secret;
-pub use keys::Keys;
+pub use key_file::Keys;
 use out_of_reach::in_words;
 pub use out_of_reach::why_out_of_reach;
+pub use record::{Event, Found, Mark, Name, Policy, Scope};
 pub use statistics::{ProcessFacts, Statistics, WithoutStore};
-pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;
 use super::sync::Count;
@@ -83,7 +83,7 @@ impl Shared {
     /// The store at `path`, made if there is none, sealed with `keys`. Why it is refused, if it is: a clause that follows
     /// the path.
     pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
-        let (mapping, header) = named::open(path, shape(size)?, keys)?;
+        let (mapping, header) = file::open(path, shape(size)?, keys)?;
         let seal = Seal::new(keys, &header.salt);
         Ok(Shared::of(mapping, &mut header.derive("sslsession: tell names, policies and sessions apart"), Some(seal)))
     }

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_uchar, c_uint, c_void};
 use std::ptr::{self, NonNull};
 
-use crate::guard::guard;
-use crate::libssl::{Functions, attachment};
+use crate::catch_panic::catch_panic;
+use crate::libssl::{Functions, ex_data};
 use crate::types::*;
 
 const CTRL_NUMBER: c_int = 20;
@@ -75,7 +75,7 @@ fn value() -> *mut c_void {
 
 /// The remove_session callback.
 unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
-    guard((), || {
+    catch_panic((), || {
         let Some(current) = CURRENT.get() else { return };
         let mut heard = HEARD.get();
         let which = current.sessions.iter().position(|&known| known == session).unwrap_or(SESSIONS);
@@ -143,7 +143,7 @@ impl<'a> Trial<'a> {
         // SAFETY: the callbacks have OpenSSL's types and live for ever (-z nodelete); a live context.
         unsafe {
             trial.index = (functions.CRYPTO_get_ex_new_index)(
-                attachment::CLASS_SSL_CTX,
+                ex_data::CLASS_SSL_CTX,
                 0,
                 ptr::null_mut(),
                 None,

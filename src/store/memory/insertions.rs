@@ -1,7 +1,7 @@
 //! The order in which sessions were inserted, for a store that evicts the oldest.
 #![forbid(unsafe_code)]
 
-use super::segments::Segments;
+use super::node_slab::Segments;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -13,7 +13,7 @@ struct Link {
     after: u32,
 }
 
-/// A list of the numbers of [`Order`](super::order::Order)'s nodes, oldest first.
+/// A list of the numbers of [`Order`](super::expiry_list::Order)'s nodes, oldest first.
 pub(super) struct Insertions {
     links: Segments<Link>,
     oldest: u32,

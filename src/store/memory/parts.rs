@@ -1,8 +1,8 @@
 //! The parts of a store that has sessions: their table, and what its writers change.
 #![forbid(unsafe_code)]
 
+use super::expiry_list::Order;
 use super::gate::{self, Pass};
-use super::order::Order;
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, Mutex, MutexGuard};
 use super::table::{Put, Table};

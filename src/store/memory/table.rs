@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::Key;
-use super::linear::Linear;
+use super::expiry_list::Order;
+use super::flat_table::{self, Small};
+use super::linear_table::Linear;
 use super::lock::Lock;
-use super::order::Order;
-use super::small::{self, Small};
 use std::sync::OnceLock;
 
 /// Readers lock the small table or one bucket, once. Writers come one at a time (they hold the
@@ -97,7 +97,7 @@ impl<V> Table<V> {
     where
         V: PartialEq,
     {
-        if count <= small::MOST || self.large.get().is_some() {
+        if count <= flat_table::MOST || self.large.get().is_some() {
             return false;
         }
         self.move_to_buckets(order);

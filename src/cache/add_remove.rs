@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::lookup::Offer;
 use super::sharing::count;
-use super::{Mode, SessionCache, residence};
+use super::{Mode, SessionCache, owners};
 use crate::handle::Session;
 use crate::rules::{AddingAgain, Callbacks, UpdateTime};
 use crate::store::shared::Event;
@@ -20,7 +20,7 @@ impl SessionCache {
     ///
     /// The mode does not matter, but for UPDATE_TIME: then the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: i64) -> bool {
-        residence::take_place(session);
+        owners::take_place(session);
         let _busy = self.start_sharing();
         let is_new = self.keep(&Self::key_of(session), session, now);
         self.share_added(session);
@@ -43,7 +43,7 @@ impl SessionCache {
             self.update_time(session, now);
         }
         // Before it is in, lest a change to it in between is not heard of.
-        residence::remember(self);
+        owners::remember(self);
         // Read before the reference is counted: so the processor waits for all lines of the session at once.
         let expiry = self.expiry(session);
         let inserted = self.store.insert(key, session.clone(), expiry, self.size());
@@ -66,7 +66,7 @@ impl SessionCache {
     fn update_time(&self, session: &Session, now: i64) {
         match (self.rules.update_time, self.rules.adding_again) {
             (UpdateTime::Unknown, _) => {}
-            (UpdateTime::Known, AddingAgain::Moves) => residence::set_time(session, now),
+            (UpdateTime::Known, AddingAgain::Moves) => owners::set_time(session, now),
             (UpdateTime::Known, AddingAgain::Stays) => session.set_time(now),
         }
     }

@@ -26,7 +26,7 @@ use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
 use super::{Libssl, known};
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::types::*;
 
 /// OpenSSL's numbers of the ex_data classes.
@@ -121,7 +121,7 @@ impl Libssl {
         }?;
         if CONNECTIONS.insert(ssl.addr(), ptr::from_ref(attached).expose_provenance()) {
             // SAFETY: a live SSL, by the caller's promise.
-            guard((), || unsafe { attached.connection_is_made(ssl) });
+            catch_panic((), || unsafe { attached.connection_is_made(ssl) });
         }
         Some(attached)
     }
@@ -161,7 +161,7 @@ unsafe extern "C-unwind" fn context_freed<T: Attachment>(
     argp: *mut c_void,
 ) {
     let Some(state) = CONTEXTS.get(ctx.addr()) else { return };
-    guard((), || {
+    catch_panic((), || {
         // SAFETY: `argp` is ours, and what is attached lives until the reference is taken back below.
         let (libssl, attached) = unsafe { (libssl(argp), of_address::<T>(state)) };
         known::on_behalf_of(libssl, || {
@@ -214,5 +214,7 @@ unsafe extern "C-unwind" fn connection_freed<T: Attachment>(
         return;
     }
     // SAFETY: `settle` put the state there, of a context that the SSL still holds; and the SSL is whole.
-    guard((), || known::on_behalf_of(libssl, || unsafe { of_address::<T>(state).connection_is_going(ssl.cast()) }));
+    catch_panic((), || {
+        known::on_behalf_of(libssl, || unsafe { of_address::<T>(state).connection_is_going(ssl.cast()) })
+    });
 }

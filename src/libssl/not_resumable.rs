@@ -15,7 +15,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Functions, Libssl, error, known, lending};
+use super::{Functions, Libssl, error, known, stand_in};
 use crate::threads::Patience;
 use crate::types::*;
 
@@ -125,7 +125,7 @@ impl Libssl {
         if let Some(ctx) = private.context(self) {
             // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
             unsafe {
-                lending::add(&self.functions, ctx.as_ptr(), session);
+                stand_in::add(&self.functions, ctx.as_ptr(), session);
                 (self.functions.SSL_CTX_flush_sessions_ex)(ctx.as_ptr(), 0);
             }
         }

@@ -12,7 +12,7 @@
 //! root, without any rights for group and others. The file that was checked is the one that is read.
 #![forbid(unsafe_code)]
 
-mod made;
+mod generate;
 #[cfg(all(test, not(miri)))]
 mod tests;
 
@@ -68,7 +68,7 @@ impl Keys {
         let path = with_suffix(store, ".key");
         for _ in 0..ATTEMPTS {
             match open(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => made::make(&path)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => generate::make(&path)?,
                 Err(error) => return Err(format!("{}: {}", path.display(), opening(&error))),
                 Ok(file) => return Keys::of(&file).map_err(|reason| format!("{}: {reason}", path.display())),
             }

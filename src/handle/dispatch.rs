@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 
 use crate::libssl::known;
 use crate::types::*;
-use crate::{libssl, native};
+use crate::{libssl, standalone};
 
 /// `fn NAME(object, arguments) -> result;` goes to the function of the libssl that made the object, or alone to ours of
 /// the same name. `fn NAME(object, arguments) -> result, alone VALUE;` has no meaning alone.
@@ -24,7 +24,7 @@ macro_rules! pass_on {
                 // SAFETY: the caller promises what the C function of this name asks for.
                 Some(libssl) => unsafe { (libssl.functions.$name)($object $(, $argument)*) },
                 // SAFETY: as above.
-                None => unsafe { native::$name($object $(, $argument)*) },
+                None => unsafe { standalone::$name($object $(, $argument)*) },
             }
         }
         pass_on! { $($rest)* }
@@ -61,7 +61,7 @@ macro_rules! call_out {
     )*};
     (@alone $name:ident $arguments:tt $value:expr) => { $value };
     // SAFETY: as above.
-    (@alone $name:ident $arguments:tt) => { unsafe { native::$name $arguments } };
+    (@alone $name:ident $arguments:tt) => { unsafe { standalone::$name $arguments } };
 }
 
 /// Calls out to a function of libssl, of this type.
@@ -72,7 +72,7 @@ macro_rules! out_of {
             unsafe extern "C" fn($($type),*) $(-> $result)?,
             unsafe extern "C-unwind" fn($($type),*) $(-> $result)?,
         >($function);
-        crate::guard::call_out($failure, || function($($argument),*))
+        crate::catch_panic::call_out($failure, || function($($argument),*))
     }};
 }
 
@@ -85,7 +85,7 @@ macro_rules! make {
                 // SAFETY: the function takes nothing.
                 Some(libssl) => unsafe { (libssl.functions.$name)() },
                 // SAFETY: as above.
-                None => unsafe { native::$name() },
+                None => unsafe { standalone::$name() },
             }
         }
     )*};
@@ -194,7 +194,7 @@ pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
             out_of!(libssl.functions.SSL_new, ptr::null_mut(), (ctx: *mut SSL_CTX) -> *mut SSL)
         }),
         // SAFETY: as above.
-        None => unsafe { native::SSL_new(ctx) },
+        None => unsafe { standalone::SSL_new(ctx) },
     }
 }
 
@@ -206,7 +206,7 @@ pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
             out_of!(libssl.functions.SSL_CTX_new, ptr::null_mut(), (method: *const SSL_METHOD) -> *mut SSL_CTX)
         }),
         // SAFETY: as above.
-        None => unsafe { native::SSL_CTX_new(method) },
+        None => unsafe { standalone::SSL_CTX_new(method) },
     }
 }
 
@@ -228,7 +228,7 @@ pub unsafe fn SSL_CTX_new_ex(
             None => ptr::null_mut(),
         },
         // SAFETY: as above.
-        None => unsafe { native::SSL_CTX_new(method) },
+        None => unsafe { standalone::SSL_CTX_new(method) },
     }
 }
 
@@ -271,7 +271,7 @@ pub unsafe fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long {
         // SAFETY: the caller promises what the C function of this name asks for.
         Some(libssl) => unsafe { (libssl.functions.SSL_SESSION_get_time_ex)(session) },
         // SAFETY: as above.
-        None => unsafe { native::SSL_SESSION_get_time(session) },
+        None => unsafe { standalone::SSL_SESSION_get_time(session) },
     }
 }
 
@@ -279,7 +279,7 @@ pub unsafe fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long {
 pub unsafe fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long {
     let Some(libssl) = libssl::of_object(session) else {
         // SAFETY: the caller promises what the C function of this name asks for.
-        return unsafe { native::SSL_SESSION_set_time(session, time) };
+        return unsafe { standalone::SSL_SESSION_set_time(session, time) };
     };
     let set_time = match libssl::recursion::is_endless() {
         true => libssl.functions.SSL_SESSION_set_time,
@@ -319,7 +319,7 @@ macro_rules! new_index {
             dup: Option<ExDataDup>,
             free: Option<ExDataFree>,
         ) -> c_int {
-            let Some(libssl) = libssl::in_process() else { return native::$name(argl, argp, new, dup, free) };
+            let Some(libssl) = libssl::in_process() else { return standalone::$name(argl, argp, new, dup, free) };
             let name = concat!(stringify!($name), "\0");
             let own = libssl.own(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""));
             // SAFETY: the caller hands over callbacks of OpenSSL's types, and a function of this name takes them.
@@ -334,7 +334,7 @@ macro_rules! new_index {
 }
 
 new_index! {
-    SSL_get_ex_new_index = libssl::attachment::CLASS_SSL;
-    SSL_CTX_get_ex_new_index = libssl::attachment::CLASS_SSL_CTX;
-    SSL_SESSION_get_ex_new_index = libssl::attachment::CLASS_SSL_SESSION;
+    SSL_get_ex_new_index = libssl::ex_data::CLASS_SSL;
+    SSL_CTX_get_ex_new_index = libssl::ex_data::CLASS_SSL_CTX;
+    SSL_SESSION_get_ex_new_index = libssl::ex_data::CLASS_SSL_SESSION;
 }

@@ -26,7 +26,7 @@ pub use unwinding::{call_out, is_unwinding, put_off};
 /// State is not torn by that: what changes under a lock changes by single insertions and removals, and the stores
 /// carry no invariant over a call out.
 #[inline(always)]
-pub fn guard<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
+pub fn catch_panic<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
     and_go_on(|| caught(fallback, body))
 }
 
@@ -51,15 +51,15 @@ fn caught<T>(fallback: T, body: impl FnOnce() -> T) -> T {
 
 #[cfg(test)]
 mod tests {
-    use super::guard;
+    use super::catch_panic;
 
     #[test]
     fn a_panic_becomes_the_failure_value() {
-        assert_eq!(guard(0, || if std::hint::black_box(true) { panic!("on purpose") } else { 1 }), 0);
+        assert_eq!(catch_panic(0, || if std::hint::black_box(true) { panic!("on purpose") } else { 1 }), 0);
     }
 
     #[test]
     fn without_a_panic_the_answer_is_the_bodys() {
-        assert_eq!(guard(0, || 1), 1);
+        assert_eq!(catch_panic(0, || 1), 1);
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 use super::Key;
 use super::bucket::{Reader, SLOTS, Writer};
 use super::buckets::Buckets;
-use super::slots::{Entry, LAST};
+use super::chain::{Entry, LAST};
 use super::sync::atomic::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},

@@ -8,7 +8,7 @@ use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::guard::call_out;
+use crate::catch_panic::call_out;
 use crate::threads::Patience;
 use crate::types::*;
 

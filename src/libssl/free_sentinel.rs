@@ -8,7 +8,7 @@
 //!   SSL_CTX_free, last reference
 //!     flush own table (lock)        ─► remove callback with the sentinel: ignored
 //!     free what was flushed         ─► sentinel's ex_data free callback: Attachment::context_is_going
-//!     free the context's ex_data    ─► the application's, and ours (attachment.rs)
+//!     free the context's ex_data    ─► the application's, and ours (ex_data.rs)
 //! ```
 //! A session object costs 1 KB, so there is none before a session is stored and a callback wants to hear of it.
 
@@ -18,8 +18,8 @@ use std::ptr;
 use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
-use super::{Libssl, attachment, error, known, lending};
-use crate::guard::guard;
+use super::{Libssl, error, ex_data, known, stand_in};
+use crate::catch_panic::catch_panic;
 use crate::types::*;
 
 /// No flush by time reaches the sentinel: a hundred years, in seconds. (More would overflow where libssl counts
@@ -44,7 +44,7 @@ impl Libssl {
     /// nothing.
     fn reserve_sentinels<T: Attachment>(&'static self) -> bool {
         let free = Some(sentinel_freed::<T> as ExDataFree);
-        let (class, this) = (attachment::CLASS_SSL_SESSION, ptr::from_ref(self).cast_mut().cast());
+        let (class, this) = (ex_data::CLASS_SSL_SESSION, ptr::from_ref(self).cast_mut().cast());
         let reserve = || {
             // SAFETY: the callback has OpenSSL's type and lives for ever (-z nodelete), as does `this`.
             unsafe { (self.functions.CRYPTO_get_ex_new_index)(class, 0, this, None, None, free) }
@@ -71,7 +71,7 @@ impl Libssl {
                 && (functions.SSL_SESSION_set1_id)(sentinel, ID.as_ptr(), ID.len() as u32) == 1
                 && (functions.SSL_SESSION_set_timeout)(sentinel, TIMEOUT) == 1
                 && SENTINELS.insert(sentinel.addr(), ptr::from_ref(state).expose_provenance())
-                && lending::add(functions, ctx, sentinel);
+                && stand_in::add(functions, ctx, sentinel);
             if !kept {
                 SENTINELS.remove(sentinel.addr());
             }
@@ -99,5 +99,5 @@ unsafe extern "C-unwind" fn sentinel_freed<T: Attachment>(
     // SAFETY: `watch` put there what is attached to the context, which the context gives back after its table; and `argp` is
     // a Libssl that lives for ever.
     let (state, libssl) = unsafe { (&*ptr::with_exposed_provenance::<T>(state), &*argp.cast::<Libssl>()) };
-    guard((), || known::on_behalf_of(libssl, || state.context_is_going()));
+    catch_panic((), || known::on_behalf_of(libssl, || state.context_is_going()));
 }

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::Expiry;
-use super::ends::Ends;
+use super::expiry_index::Ends;
 use super::insertions::Insertions;
-use super::segments::Segments;
+use super::node_slab::Segments;
 use crate::rules::Eviction;
 
 /// No node.
