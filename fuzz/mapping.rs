@@ -17,7 +17,7 @@
 //! locks nobody wrote to takes a new record, at the second attempt at the latest, and gives it back.
 
 use sslsession::store::Expiry;
-use sslsession::store::shared::{Event, Found, Keys, Mark, Name, Policy, SMALLEST, Scope, Shared};
+use sslsession::store::shared::{Event, Fingerprint, Keys, Lookup, MIN_SIZE, Policy, RecordKey, Scope, Shared};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -38,7 +38,7 @@ const BODY: usize = HEADER + 64;
 const RECORD_HEAD: usize = 32;
 
 /// Some more than what the smallest store takes: a quarter of its records' room.
-const TOO_LONG: usize = SMALLEST / 4 + 512;
+const TOO_LONG: usize = MIN_SIZE / 4 + 512;
 
 /// When it is in the store's time.
 const NOW: i64 = 1_000_000;
@@ -49,7 +49,7 @@ type Stored = HashMap<[u8; 4], Vec<Vec<u8>>>;
 /// Takes the steps that the bytes describe. Panics if the store does what it must not.
 pub fn run(bytes: &[u8]) {
     let mut input = Input { bytes };
-    let file = StoreFile::new(if input.byte().is_multiple_of(8) { 8 * SMALLEST } else { SMALLEST });
+    let file = StoreFile::new(if input.byte().is_multiple_of(8) { 8 * MIN_SIZE } else { MIN_SIZE });
     let mut run =
         Run { store: file.open(), file, stored: Stored::new(), locks_touched: false, header_touched: false, marked: 0 };
     for _ in 0..MOST_STEPS {
@@ -135,7 +135,7 @@ impl Run {
         let scope = scope(&short);
         let name = name(&short, &scope);
         let found = if takes { store.take(&name, known, NOW) } else { store.find(&name, known, NOW) };
-        assert!(known.is_some() || found != Found::Standing, "nothing was known");
+        assert!(known.is_some() || found != Lookup::Current, "nothing was known");
         self.check(short, found);
     }
 
@@ -153,8 +153,8 @@ impl Run {
     }
 
     /// What is found is what was stored: a seal cannot be made without the key, nor moved to another name.
-    fn check(&self, short: [u8; 4], found: Found) {
-        if let Found::Record(bytes) = found {
+    fn check(&self, short: [u8; 4], found: Lookup) {
+        if let Lookup::Record(bytes) = found {
             let stored = self.stored.get(&short);
             assert!(
                 stored.is_some_and(|stored| stored.contains(&bytes)),
@@ -242,7 +242,7 @@ impl Run {
         self.file.file.write_all_at(&bytes[..end - at], at as u64).expect("the file can be written");
         self.header_touched |= at < HEADER;
         // where a larger store's second partition begins is not known here: all behind the smallest store may be its lock
-        let first_body = BODY..SMALLEST;
+        let first_body = BODY..MIN_SIZE;
         self.locks_touched |= end > at && !(first_body.contains(&at) && end <= first_body.end) && end > HEADER;
     }
 
@@ -284,7 +284,7 @@ impl Run {
         let timeout = 10_000_000 + self.marked;
         store.insert(&name(&short, &scope(&short)), store.mark(body, Expiry::new(NOW, timeout)), body);
         self.stored.entry(short).or_default().push(body.to_vec());
-        let mut bytes = vec![0; SMALLEST - BODY];
+        let mut bytes = vec![0; MIN_SIZE - BODY];
         self.file.file.read_exact_at(&mut bytes, BODY as u64).expect("the file can be read");
         let expiry = ((NOW + timeout) as u32).to_ne_bytes();
         let at = 4 * bytes.chunks_exact(4).position(|word| word == expiry)?;
@@ -333,10 +333,10 @@ impl Run {
         store.expire(NOW - 1);
         store.expire(NOW);
         assert!(store.insert(&name, mark, body) || store.insert(&name, mark, body), "it takes no record");
-        assert!(matches!(store.find(&name, None, NOW), Found::Record(found) if found[..] == body[..]));
-        assert_eq!(store.find(&name, Some(mark), NOW), Found::Standing);
-        assert!(matches!(store.take(&name, None, NOW), Found::Record(found) if found[..] == body[..]));
-        assert_eq!(store.take(&name, None, NOW), Found::Missing);
+        assert!(matches!(store.find(&name, None, NOW), Lookup::Record(found) if found[..] == body[..]));
+        assert_eq!(store.find(&name, Some(mark), NOW), Lookup::Current);
+        assert!(matches!(store.take(&name, None, NOW), Lookup::Record(found) if found[..] == body[..]));
+        assert_eq!(store.take(&name, None, NOW), Lookup::Missing);
     }
 }
 
@@ -366,8 +366,8 @@ fn scope(short: &[u8; 4]) -> Scope {
     [short[0]; 16]
 }
 
-fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> Name<'a> {
-    Name {
+fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> RecordKey<'a> {
+    RecordKey {
         scope,
         policy: Policy::new(u64::from(short[1]), u64::MAX, Some(0)),
         version: 0x303 + i32::from(short[2]),
@@ -376,7 +376,7 @@ fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> Name<'a> {
 }
 
 /// One of a few marks: of two secrets, past, present or for ever.
-fn mark(store: &Shared, input: &mut Input) -> Mark {
+fn mark(store: &Shared, input: &mut Input) -> Fingerprint {
     let bits = input.byte();
     let timeout = [-1, 0, 300, i64::MAX][usize::from(bits >> 1 & 3)];
     store.mark(&[bits & 1; 48], Expiry::new(NOW, timeout))

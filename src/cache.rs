@@ -29,7 +29,7 @@ pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{
-    HeldTicketKeys, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end, try_hold_ticket_keys,
+    TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end, try_hold_ticket_keys,
 };
 
 use crate::handle::callbacks::Callbacks;
@@ -69,11 +69,11 @@ pub struct SessionCache {
     /// Known to `owners` since its first session.
     listed: AtomicBool,
     /// The context will tell when it goes.
-    watching: AtomicBool,
+    sentinel_armed: AtomicBool,
     /// How many threads flush everything, and have come to libssl's own table: what tells then is not the context's end.
     flushing: AtomicUsize,
     /// Sessions have been lent to libssl's own table.
-    lends: AtomicBool,
+    has_stand_ins: AtomicBool,
     this: Weak<SessionCache>,
 }
 
@@ -130,9 +130,9 @@ impl SessionCache {
             flush_up_to: AtomicI64::new(0),
             flush_turns: [const { AtomicU8::new(0) }; 2],
             listed: AtomicBool::new(false),
-            watching: AtomicBool::new(false),
+            sentinel_armed: AtomicBool::new(false),
             flushing: AtomicUsize::new(0),
-            lends: AtomicBool::new(false),
+            has_stand_ins: AtomicBool::new(false),
             this,
         }
     }
@@ -199,7 +199,7 @@ impl SessionCache {
     }
 
     /// A connection is being made.
-    pub fn connection_is_made(&self, connection: Connection, now: i64) {
+    pub fn on_ssl_new(&self, connection: Connection, now: i64) {
         self.prepare(connection);
         self.note_if_not_shared(connection);
         self.flush_with_connection(now);
@@ -207,8 +207,8 @@ impl SessionCache {
 
     /// The context is going, and the application's data at it still stands: every session leaves, and is told of. Or it is
     /// a flush that took what tells.
-    pub fn context_is_going(&self) {
-        self.watching.store(false, Ordering::Relaxed);
+    pub fn on_ctx_last_ref(&self) {
+        self.sentinel_armed.store(false, Ordering::Relaxed);
         if self.flushing.load(Ordering::Acquire) == 0 {
             self.flush(Flush::Everything);
         }
@@ -216,10 +216,10 @@ impl SessionCache {
 
     /// The context is being freed, and nobody is told any more: what is still here is marked. A watch that its callbacks
     /// caused while it was going must not stay in libssl's table, which lets go of no session by itself.
-    pub fn context_is_freed(&self) {
+    pub fn on_ctx_ex_data_free(&self) {
         self.callbacks.remove.set(None);
-        if self.watching.load(Ordering::Relaxed) {
-            self.context.flush_lent(0);
+        if self.sentinel_armed.load(Ordering::Relaxed) {
+            self.context.flush_stand_ins(0);
         }
         while !self.store.is_empty() {
             self.remove_all(Flush::Everything);

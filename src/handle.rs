@@ -37,7 +37,7 @@ pub use crate::libssl::loader::at_load;
 /// Whether this thread is marking a session through a context of the application's.
 pub use crate::libssl::not_resumable::is_marking;
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
-pub use crate::libssl::stand_in::is_lending;
+pub use crate::libssl::stand_in::is_inserting_stand_in;
 /// Shared tickets: see there.
 pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
 pub use crate::standalone::{DEFAULT_TIMEOUT, Statistic};
@@ -57,14 +57,14 @@ pub fn has_libssl() -> bool {
 }
 
 /// What is locked around a fork that is not a cache's.
-pub struct Held {
-    _libssls: Vec<libssl::not_resumable::Held<'static>>,
-    _native: standalone::Held,
+pub struct ForkGuard {
+    _libssls: Vec<libssl::not_resumable::ForkGuard<'static>>,
+    _native: standalone::ForkGuard,
 }
 
 /// Locks it until the guard goes.
-pub fn hold(patience: &mut Patience) -> Held {
-    Held { _libssls: libssl::known::hold(patience), _native: standalone::hold(patience) }
+pub fn hold(patience: &mut Patience) -> ForkGuard {
+    ForkGuard { _libssls: libssl::known::hold(patience), _native: standalone::hold(patience) }
 }
 
 /// In the child of a process that had several threads.

@@ -16,7 +16,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-pub use layout::{LARGEST, SMALLEST, Shape, UNIT};
+pub use layout::{Layout, MAX_SIZE, MIN_SIZE, UNIT};
 pub use process_slot::ProcessSlot;
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
@@ -29,7 +29,7 @@ use robust_mutex::Head;
 /// A mapping of one shape, until it is dropped.
 pub struct Mapping {
     start: NonNull<u8>,
-    shape: Shape,
+    shape: Layout,
     /// The process that has last begun to use the memory: no child inherits that it is kept out of swap.
     begun_by: AtomicU32,
     /// Its slot.
@@ -43,12 +43,12 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps memory of zeros that this process shares with those it forks.
-    pub fn anonymous(shape: Shape) -> io::Result<Mapping> {
+    pub fn anonymous(shape: Layout) -> io::Result<Mapping> {
         Mapping::new(shape, libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)
     }
 
     /// Maps a file of at least the shape's size.
-    pub fn of_file(shape: Shape, file: &File) -> io::Result<Mapping> {
+    pub fn of_file(shape: Layout, file: &File) -> io::Result<Mapping> {
         // While there is a /proc: a server may change its root before it locks a partition.
         owner::find_namespace();
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
@@ -57,7 +57,7 @@ impl Mapping {
     /// Maps memory without partitions, which this process shares with those it forks: for slots only. It has a name in
     /// /proc/PID/maps.
     pub fn of_slots(name: &CStr) -> io::Result<Mapping> {
-        let shape = Shape::of_slots();
+        let shape = Layout::of_slots();
         // By the system call: not every C library has the function.
         // SAFETY: a NUL-terminated name.
         let file = unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) };
@@ -70,7 +70,7 @@ impl Mapping {
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
     }
 
-    fn new(shape: Shape, flags: i32, file: i32) -> io::Result<Mapping> {
+    fn new(shape: Layout, flags: i32, file: i32) -> io::Result<Mapping> {
         // SAFETY: a new mapping, at an address of the kernel's choice.
         let start = unsafe { libc::mmap(ptr::null_mut(), shape.size, PROTECTION, flags, file, 0) };
         if start == libc::MAP_FAILED {
@@ -148,7 +148,7 @@ impl Mapping {
     }
 
     /// Returns the mapping's shape.
-    pub fn shape(&self) -> &Shape {
+    pub fn shape(&self) -> &Layout {
         &self.shape
     }
 

@@ -82,7 +82,7 @@ pub enum Store {
 pub struct Shared {
     /// Its file, an absolute path: in /dev/shm if NAME has no slash. None: anonymous, inherited over fork.
     pub path: Option<PathBuf>,
-    /// Its size in bytes, from [`Shared::SMALLEST`] to [`Shared::LARGEST`]; None if none is given: that of the store that is
+    /// Its size in bytes, from [`Shared::MIN_SIZE`] to [`Shared::MAX_SIZE`]; None if none is given: that of the store that is
     /// there, or [`Shared::USUAL`].
     pub size: Option<usize>,
 }
@@ -91,9 +91,9 @@ impl Shared {
     /// The size if none is given: 32 MiB. It fits into a container's /dev/shm, which has 64.
     pub const USUAL: usize = 32 << 20;
     /// The smallest that may be given: 64 KiB.
-    pub const SMALLEST: usize = 64 << 10;
+    pub const MIN_SIZE: usize = 64 << 10;
     /// The largest that may be given: 32 GiB, as offsets in the mapping are 32 bits that count 8 bytes.
-    pub const LARGEST: usize = 32 << 30;
+    pub const MAX_SIZE: usize = 32 << 30;
 }
 
 /// Which contexts a shared store takes on.

@@ -12,5 +12,5 @@ mod session;
 
 pub use connection::*;
 pub use context::*;
-pub use ex_data::{Held, hold};
+pub use ex_data::{ForkGuard, hold};
 pub use session::*;

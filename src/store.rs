@@ -20,5 +20,5 @@ pub mod ticket_keys;
 pub use expiry::Expiry;
 pub use key::Key;
 pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed};
-pub use shared::{Found, Mark, Name, Policy, Scope, Shared};
+pub use shared::{Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
 pub use sync::{Mutex, MutexGuard, locks_held};

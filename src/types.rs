@@ -162,19 +162,19 @@ pub trait Attachment: Any + Send + Sync {
     ///
     /// # Safety
     /// `ssl` must be a live connection.
-    unsafe fn connection_is_made(&self, ssl: *mut SSL);
+    unsafe fn on_ssl_new(&self, ssl: *mut SSL);
 
     /// The last reference to a connection of the context is going; it is still whole.
     ///
     /// # Safety
     /// `ssl` must be a live connection.
-    unsafe fn connection_is_going(&self, ssl: *mut SSL);
+    unsafe fn on_ssl_free(&self, ssl: *mut SSL);
 
     /// The last reference to the context is going, and the application's ex_data still stands.
-    fn context_is_going(&self);
+    fn on_ctx_last_ref(&self);
 
     /// The context is being freed: its table is still there, the application's ex_data may not be.
-    fn context_is_freed(&self);
+    fn on_ctx_ex_data_free(&self);
 
     /// A connection of the context ended, or was given another session, without having been shut down.
     ///

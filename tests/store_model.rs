@@ -166,7 +166,7 @@ impl Pair {
                 assert_eq!(numbers(self.store.take_expired(now, most)), self.model.take(most, over));
             }
             Step::Soonest { most } => {
-                assert_eq!(numbers(self.store.take_soonest(most)), self.model.take(most, |_| true));
+                assert_eq!(numbers(self.store.pop_soonest(most)), self.model.take(most, |_| true));
             }
             Step::Place { from, to, time, timeout } => {
                 if let Some(session) = self.resident(&id(from)) {

@@ -18,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
 fn check(value: &[u8]) {
     match parse::store(value) {
         Ok(Store::Shared(Shared { path, size })) => {
-            let fits = |size| (Shared::SMALLEST..=Shared::LARGEST).contains(&size);
+            let fits = |size| (Shared::MIN_SIZE..=Shared::MAX_SIZE).contains(&size);
             assert!(size.is_none_or(fits), "{size:?}");
             path.iter().for_each(|path| check_path(path));
         }

@@ -22,8 +22,8 @@ impl SessionCache {
     pub fn add(&self, session: &Session, now: i64) -> bool {
         owners::take_place(session);
         let _busy = self.start_sharing();
-        let is_new = self.keep(&Self::key_of(session), session, now);
-        self.share_added(session);
+        let is_new = self.insert_live(&Self::key_of(session), session, now);
+        self.publish_added(session);
         self.expire_shared(now);
         is_new
     }
@@ -31,14 +31,14 @@ impl SessionCache {
     /// Adds what the application's own cache has given. What may be used once is about to be, and has no record.
     pub(super) fn add_found(&self, session: &Session, offer: &Offer) {
         if offer.once {
-            self.keep(&Self::key_of(session), session, offer.now);
+            self.insert_live(&Self::key_of(session), session, offer.now);
         } else {
             self.add(session, offer.now);
         }
     }
 
     /// Adds a session, whose key this is, to what is alive in this process.
-    pub(super) fn keep(&self, key: &Key, session: &Session, now: i64) -> bool {
+    pub(super) fn insert_live(&self, key: &Key, session: &Session, now: i64) -> bool {
         if self.mode().has(Mode::UPDATE_TIME) {
             self.update_time(session, now);
         }
@@ -48,7 +48,7 @@ impl SessionCache {
         let expiry = self.expiry(session);
         let inserted = self.store.insert(key, session.clone(), expiry, self.size());
         Self::assert_unlocked();
-        self.watch();
+        self.arm_sentinel();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
         // What was replaced is freed first, as in OpenSSL; the evicted still count then.
         self.start_leaving(inserted.evicted.len());
@@ -74,7 +74,7 @@ impl SessionCache {
     /// Lets evicted sessions go that still count as cached: each is marked, told of, freed and counted, then the next.
     fn evict_each(&self, evicted: Evicted<Session>) {
         for session in evicted {
-            self.leave(&session);
+            self.mark_and_notify(&session);
             drop(session);
             self.counters.cache_full.increment();
         }
@@ -89,18 +89,18 @@ impl SessionCache {
             self.counters.cache_full.increment();
         }
         for session in evicted.into_iter().rev() {
-            self.tell(session);
+            self.notify(session);
         }
     }
 
     /// Tells the application of a session that is no longer here, and frees it.
-    pub(super) fn tell(&self, session: Session) {
+    pub(super) fn notify(&self, session: Session) {
         Self::assert_unlocked();
         self.callbacks.remove_session(self.context, &session);
     }
 
     /// Marks a session that has left the store and tells the application.
-    pub(super) fn leave(&self, session: &Session) {
+    pub(super) fn mark_and_notify(&self, session: &Session) {
         Self::assert_unlocked();
         self.stop_leaving(1);
         session.mark_not_resumable(self.context);
@@ -118,13 +118,13 @@ impl SessionCache {
         let key = Self::key_of(session);
         let resident = self.store.take(&key);
         count(Event::Removed, u64::from(resident.is_some()));
-        let was_here = self.unshare_removed(session, &key, now, is_by_libssl) || resident.is_some();
+        let was_here = self.withdraw_removed(session, &key, now, is_by_libssl) || resident.is_some();
         Self::assert_unlocked();
-        if self.lends.load(Ordering::Relaxed) {
+        if self.has_stand_ins.load(Ordering::Relaxed) {
             // libssl's own table may have it: its removal marks, and calls our hook, which tells the application.
-            let was_lent = self.context.remove_lent(session);
+            let had_stand_in = self.context.remove_stand_in(session);
             self.forget_why_removed();
-            return was_lent || was_here;
+            return had_stand_in || was_here;
         }
         self.forget_why_removed();
         if !is_marked {
@@ -135,14 +135,14 @@ impl SessionCache {
     }
 
     /// libssl removed a session by itself, and has marked it: takes it out here and tells the application.
-    pub fn removed_by_libssl(&self, session: &Session, now: i64) {
-        if self.context.is_watch(session) {
+    pub fn on_remove_session(&self, session: &Session, now: i64) {
+        if self.context.is_sentinel(session) {
             return;
         }
         let key = Self::key_of(session);
         let resident = self.store.take(&key);
         count(Event::Removed, u64::from(resident.is_some()));
-        self.unshare_removed_by_libssl(session, &key, now);
+        self.withdraw_removed_by_libssl(session, &key, now);
         self.forget_why_removed();
         Self::assert_unlocked();
         self.callbacks.remove_session(self.context, session);
@@ -159,14 +159,14 @@ impl SessionCache {
     /// SSL_CTX_sess_set_remove_cb
     pub fn set_remove_callback(&self, callback: Option<RemoveSessionCallback>) {
         self.callbacks.remove.set(callback);
-        self.watch();
+        self.arm_sentinel();
     }
 
     /// Once a callback wants to be told of sessions that leave, the context must tell when it goes.
-    pub(super) fn watch(&self) {
+    pub(super) fn arm_sentinel(&self) {
         let wanted = self.callbacks.remove.get().is_some() && !self.store.is_empty();
-        if wanted && !self.watching.swap(true, Ordering::AcqRel) && !self.context.watch::<SessionCache>() {
-            self.watching.store(false, Ordering::Relaxed);
+        if wanted && !self.sentinel_armed.swap(true, Ordering::AcqRel) && !self.context.arm_sentinel::<SessionCache>() {
+            self.sentinel_armed.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -38,17 +38,17 @@ impl SessionCache {
             Flush::OverAt(time) => Flush::OverAt(self.rules.overflow.clock(time)),
             Flush::Everything => flush,
         });
-        self.flush_lent(flush);
+        self.flush_stand_ins(flush);
     }
 
     /// Removes sessions from the store, and tells the application in the order in which libssl would.
     pub(super) fn remove_all(&self, flush: Flush) {
         match self.rules.flushed {
-            Callbacks::EachAsRemoved => self.take_all(flush, |left| self.let_go(left)),
+            Callbacks::EachAsRemoved => self.take_all(flush, |left| self.mark_and_notify_all(left)),
             Callbacks::AfterAllReversed => {
                 let mut all = Vec::new();
                 self.take_all(flush, |left| self.gather(&mut all, left));
-                self.tell_reversed(all);
+                self.notify_reversed(all);
             }
         }
     }
@@ -67,7 +67,7 @@ impl SessionCache {
             Flush::Everything => {
                 let mut rest = self.store.len();
                 while rest > 0 {
-                    let left = self.store.take_soonest(rest.min(BATCH));
+                    let left = self.store.pop_soonest(rest.min(BATCH));
                     rest = if left.is_empty() { 0 } else { rest - left.len() };
                     then(left);
                 }
@@ -76,16 +76,16 @@ impl SessionCache {
     }
 
     /// What stands in libssl's own table goes by the same rule.
-    fn flush_lent(&self, flush: Flush) {
+    fn flush_stand_ins(&self, flush: Flush) {
         match flush {
-            Flush::OverAt(time) if self.lends.load(Ordering::Relaxed) => self.context.flush_lent(time),
-            Flush::Everything if self.watching.load(Ordering::Relaxed) => {
+            Flush::OverAt(time) if self.has_stand_ins.load(Ordering::Relaxed) => self.context.flush_stand_ins(time),
+            Flush::Everything if self.sentinel_armed.load(Ordering::Relaxed) => {
                 // What tells when the context goes is there too, and tells now. The context stays, and so does what was
                 // added since this flush began.
                 self.flushing.fetch_add(1, Ordering::AcqRel);
-                self.context.flush_lent(0);
+                self.context.flush_stand_ins(0);
                 self.flushing.fetch_sub(1, Ordering::AcqRel);
-                self.watch();
+                self.arm_sentinel();
             }
             _ => {}
         }
@@ -106,11 +106,11 @@ impl SessionCache {
 
     /// Lets sessions go that left the store, in order: each is marked and told of. All are freed after that, or each before the
     /// next is told of.
-    fn let_go(&self, left: Vec<Session>) {
+    fn mark_and_notify_all(&self, left: Vec<Session>) {
         self.start_leaving(left.len());
         match self.rules.freed {
-            Freed::AfterAll => left.iter().for_each(|session| self.leave(session)),
-            Freed::Each => left.into_iter().for_each(|session| self.leave(&session)),
+            Freed::AfterAll => left.iter().for_each(|session| self.mark_and_notify(session)),
+            Freed::Each => left.into_iter().for_each(|session| self.mark_and_notify(&session)),
         }
     }
 
@@ -119,7 +119,7 @@ impl SessionCache {
     fn gather(&self, all: &mut Vec<Session>, left: Vec<Session>) {
         left.iter().for_each(|session| session.mark_not_resumable(self.context));
         if all.try_reserve(left.len()).is_err() {
-            self.tell_reversed(std::mem::take(all));
+            self.notify_reversed(std::mem::take(all));
         }
         if all.is_empty() {
             *all = left;
@@ -129,8 +129,8 @@ impl SessionCache {
     }
 
     /// Tells the application of sessions that are no longer here, the last first, and frees each.
-    fn tell_reversed(&self, left: Vec<Session>) {
-        left.into_iter().rev().for_each(|session| self.tell(session));
+    fn notify_reversed(&self, left: Vec<Session>) {
+        left.into_iter().rev().for_each(|session| self.notify(session));
     }
 
     /// Puts a session back at its own expiry, unless another of its id has come meanwhile.
@@ -151,7 +151,7 @@ impl SessionCache {
         }
         let is_256th = self.context.statistic(role.good()) & 0xff == 0xff;
         if is_256th {
-            self.is_new_turn(role);
+            self.claim_auto_flush(role);
         }
         self.flush_automatically(is_256th && self.flushes_for(role), now);
     }
@@ -159,7 +159,7 @@ impl SessionCache {
     /// The automatic flush as a connection is made. We are not told of every handshake that finishes: libssl resumes by
     /// ticket, and as a client, without a word. So the 256th connection is looked for here as well.
     pub(super) fn flush_with_connection(&self, now: i64) {
-        let is_due = |role| self.is_new_turn(role) && self.flushes_for(role);
+        let is_due = |role| self.claim_auto_flush(role) && self.flushes_for(role);
         let due = [Role::Client, Role::Server].map(is_due);
         self.flush_automatically(due.contains(&true), now);
     }
@@ -179,10 +179,10 @@ impl SessionCache {
             self.flush_up_to.store(0, Ordering::Relaxed);
         }
         match self.rules.flushed {
-            Callbacks::EachAsRemoved => self.let_go(over),
+            Callbacks::EachAsRemoved => self.mark_and_notify_all(over),
             Callbacks::AfterAllReversed => {
                 over.iter().for_each(|session| session.mark_not_resumable(self.context));
-                self.tell_reversed(over);
+                self.notify_reversed(over);
             }
         }
     }
@@ -192,7 +192,7 @@ impl SessionCache {
     }
 
     /// Whether the 255th handshake, or another 256 since, has finished, and nobody has seen it yet; now it is seen.
-    fn is_new_turn(&self, role: Role) -> bool {
+    fn claim_auto_flush(&self, role: Role) -> bool {
         let turn = ((self.context.statistic(role.good()) + 1) >> 8) as u8;
         let seen = &self.flush_turns[role as usize];
         seen.load(Ordering::Relaxed) != turn && seen.swap(turn, Ordering::Relaxed) != turn

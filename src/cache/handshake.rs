@@ -10,12 +10,12 @@ use crate::store::shared::Event;
 impl SessionCache {
     /// A handshake of a role whose sessions are cached made a session that can be. It is stored unless
     /// NO_INTERNAL_STORE, then the application is told, then the automatic flush has its turn.
-    pub fn negotiated(&self, connection: Connection, session: &Session, now: i64) {
+    pub fn on_new_session(&self, connection: Connection, session: &Session, now: i64) {
         let role = Role::of(connection.is_server());
         let is_kept = !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection);
         let busy = self.start_sharing();
         if is_kept {
-            self.keep(&Self::key_of(session), session, now);
+            self.insert_live(&Self::key_of(session), session, now);
         }
         Self::assert_unlocked();
         if self.mode().caches(role) {

@@ -33,7 +33,7 @@ pub(super) enum Search {
 impl SessionCache {
     /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
     /// flush has its turn here; in TLS 1.3 each handshake makes a session.
-    pub fn asked_by_libssl(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
+    pub fn on_get_session(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
         let version = connection.session_version();
         let found = self.look_up(connection, version, id, now);
         if version != TLS1_3_VERSION {
@@ -49,7 +49,7 @@ impl SessionCache {
         let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
         let offer = Offer { connection, version, id, once, now };
         match self.search(&offer) {
-            Search::Found(session) if once => self.lend(session).or_else(|| self.ask_application(&offer)),
+            Search::Found(session) if once => self.insert_stand_in(session).or_else(|| self.ask_application(&offer)),
             Search::Found(session) => Some(session),
             Search::Missing => self.ask_application(&offer),
             Search::Withheld => None,
@@ -91,7 +91,7 @@ impl SessionCache {
         // What may be used once is resumed only by who takes it out of the cache, where it stands by now or because the
         // application has added it. If it does not, libssl's removal finds nothing, and refuses it.
         if offer.once && self.store.take(&Self::key_of(&session)).is_some() {
-            return self.lend(session);
+            return self.insert_stand_in(session);
         }
         Some(session)
     }
@@ -103,12 +103,12 @@ impl SessionCache {
 
     /// Makes libssl's own removal find a session that was taken out for single use: so libssl learns that it may resume
     /// it.
-    fn lend(&self, session: Session) -> Option<Session> {
+    fn insert_stand_in(&self, session: Session) -> Option<Session> {
         Self::assert_unlocked();
         if self.refuses(&session) {
             return None;
         }
-        self.lends.store(true, Ordering::Relaxed);
-        self.context.lend(&session).then_some(session)
+        self.has_stand_ins.store(true, Ordering::Relaxed);
+        self.context.insert_stand_in(&session).then_some(session)
     }
 }

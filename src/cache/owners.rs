@@ -33,7 +33,7 @@ static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
 static LISTED: AtomicUsize = AtomicUsize::new(0);
 
 /// More are many.
-const FEW: usize = 16;
+const MAX_SCANNED_CACHES: usize = 16;
 
 thread_local! {
     /// The cache that this thread has added a session to last. It may have gone since.
@@ -79,7 +79,7 @@ pub(super) fn remember(cache: &SessionCache) {
 }
 
 fn are_many() -> bool {
-    LISTED.load(Ordering::Relaxed) > FEW
+    LISTED.load(Ordering::Relaxed) > MAX_SCANNED_CACHES
 }
 
 #[cold]
@@ -115,13 +115,13 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     let changed = change();
     if changed {
         let to = places_of(session);
-        let is_moved_in = |cache: &Arc<SessionCache>| is_moved(cache, session, &from, &to, before.as_ref());
-        let is_done = from.own == to.own && last_added_to().as_ref().is_some_and(is_moved_in);
+        let reposition_in = |cache: &Arc<SessionCache>| reposition(cache, session, &from, &to, before.as_ref());
+        let is_done = from.own == to.own && last_added_to().as_ref().is_some_and(reposition_in);
         if !is_done {
             // By its own name, so that the list is not locked for longer: what leaves a cache here ends.
             let caches = lock().caches();
             for cache in &caches {
-                is_moved_in(cache);
+                reposition_in(cache);
             }
         }
     }
@@ -166,14 +166,14 @@ pub fn keep_at_home(session: &Session, index: i32) {
 }
 
 /// Moves a session in a cache; whether it is there.
-fn is_moved(cache: &SessionCache, session: &Session, from: &Places, to: &Places, before: Option<&Identity>) -> bool {
+fn reposition(cache: &SessionCache, session: &Session, from: &Places, to: &Places, before: Option<&Identity>) -> bool {
     let mut was_here = cache.place(&from.own, &to.own, session);
     if let Some(common) = from.common {
         // Added without an id: until it gets one, the next such of its version takes its place.
         was_here |= cache.place(&common, &to.common.unwrap_or(to.own), session);
     }
     if was_here && let Some(before) = before {
-        cache.share_again(before, session);
+        cache.republish(before, session);
     }
     was_here
 }

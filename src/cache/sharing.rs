@@ -49,7 +49,7 @@ use crate::handle::{Connection, Session, Setting};
 use crate::rules::Marked;
 use crate::settings::{self, Attach};
 use crate::store::era::UnderWay;
-use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
+use crate::store::{Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
 pub(super) use authentication::Authentication;
 use by_connection::ByConnection;
 pub use not_shared::NotShared;
@@ -59,7 +59,7 @@ use open::store;
 use record::{Bearer, OPEN, ServerName};
 pub use report::tell_of_end;
 pub(super) use report::{count, on_new_context};
-pub use ticket_keys::{HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+pub use ticket_keys::{TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
 
@@ -104,12 +104,12 @@ impl Sharing {
         self.storing.number() != 0
     }
 
-    fn mark(&self, session: &Session) -> Mark {
+    fn mark(&self, session: &Session) -> Fingerprint {
         mark(self.store, session)
     }
 }
 
-fn mark(store: &Shared, session: &Session) -> Mark {
+fn mark(store: &Shared, session: &Session) -> Fingerprint {
     session.with_secret(|secret| store.mark(secret, SessionCache::expiry_of(session)))
 }
 
@@ -120,7 +120,7 @@ const NO_MATTER: Policy = Policy::new(0, 0, None);
 pub(super) struct Identity {
     version: i32,
     id: Vec<u8>,
-    mark: Mark,
+    mark: Fingerprint,
 }
 
 impl Identity {
@@ -215,7 +215,7 @@ impl SessionCache {
     }
 
     /// Stores a session that the application adds, and vouches for, for all processes.
-    pub(super) fn share_added(&self, session: &Session) {
+    pub(super) fn publish_added(&self, session: &Session) {
         let Ok(sharing) = self.shared() else { return };
         let Some(policy) = self.own_policy(sharing) else { return };
         let name = session.server_name();
@@ -243,7 +243,7 @@ impl SessionCache {
         }
         if let Some(bytes) = session.encode() {
             let name =
-                Name { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
+                RecordKey { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
             let mark = sharing.mark(session);
             Bearer::before(record.bearer.as_ref(), &bytes, |body| sharing.store.insert(&name, mark, body));
         }
@@ -253,16 +253,16 @@ impl SessionCache {
     pub(super) fn keep_at_home(&self, session: &Session) {
         if let Some(sharing) = &self.sharing {
             sharing.has_application_data.store(true, Ordering::Relaxed);
-            self.unshare(session);
+            self.withdraw(session);
         }
     }
 
     /// Removes a session for all processes; whether it was there. Also when this cache shares no more: what it, or another
     /// process, stored before is there still.
-    pub(super) fn unshare(&self, session: &Session) -> bool {
+    pub(super) fn withdraw(&self, session: &Session) -> bool {
         let Some(sharing) = self.sharing.as_deref() else { return false };
         let remove = |scope: &Scope| {
-            let name = Name { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
+            let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
             sharing.store.remove(&name)
         };
         // Each, also after one had it.
@@ -297,10 +297,10 @@ impl SessionCache {
 
     /// A session that is cached here was changed: its record follows. Where no policy is known, no session has one; to work it
     /// out takes a lock of libcrypto's, which another thread may have had as this process was forked.
-    pub(super) fn share_again(&self, before: &Identity, session: &Session) {
+    pub(super) fn republish(&self, before: &Identity, session: &Session) {
         let Some(sharing) = self.sharing.as_deref() else { return };
         for scope in self.known_scopes(sharing) {
-            let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
+            let was = RecordKey { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
             let Some(terms) = sharing.store.policy(&was) else { continue };
             if session.id().is_empty() || self.has_left(session) || session.has_application_data() {
                 // It cannot have a record any more.
@@ -309,15 +309,15 @@ impl SessionCache {
                 continue;
             }
             // The bearer is in the body.
-            let bearer = match sharing.store.find(&Name { policy: terms, ..was }, None, i64::MIN) {
-                Found::Record(body) if scope == OPEN => Bearer::split(&body).map(|(bearer, _)| bearer),
+            let bearer = match sharing.store.find(&RecordKey { policy: terms, ..was }, None, i64::MIN) {
+                Lookup::Record(body) if scope == OPEN => Bearer::split(&body).map(|(bearer, _)| bearer),
                 _ => None,
             };
             if bearer.is_none() && scope == OPEN {
                 continue;
             }
             if let Some(bytes) = session.encode() {
-                let name = Name { scope: &scope, policy: terms, version: session.version(), id: session.id() };
+                let name = RecordKey { scope: &scope, policy: terms, version: session.version(), id: session.id() };
                 let replace = |body: &[u8]| {
                     sharing.store.replace(&was, before.mark, &name, sharing.mark(session), body);
                 };

@@ -15,7 +15,7 @@ impl SessionCache {
         self.started(connection);
         // A client that offers no id offers no session: nothing is searched, and nothing missed.
         let found = if id.is_empty() { None } else { self.look_up(connection, version, id, now) };
-        let session = found.filter(|session| self.fits(connection, session, now));
+        let session = found.filter(|session| self.accept_or_expire(connection, session, now));
         let resumed = session.is_some();
         if resumed {
             self.context.count(Statistic::Hits);
@@ -26,7 +26,7 @@ impl SessionCache {
 
     /// A session that was marked, or of another version or another session id context, is not used, and stays; one that is
     /// over is removed and counted.
-    fn fits(&self, connection: Connection, session: &Session, now: i64) -> bool {
+    fn accept_or_expire(&self, connection: Connection, session: &Session, now: i64) -> bool {
         if !session.is_resumable()
             || session.version() != connection.version()
             || session.id_context() != connection.id_context()
@@ -83,7 +83,7 @@ impl SessionCache {
             return;
         }
         if self.mode().caches(role) && !resumed {
-            self.negotiated(connection, session, now);
+            self.on_new_session(connection, session, now);
         } else {
             self.flush_with_session(role, now);
         }

@@ -20,7 +20,7 @@ use std::sync::Once;
 
 use crate::cache::gate::{self, Closed};
 use crate::cache::owners::{self, Listed};
-use crate::cache::{self, HeldTicketKeys, era};
+use crate::cache::{self, TicketKeysForkGuard, era};
 use crate::catch_panic::catch_panic;
 use crate::handle;
 use crate::threads::{self, Patience};
@@ -29,8 +29,8 @@ use crate::threads::{self, Patience};
 struct Locks {
     gate: Closed,
     _list: Option<Listed>,
-    _handles: handle::Held,
-    _ticket_keys: Option<HeldTicketKeys>,
+    _handles: handle::ForkGuard,
+    _ticket_keys: Option<TicketKeysForkGuard>,
 }
 
 thread_local! {

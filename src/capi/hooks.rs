@@ -33,7 +33,7 @@ unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION
             return 0;
         };
         if let Some(cache) = cache::of_connection(connection) {
-            cache.negotiated(connection, &session, clock::now());
+            cache.on_new_session(connection, &session, clock::now());
         }
         0
     })
@@ -54,7 +54,7 @@ unsafe extern "C-unwind" fn get_session(
             unsafe { (connection(ssl), session_id(id, usize::try_from(length).unwrap_or(usize::MAX))) };
         let (Some(connection), Some(id)) = (connection, id) else { return ptr::null_mut() };
         cache::of_connection(connection)
-            .and_then(|cache| cache.asked_by_libssl(connection, id, clock::now()))
+            .and_then(|cache| cache.on_get_session(connection, id, clock::now()))
             .map_or(ptr::null_mut(), Session::into_raw)
     })
 }
@@ -70,7 +70,7 @@ unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_
             return;
         };
         if let Some(cache) = cache::of_context(context) {
-            cache.removed_by_libssl(&session, clock::now());
+            cache.on_remove_session(&session, clock::now());
         }
     });
 }
@@ -133,26 +133,26 @@ unsafe fn ticket_keys(
 }
 
 impl Attachment for SessionCache {
-    unsafe fn connection_is_made(&self, ssl: *mut SSL) {
+    unsafe fn on_ssl_new(&self, ssl: *mut SSL) {
         // SAFETY: the connection that tells.
         if let Some(connection) = unsafe { connection(ssl) } {
-            SessionCache::connection_is_made(self, connection, clock::now());
+            SessionCache::on_ssl_new(self, connection, clock::now());
         }
     }
 
-    unsafe fn connection_is_going(&self, ssl: *mut SSL) {
+    unsafe fn on_ssl_free(&self, ssl: *mut SSL) {
         // SAFETY: the connection that tells.
         if let Some(connection) = unsafe { connection(ssl) } {
-            SessionCache::connection_is_going(self, connection);
+            SessionCache::on_ssl_free(self, connection);
         }
     }
 
-    fn context_is_going(&self) {
-        SessionCache::context_is_going(self);
+    fn on_ctx_last_ref(&self) {
+        SessionCache::on_ctx_last_ref(self);
     }
 
-    fn context_is_freed(&self) {
-        SessionCache::context_is_freed(self);
+    fn on_ctx_ex_data_free(&self) {
+        SessionCache::on_ctx_ex_data_free(self);
     }
 
     unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {

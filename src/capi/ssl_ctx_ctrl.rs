@@ -84,7 +84,7 @@ impl Command {
             Command::CacheFull => c_long::from(cache.cache_full()),
             Command::SetCacheSize => usize::try_from(larg).map_or(0, |size| cache.set_size(size) as c_long),
             // While libssl adds to its own table for us, that table is as large as it likes.
-            Command::GetCacheSize if handle::is_lending() => 0,
+            Command::GetCacheSize if handle::is_inserting_stand_in() => 0,
             Command::GetCacheSize => cache.size() as c_long,
             // OpenSSL keeps the mode in 32 bits.
             Command::SetCacheMode => c_long::from(cache.set_mode(larg as u32).bits()),

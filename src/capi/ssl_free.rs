@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn SSL_free(ssl: *mut SSL) {
         if let Some(connection) = unsafe { connection(ssl) }.filter(|connection| connection.is_freed_late())
             && let Some(cache) = cache::of_connection(connection)
         {
-            cache.connection_is_going(connection);
+            cache.on_ssl_free(connection);
         }
         // SAFETY: C caller.
         unsafe { dispatch::SSL_free(ssl) };

@@ -180,35 +180,35 @@ impl Context<'_> {
 /// libssl's own table of sessions, which holds only what we put there.
 impl Context<'_> {
     /// Lets libssl's own removal find a session, once; false alone, or if that failed.
-    pub fn lend(self, session: &Session) -> bool {
+    pub fn insert_stand_in(self, session: &Session) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
             // SAFETY: live objects of this libssl.
-            unsafe { libssl::stand_in::lend(&libssl.functions, self.as_ptr(), session.as_ptr()) }
+            unsafe { libssl::stand_in::insert_stand_in(&libssl.functions, self.as_ptr(), session.as_ptr()) }
         })
     }
 
     /// Removes a session from the table, marks it and runs our remove hook, as libssl does itself; whether it was there.
-    pub fn remove_lent(self, session: &Session) -> bool {
+    pub fn remove_stand_in(self, session: &Session) -> bool {
         // SAFETY: live objects.
         unsafe { dispatch::SSL_CTX_remove_session(self.as_ptr(), session.as_ptr()) == 1 }
     }
 
     /// Empties the table of what is over at `time`, 0 for of everything.
-    pub fn flush_lent(self, time: i64) {
+    pub fn flush_stand_ins(self, time: i64) {
         // SAFETY: a live context.
         unsafe { dispatch::SSL_CTX_flush_sessions(self.as_ptr(), time) };
     }
 
     /// Asks to be told when the context goes: true if it will be. Our own contexts always tell.
-    pub fn watch<T: Attachment>(self) -> bool {
+    pub fn arm_sentinel<T: Attachment>(self) -> bool {
         libssl::of_object(self.as_ptr()).is_none_or(|libssl| {
             // SAFETY: a live context of this libssl.
-            unsafe { libssl.watch::<T>(self.as_ptr()) }
+            unsafe { libssl.arm_sentinel::<T>(self.as_ptr()) }
         })
     }
 
     /// Whether a session that left the table is only there to tell when the context goes.
-    pub fn is_watch(self, session: &Session) -> bool {
+    pub fn is_sentinel(self, session: &Session) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.is_sentinel(session.as_ptr()))
     }
 }

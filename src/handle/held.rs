@@ -7,19 +7,19 @@ use crate::libssl::Functions;
 use crate::types::*;
 
 /// A reference to an object of libcrypto's, which is given back when this is dropped.
-pub struct Held<T> {
+pub struct Owned<T> {
     object: NonNull<T>,
     free: unsafe extern "C" fn(*mut T),
 }
 
 /// A reference to a certificate.
-pub type Certificate = Held<X509>;
+pub type Certificate = Owned<X509>;
 
 /// A reference to a store.
-pub type TrustStore = Held<X509_STORE>;
+pub type TrustStore = Owned<X509_STORE>;
 
 // SAFETY: certificates and stores are counted atomically and shared between threads by design; there are no others.
-unsafe impl<T> Send for Held<T> {}
+unsafe impl<T> Send for Owned<T> {}
 
 impl Certificate {
     /// Takes a reference to a certificate; None for NULL.
@@ -28,7 +28,7 @@ impl Certificate {
     /// The object must be NULL or live, and of this libcrypto.
     pub unsafe fn up_ref(functions: &Functions, certificate: *mut X509) -> Option<Certificate> {
         // SAFETY: by the caller's promise.
-        unsafe { Held::new(certificate, functions.X509_up_ref, functions.X509_free) }
+        unsafe { Owned::new(certificate, functions.X509_up_ref, functions.X509_free) }
     }
 }
 
@@ -39,20 +39,20 @@ impl TrustStore {
     /// The object must be NULL or live, and of this libcrypto.
     pub unsafe fn up_ref(functions: &Functions, store: *mut X509_STORE) -> Option<TrustStore> {
         // SAFETY: by the caller's promise.
-        unsafe { Held::new(store, functions.X509_STORE_up_ref, functions.X509_STORE_free) }
+        unsafe { Owned::new(store, functions.X509_STORE_up_ref, functions.X509_STORE_free) }
     }
 }
 
-impl<T> Held<T> {
+impl<T> Owned<T> {
     unsafe fn new(
         object: *mut T,
         up_ref: unsafe extern "C" fn(*mut T) -> c_int,
         free: unsafe extern "C" fn(*mut T),
-    ) -> Option<Held<T>> {
+    ) -> Option<Owned<T>> {
         let object = NonNull::new(object)?;
         // SAFETY: a live object, by the caller's promise.
         unsafe { up_ref(object.as_ptr()) };
-        Some(Held { object, free })
+        Some(Owned { object, free })
     }
 
     /// The object's address.
@@ -61,7 +61,7 @@ impl<T> Held<T> {
     }
 }
 
-impl<T> Drop for Held<T> {
+impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
         // SAFETY: this reference is ours and is given back once, to the libcrypto that it is of.
         unsafe { (self.free)(self.object.as_ptr()) };

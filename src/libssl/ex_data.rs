@@ -121,7 +121,7 @@ impl Libssl {
         }?;
         if CONNECTIONS.insert(ssl.addr(), ptr::from_ref(attached).expose_provenance()) {
             // SAFETY: a live SSL, by the caller's promise.
-            catch_panic((), || unsafe { attached.connection_is_made(ssl) });
+            catch_panic((), || unsafe { attached.on_ssl_new(ssl) });
         }
         Some(attached)
     }
@@ -165,7 +165,7 @@ unsafe extern "C-unwind" fn context_freed<T: Attachment>(
         // SAFETY: `argp` is ours, and what is attached lives until the reference is taken back below.
         let (libssl, attached) = unsafe { (libssl(argp), of_address::<T>(state)) };
         known::on_behalf_of(libssl, || {
-            attached.context_is_freed();
+            attached.on_ctx_ex_data_free();
             if let Some(state) = CONTEXTS.remove(ctx.addr()) {
                 // SAFETY: `attach` put the reference there; it is taken back once.
                 drop(unsafe { Arc::from_raw(ptr::with_exposed_provenance::<T>(state)) });
@@ -214,7 +214,5 @@ unsafe extern "C-unwind" fn connection_freed<T: Attachment>(
         return;
     }
     // SAFETY: `settle` put the state there, of a context that the SSL still holds; and the SSL is whole.
-    catch_panic((), || {
-        known::on_behalf_of(libssl, || unsafe { of_address::<T>(state).connection_is_going(ssl.cast()) })
-    });
+    catch_panic((), || known::on_behalf_of(libssl, || unsafe { of_address::<T>(state).on_ssl_free(ssl.cast()) }));
 }

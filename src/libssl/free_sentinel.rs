@@ -7,7 +7,7 @@
 //! ```text
 //!   SSL_CTX_free, last reference
 //!     flush own table (lock)        ─► remove callback with the sentinel: ignored
-//!     free what was flushed         ─► sentinel's ex_data free callback: Attachment::context_is_going
+//!     free what was flushed         ─► sentinel's ex_data free callback: Attachment::on_ctx_last_ref
 //!     free the context's ex_data    ─► the application's, and ours (ex_data.rs)
 //! ```
 //! A session object costs 1 KB, so there is none before a session is stored and a callback wants to hear of it.
@@ -56,7 +56,7 @@ impl Libssl {
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl.
-    pub unsafe fn watch<T: Attachment>(&'static self, ctx: *mut SSL_CTX) -> bool {
+    pub unsafe fn arm_sentinel<T: Attachment>(&'static self, ctx: *mut SSL_CTX) -> bool {
         // SAFETY: a live context, by the caller's promise.
         let Some(state) = (unsafe { self.attached_to_context::<T>(ctx) }) else { return false };
         let functions = &self.functions;
@@ -99,5 +99,5 @@ unsafe extern "C-unwind" fn sentinel_freed<T: Attachment>(
     // SAFETY: `watch` put there what is attached to the context, which the context gives back after its table; and `argp` is
     // a Libssl that lives for ever.
     let (state, libssl) = unsafe { (&*ptr::with_exposed_provenance::<T>(state), &*argp.cast::<Libssl>()) };
-    catch_panic((), || known::on_behalf_of(libssl, || state.context_is_going()));
+    catch_panic((), || known::on_behalf_of(libssl, || state.on_ctx_last_ref()));
 }

@@ -312,6 +312,6 @@ unsafe extern "C-unwind" fn object_freed(
 }
 
 /// Locks all libssls' private contexts until the guards go: around a fork.
-pub fn hold(patience: &mut Patience) -> Vec<super::not_resumable::Held<'static>> {
+pub fn hold(patience: &mut Patience) -> Vec<super::not_resumable::ForkGuard<'static>> {
     all().map(|libssl| libssl.marker.hold(patience)).collect()
 }

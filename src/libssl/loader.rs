@@ -62,25 +62,25 @@ pub fn is_left_changing() -> bool {
 }
 
 /// An object that stays loaded until this is dropped.
-pub struct Held {
+pub struct Loaded {
     /// The loader's handle; NULL where it counts none.
     handle: *mut c_void,
 }
 
-impl Held {
+impl Loaded {
     /// Holds an object, by the name that the list has; None if it is gone.
-    pub fn new(name: &CStr) -> Option<Held> {
+    pub fn new(name: &CStr) -> Option<Loaded> {
         if is_left_changing() {
-            return Some(Held { handle: ptr::null_mut() }); // dlclose would end such a child too
+            return Some(Loaded { handle: ptr::null_mut() }); // dlclose would end such a child too
         }
         let path = if name.is_empty() { ptr::null() } else { name.as_ptr() };
         // SAFETY: a NUL-terminated name, or NULL for the program itself; RTLD_NOLOAD runs no constructor.
         let handle = unsafe { libc::dlopen(path, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        (!handle.is_null()).then_some(Held { handle })
+        (!handle.is_null()).then_some(Loaded { handle })
     }
 }
 
-impl Drop for Held {
+impl Drop for Loaded {
     fn drop(&mut self) {
         if !self.handle.is_null() {
             // SAFETY: the handle came from dlopen and is closed once; the object's other users keep it loaded.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::{iter, mem, ptr};
 
 use super::elf::{Listed, Object};
-use super::loader::Held;
+use super::loader::Loaded;
 use super::symbols::Functions;
 use super::{Family, Libssl, is_ours};
 
@@ -41,7 +41,7 @@ const DEFINED: &CStr = c"SSL_CTX_new";
 
 /// An object that defines it and is not ours, held meanwhile; and those that it needs.
 struct Found {
-    held: Held,
+    held: Loaded,
     object: Object,
     needed: Vec<Object>,
 }
@@ -53,7 +53,7 @@ impl Found {
         if !listed.defines || is_ours(ptr::without_provenance(object.addresses.start)) {
             return None;
         }
-        let held = Held::new(&listed.name)?;
+        let held = Loaded::new(&listed.name)?;
         let needed = all.iter().filter(|other| object.needs(other)).map(|other| other.object.clone()).collect();
         Some(Found { held, object: object.clone(), needed })
     }

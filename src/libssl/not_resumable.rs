@@ -61,13 +61,13 @@ impl State {
     }
 
     /// Locks all private contexts until the guard goes: around a fork.
-    pub fn hold(&self, patience: &mut Patience) -> Held<'_> {
-        Held { _contexts: self.0.each_ref().map(|context| patience.lock(context)) }
+    pub fn hold(&self, patience: &mut Patience) -> ForkGuard<'_> {
+        ForkGuard { _contexts: self.0.each_ref().map(|context| patience.lock(context)) }
     }
 }
 
 /// All private contexts of a libssl, with no thread inside.
-pub struct Held<'a> {
+pub struct ForkGuard<'a> {
     _contexts: [Option<MutexGuard<'a, Private>>; CONTEXTS],
 }
 

@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
-pub fn is_lending() -> bool {
+pub fn is_inserting_stand_in() -> bool {
     LENDING.try_with(Cell::get).unwrap_or(false)
 }
 
@@ -28,7 +28,7 @@ pub fn is_lending() -> bool {
 ///
 /// # Safety
 /// Both must be live objects of this libssl.
-pub unsafe fn lend(functions: &Functions, ctx: *mut SSL_CTX, session: *const SSL_SESSION) -> bool {
+pub unsafe fn insert_stand_in(functions: &Functions, ctx: *mut SSL_CTX, session: *const SSL_SESSION) -> bool {
     let mut length: c_uint = 0;
     // SAFETY: live objects, by the caller's promise; the stand-in is made here, and the table keeps the only reference.
     unsafe {

@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 /// The smallest store: one partition.
-pub const SMALLEST: usize = 64 << 10;
+pub const MIN_SIZE: usize = 64 << 10;
 
 /// The largest store.
-pub const LARGEST: usize = 32 << 30;
+pub const MAX_SIZE: usize = 32 << 30;
 
 /// The head of the mapping: one page.
 pub const HEADER: usize = 4096;
@@ -38,7 +38,7 @@ const BYTES_PER_BUCKET: usize = 160;
 
 /// Where everything is in a mapping of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct Layout {
     /// Bytes of the whole mapping.
     pub size: usize,
     /// How many partitions there are.
@@ -50,23 +50,23 @@ pub struct Shape {
     stride: usize,
 }
 
-impl Shape {
-    /// The parts of a mapping of `size` bytes; None if that is not between [`SMALLEST`] and [`LARGEST`].
-    pub fn of(size: usize) -> Option<Shape> {
-        if !(SMALLEST..=LARGEST).contains(&size) {
+impl Layout {
+    /// The parts of a mapping of `size` bytes; None if that is not between [`MIN_SIZE`] and [`MAX_SIZE`].
+    pub fn of(size: usize) -> Option<Layout> {
+        if !(MIN_SIZE..=MAX_SIZE).contains(&size) {
             return None;
         }
-        let partitions = (size / (4 * SMALLEST)).clamp(1, PARTITIONS).max(size / LARGEST_PARTITION);
+        let partitions = (size / (4 * MIN_SIZE)).clamp(1, PARTITIONS).max(size / LARGEST_PARTITION);
         // Whole cache lines: no two partitions share one.
         let slots = (size / BYTES_PER_SLOT).min(SLOTS);
         let stride = (size - HEADER - slots * SLOT) / partitions / 64 * 64;
-        Some(Shape { size, partitions, buckets: (stride - HEAD) / BYTES_PER_BUCKET, slots, stride })
+        Some(Layout { size, partitions, buckets: (stride - HEAD) / BYTES_PER_BUCKET, slots, stride })
     }
 
     /// The parts of a mapping that has slots and nothing else.
-    pub fn of_slots() -> Shape {
+    pub fn of_slots() -> Layout {
         let size = 4 * HEADER;
-        Shape { size, partitions: 0, buckets: 0, slots: (size - HEADER) / SLOT, stride: 0 }
+        Layout { size, partitions: 0, buckets: 0, slots: (size - HEADER) / SLOT, stride: 0 }
     }
 
     /// Where partition `number` begins, with its head.
@@ -88,12 +88,12 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADER, LARGEST, SLOT, SMALLEST, Shape};
+    use super::{HEADER, Layout, MAX_SIZE, MIN_SIZE, SLOT};
 
     #[test]
     fn the_parts_lie_side_by_side_within_the_mapping() {
-        for size in [SMALLEST, SMALLEST + 1, 1 << 20, 12_345_678, 64 << 20, 1 << 30, LARGEST] {
-            let shape = Shape::of(size).expect("a legal size");
+        for size in [MIN_SIZE, MIN_SIZE + 1, 1 << 20, 12_345_678, 64 << 20, 1 << 30, MAX_SIZE] {
+            let shape = Layout::of(size).expect("a legal size");
             assert_eq!(shape.partition(0), HEADER);
             for number in 0..shape.partitions {
                 let body = shape.body(number);
@@ -105,7 +105,7 @@ mod tests {
             assert!(end <= size && size - end < 64 * shape.partitions, "little is left over: {shape:?}");
             assert!(shape.slots >= 8 && shape.slots * SLOT < size / 20, "slots take little: {shape:?}");
         }
-        assert_eq!(Shape::of(64 << 20).map(|shape| shape.partitions), Some(64));
-        assert_eq!((Shape::of(SMALLEST - 1), Shape::of(LARGEST + 1), Shape::of(0)), (None, None, None));
+        assert_eq!(Layout::of(64 << 20).map(|shape| shape.partitions), Some(64));
+        assert_eq!((Layout::of(MIN_SIZE - 1), Layout::of(MAX_SIZE + 1), Layout::of(0)), (None, None, None));
     }
 }

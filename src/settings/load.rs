@@ -100,14 +100,14 @@ pub fn is_stderr_lost() -> bool {
 }
 
 /// How long stderr may keep us waiting, in milliseconds.
-const PATIENCE: libc::c_int = 100;
+const STDERR_TIMEOUT: libc::c_int = 100;
 
 /// Writes a line to descriptor 2, if that takes it now. A pipe without a reader is left alone: the signal would end the
 /// program. So is one that is full: it would stop the program.
 pub fn write_stderr(line: &[u8]) {
     let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
     // SAFETY: one pollfd, alive during the call.
-    let ready = unsafe { libc::poll(&mut stderr, 1, PATIENCE) };
+    let ready = unsafe { libc::poll(&mut stderr, 1, STDERR_TIMEOUT) };
     if ready == 1 && stderr.revents == libc::POLLOUT {
         // SAFETY: as many bytes as the slice has. What is not written now is not written: nobody is left to be told.
         unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };

@@ -103,11 +103,11 @@ fn size(text: &[u8]) -> Result<usize, String> {
     // Whatever is too long for the type is also too large.
     let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let bytes = number.saturating_mul(1 << shift);
-    if bytes < Shared::SMALLEST {
-        return Err(format!("the size is less than {}K", Shared::SMALLEST >> 10));
+    if bytes < Shared::MIN_SIZE {
+        return Err(format!("the size is less than {}K", Shared::MIN_SIZE >> 10));
     }
-    if bytes > Shared::LARGEST {
-        return Err(format!("the size is more than {}G", Shared::LARGEST >> 30));
+    if bytes > Shared::MAX_SIZE {
+        return Err(format!("the size is more than {}G", Shared::MAX_SIZE >> 30));
     }
     Ok(bytes)
 }
@@ -339,7 +339,7 @@ mod tests {
             rest in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"./,:=0123456789KMGsize".to_vec())], 0..24),
         ) {
             if let Ok(Store::Shared(shared)) = store(&[start.as_bytes(), &rest].concat()) {
-                prop_assert!(shared.size.is_none_or(|size| (Shared::SMALLEST..=Shared::LARGEST).contains(&size)));
+                prop_assert!(shared.size.is_none_or(|size| (Shared::MIN_SIZE..=Shared::MAX_SIZE).contains(&size)));
                 prop_assert!(shared.path.is_none_or(|path| path.is_absolute() && path.file_name().is_some()));
             }
         }

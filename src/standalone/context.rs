@@ -153,9 +153,9 @@ pub unsafe fn SSL_CTX_free(ctx: *mut SSL_CTX) {
     }
     fence(Ordering::Acquire);
     if let Some(state) = context.attached() {
-        state.context_is_going();
+        state.on_ctx_last_ref();
     }
-    // Nothing is left for Attachment::context_is_freed: our contexts have no table of their own.
+    // Nothing is left for Attachment::on_ctx_ex_data_free: our contexts have no table of their own.
     // SAFETY: that was the last reference, so the object is ours alone.
     unsafe {
         context.ex_data.going(ctx.cast());

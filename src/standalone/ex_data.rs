@@ -46,13 +46,13 @@ fn indexes(class: Class) -> MutexGuard<'static, Vec<Index>> {
 }
 
 /// Around a fork: no thread of the parent may be at the indexes.
-pub struct Held {
+pub struct ForkGuard {
     _indexes: [Option<MutexGuard<'static, Vec<Index>>>; 3],
 }
 
 /// Locks the indexes of all classes until the guard goes.
-pub fn hold(patience: &mut Patience) -> Held {
-    Held { _indexes: INDEXES.each_ref().map(|indexes| patience.lock(indexes)) }
+pub fn hold(patience: &mut Patience) -> ForkGuard {
+    ForkGuard { _indexes: INDEXES.each_ref().map(|indexes| patience.lock(indexes)) }
 }
 
 /// Gives out the next index of a class.

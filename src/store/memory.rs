@@ -125,7 +125,7 @@ impl<V> Memory<V> {
     }
 
     /// Takes up to `most` sessions out, in order, expired or not: see [`Memory::take_expired`].
-    pub fn take_soonest(&self, most: usize) -> Vec<V> {
+    pub fn pop_soonest(&self, most: usize) -> Vec<V> {
         debug_assert_eq!(locks_held(), 0);
         self.parts.get().map_or_else(Vec::new, |parts| parts.take(most, |_| true))
     }

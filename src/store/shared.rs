@@ -9,9 +9,9 @@
 //!    │         └────── process slots      what each process has counted, and says of itself  statistics
 //!    └───── Seal                          of a named store: records are sealed               seal, keys
 //! ```
-//! A record is bytes under a [`Name`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
+//! A record is bytes under a [`RecordKey`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
 //! are copied, and nothing else: nothing is allocated, called or decoded. No lock is waited for longer than
-//! 80 milliseconds, or a second where its owner only lacks a processor; then the answer is [`Found::OutOfReach`], which
+//! 80 milliseconds, or a second where its owner only lacks a processor; then the answer is [`Lookup::Unavailable`], which
 //! costs a full handshake.
 //!
 //! **Order.** A partition's oldest record leaves for a new one. With equal timeouts that is the one that expires soonest.
@@ -40,19 +40,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use siphasher::sip::SipHasher13;
 
-pub use crate::mapping::{LARGEST, SMALLEST, user};
+pub use crate::mapping::{MAX_SIZE, MIN_SIZE, user};
 pub use crate::secret::Secret;
 pub use key_file::Keys;
 use out_of_reach::in_words;
 pub use out_of_reach::why_out_of_reach;
-pub use record::{Event, Found, Mark, Name, Policy, Scope};
+pub use record::{Event, Fingerprint, Lookup, Policy, RecordKey, Scope};
 pub use statistics::{ProcessFacts, Statistics, WithoutStore};
 
 use super::Expiry;
 use super::sync::Count;
-use crate::mapping::{self, Locked, Mapping, Refused, Shape};
+use crate::mapping::{self, Layout, Locked, Mapping, Refused};
 use crate::secret;
-use partition::{Broken, Label, MAX_BODY, Partition};
+use partition::{Broken, MAX_BODY, Partition, RecordHeader};
 use seal::Seal;
 
 /// A store of sessions that processes share.
@@ -104,24 +104,31 @@ impl Shared {
     }
 
     /// What tells the session apart that has this secret and expires then.
-    pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Mark {
+    pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
         let [one, two] = self.fingerprints;
         let mut hasher = SipHasher13::new_with_keys(one, two);
         hasher.write(secret);
-        Mark { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
+        Fingerprint { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
     }
 
     /// Stores the bytes of a session, in the place of what had its name. Whether they are there now.
-    pub fn insert(&self, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+    pub fn insert(&self, name: &RecordKey, mark: Fingerprint, bytes: &[u8]) -> bool {
         self.insert_if(name, mark, bytes, |_| Ok(true))
     }
 
     /// Stores the bytes of a session that was changed, in the place of its record: in one step, and only if the record of
     /// `was` is still that of the session that has the mark `known`. Whether that was so. The record keeps its policy.
-    pub fn replace(&self, was: &Name, known: Mark, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+    pub fn replace(
+        &self,
+        was: &RecordKey,
+        known: Fingerprint,
+        name: &RecordKey,
+        mark: Fingerprint,
+        bytes: &[u8],
+    ) -> bool {
         let Some(policy) = self.policy(was) else { return false };
         let hash = self.hash(was);
-        let name = Name { policy, ..*name };
+        let name = RecordKey { policy, ..*name };
         let is_same = |partition: &Partition| {
             let found = partition.find(hash)?;
             Ok(found.is_some_and(|record| record.label.fingerprint == known.fingerprint))
@@ -140,8 +147,8 @@ impl Shared {
     /// Stores the bytes of a session if its partition, once it is locked, is as the caller wants it.
     fn insert_if(
         &self,
-        name: &Name,
-        mark: Mark,
+        name: &RecordKey,
+        mark: Fingerprint,
         bytes: &[u8],
         is_wanted: impl FnOnce(&Partition) -> Result<bool, Broken>,
     ) -> bool {
@@ -182,7 +189,7 @@ impl Shared {
     }
 
     /// Removes whatever session has the name; whether one had.
-    pub fn remove(&self, name: &Name) -> bool {
+    pub fn remove(&self, name: &RecordKey) -> bool {
         let hash = self.hash(name);
         let number = self.partition_of(hash);
         let Some(mut opened) = self.lock(number) else { return false };
@@ -192,7 +199,7 @@ impl Shared {
     }
 
     /// The policy of the record that has the name, whatever the name's own; None if there is no record.
-    pub fn policy(&self, name: &Name) -> Option<Policy> {
+    pub fn policy(&self, name: &RecordKey) -> Option<Policy> {
         let hash = self.hash(name);
         let mut opened = self.lock(self.partition_of(hash))?;
         let find = |body| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.label.policy);
@@ -225,7 +232,7 @@ impl Shared {
 
     /// Runs `during` while the partition of that name is locked, and `changing` also in the middle of a change. For tests.
     #[doc(hidden)]
-    pub fn stall(&self, name: &Name, changing: bool, during: impl FnOnce()) {
+    pub fn stall(&self, name: &RecordKey, changing: bool, during: impl FnOnce()) {
         let Some(mut opened) = self.lock(self.partition_of(self.hash(name))) else { return };
         if changing { opened.locked.change(|_| during()) } else { during() }
     }
@@ -262,7 +269,7 @@ impl Shared {
             let backoff = mapping::LOCK_BACKOFF.as_millis() as u64;
             self.avoided[number].store(mapping::monotonic() + backoff, Ordering::Relaxed);
         }
-        self.count(Event::OutOfReach, 1);
+        self.count(Event::Unavailable, 1);
     }
 
     #[cold]
@@ -285,10 +292,10 @@ impl Shared {
         self.count(Event::Emptied, 1);
     }
 
-    fn label(&self, name: &Name, mark: Mark) -> Label {
+    fn label(&self, name: &RecordKey, mark: Fingerprint) -> RecordHeader {
         let hash = self.hash(name);
         let policy = name.policy.bits() ^ self.hides_policy(hash);
-        Label { hash, policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
+        RecordHeader { hash, policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
     }
 
     /// Returns the bits that hide the policy of a record of that hash: equal policies look equal in no two records.
@@ -301,7 +308,7 @@ impl Shared {
         hasher.finish()
     }
 
-    fn hash(&self, name: &Name) -> u64 {
+    fn hash(&self, name: &RecordKey) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.names[0], self.names[1]);
         hasher.write(name.scope);
         hasher.write_i32(name.version);
@@ -338,6 +345,6 @@ enum Stored {
     Unwanted,
 }
 
-fn shape(size: usize) -> Result<Shape, String> {
-    Shape::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
+fn shape(size: usize) -> Result<Layout, String> {
+    Layout::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
 }

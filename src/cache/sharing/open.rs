@@ -20,9 +20,9 @@ use once_cell::race::OnceBox;
 use crate::handle;
 use crate::settings::{self, MEMORY, Settings, Store};
 use crate::store::Shared;
-use crate::store::shared::{Keys, LARGEST, SMALLEST, user, why_out_of_reach};
+use crate::store::shared::{Keys, MAX_SIZE, MIN_SIZE, user, why_out_of_reach};
 
-const _: () = assert!(settings::Shared::SMALLEST == SMALLEST && settings::Shared::LARGEST == LARGEST);
+const _: () = assert!(settings::Shared::MIN_SIZE == MIN_SIZE && settings::Shared::MAX_SIZE == MAX_SIZE);
 
 /// Programs that load libssl only after they have changed their root.
 const LOAD_LIBSSL_LATE: [&str; 4] = ["imap-login", "pop3-login", "submission-login", "managesieve-login"];
@@ -154,7 +154,7 @@ fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Sh
 /// Returns the size of the store that is there: who gives none takes that.
 fn size_of_store(path: &Path) -> Option<usize> {
     let size = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?.len() as usize;
-    (SMALLEST..=LARGEST).contains(&size).then_some(size)
+    (MIN_SIZE..=MAX_SIZE).contains(&size).then_some(size)
 }
 
 /// Returns true if the settings ask for a shared store.

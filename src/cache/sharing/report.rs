@@ -114,7 +114,7 @@ pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
         (!store.is_kept_in_memory(), NOT_LOCKED),
         (store.counted_here(Event::Refused) > 0, WRONG_KEY),
         (store.counted_here(Event::Emptied) > 0, EMPTIED),
-        (store.counted_here(Event::OutOfReach) > 0, OUT_OF_REACH),
+        (store.counted_here(Event::Unavailable) > 0, OUT_OF_REACH),
         (store.counted_here(Event::TooLarge) > 0, TOO_LARGE),
         (is_time_to_look(now) && is_removed(), REMOVED),
     ];
@@ -149,7 +149,7 @@ pub fn tell_of_end() {
     let causes = [
         (Event::Missed, "unknown"),
         (Event::Over, "expired"),
-        (Event::Withheld, "of another policy"),
+        (Event::PolicyMismatch, "of another policy"),
         (Event::Refused, "sealed with another key"),
     ];
     let misses: u64 = causes.iter().map(|(event, _)| counted(*event)).sum();

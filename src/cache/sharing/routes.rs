@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
 use super::policy::{Number, PolicyDigest};
-use crate::store::{Expiry, Found, Name, Policy, Shared};
+use crate::store::{Expiry, Lookup, Policy, RecordKey, Shared};
 
 /// How many names are remembered in this process. Clients choose them.
 const MAX_NAMES: usize = 1024;
@@ -57,8 +57,8 @@ impl Routes {
     ) -> Option<PolicyDigest> {
         self.known_here(name).or_else(|| {
             let (scope, id) = key(number, name);
-            match store.into()?.find(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
-                Found::Record(bytes) => {
+            match store.into()?.find(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
+                Lookup::Record(bytes) => {
                     let digest = bytes.as_slice().try_into().ok()?;
                     self.remember(name, digest);
                     Some(digest)
@@ -88,7 +88,7 @@ impl Routes {
         let Some(store) = store.into() else { return };
         let (scope, id) = key(number, name);
         let mark = store.mark(&digest, Expiry::new(now, TIMEOUT));
-        store.insert(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);
+        store.insert(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);
     }
 
     fn remember(&self, name: &[u8], digest: PolicyDigest) {

@@ -26,7 +26,7 @@ use crate::cache::SessionCache;
 use crate::cache::lookup::{Offer, Search};
 use crate::handle::{self, Connection, Session, Setting};
 use crate::store::shared::Secret;
-use crate::store::{Found, Key, Mark, Name, Policy, Scope};
+use crate::store::{Fingerprint, Key, Lookup, Policy, RecordKey, Scope};
 use crate::types::TLS1_3_VERSION;
 
 /// How many sessions one client may offer at a time that are searched for in the shared store. Clients offer one or two; a
@@ -91,11 +91,11 @@ struct Open {
 
 impl Sharing {
     /// Notes the policy by which a session is accepted that was found.
-    fn note_accepted(&self, terms: &Terms, found: &Found, connection: Connection) {
+    fn note_accepted(&self, terms: &Terms, found: &Lookup, connection: Connection) {
         let policy = match (found, &terms.open) {
-            (Found::Standing | Found::Record(_), None) => Some(terms.scope),
-            (Found::Record(body), Some(_)) => Bearer::split(body).and_then(|(bearer, _)| bearer.policy),
-            (Found::Standing, Some(open)) => self.routes.known_here(&open.route),
+            (Lookup::Current | Lookup::Record(_), None) => Some(terms.scope),
+            (Lookup::Record(body), Some(_)) => Bearer::split(body).and_then(|(bearer, _)| bearer.policy),
+            (Lookup::Current, Some(open)) => self.routes.known_here(&open.route),
             _ => return,
         };
         self.asked.note(connection, Asked::AtSearch(policy));
@@ -118,7 +118,7 @@ impl SessionCache {
             return Search::Missing;
         }
         let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };
-        let name = Name { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
+        let name = RecordKey { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
         let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
         let resident = resident.filter(|session| !self.refuses(session));
@@ -127,35 +127,35 @@ impl SessionCache {
         let known = resident.as_ref().filter(|_| is_trusted).map(|session| sharing.mark(session));
         let mut found = self.ask(sharing, &terms, &name, known, offer);
         let mut has_left = false;
-        if found == Found::Missing && resident.is_some() && !sharing.is_busy() {
+        if found == Lookup::Missing && resident.is_some() && !sharing.is_busy() {
             // Alive and without a record: one that another process removed; or another thread has stored its record since.
             found = self.ask(sharing, &terms, &name, known, offer);
-            if found == Found::Missing {
+            if found == Lookup::Missing {
                 found = self.stood_before_callback(sharing, &terms, offer, resident.as_ref());
             }
-            has_left = found == Found::Missing;
+            has_left = found == Lookup::Missing;
         }
         sharing.note_accepted(&terms, &found, offer.connection);
         match found {
-            Found::Standing => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
+            Lookup::Current => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
                 Some(session) => Search::Found(session),
                 // It has been marked since.
                 None if offer.once => Search::Missing,
                 None => match self.ask(sharing, &terms, &name, None, offer) {
-                    Found::Record(body) => self.revive(&terms, &body, key, offer),
+                    Lookup::Record(body) => self.revive(&terms, &body, key, offer),
                     _ => Search::Missing,
                 },
             },
-            Found::Record(body) => self.revive(&terms, &body, key, offer),
-            Found::Missing if has_left => {
+            Lookup::Record(body) => self.revive(&terms, &body, key, offer),
+            Lookup::Missing if has_left => {
                 self.has_left_elsewhere(if offer.once { resident } else { self.store.take(key) });
                 Search::Missing
             }
-            Found::Missing | Found::Withheld | Found::OutOfReach => {
+            Lookup::Missing | Lookup::PolicyMismatch | Lookup::Unavailable => {
                 if let Some(session) = resident.filter(|_| offer.once) {
-                    self.keep(key, &session, offer.now);
+                    self.insert_live(key, &session, offer.now);
                 }
-                if found == Found::Withheld { Search::Withheld } else { Search::Missing }
+                if found == Lookup::PolicyMismatch { Search::Withheld } else { Search::Missing }
             }
         }
     }
@@ -168,24 +168,24 @@ impl SessionCache {
         terms: &Terms,
         offer: &Offer,
         resident: Option<&Session>,
-    ) -> Found {
+    ) -> Lookup {
         let (Some(open), Some(resident)) = (&terms.open, resident.filter(|_| !offer.once)) else {
-            return Found::Missing;
+            return Lookup::Missing;
         };
         let mark = Some(sharing.mark(resident));
         let server_name = offer.connection.server_name_offered().unwrap_or_default();
         let became = |scope: PolicyDigest| {
             let policy = ServerName::Said(&server_name).terms(sharing.store, Some(&scope));
-            let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
+            let name = RecordKey { scope: &scope, policy, version: offer.version, id: offer.id };
             let leads_there = || sharing.routes.known_here(&open.route).is_none_or(|known| known == scope);
             match sharing.store.find(&name, mark, offer.now) {
-                Found::Standing if !leads_there() => Found::Withheld,
+                Lookup::Current if !leads_there() => Lookup::PolicyMismatch,
                 found => found,
             }
         };
-        let found = sharing.policies.digests().into_iter().map(became).find(|found| *found != Found::Missing);
+        let found = sharing.policies.digests().into_iter().map(became).find(|found| *found != Lookup::Missing);
         match found {
-            Some(Found::Record(_)) | None => Found::Missing,
+            Some(Lookup::Record(_)) | None => Lookup::Missing,
             Some(found) => found,
         }
     }
@@ -223,7 +223,14 @@ impl SessionCache {
     }
 
     /// Searches the store, or takes from it. A record that is for others is withheld, and stays.
-    fn ask(&self, sharing: &Sharing, terms: &Terms, name: &Name, known: Option<Mark>, offer: &Offer) -> Found {
+    fn ask(
+        &self,
+        sharing: &Sharing,
+        terms: &Terms,
+        name: &RecordKey,
+        known: Option<Fingerprint>,
+        offer: &Offer,
+    ) -> Lookup {
         let store = sharing.store;
         let Some(open) = &terms.open else {
             return if offer.once { store.take(name, known, offer.now) } else { store.find(name, known, offer.now) };
@@ -231,7 +238,7 @@ impl SessionCache {
         let found = self.admit(sharing, open, store.find(name, known, offer.now), offer.now);
         match found {
             // Between the two it may have become another record.
-            Found::Standing | Found::Record(_) if offer.once => {
+            Lookup::Current | Lookup::Record(_) if offer.once => {
                 self.admit(sharing, open, store.take(name, known, offer.now), offer.now)
             }
             found => found,
@@ -239,10 +246,10 @@ impl SessionCache {
     }
 
     /// Withholds a record that is for others.
-    fn admit(&self, sharing: &Sharing, open: &Open, found: Found, now: i64) -> Found {
-        let Found::Record(body) = found else { return found };
-        let Some((bearer, _)) = Bearer::split(&body) else { return Found::Missing };
-        if self.is_for(sharing, open, &bearer, now) { Found::Record(body) } else { Found::Withheld }
+    fn admit(&self, sharing: &Sharing, open: &Open, found: Lookup, now: i64) -> Lookup {
+        let Lookup::Record(body) = found else { return found };
+        let Some((bearer, _)) = Bearer::split(&body) else { return Lookup::Missing };
+        if self.is_for(sharing, open, &bearer, now) { Lookup::Record(body) } else { Lookup::PolicyMismatch }
     }
 
     /// Returns true if a connection may have a record of that bearer: see [`super::routes`].
@@ -270,7 +277,7 @@ impl SessionCache {
         let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
         let Some(session) = session.filter(is_it) else { return Search::Missing };
         if !offer.once {
-            self.keep(key, &session, offer.now);
+            self.insert_live(key, &session, offer.now);
         }
         Search::Found(session)
     }
@@ -280,13 +287,13 @@ impl SessionCache {
     fn has_left_elsewhere(&self, taken: Option<Session>) {
         if let Some(session) = taken {
             self.start_leaving(1);
-            self.leave(&session);
+            self.mark_and_notify(&session);
         }
     }
 
     /// Takes the record of a session for single use that this context, which shares no more, still has alive. Only who
     /// takes it may resume the session. One that never had a record is this process's alone.
     pub(in crate::cache) fn may_use_once(&self, session: &Session) -> bool {
-        !session.had_record() || self.unshare(session)
+        !session.had_record() || self.withdraw(session)
     }
 }

@@ -36,7 +36,7 @@ use crate::store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketK
 use crate::types::TLS1_3_VERSION;
 use notes::Note;
 pub(super) use notes::Tickets;
-pub use ring::{Held as HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+pub use ring::{ForkGuard as TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 
 /// Reads the key file if the settings ask for it, when the library is loaded.
 pub(super) fn at_load() {

@@ -63,7 +63,7 @@ pub fn connection_is_gone() {
 /// A connection that breaks off tells its own process that the session is bad, and no other.
 impl SessionCache {
     /// A connection is being freed.
-    pub fn connection_is_going(&self, connection: Connection) {
+    pub fn on_ssl_free(&self, connection: Connection) {
         let Some(authentication) = &self.authentication else { return };
         authentication.apart.take(connection);
         authentication.asked.take(connection);
@@ -78,7 +78,7 @@ impl SessionCache {
 
     /// Removes a session from the shared store too, which the application or libssl removes from this cache; unless it is
     /// only its connection that has ended. Returns true if it was there.
-    pub(in crate::cache) fn unshare_removed(
+    pub(in crate::cache) fn withdraw_removed(
         &self,
         session: &Session,
         key: &Key,
@@ -88,13 +88,13 @@ impl SessionCache {
         self.sharing.is_some()
             && !has_just_taken(key, now)
             && !self.is_connections_end(session, now, is_by_libssl)
-            && self.unshare(session)
+            && self.withdraw(session)
     }
 
     /// The same for a session that libssl removes.
-    pub(in crate::cache) fn unshare_removed_by_libssl(&self, session: &Session, key: &Key, now: i64) {
+    pub(in crate::cache) fn withdraw_removed_by_libssl(&self, session: &Session, key: &Key, now: i64) {
         if self.sharing.is_some() && !has_just_taken(key, now) && !self.is_connections_end(session, now, || true) {
-            self.unshare(session);
+            self.withdraw(session);
         }
     }
 

@@ -17,13 +17,13 @@ pub(super) struct Buckets<V>([OnceLock<Box<[Piece<V>]>>; LEVELS]);
 type Piece<V> = OnceLock<Box<[Bucket<V>]>>;
 
 /// Log2 of the number of buckets of the first level.
-const FIRST: u32 = 4;
+const FIRST_PIECE_BITS: u32 = 4;
 
 /// The most buckets in a piece: 64 KiB, if a bucket is a cache line.
 const PIECE: usize = 1024;
 
 /// Enough for every number of 32 bits.
-const LEVELS: usize = (u32::BITS - FIRST + 1) as usize;
+const LEVELS: usize = (u32::BITS - FIRST_PIECE_BITS + 1) as usize;
 
 /// Where a bucket is in every list that has so many.
 #[derive(PartialEq, Debug)]
@@ -36,17 +36,17 @@ struct Position {
 impl Position {
     #[inline]
     fn of(number: u32) -> Self {
-        // Counted from 2^FIRST, the top bit names the level, and what is below it the place in the level.
+        // Counted from 2^FIRST_PIECE_BITS, the top bit names the level, and what is below it the place in the level.
         let number = number as usize + size(0);
         let top = number.ilog2();
         let within = number ^ 1 << top;
-        Self { level: (top - FIRST) as usize, piece: within / PIECE, at: within % PIECE }
+        Self { level: (top - FIRST_PIECE_BITS) as usize, piece: within / PIECE, at: within % PIECE }
     }
 }
 
 /// How many buckets a level has.
 fn size(level: usize) -> usize {
-    1 << (FIRST as usize + level)
+    1 << (FIRST_PIECE_BITS as usize + level)
 }
 
 fn list<T>(length: usize, new: impl Fn() -> T) -> Box<[T]> {

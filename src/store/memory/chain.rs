@@ -16,7 +16,7 @@ pub(super) struct Entry<V> {
 
 /// The number of the overflow bucket that a bucket goes on in.
 #[inline]
-fn more<V>(nodes: &[u32; SLOTS], slots: &Slots<V>) -> Option<u32> {
+fn next_overflow<V>(nodes: &[u32; SLOTS], slots: &Slots<V>) -> Option<u32> {
     if slots.values[LAST].is_some() { None } else { nodes[LAST].checked_sub(1) }
 }
 
@@ -32,20 +32,20 @@ impl<V> Slots<V> {
 
 impl<V> Reader<'_, V> {
     #[inline]
-    pub(super) fn more(&self) -> Option<u32> {
-        more(self.nodes(), self)
+    pub(super) fn next_overflow(&self) -> Option<u32> {
+        next_overflow(self.nodes(), self)
     }
 }
 
 impl<V> Writer<'_, V> {
-    pub(super) fn more(&mut self) -> Option<u32> {
+    pub(super) fn next_overflow(&mut self) -> Option<u32> {
         let (nodes, slots) = self.parts();
-        more(nodes, slots)
+        next_overflow(nodes, slots)
     }
 
     /// Makes the last slot the way to an overflow bucket, or free.
-    pub(super) fn go_on_in(&mut self, more: Option<u32>) {
-        self.parts().0[LAST] = more.map_or(0, |number| number + 1);
+    pub(super) fn go_on_in(&mut self, next_overflow: Option<u32>) {
+        self.parts().0[LAST] = next_overflow.map_or(0, |number| number + 1);
     }
 
     #[inline]
@@ -66,7 +66,7 @@ impl<V> Writer<'_, V> {
     /// A slot that has no entry, and is not the way to an overflow bucket.
     #[inline]
     pub(super) fn find_free(&mut self) -> Option<usize> {
-        let for_entries = if self.more().is_some() { LAST } else { SLOTS };
+        let for_entries = if self.next_overflow().is_some() { LAST } else { SLOTS };
         self.parts().1.values[..for_entries].iter().position(Option::is_none)
     }
 
@@ -77,7 +77,7 @@ impl<V> Writer<'_, V> {
     }
 
     #[inline]
-    pub(super) fn lift(&mut self, slot: usize) -> Option<Entry<V>> {
+    pub(super) fn take(&mut self, slot: usize) -> Option<Entry<V>> {
         let (nodes, slots) = self.parts();
         let value = slots.values[slot].take()?;
         Some(Entry { tag: slots.tags[slot], value, node: std::mem::take(&mut nodes[slot]) })

@@ -12,11 +12,11 @@ const CHUNK: usize = 512;
 /// ```text
 ///   chunks   [a b c d] [e f] [g h i] ...     none is empty; seconds mostly come and go at the ends
 /// ```
-pub(super) struct Ends {
+pub(super) struct ExpiryIndex {
     chunks: VecDeque<VecDeque<u32>>,
 }
 
-impl Ends {
+impl ExpiryIndex {
     pub(super) const fn new() -> Self {
         Self { chunks: VecDeque::new() }
     }
@@ -99,7 +99,7 @@ impl Ends {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHUNK, Ends, Expiry};
+    use super::{CHUNK, Expiry, ExpiryIndex};
     use std::collections::BTreeMap;
 
     /// The seconds of nodes 0, 1, 2 ...: all numbers below a prime, each once, in no order.
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn thousands_of_seconds_come_in_any_order_and_go_in_another() {
-        let (mut ends, mut model, mut of) = (Ends::new(), BTreeMap::new(), Vec::new());
+        let (mut ends, mut model, mut of) = (ExpiryIndex::new(), BTreeMap::new(), Vec::new());
         for (number, second) in (0..).zip(seconds()) {
             of.push(expiry(second));
             let before = model.range(..=second).next_back().map(|(_, &end)| end);
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_latest_are_pushed_and_the_soonest_leave() {
-        let mut ends = Ends::new();
+        let mut ends = ExpiryIndex::new();
         let of = |number: u32| expiry(i64::from(number));
         let count = 3 * CHUNK as u32;
         (0..count).for_each(|number| ends.push(number));

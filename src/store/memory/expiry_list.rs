@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::Expiry;
-use super::expiry_index::Ends;
+use super::expiry_index::ExpiryIndex;
 use super::insertions::Insertions;
-use super::node_slab::Segments;
+use super::node_slab::NodeSlab;
 use crate::rules::Eviction;
 
 /// No node.
@@ -29,23 +29,23 @@ struct Node {
 /// ```
 /// A session that expires no sooner than the last one is appended. For the others `ends` knows the
 /// last node of each second but the newest. A short list has no `ends`: it is walked from its end.
-pub(super) struct Order {
-    nodes: Segments<Node>,
+pub(super) struct ExpiryList {
+    nodes: NodeSlab<Node>,
     first: u32,
     last: u32,
     unused: u32,
     /// When the first and the last one expire, if there are any.
     soonest: Expiry,
     newest: Expiry,
-    ends: Option<Box<Ends>>,
+    ends: Option<Box<ExpiryIndex>>,
     /// Where the oldest is evicted first.
     insertions: Option<Box<Insertions>>,
 }
 
-impl Order {
+impl ExpiryList {
     pub(super) fn new(eviction: Eviction) -> Self {
         Self {
-            nodes: Segments::new(),
+            nodes: NodeSlab::new(),
             first: NONE,
             last: NONE,
             unused: NONE,
@@ -59,20 +59,20 @@ impl Order {
         }
     }
 
-    /// The number of the node that the next [`Order::add`] uses.
+    /// The number of the node that the next [`ExpiryList::add`] uses.
     #[inline]
     pub(super) fn next_free(&self) -> u32 {
         if self.unused == NONE { self.nodes.len() as u32 } else { self.unused }
     }
 
-    /// Puts the node [`Order::next_free`] in, for a session at `place`, as the newest of its second.
+    /// Puts the node [`ExpiryList::next_free`] in, for a session at `place`, as the newest of its second.
     #[inline]
     pub(super) fn add(&mut self, place: u32, expiry: Expiry) {
         let number = self.next_free();
         if let Some(insertions) = &mut self.insertions {
             insertions.push(number);
         }
-        let (before, after) = self.tie(number, expiry);
+        let (before, after) = self.link_by_expiry(number, expiry);
         let node = Node { expiry, before, after, place };
         if self.unused == NONE {
             return self.nodes.push(node);
@@ -83,7 +83,7 @@ impl Order {
 
     /// Puts a node that was taken out in again, as the newest of its second.
     pub(super) fn link(&mut self, number: u32, expiry: Expiry) {
-        let (before, after) = self.tie(number, expiry);
+        let (before, after) = self.link_by_expiry(number, expiry);
         let node = self.nodes.get_mut(number);
         (node.expiry, node.before, node.after) = (expiry, before, after);
     }
@@ -106,7 +106,7 @@ impl Order {
         }
     }
 
-    /// Gives a node back that was taken out with [`Order::unlink`].
+    /// Gives a node back that was taken out with [`ExpiryList::unlink`].
     pub(super) fn free(&mut self, number: u32) {
         if let Some(insertions) = &mut self.insertions {
             insertions.remove(number);
@@ -161,7 +161,7 @@ impl Order {
 
     /// Ties a node into the list: between which two, it has still to be told.
     #[inline]
-    fn tie(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
+    fn link_by_expiry(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
         if self.last == NONE {
             (self.first, self.last, self.soonest, self.newest) = (number, number, expiry, expiry);
             return (NONE, NONE);
@@ -271,7 +271,7 @@ impl Order {
 
     /// Begins to keep `ends`, for a list that is to become long.
     pub(super) fn keep_ends(&mut self) {
-        let mut ends = Ends::new();
+        let mut ends = ExpiryIndex::new();
         let list = std::iter::successors(self.first(), |&number| self.after(number));
         for number in list {
             if self.after(number).is_some_and(|after| self.nodes.get(after).expiry > self.nodes.get(number).expiry) {

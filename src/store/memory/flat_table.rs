@@ -5,9 +5,9 @@ use super::Key;
 use super::table::Put;
 
 /// How many sessions a small table may have; a few cache lines of keys to read.
-pub(super) const MOST: usize = 32;
+pub(super) const MAX_ENTRIES: usize = 32;
 
-pub(super) struct Small<V> {
+pub(super) struct FlatTable<V> {
     slots: Vec<Slot<V>>,
     /// The sessions have moved on to the buckets: nothing is here any more, nor ever will be.
     pub(super) moved: bool,
@@ -31,7 +31,7 @@ impl<V> Slot<V> {
     }
 }
 
-impl<V> Small<V> {
+impl<V> FlatTable<V> {
     pub(super) const fn new() -> Self {
         Self { slots: Vec::new(), moved: false }
     }

@@ -1,7 +1,7 @@
 //! The order in which sessions were inserted, for a store that evicts the oldest.
 #![forbid(unsafe_code)]
 
-use super::node_slab::Segments;
+use super::node_slab::NodeSlab;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -15,14 +15,14 @@ struct Link {
 
 /// A list of the numbers of [`Order`](super::expiry_list::Order)'s nodes, oldest first.
 pub(super) struct Insertions {
-    links: Segments<Link>,
+    links: NodeSlab<Link>,
     oldest: u32,
     newest: u32,
 }
 
 impl Insertions {
     pub(super) const fn new() -> Self {
-        Self { links: Segments::new(), oldest: NONE, newest: NONE }
+        Self { links: NodeSlab::new(), oldest: NONE, newest: NONE }
     }
 
     /// Adds a node as the newest. Its number is one that was here before or the next that never was.

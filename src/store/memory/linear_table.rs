@@ -15,7 +15,7 @@ use super::sync::atomic::{
 use super::table::Put;
 
 /// How many buckets there are at first.
-const FIRST: u32 = 16;
+const INITIAL_BUCKETS: u32 = 16;
 
 /// Buckets 0 to `count - 1`, and the overflow buckets that they go on in.
 ///
@@ -33,7 +33,7 @@ const FIRST: u32 = 16;
 /// Readers come at any time, writers one at a time: they hold the store's writer lock. What only those use is behind
 /// what readers read.
 #[repr(C)]
-pub(super) struct Linear<V> {
+pub(super) struct LinearTable<V> {
     count: AtomicU32,
     main: Buckets<V>,
     entries: AtomicU32,
@@ -51,12 +51,12 @@ fn bucket_of(place: u32, count: u32) -> u32 {
     if bucket < count { bucket } else { bucket & (mask >> 1) }
 }
 
-impl<V> Linear<V> {
+impl<V> LinearTable<V> {
     pub(super) fn new() -> Self {
         let (main, overflow) = (Buckets::new(), Buckets::new());
-        main.make(FIRST - 1);
+        main.make(INITIAL_BUCKETS - 1);
         Self {
-            count: AtomicU32::new(FIRST),
+            count: AtomicU32::new(INITIAL_BUCKETS),
             main,
             entries: AtomicU32::new(0),
             overflow_count: AtomicU32::new(0),
@@ -79,8 +79,8 @@ impl<V> Linear<V> {
             if let Some(slot) = head.find(key.tag) {
                 return head.values[slot].as_ref().map(|value| then(value, head.nodes()[slot]));
             }
-            if let Some(more) = head.more()
-                && let Some((line, slot)) = self.find_behind(more, key.tag)
+            if let Some(more) = head.next_overflow()
+                && let Some((line, slot)) = self.find_in_overflow(more, key.tag)
             {
                 return line.values[slot].as_ref().map(|value| then(value, line.nodes()[slot]));
             }
@@ -93,13 +93,13 @@ impl<V> Linear<V> {
     }
 
     /// Where a tag is in an overflow bucket, or what that goes on in.
-    fn find_behind(&self, number: u32, tag: u64) -> Option<(Reader<'_, V>, usize)> {
+    fn find_in_overflow(&self, number: u32, tag: u64) -> Option<(Reader<'_, V>, usize)> {
         let mut line = self.overflow.get(number).read();
         loop {
             if let Some(slot) = line.find(tag) {
                 return Some((line, slot));
             }
-            line = self.overflow.get(line.more()?).read();
+            line = self.overflow.get(line.next_overflow()?).read();
         }
     }
 
@@ -110,8 +110,8 @@ impl<V> Linear<V> {
     }
 
     /// What a bucket goes on in, locked by a writer, who has that bucket locked.
-    fn behind(&self, line: &mut Writer<V>) -> Option<Writer<'_, V>> {
-        line.more().map(|number| self.overflow.get(number).write())
+    fn overflow_of(&self, line: &mut Writer<V>) -> Option<Writer<'_, V>> {
+        line.next_overflow().map(|number| self.overflow.get(number).write())
     }
 
     /// The line and the slot that `find` finds in what a bucket goes on in.
@@ -120,12 +120,12 @@ impl<V> Linear<V> {
         head: &mut Writer<V>,
         find: impl Fn(&mut Writer<V>) -> Option<usize>,
     ) -> Option<(Writer<'_, V>, usize)> {
-        let mut line = self.behind(head)?;
+        let mut line = self.overflow_of(head)?;
         loop {
             if let Some(slot) = find(&mut line) {
                 return Some((line, slot));
             }
-            line = self.behind(&mut line)?;
+            line = self.overflow_of(&mut line)?;
         }
     }
 
@@ -171,14 +171,14 @@ impl<V> Linear<V> {
     fn remove_where(&self, place: u32, find: impl Fn(&mut Writer<V>) -> Option<usize>) -> Option<Entry<V>> {
         let mut head = self.head(place);
         let entry = match find(&mut head) {
-            Some(slot) => head.lift(slot)?,
+            Some(slot) => head.take(slot)?,
             None => {
                 let (mut line, slot) = self.seek_behind(&mut head, find)?;
-                line.lift(slot)?
+                line.take(slot)?
             }
         };
-        if head.more().is_some() {
-            self.draw_up(&mut head);
+        if head.next_overflow().is_some() {
+            self.compact_chain(&mut head);
         }
         self.entries.store(self.entries.load(Relaxed) - 1, Relaxed);
         Some(entry)
@@ -194,10 +194,10 @@ impl<V> Linear<V> {
     }
 
     fn append_behind(&self, line: &mut Writer<V>, entry: Entry<V>) {
-        if let Some(mut next) = self.behind(line) {
+        if let Some(mut next) = self.overflow_of(line) {
             return self.append(&mut next, entry);
         }
-        let last = line.lift(LAST);
+        let last = line.take(LAST);
         let (number, mut next) = self.allocate_overflow();
         line.go_on_in(Some(number));
         for (slot, entry) in last.into_iter().chain([entry]).enumerate() {
@@ -206,23 +206,23 @@ impl<V> Linear<V> {
     }
 
     /// Fills what is free in a bucket from what it goes on in, and takes off what is empty then.
-    fn draw_up(&self, line: &mut Writer<V>) {
-        while let Some(number) = line.more() {
+    fn compact_chain(&self, line: &mut Writer<V>) {
+        while let Some(number) = line.next_overflow() {
             let mut next = self.overflow.get(number).write();
             for slot in 0..SLOTS {
                 // The last one of all takes the place of the way.
-                let is_last = next.used() == 1 && next.more().is_none();
+                let is_last = next.used() == 1 && next.next_overflow().is_none();
                 if let Some(free) = line.find_free().or(is_last.then_some(LAST))
-                    && let Some(entry) = next.lift(slot)
+                    && let Some(entry) = next.take(slot)
                 {
                     line.fill(free, entry);
                 }
             }
             if next.used() > 0 {
-                return self.draw_up(&mut next);
+                return self.compact_chain(&mut next);
             }
-            if line.more().is_some() {
-                line.go_on_in(next.more());
+            if line.next_overflow().is_some() {
+                line.go_on_in(next.next_overflow());
             }
             next.go_on_in(self.unused.load(Relaxed).checked_sub(1));
             self.unused.store(number + 1, Relaxed);
@@ -232,7 +232,7 @@ impl<V> Linear<V> {
     fn allocate_overflow(&self) -> (u32, Writer<'_, V>) {
         if let Some(number) = self.unused.load(Relaxed).checked_sub(1) {
             let mut line = self.overflow.get(number).write();
-            self.unused.store(line.more().map_or(0, |next| next + 1), Relaxed);
+            self.unused.store(line.next_overflow().map_or(0, |next| next + 1), Relaxed);
             line.go_on_in(None);
             return (number, line);
         }
@@ -247,22 +247,22 @@ impl<V> Linear<V> {
         let mut to = self.main.make(new).write();
         let mut from = self.main.get(new - (1 << new.ilog2())).write();
         self.count.store(new + 1, Release);
-        self.share(&mut from, &mut to, &|node| bucket_of(places(node), new + 1) == new);
-        self.draw_up(&mut from);
+        self.move_entries(&mut from, &mut to, &|node| bucket_of(places(node), new + 1) == new);
+        self.compact_chain(&mut from);
     }
 
-    fn share(&self, from: &mut Writer<V>, to: &mut Writer<V>, belongs: &impl Fn(u32) -> bool) {
+    fn move_entries(&self, from: &mut Writer<V>, to: &mut Writer<V>, belongs: &impl Fn(u32) -> bool) {
         for slot in 0..SLOTS {
             let (nodes, slots) = from.parts();
             if slots.values[slot].is_some()
                 && belongs(nodes[slot])
-                && let Some(entry) = from.lift(slot)
+                && let Some(entry) = from.take(slot)
             {
                 self.append(to, entry);
             }
         }
-        if let Some(mut next) = self.behind(from) {
-            self.share(&mut next, to, belongs);
+        if let Some(mut next) = self.overflow_of(from) {
+            self.move_entries(&mut next, to, belongs);
         }
     }
 
@@ -276,7 +276,7 @@ impl<V> Linear<V> {
                 let nodes: Vec<_> = used.map(|slot| at.nodes()[slot]).collect();
                 assert!(nodes.iter().all(|&node| self.bucket_of(places(node)) == head));
                 found.extend(&nodes);
-                let Some(more) = at.more() else { break };
+                let Some(more) = at.next_overflow() else { break };
                 assert_eq!(nodes.len(), LAST, "what goes on is full");
                 at = self.overflow.get(more).read();
                 assert!(at.values.iter().any(Option::is_some), "no overflow bucket is empty");
@@ -284,7 +284,7 @@ impl<V> Linear<V> {
             }
         }
         let first = self.unused.load(Relaxed).checked_sub(1);
-        let unused = std::iter::successors(first, |&number| self.overflow.get(number).read().more());
+        let unused = std::iter::successors(first, |&number| self.overflow.get(number).read().next_overflow());
         assert_eq!(overflow + unused.count() as u32, self.overflow_count.load(Relaxed), "no overflow bucket is lost");
         assert_eq!(found.len(), self.entries.load(Relaxed) as usize);
         found

@@ -9,10 +9,10 @@
 /// element    0..4  4..8  8..12  12..16  16..24  24..32 ...
 /// segment     0     1     2      3       4       5     ...
 /// ```
-pub(super) struct Segments<T>(Vec<Vec<T>>);
+pub(super) struct NodeSlab<T>(Vec<Vec<T>>);
 
 /// Log2 of the number of elements before segment sizes first double.
-const FIRST: u32 = 4;
+const FIRST_SEGMENT_BITS: u32 = 4;
 
 /// Where an element is in every list that has so many.
 #[derive(PartialEq, Debug)]
@@ -25,26 +25,29 @@ impl Position {
     /// The place of element `index`.
     #[inline]
     fn of(index: u32) -> Self {
-        // Counted from 2^FIRST, the top bit says how often the sizes doubled and the next two which
+        // Counted from 2^FIRST_SEGMENT_BITS, the top bit says how often the sizes doubled and the next two which
         // of the four segments of that size it is.
-        let index = u64::from(index) + (1 << FIRST);
+        let index = u64::from(index) + (1 << FIRST_SEGMENT_BITS);
         let top = index.ilog2();
         let size = top - 2;
-        Self { segment: 4 * (top - FIRST) + (index >> size) as u32 - 4, at: (index & ((1 << size) - 1)) as u32 }
+        Self {
+            segment: 4 * (top - FIRST_SEGMENT_BITS) + (index >> size) as u32 - 4,
+            at: (index & ((1 << size) - 1)) as u32,
+        }
     }
 }
 
 /// The first element of a segment.
 fn first(segment: usize) -> usize {
-    (4 + segment % 4) * size(segment) - (1 << FIRST)
+    (4 + segment % 4) * size(segment) - (1 << FIRST_SEGMENT_BITS)
 }
 
 /// The size of a segment.
 fn size(segment: usize) -> usize {
-    1 << (segment / 4 + FIRST as usize - 2)
+    1 << (segment / 4 + FIRST_SEGMENT_BITS as usize - 2)
 }
 
-impl<T> Segments<T> {
+impl<T> NodeSlab<T> {
     pub(super) const fn new() -> Self {
         Self(Vec::new())
     }
@@ -81,12 +84,12 @@ impl<T> Segments<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Position, Segments, first, size};
+    use super::{NodeSlab, Position, first, size};
 
     #[test]
     fn every_element_is_found_where_it_was_pushed() {
         let count = if cfg!(miri) { 200 } else { 100_000 };
-        let mut list = Segments::new();
+        let mut list = NodeSlab::new();
         for n in 0..count {
             assert_eq!(list.len(), n as usize);
             list.push(n);

@@ -1,7 +1,7 @@
 //! The parts of a store that has sessions: their table, and what its writers change.
 #![forbid(unsafe_code)]
 
-use super::expiry_list::Order;
+use super::expiry_list::ExpiryList;
 use super::gate::{self, Pass};
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, Mutex, MutexGuard};
@@ -24,9 +24,9 @@ pub(super) struct Parts<V> {
 
 /// What every writer changes.
 pub(super) struct Writers {
-    pub(super) order: Mutex<Order>,
+    pub(super) order: Mutex<ExpiryList>,
     count: AtomicUsize,
-    /// [`Order::soonest`], to be read without the lock.
+    /// [`ExpiryList::soonest`], to be read without the lock.
     pub(super) soonest: AtomicU64,
     /// A writer waits for the lock.
     waiting: AtomicBool,
@@ -34,23 +34,23 @@ pub(super) struct Writers {
 
 /// The writer lock held, behind the gate.
 pub(super) struct Writer<'a> {
-    order: MutexGuard<'a, Order>,
+    order: MutexGuard<'a, ExpiryList>,
     /// Goes after the lock.
     _pass: Pass,
 }
 
 impl Deref for Writer<'_> {
-    type Target = Order;
+    type Target = ExpiryList;
 
     #[inline]
-    fn deref(&self) -> &Order {
+    fn deref(&self) -> &ExpiryList {
         &self.order
     }
 }
 
 impl DerefMut for Writer<'_> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut Order {
+    fn deref_mut(&mut self) -> &mut ExpiryList {
         &mut self.order
     }
 }
@@ -58,7 +58,7 @@ impl DerefMut for Writer<'_> {
 impl Writers {
     fn new(eviction: Eviction) -> Self {
         Self {
-            order: Mutex::new(Order::new(eviction)),
+            order: Mutex::new(ExpiryList::new(eviction)),
             count: AtomicUsize::new(0),
             soonest: AtomicU64::new(Expiry::NEVER.to_bits()),
             waiting: AtomicBool::new(false),
@@ -76,7 +76,7 @@ impl Writers {
     }
 
     #[cold]
-    fn wait(&self) -> MutexGuard<'_, Order> {
+    fn wait(&self) -> MutexGuard<'_, ExpiryList> {
         self.waiting.store(true, Relaxed);
         let order = self.order.lock();
         self.waiting.store(false, Relaxed);
@@ -97,7 +97,7 @@ impl Writers {
     }
 
     /// Tells those who ask without the lock how things are now.
-    pub(super) fn publish(&self, order: &Order, count: usize) {
+    pub(super) fn publish(&self, order: &ExpiryList, count: usize) {
         self.count.store(count, Relaxed);
         self.soonest.store(order.soonest().to_bits(), Relaxed);
     }
@@ -114,7 +114,7 @@ impl<V> Parts<V> {
 
     /// Takes the session of a node out of order and table.
     #[inline]
-    fn evict(&self, order: &mut Order, number: u32) -> Option<V> {
+    fn evict(&self, order: &mut ExpiryList, number: u32) -> Option<V> {
         let place = order.remove(number);
         self.table.remove_node(place, number)
     }
@@ -139,7 +139,7 @@ impl<V: Clone + PartialEq> Parts<V> {
     /// `count` is how many there are; whether that is enough.
     pub(super) fn make_room(
         &self,
-        order: &mut Order,
+        order: &mut ExpiryList,
         keep: u32,
         size: usize,
         count: &mut usize,
@@ -196,7 +196,7 @@ impl<V: Clone + PartialEq> Parts<V> {
         };
         let mut evicted = Evicted::none();
         let enough = self.make_room(&mut order, node, size, &mut count, &mut evicted);
-        if self.table.spread(count, &order) {
+        if self.table.grow(count, &order) {
             order.keep_ends();
         }
         self.writers.publish(&order, count);

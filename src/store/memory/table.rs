@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::Key;
-use super::expiry_list::Order;
-use super::flat_table::{self, Small};
-use super::linear_table::Linear;
+use super::expiry_list::ExpiryList;
+use super::flat_table::{self, FlatTable};
+use super::linear_table::LinearTable;
 use super::lock::Lock;
 use std::sync::OnceLock;
 
@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 pub(super) struct Table<V> {
     /// Set once, by a writer, when the small table has become too small. First, as the most read:
     /// see [`super::Parts`].
-    large: OnceLock<Box<Linear<V>>>,
-    small: Lock<Small<V>>,
+    large: OnceLock<Box<LinearTable<V>>>,
+    small: Lock<FlatTable<V>>,
 }
 
 /// What became of a value that was put into a table.
@@ -37,7 +37,7 @@ impl<V: PartialEq> Put<V> {
 
 impl<V> Table<V> {
     pub(super) const fn new() -> Self {
-        Self { small: Lock::new(Small::new()), large: OnceLock::new() }
+        Self { small: Lock::new(FlatTable::new()), large: OnceLock::new() }
     }
 
     /// Calls `then` with the value under `key`, and its node, under the lock of a reader.
@@ -64,7 +64,7 @@ impl<V> Table<V> {
 
     /// Puts a value in for a node. `order` knows the nodes that are there already.
     #[inline]
-    pub(super) fn put(&self, key: &Key, value: V, node: u32, order: &Order) -> Put<V>
+    pub(super) fn put(&self, key: &Key, value: V, node: u32, order: &ExpiryList) -> Put<V>
     where
         V: PartialEq,
     {
@@ -93,11 +93,11 @@ impl<V> Table<V> {
 
     /// Moves to the buckets if that is due for this many sessions; whether it did.
     #[inline]
-    pub(super) fn spread(&self, count: usize, order: &Order) -> bool
+    pub(super) fn grow(&self, count: usize, order: &ExpiryList) -> bool
     where
         V: PartialEq,
     {
-        if count <= flat_table::MOST || self.large.get().is_some() {
+        if count <= flat_table::MAX_ENTRIES || self.large.get().is_some() {
             return false;
         }
         self.move_to_buckets(order);
@@ -105,11 +105,11 @@ impl<V> Table<V> {
     }
 
     #[cold]
-    fn move_to_buckets(&self, order: &Order)
+    fn move_to_buckets(&self, order: &ExpiryList)
     where
         V: PartialEq,
     {
-        let large = Box::new(Linear::new());
+        let large = Box::new(LinearTable::new());
         // Readers that come meanwhile wait for the small table, to find that its sessions have moved.
         let mut small = self.small.write();
         for slot in small.move_out() {
@@ -119,7 +119,7 @@ impl<V> Table<V> {
     }
 
     /// Checks what must hold; returns the node of every session.
-    pub(super) fn validate(&self, order: &Order) -> Vec<u32> {
+    pub(super) fn validate(&self, order: &ExpiryList) -> Vec<u32> {
         let small = self.small.read();
         let in_small = |(node, place)| {
             assert_eq!(order.place(node), place);

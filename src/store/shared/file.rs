@@ -25,14 +25,14 @@ use std::{fs, io, thread};
 use super::Keys;
 use super::header::{self, Header, Opened};
 use super::out_of_reach::in_words;
-use crate::mapping::{self, Mapping, Shape};
+use crate::mapping::{self, Layout, Mapping};
 
 /// How long another process may take to make the store.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Returns the store at `path`, made if there is none, and what its header says; or why it is refused: a clause that
 /// follows the path.
-pub fn open(path: &Path, shape: Shape, keys: &Keys) -> Result<(Mapping, Opened), String> {
+pub fn open(path: &Path, shape: Layout, keys: &Keys) -> Result<(Mapping, Opened), String> {
     /// More than one only if somebody removes the file as fast as it is made.
     const ATTEMPTS: usize = 8;
     for _ in 0..ATTEMPTS {
@@ -107,7 +107,7 @@ fn check(file: &File) -> Result<Links, String> {
 }
 
 /// Locks the file, makes in it what is to be made, and leaves it mapped and locked as shared. None if it was removed.
-fn lock_and_read(file: &File, shape: &Shape, keys: &Keys) -> Result<Option<(Mapping, Opened)>, String> {
+fn lock_and_read(file: &File, shape: &Layout, keys: &Keys) -> Result<Option<(Mapping, Opened)>, String> {
     let since = Instant::now();
     loop {
         if locked(file.try_lock())? {
@@ -123,7 +123,7 @@ fn lock_and_read(file: &File, shape: &Shape, keys: &Keys) -> Result<Option<(Mapp
             seal_for_first(&mapping, header, keys, &opened);
             return Ok(Some((mapping, opened)));
         }
-        if since.elapsed() > PATIENCE {
+        if since.elapsed() > LOCK_TIMEOUT {
             return Err("is locked by another process".to_owned());
         }
         thread::sleep(Duration::from_millis(1));
@@ -142,7 +142,7 @@ fn locked(result: Result<(), TryLockError>) -> Result<bool, String> {
 }
 
 /// Returns true if there is no store yet: an empty file, or what a creator left who died.
-fn is_unfinished(file: &File, shape: &Shape) -> io::Result<bool> {
+fn is_unfinished(file: &File, shape: &Layout) -> io::Result<bool> {
     let length = file.metadata()?.len();
     let mut start = [1; header::WRITTEN_LAST];
     if length == 0 || length > shape.size as u64 {
@@ -151,7 +151,7 @@ fn is_unfinished(file: &File, shape: &Shape) -> io::Result<bool> {
     Ok(file.read_exact_at(&mut start, 0).is_ok() && start == [0; header::WRITTEN_LAST])
 }
 
-fn read(file: &File, shape: &Shape) -> Result<Header, String> {
+fn read(file: &File, shape: &Layout) -> Result<Header, String> {
     let mut start = [0; header::LENGTH];
     file.read_exact_at(&mut start, 0).map_err(|_| "is no store of sessions".to_owned())?;
     let header = Header::read(&start, shape)?;
@@ -163,7 +163,7 @@ fn read(file: &File, shape: &Shape) -> Result<Header, String> {
 }
 
 /// Makes of the file a store whose locks are free. Nobody else has it.
-fn make(file: &File, shape: &Shape, keys: &Keys) -> Result<(Mapping, Opened), String> {
+fn make(file: &File, shape: &Layout, keys: &Keys) -> Result<(Mapping, Opened), String> {
     let found = if is_unfinished(file, shape).map_err(text)? { None } else { Some(read(file, shape)?) };
     // Also of a store that was there: a copy of one may have holes.
     mapping::reserve(file, shape.size).map_err(|error| match error.kind() {

@@ -15,7 +15,7 @@
 
 use super::Keys;
 use super::seal::{Seal, derive};
-use crate::mapping::{Region, Shape};
+use crate::mapping::{Layout, Region};
 use crate::secret::Secret;
 
 /// How many bytes of the page mean something.
@@ -85,7 +85,7 @@ impl Header {
     }
 
     /// Reads a store's first bytes. What is wrong with them, if they are not of a store of this shape.
-    pub fn read(bytes: &[u8; LENGTH], shape: &Shape) -> Result<Header, String> {
+    pub fn read(bytes: &[u8; LENGTH], shape: &Layout) -> Result<Header, String> {
         let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let size = u64::from(word(24)) | u64::from(word(28)) << 32;
         if bytes[..16] != MAGIC[..] {
@@ -109,7 +109,7 @@ impl Header {
     }
 
     /// Returns the bytes that [`read`](Self::read) reads.
-    pub fn write(&self, shape: &Shape) -> [u8; LENGTH] {
+    pub fn write(&self, shape: &Layout) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         bytes[..SALT].copy_from_slice(&plain(shape));
         bytes[SALT..SEALED_KEYS].copy_from_slice(&self.salt);
@@ -128,13 +128,13 @@ impl Opened {
 }
 
 /// Marks the first page as that of a store of this shape: of one without a name, which has no other header.
-pub fn mark(page: Region, shape: &Shape) {
+pub fn mark(page: Region, shape: &Layout) {
     let is_written = page.write(0, &plain(shape));
     debug_assert!(is_written.is_some(), "a page has room for a header");
 }
 
 /// Returns the bytes before the salt.
-fn plain(shape: &Shape) -> [u8; SALT] {
+fn plain(shape: &Layout) -> [u8; SALT] {
     let mut bytes = [0; SALT];
     bytes[..16].copy_from_slice(MAGIC);
     bytes[16..20].copy_from_slice(&VERSION.to_ne_bytes());
@@ -149,7 +149,7 @@ fn seal(secret: &[u8], salt: &[u8], key: &[u8]) -> Option<[u8; SEALED_KEY]> {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use super::{Header, Keys, LENGTH, SEALED_KEYS, Shape};
+    use super::{Header, Keys, LENGTH, Layout, SEALED_KEYS};
 
     fn keys(lines: &[&str]) -> Keys {
         Keys::of_lines(lines)
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_anything_else_refused() {
-        let shape = Shape::of(1 << 20).expect("a legal size");
+        let shape = Layout::of(1 << 20).expect("a legal size");
         let header = Header::new(&keys(&["a"])).expect("random numbers");
         let bytes = header.write(&shape);
         assert_eq!(Header::read(&bytes, &shape), Ok(header));
@@ -166,14 +166,14 @@ mod tests {
             other[at] ^= 1;
             assert!(Header::read(&other, &shape).is_err_and(|error| error.contains(complaint)), "{at}");
         }
-        let larger = Shape::of(2 << 20).expect("a legal size");
+        let larger = Layout::of(2 << 20).expect("a legal size");
         assert!(Header::read(&bytes, &larger).is_err());
         assert!(Header::read(&[0; LENGTH], &shape).is_err());
     }
 
     #[test]
     fn any_key_of_a_file_opens_it_and_then_the_first_one_alone() {
-        let shape = Shape::of(1 << 20).expect("a legal size");
+        let shape = Layout::of(1 << 20).expect("a legal size");
         let mut header = Header::new(&keys(&["a"])).expect("random numbers");
         let derived = |header: &Header, lines: &[&str]| header.open(&keys(lines)).map(|opened| opened.derive::<8>("x"));
         let own = derived(&header, &["a"]).expect("its own key opens it");

@@ -32,10 +32,10 @@ use crate::store::ticket_keys::is_walking;
 const SHORTEST: usize = 32;
 
 /// The most keys of a file: each is tried on what the others do not open.
-const MOST: usize = 16;
+const MAX_KEYS: usize = 16;
 
 /// The most bytes of a file.
-const LARGEST: usize = 64 << 10;
+const MAX_FILE_LEN: usize = 64 << 10;
 
 /// One or more secrets, first seals, all open. They are overwritten when this is dropped.
 pub struct Keys {
@@ -101,8 +101,8 @@ impl Keys {
             if line.len() < SHORTEST {
                 return Err(format!("the key in line {number} is shorter than {SHORTEST} bytes: {MAKE}"));
             }
-            if secrets.len() == MOST {
-                return Err(format!("it has more than {MOST} keys: remove the oldest"));
+            if secrets.len() == MAX_KEYS {
+                return Err(format!("it has more than {MAX_KEYS} keys: remove the oldest"));
             }
             secrets.push(Secret::from(line.to_vec()));
         }
@@ -154,7 +154,7 @@ fn check(file: &File) -> Result<(), String> {
 
 /// All of it. The memory is taken once, so that no part of it is left where the text was moved from.
 fn contents(mut file: &File) -> Result<Secret, String> {
-    let mut text = Secret::from(vec![0; LARGEST + 1]);
+    let mut text = Secret::from(vec![0; MAX_FILE_LEN + 1]);
     let mut length = 0;
     while length < text.len() {
         match file.read(&mut text[length..]) {
@@ -164,8 +164,8 @@ fn contents(mut file: &File) -> Result<Secret, String> {
             Err(error) => return Err(error.to_string()),
         }
     }
-    if length > LARGEST {
-        return Err(format!("it has more than {} KiB: it is no file of keys", LARGEST >> 10));
+    if length > MAX_FILE_LEN {
+        return Err(format!("it has more than {} KiB: it is no file of keys", MAX_FILE_LEN >> 10));
     }
     text.truncate(length);
     Ok(text)

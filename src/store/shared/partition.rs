@@ -32,7 +32,7 @@ mod tests;
 
 use std::ops::Range;
 
-use crate::mapping::{Region, Shape, UNIT};
+use crate::mapping::{Layout, Region, UNIT};
 
 /// Bytes before a record's body.
 pub const RECORD_HEAD: usize = 32;
@@ -56,7 +56,7 @@ pub struct Broken;
 
 /// What a record says of itself before its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label {
+pub struct RecordHeader {
     /// Of scope, version and id.
     pub hash: u64,
     /// What the connection asked of its client.
@@ -67,7 +67,7 @@ pub struct Label {
     pub fingerprint: u32,
 }
 
-impl Label {
+impl RecordHeader {
     /// Whether the session is over at `now`. Strict, as in OpenSSL.
     pub fn is_over(&self, now: i64) -> bool {
         self.expiry != u32::MAX && now > i64::from(self.expiry)
@@ -84,7 +84,7 @@ pub struct Partition<'a> {
 /// A record that was found, as long as its partition is locked.
 pub struct Record<'a> {
     /// Of the record.
-    pub label: Label,
+    pub label: RecordHeader,
     ring: Region<'a>,
     body: Range<usize>,
 }
@@ -117,7 +117,7 @@ enum Link {
 
 impl<'a> Partition<'a> {
     /// The partition whose body these bytes are.
-    pub fn new(body: Region<'a>, shape: &Shape) -> Partition<'a> {
+    pub fn new(body: Region<'a>, shape: &Layout) -> Partition<'a> {
         let (state, rest) = body.split_at(STATE);
         let (buckets, ring) = rest.split_at((4 * shape.buckets).next_multiple_of(UNIT));
         let (ring, _) = ring.split_at(ring.len() / UNIT * UNIT);
@@ -125,7 +125,7 @@ impl<'a> Partition<'a> {
     }
 
     /// Returns where the ring is in a body, for who looks on from outside.
-    pub fn ring(shape: &Shape) -> Range<usize> {
+    pub fn ring(shape: &Layout) -> Range<usize> {
         let start = STATE + (4 * shape.buckets).next_multiple_of(UNIT);
         start..start + (shape.body(0).len() - start) / UNIT * UNIT
     }
@@ -172,7 +172,7 @@ impl<'a> Partition<'a> {
         self.walk(|label, record| {
             if label.is_over(now) {
                 let place = self.search(label.hash, |found| found == record)?.ok_or(Broken)?;
-                self.kill(place)?;
+                self.delete(place)?;
                 expired += 1;
             }
             Ok(())
@@ -181,7 +181,7 @@ impl<'a> Partition<'a> {
     }
 
     /// Visits all records, oldest first.
-    fn walk(&self, mut visit: impl FnMut(&Label, usize) -> Result<(), Broken>) -> Result<(), Broken> {
+    fn walk(&self, mut visit: impl FnMut(&RecordHeader, usize) -> Result<(), Broken>) -> Result<(), Broken> {
         let (mut at, mut left) = (self.tail()?, self.live()?);
         while left > 0 {
             let length = word(self.ring, at * UNIT + 4)?;
@@ -208,13 +208,13 @@ impl<'a> Partition<'a> {
     /// Takes the record of that hash out and wipes it; whether there was one.
     pub fn remove(&mut self, hash: u64) -> Result<bool, Broken> {
         let Some(place) = self.place_of(hash)? else { return Ok(false) };
-        self.kill(place)?;
+        self.delete(place)?;
         Ok(true)
     }
 
     /// Stores a record, of at most [`longest`](Self::longest) bytes, in the place of one of the same hash. The oldest
     /// records leave if there is no room: how many.
-    pub fn insert(&mut self, label: &Label, body: &[u8]) -> Result<u32, Broken> {
+    pub fn insert(&mut self, label: &RecordHeader, body: &[u8]) -> Result<u32, Broken> {
         self.remove(label.hash)?;
         let units = units_of(body.len());
         let before = self.records();
@@ -258,18 +258,18 @@ impl<'a> Partition<'a> {
                 put(self.ring, head * UNIT + 4, FILLER | (room * UNIT) as u32)?;
                 self.advance(room, 0)?;
             } else {
-                self.let_the_oldest_go()?;
+                self.evict_oldest()?;
             }
         }
     }
 
-    fn let_the_oldest_go(&mut self) -> Result<(), Broken> {
+    fn evict_oldest(&mut self) -> Result<(), Broken> {
         let (tail, live) = (self.tail()?, self.live()?);
         let at = tail * UNIT;
         if word(self.ring, at + 4)? & (FILLER | DEAD) == 0 {
             let hash = double(self.ring, at + 8)?;
             let place = self.search(hash, |record| record == at)?.ok_or(Broken)?;
-            self.kill(place)?;
+            self.delete(place)?;
         }
         let units = self.units_at(tail)?;
         let end = tail + units;
@@ -278,7 +278,7 @@ impl<'a> Partition<'a> {
     }
 
     /// Unlinks a record and wipes it. It keeps its length, by which the tail passes it.
-    fn kill(&self, place: Place) -> Result<(), Broken> {
+    fn delete(&self, place: Place) -> Result<(), Broken> {
         let length = self.length(place.record)?;
         let next = word(self.ring, place.record)?;
         match place.before {
@@ -327,7 +327,7 @@ impl<'a> Partition<'a> {
         is_within.then_some(length).ok_or(Broken)
     }
 
-    fn write_head(&self, at: usize, next: u32, length: u32, label: &Label) -> Result<(), Broken> {
+    fn write_head(&self, at: usize, next: u32, length: u32, label: &RecordHeader) -> Result<(), Broken> {
         put(self.ring, at, next)?;
         put(self.ring, at + 4, length)?;
         self.ring.set_double(at + 8, label.hash).ok_or(Broken)?;
@@ -336,8 +336,8 @@ impl<'a> Partition<'a> {
         put(self.ring, at + 28, label.fingerprint)
     }
 
-    fn label(&self, record: usize) -> Result<Label, Broken> {
-        Ok(Label {
+    fn label(&self, record: usize) -> Result<RecordHeader, Broken> {
+        Ok(RecordHeader {
             hash: double(self.ring, record + 8)?,
             policy: double(self.ring, record + 16)?,
             expiry: word(self.ring, record + 24)?,

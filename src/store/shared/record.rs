@@ -8,7 +8,7 @@ pub type Scope = [u8; 16];
 
 /// What a record is found by.
 #[derive(Clone, Copy, Debug)]
-pub struct Name<'a> {
+pub struct RecordKey<'a> {
     /// The SSL_CTX, or others that are as good as it.
     pub scope: &'a Scope,
     /// What else the session and the connection have to agree in. A record of another policy is not found; but it is
@@ -67,24 +67,24 @@ const BEGUN: u32 = 40;
 /// Tells one session from another of the same id, and from itself before its expiry was changed: what a live session has
 /// in common with its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Fingerprint {
     pub(super) expiry: u32,
     pub(super) fingerprint: u32,
 }
 
 /// The answer to a search.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Lookup {
     /// The very session that the caller has stands, or stood until it was taken; over or not.
-    Standing,
+    Current,
     /// The session's bytes.
     Record(Secret),
     /// There is none, or one that is over.
     Missing,
     /// There is one, for connections of another policy.
-    Withheld,
+    PolicyMismatch,
     /// Another process has had the partition for too long; there may be one.
-    OutOfReach,
+    Unavailable,
 }
 
 /// What a store counts, by process, since it was made. The numbers are part of the layout.
@@ -105,13 +105,13 @@ pub enum Event {
     /// A sealed record was found and did not open.
     Refused,
     /// A lock was not to be had in time.
-    OutOfReach,
+    Unavailable,
     /// A partition was emptied, because a process died while changing it or because its bytes made no sense.
     Emptied,
     /// A record was over, and wiped.
     Expired,
     /// A record was found that is for connections of another policy.
-    Withheld,
+    PolicyMismatch,
     /// A record was found that is over.
     Over,
     /// A lock was held by another.

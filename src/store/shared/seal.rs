@@ -16,8 +16,8 @@
 //! one found under another name.
 #![forbid(unsafe_code)]
 
-use super::partition::Label;
-use super::{Keys, Name};
+use super::partition::RecordHeader;
+use super::{Keys, RecordKey};
 use crate::secret::{self, Secret};
 use aes_gcm_siv::aead::AeadInOut;
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce, Tag};
@@ -80,7 +80,7 @@ impl Seal {
     }
 
     /// Returns the sealed form of a body; None also where there is no memory for it.
-    pub fn seal(&self, name: &Name, label: &Label, serial: u64, body: &[u8]) -> Option<Vec<u8>> {
+    pub fn seal(&self, name: &RecordKey, label: &RecordHeader, serial: u64, body: &[u8]) -> Option<Vec<u8>> {
         let cipher = self.ciphers.first()?;
         let mut sealed = Vec::new();
         sealed.try_reserve_exact(OVERHEAD + body.len()).ok()?;
@@ -96,7 +96,7 @@ impl Seal {
     }
 
     /// Opens a sealed body in its place; None if none of the keys fits, or anything at all is not as it was sealed.
-    pub fn open(&self, name: &Name, label: &Label, mut sealed: Secret) -> Option<Secret> {
+    pub fn open(&self, name: &RecordKey, label: &RecordHeader, mut sealed: Secret) -> Option<Secret> {
         let (head, _) = sealed.split_at_checked(OVERHEAD)?;
         let (serial, tag) = head.split_at(SERIAL);
         let (nonce, tag) = (nonce(serial), Tag::try_from(tag).ok()?);
@@ -127,7 +127,7 @@ fn nonce(serial: &[u8]) -> Nonce {
 }
 
 /// And how many of the bytes are used: as many as the id has. TLS has none that is longer than 32.
-fn associated(name: &Name, label: &Label) -> ([u8; ASSOCIATED], usize) {
+fn associated(name: &RecordKey, label: &RecordHeader) -> ([u8; ASSOCIATED], usize) {
     let [version, expiry, fingerprint] = [name.version as u32, label.expiry, label.fingerprint].map(u32::to_ne_bytes);
     let policy = label.policy.to_ne_bytes();
     let mut bytes = [0; ASSOCIATED];
@@ -144,7 +144,7 @@ const ASSOCIATED: usize = 16 + 8 + 4 + 4 + 4 + 32;
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use super::{Keys, Label, Name, OVERHEAD, Seal};
+    use super::{Keys, OVERHEAD, RecordHeader, RecordKey, Seal};
     use crate::secret::Secret;
     use crate::store::shared::Policy;
 
@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn a_serial_that_comes_twice_tells_nothing_of_the_bodies() {
         let seal = Seal::new(&Keys::of_lines(&["a"]), &[1; 16]);
-        let name = |id| Name { scope: &[7; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id };
-        let label = Label { hash: 1, policy: 2, expiry: 3, fingerprint: 4 };
+        let name = |id| RecordKey { scope: &[7; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id };
+        let label = RecordHeader { hash: 1, policy: 2, expiry: 3, fingerprint: 4 };
         let (one, two) = ([1; 64], [2; 64]);
         let sealed =
             [(b"a", one), (b"b", two)].map(|(id, body)| seal.seal(&name(id), &label, 0, &body).expect("memory"));

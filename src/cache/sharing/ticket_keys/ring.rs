@@ -130,19 +130,19 @@ pub(super) fn with_ring<T>(now: i64, use_it: impl FnOnce(&mut KeyRing) -> T) -> 
 }
 
 /// The ring, locked around a fork, if there is one.
-pub struct Held(Option<MutexGuard<'static, State>>);
+pub struct ForkGuard(Option<MutexGuard<'static, State>>);
 
 /// Locks the ring until the guard goes; None if another thread has it.
-pub fn try_hold_ticket_keys() -> Option<Held> {
+pub fn try_hold_ticket_keys() -> Option<ForkGuard> {
     match KEYS.get().and_then(Option::as_ref) {
-        Some(keys) => keys.state.try_lock().map(|state| Held(Some(state))),
-        None => Some(Held(None)),
+        Some(keys) => keys.state.try_lock().map(|state| ForkGuard(Some(state))),
+        None => Some(ForkGuard(None)),
     }
 }
 
 /// In the child of a fork: its memory is not locked into memory as the parent's is.
 pub fn keep_ticket_keys_in_memory() {
-    if let Some(Held(Some(state))) = try_hold_ticket_keys() {
+    if let Some(ForkGuard(Some(state))) = try_hold_ticket_keys() {
         state.ring.keep_in_memory();
     }
 }

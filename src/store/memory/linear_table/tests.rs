@@ -1,7 +1,7 @@
 //! Keys such as no hash would give: far too many in one bucket.
 #![forbid(unsafe_code)]
 
-use super::{Key, Linear, Put, Relaxed};
+use super::{Key, LinearTable, Put, Relaxed};
 
 fn key(node: u32, place: u32) -> Key {
     Key { tag: u64::from(node), place }
@@ -13,7 +13,7 @@ fn buckets_with_far_too_many_entries_lose_none_and_give_their_overflow_buckets_b
     // Buckets 0, 1 and 2 have them all: no split tells them apart.
     let place = |node: u32| node % 3;
     for stride in [1, 2, 5, 31, 68] {
-        let table = Linear::new();
+        let table = LinearTable::new();
         for node in 0..COUNT {
             assert!(matches!(table.put(&key(node, place(node)), node, node, place), Put::New));
             table.validate(place);
@@ -39,7 +39,7 @@ fn a_bucket_with_overflow_buckets_is_split_again_and_again() {
     const COUNT: u32 = 200;
     // All in bucket 0, half of which goes to bucket 16, a quarter to 32, and to 48.
     let place = |node: u32| node % 4 * 16;
-    let table = Linear::new();
+    let table = LinearTable::new();
     for node in 0..COUNT {
         assert!(matches!(table.put(&key(node, place(node)), node, node, place), Put::New));
         table.validate(place);

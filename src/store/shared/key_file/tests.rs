@@ -79,9 +79,9 @@ fn keys_are_the_lines_in_their_order() {
             assert_eq!(secrets(&keys), [ONE, TWO], "{text:?}");
         }
     }
-    let most = format!("{ONE}\n").repeat(MOST);
-    assert_eq!(Keys::read(&directory.file(&most, 0o600)).expect("it is right").secrets().count(), MOST);
-    let long = "k".repeat(LARGEST);
+    let most = format!("{ONE}\n").repeat(MAX_KEYS);
+    assert_eq!(Keys::read(&directory.file(&most, 0o600)).expect("it is right").secrets().count(), MAX_KEYS);
+    let long = "k".repeat(MAX_FILE_LEN);
     assert_eq!(secrets(&Keys::read(&directory.file(&long, 0o600)).expect("it is right")), [long.as_str()]);
 }
 
@@ -99,8 +99,8 @@ fn what_is_no_text_of_keys_is_refused() {
         (format!("{ONE}\n\n\0{ONE}\n"), "line 3 is not text: `openssl rand -hex 32` makes a key"),
         (format!("{ONE}é\n"), "line 1 is not text: `openssl rand -hex 32` makes a key"),
         (format!("{ONE}\u{7f}\n"), "line 1 is not text: `openssl rand -hex 32` makes a key"),
-        (format!("{ONE}\n").repeat(MOST + 1), "it has more than 16 keys: remove the oldest"),
-        ("k".repeat(LARGEST + 1), "it has more than 64 KiB: it is no file of keys"),
+        (format!("{ONE}\n").repeat(MAX_KEYS + 1), "it has more than 16 keys: remove the oldest"),
+        ("k".repeat(MAX_FILE_LEN + 1), "it has more than 64 KiB: it is no file of keys"),
     ];
     for (text, reason) in table {
         assert_eq!(refusal(&directory.file(&text, 0o600)), reason, "{text:.100?}");
@@ -287,7 +287,7 @@ proptest! {
         let text = lines.join("\n");
         if let Ok(keys) = Keys::read(&directory.file(&text, 0o600)) {
             let found = secrets(&keys);
-            prop_assert!((1..=MOST).contains(&found.len()));
+            prop_assert!((1..=MAX_KEYS).contains(&found.len()));
             let expected = text.lines().map(|line| line.trim_ascii()).filter(|line| !line.is_empty() && !line.starts_with('#'));
             prop_assert_eq!(found, expected.collect::<Vec<_>>());
         }

@@ -2,18 +2,18 @@ use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 
-use super::{Broken, Label, Partition, RECORD_HEAD};
-use crate::mapping::{Region, SMALLEST, Shape};
+use super::{Broken, Partition, RECORD_HEAD, RecordHeader};
+use crate::mapping::{Layout, MIN_SIZE, Region};
 
 /// A partition's bytes, and the shape that they have.
 struct Body {
-    shape: Shape,
+    shape: Layout,
     memory: Vec<u64>,
 }
 
 impl Body {
     fn new() -> Body {
-        let shape = Shape::of(SMALLEST).expect("a legal size");
+        let shape = Layout::of(MIN_SIZE).expect("a legal size");
         Body { memory: vec![0; shape.body(0).len() / 8], shape }
     }
 
@@ -45,8 +45,8 @@ impl Body {
 }
 
 /// A label that tells of its hash everywhere.
-fn label(hash: u64) -> Label {
-    Label { hash, policy: !hash, expiry: hash as u32 ^ 7, fingerprint: hash as u32 ^ 9 }
+fn label(hash: u64) -> RecordHeader {
+    RecordHeader { hash, policy: !hash, expiry: hash as u32 ^ 7, fingerprint: hash as u32 ^ 9 }
 }
 
 /// Bytes that tell of their hash too, and are no zeros.
