@@ -24,7 +24,7 @@ impl SessionCache {
         // After the callback, which may set the session's timeout, or data of the application's at it, or remove it.
         if is_kept && Self::is_looked_up(connection) {
             count(Event::Stored, 1);
-            self.share_made(connection, session, now);
+            self.publish_made(connection, session, now);
         }
         drop(busy);
         self.expire_shared(now);
