@@ -44,7 +44,7 @@ const OF_THE_TEST: [&str; 2] = ["SSLSESSION_TEST_WITNESS", "LD_LIBRARY_PATH"];
 #[test]
 fn what_envvars_exports_reaches_apache_from_its_init_script() {
     let exports = [OF_THE_TEST[0], OF_THE_TEST[1], "LD_PRELOAD"];
-    let story = same_with_all(|run| Story::new(reconnections(run, &exports), &run.witness().connections(true, 6)));
+    let story = same_with_all(|run| Story::new(reconnections(run, &exports), &run.probe().connections(true, 6)));
     assert_eq!(story.handshakes, "NRRRRR");
 }
 
@@ -52,5 +52,5 @@ fn what_envvars_exports_reaches_apache_from_its_init_script() {
 fn what_it_does_not_export_does_not_reach_apache() {
     let run = Run::new(With::Library);
     assert_eq!(reconnections(&run, &OF_THE_TEST), "NRRRRR");
-    assert_eq!(run.witness().told(), []);
+    assert_eq!(run.probe().told(), []);
 }

@@ -34,7 +34,7 @@ fn expect(client: &str, handshakes: &str) {
     let story = same_with_all(|run| {
         let server = start(run, "ssl.openssl.ssl-conf-cmd = (\"MinProtocol\" => \"TLSv1.2\")\n");
         let handshakes = run.reconnect(server.port(), 6, &format!("{client} path=/index.html"));
-        let freed = run.witness().connections(true, 6);
+        let freed = run.probe().connections(true, 6);
         server.stop(libc::SIGTERM);
         Story::new(handshakes, &freed)
     });
@@ -72,11 +72,11 @@ fn a_reload_leaves_it_at_work() {
     let story = with_all(|run| {
         let mut server = start(run, "server.feature-flags = (\"server.graceful-restart-bg\" => \"enable\")\n");
         let before = run.reconnect(server.port(), 3, "tls1_2 path=/index.html");
-        let mut freed = run.witness().connections(true, 3);
+        let mut freed = run.probe().connections(true, 3);
         server.signal(libc::SIGUSR1);
         server.wait_for(|log| (log.matches("server started").count() > 1).then_some(()));
         let after = run.reconnect(server.port(), 3, "tls1_2 path=/index.html");
-        freed.extend(run.witness().connections(true, 3));
+        freed.extend(run.probe().connections(true, 3));
         server.stop(libc::SIGTERM);
         Story::new(format!("{before} {after}"), &freed)
     });

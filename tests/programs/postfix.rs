@@ -3,9 +3,9 @@
 
 use super::{
     compare::{Story, same_with_all},
+    probe::letters,
     run::{Run, With, printed},
     server::Server,
-    witness::letters,
 };
 use std::{
     fs,
@@ -84,7 +84,7 @@ fn settle(run: &Run) {
     file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
 }
 
-/// Lets through what belongs to the test and not to the library: where the witness writes, which libssl is used.
+/// Lets through what belongs to the test and not to the library: where the probe writes, which libssl is used.
 fn import_settings(run: &Run) {
     let mut imported = printed(Command::new("postconf").args(["-d", "-h", "import_environment"]));
     let command = run.command("master");
@@ -102,7 +102,7 @@ fn import_settings(run: &Run) {
 fn reconnections(run: &Run, settings: &str, client: &str) -> Story {
     let server = start(run, settings, true);
     let handshakes = run.reconnect(server.ports[0], 6, client);
-    let freed = run.witness().connections(true, 6);
+    let freed = run.probe().connections(true, 6);
     server.stop(libc::SIGTERM);
     Story::new(handshakes, &freed)
 }
@@ -138,7 +138,7 @@ fn the_client_side_resumes_after_starttls() {
         let server = start(run, CACHE, false);
         let said = finger(run, server.ports[1]);
         assert!(said.contains("Reusing old session"), "{said}");
-        let freed = run.witness().connections(false, 2);
+        let freed = run.probe().connections(false, 2);
         server.stop(libc::SIGTERM);
         Story::new(letters(&freed), &freed)
     });
@@ -152,6 +152,6 @@ fn the_variable_gets_through_as_the_readme_says_and_not_without() {
         let server = start(&run, CACHE, import);
         assert_eq!(run.reconnect(server.ports[0], 2, "tls1_2"), "NR");
         server.stop(libc::SIGTERM);
-        assert_eq!(run.witness().told().len(), if import { 2 } else { 0 }, "imported: {import}");
+        assert_eq!(run.probe().told().len(), if import { 2 } else { 0 }, "imported: {import}");
     }
 }

@@ -124,7 +124,7 @@ impl<'a> Server<'a> {
 
 /// A worker's end is told only in the log; and a panic of the library's would otherwise show as a mere miss.
 pub fn check_log(run: &Run, log: &str) {
-    for trouble in ["exited on signal", "exit signal", "Segmentation fault", "panicked", "witness:"] {
+    for trouble in ["exited on signal", "exit signal", "Segmentation fault", "panicked", "probe:"] {
         assert!(!log.contains(trouble), "{trouble}, with {:?}:\n{log}", run.with());
     }
 }

@@ -23,7 +23,7 @@ fn threads_of_several_processes_share() {
         let handshakes = run.reconnect_at_once(server.port(), 4, COUNT + 1, &format!("{client} path=/index.html"));
         let each = format!("N{}", "R".repeat(COUNT));
         assert_eq!(handshakes, [each.as_str(); 4].join(" "), "{client}");
-        run.witness().connections(true, 4 * (COUNT + 1));
+        run.probe().connections(true, 4 * (COUNT + 1));
     }
     server.stop(stop_signal("event"));
 }

@@ -57,7 +57,7 @@ fn clients_of_all_workers_at_once_are_all_resumed() {
         let handshakes = run.reconnect_at_once(server.port(), 4, COUNT + 1, client);
         let each = format!("N{}", "R".repeat(COUNT));
         assert_eq!(handshakes, [each.as_str(); 4].join(" "), "{client}");
-        run.witness().connections(true, 4 * (COUNT + 1));
+        run.probe().connections(true, 4 * (COUNT + 1));
     }
     server.stop(libc::SIGQUIT);
 }

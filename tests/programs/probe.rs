@@ -1,4 +1,4 @@
-//! What `tests-c/witness.c`, preloaded into a program, tells of each connection that the program frees.
+//! What `tests-c/probe.c`, preloaded into a program, tells of each connection that the program frees.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -49,7 +49,7 @@ pub struct Seen {
 }
 
 /// The reading end: a FIFO, so that nobody has to look again and again.
-pub struct Witness {
+pub struct Probe {
     fifo: PathBuf,
     /// Kept open for writing too: programs come and go, and the last one must not end the reading.
     stop: File,
@@ -57,8 +57,8 @@ pub struct Witness {
     reader: Option<JoinHandle<()>>,
 }
 
-impl Witness {
-    pub fn new(fifo: &Path) -> Witness {
+impl Probe {
+    pub fn new(fifo: &Path) -> Probe {
         let name = CString::new(fifo.as_os_str().as_bytes()).unwrap();
         // SAFETY: `name` is a C string that lives through both calls. The umask must not keep other users' workers out.
         let made = unsafe { libc::mkfifo(name.as_ptr(), 0o666) == 0 && libc::chmod(name.as_ptr(), 0o666) == 0 };
@@ -72,7 +72,7 @@ impl Witness {
                 let _ = send.send((line != MARK).then(|| parse(&line)));
             }
         });
-        Witness { fifo: fifo.to_owned(), stop, lines, reader: Some(reader) }
+        Probe { fifo: fifo.to_owned(), stop, lines, reader: Some(reader) }
     }
 
     pub fn fifo(&self) -> &Path {
@@ -104,7 +104,7 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for Probe {
     fn drop(&mut self) {
         self.write(END);
         if let Some(reader) = self.reader.take() {
@@ -120,7 +120,7 @@ pub fn letters(freed: &[Freed]) -> String {
 
 fn parse(line: &str) -> Freed {
     let words: Vec<&str> = line.split(' ').collect();
-    assert_eq!(words.len(), 16, "a line of the witness: {line}");
+    assert_eq!(words.len(), 16, "a line of the probe: {line}");
     let number = |at: usize| words[at].parse::<i64>().expect("a number");
     Freed {
         pid: words[0].parse().expect("a process id"),

@@ -1,6 +1,6 @@
 //! Twins: every program of `tests-c` prints the same with libsslsession as with the libssl it stands in for.
 //!
-//! One test per program and mode, named `program::mode`; `cargo test --test twins -- threads` runs those of one program.
+//! One test per program and mode, named `program::mode`; `cargo test --test conformance -- threads` runs those of one program.
 //!
 //! | mode      | how the program runs |
 //! |-----------|----------------------|
@@ -17,18 +17,18 @@
 //! reference (see `reach/libssl.rs`). Where the rules of two releases are not the same and the library follows one of them,
 //! `reach/differences` says so; what it says is then printed, line by line, and what it says in vain is a failure.
 //!
-//! Lines at the head of a program say what it needs (see `twins/program.rs`).
+//! Lines at the head of a program say what it needs (see `conformance/program.rs`).
 
 mod common;
 #[path = "reach/differences.rs"]
 mod differences;
 #[path = "reach/libssl.rs"]
 mod libssl;
-#[path = "twins/program.rs"]
+#[path = "conformance/program.rs"]
 mod program;
-#[path = "twins/subject.rs"]
+#[path = "conformance/subject.rs"]
 mod subject;
-#[path = "twins/valgrind.rs"]
+#[path = "conformance/valgrind.rs"]
 mod valgrind;
 
 use common::{
@@ -64,7 +64,7 @@ struct Run {
 fn main() {
     let arguments = Arguments::from_args();
     let differences = Differences::read();
-    let run = Arc::new(Run { scratch: Scratch::new("twins"), symbolic: OnceLock::new(), differences });
+    let run = Arc::new(Run { scratch: Scratch::new("conformance"), symbolic: OnceLock::new(), differences });
     let programs: Vec<Arc<Program>> = Program::all().into_iter().map(Arc::new).collect();
     let libssls = [Libssl::system()].into_iter().chain(Libssl::others()).map(Arc::new);
     let trials = libssls.flat_map(|libssl| {
@@ -83,7 +83,7 @@ fn trials(run: &Arc<Run>, subject: &Arc<Subject>) -> Vec<Trial> {
     for &mode in subject.modes() {
         let (run, subject) = (run.clone(), subject.clone());
         let name = format!("{}::{}", subject.program().name(), subject.mode_name(mode));
-        trials.push(Trial::test(name, move || run.twin(&subject, mode)));
+        trials.push(Trial::test(name, move || run.compare(&subject, mode)));
     }
     let valgrind = subject.program().valgrind_modes().filter(|mode| subject.modes().contains(mode));
     let valgrind = valgrind.filter(|_| subject.libssl().has_valgrind());
@@ -97,7 +97,7 @@ fn trials(run: &Arc<Run>, subject: &Arc<Subject>) -> Vec<Trial> {
 
 impl Run {
     /// Runs a program in `mode`: exit status 0, every expectation of its own met, stdout as in its first mode.
-    fn twin(&self, subject: &Subject, mode: Mode) -> Result<(), Failed> {
+    fn compare(&self, subject: &Subject, mode: Mode) -> Result<(), Failed> {
         let reference = self.reference(subject)?;
         if subject.modes()[0] == mode {
             return Ok(());

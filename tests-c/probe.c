@@ -4,7 +4,7 @@
  * the context are that the connection was made with (whose cache it used, whatever the server name led to): once as the program would ask (so libsslsession answers where it is preloaded behind
  * us), and once asking libssl itself, whose own table must be empty then.
  *
- * A line is one write to the FIFO that SSLSESSION_TEST_WITNESS names; tests/programs/witness.rs reads it. Its words:
+ * A line is one write to the FIFO that SSLSESSION_TEST_WITNESS names; tests/programs/probe.rs reads it. Its words:
  *   pid context server|client finished reused
  *   answerer number accept hits misses cb_hits timeouts full mode  own_number own_mode
  * `finished` and `reused` are 0 or 1 and tell of the connection that was freed; `answerer` is the file name of the
@@ -107,7 +107,7 @@ static void tell(SSL_CTX *ctx, const char *role, int finished, int reused) {
                     asked(ctx, SSL_CTRL_SESS_CB_HIT), asked(ctx, SSL_CTRL_SESS_TIMEOUTS),
                     asked(ctx, SSL_CTRL_SESS_CACHE_FULL), asked(ctx, SSL_CTRL_GET_SESS_CACHE_MODE),
                     own_sessions(ctx, answerer()), own(ctx, SSL_CTRL_GET_SESS_CACHE_MODE));
-  if (write(file, line, (size_t)length) != length) perror("witness");
+  if (write(file, line, (size_t)length) != length) perror("probe");
   close(file);
 }
 
