@@ -49,10 +49,10 @@ use std::{
 use subject::Subject;
 
 /// Many times what the slowest program takes on a busy machine of two cores.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Memcheck runs a program some thirty times slower, one thread at a time.
-const VALGRIND_DEADLINE: Duration = Duration::from_secs(400);
+const VALGRIND_DEADLINE: Duration = Duration::from_secs(900);
 
 /// What all tests of a run share.
 struct Run {
