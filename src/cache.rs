@@ -7,22 +7,28 @@
 //!                ├────────► handle::callbacks           whom the application wants told
 //!                └────────► handle::{Context, Session}  marks, counts, libssl's own table
 //! ```
+//! Its parts own their state: `PendingRemovals`, `AutoFlush`, `OwnTable`, `Counters`, `Sharing`. No part touches another; the
+//! verbs in `add_remove`, `lookup`, `flush`, `handshake` and `standalone` do.
+//!
 //! The store returns what leaves it; here it is marked, told of and freed, while no lock of ours is held. So
 //! callbacks may call any function of the cache, and a session's last free may run any code.
 
 #![forbid(unsafe_code)]
 
 mod add_remove;
+mod auto_flush;
 mod flush;
 mod handshake;
 mod lookup;
 mod mode;
+mod own_table;
 pub mod owners;
+mod pending_removals;
 mod sharing;
 pub mod standalone;
 mod statistics;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 pub use crate::store::{era, gate};
@@ -36,8 +42,10 @@ use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 use crate::rules::Rules;
 use crate::settings;
-use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
+use auto_flush::AutoFlush;
+use own_table::OwnTable;
+use pending_removals::PendingRemovals;
 use sharing::{Authentication, Sharing, TicketUse, on_new_context};
 use statistics::Counters;
 
@@ -60,20 +68,11 @@ pub struct SessionCache {
     /// What it needs for that, and to share tickets.
     authentication: Option<Arc<Authentication>>,
     tickets: TicketUse,
-    /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
-    leaving: UnderWay,
-    /// The time up to which an automatic flush still has sessions to remove; 0 for none.
-    flush_up_to: AtomicI64,
-    /// By role: how many automatic flushes have been due, modulo 256.
-    flush_turns: [AtomicU8; 2],
+    pending_removals: PendingRemovals,
+    auto_flush: AutoFlush,
+    own_table: OwnTable,
     /// Known to `owners` since its first session.
     listed: AtomicBool,
-    /// The context will tell when it goes.
-    sentinel_armed: AtomicBool,
-    /// How many threads flush everything, and have come to libssl's own table: what tells then is not the context's end.
-    flushing: AtomicUsize,
-    /// Sessions have been lent to libssl's own table.
-    has_stand_ins: AtomicBool,
     this: Weak<SessionCache>,
 }
 
@@ -126,13 +125,10 @@ impl SessionCache {
             sharing: Sharing::new(authentication.as_ref()),
             authentication,
             tickets: TicketUse::default(),
-            leaving: UnderWay::default(),
-            flush_up_to: AtomicI64::new(0),
-            flush_turns: [const { AtomicU8::new(0) }; 2],
+            pending_removals: PendingRemovals::default(),
+            auto_flush: AutoFlush::default(),
+            own_table: OwnTable::default(),
             listed: AtomicBool::new(false),
-            sentinel_armed: AtomicBool::new(false),
-            flushing: AtomicUsize::new(0),
-            has_stand_ins: AtomicBool::new(false),
             this,
         }
     }
@@ -164,7 +160,7 @@ impl SessionCache {
 
     /// How many sessions are cached.
     pub fn number(&self) -> usize {
-        self.store.len() + self.leaving.number() as usize
+        self.store.len() + self.pending_removals.number()
     }
 
     /// Whether a session of that version and id is cached.
@@ -186,18 +182,6 @@ impl SessionCache {
         Expiry::by_rule(session.time(), session.timeout(), self.rules.overflow)
     }
 
-    /// Counts sessions that have left the store and are yet to be told of.
-    fn start_leaving(&self, number: usize) {
-        if number > 0 {
-            self.leaving.begin(number as u32);
-        }
-    }
-
-    /// Counts them as told of.
-    fn stop_leaving(&self, number: usize) {
-        self.leaving.end(number as u32);
-    }
-
     /// A connection is being made.
     pub fn on_ssl_new(&self, connection: Connection, now: i64) {
         self.prepare(connection);
@@ -208,8 +192,7 @@ impl SessionCache {
     /// The context is going, and the application's data at it still stands: every session leaves, and is told of. Or it is
     /// a flush that took what tells.
     pub fn on_ctx_last_ref(&self) {
-        self.sentinel_armed.store(false, Ordering::Relaxed);
-        if self.flushing.load(Ordering::Acquire) == 0 {
+        if self.own_table.on_sentinel_freed() {
             self.flush(Flush::Everything);
         }
     }
@@ -218,9 +201,7 @@ impl SessionCache {
     /// caused while it was going must not stay in libssl's table, which lets go of no session by itself.
     pub fn on_ctx_ex_data_free(&self) {
         self.callbacks.remove.set(None);
-        if self.sentinel_armed.load(Ordering::Relaxed) {
-            self.context.flush_stand_ins(0);
-        }
+        self.own_table.empty(self.context);
         while !self.store.is_empty() {
             self.remove_all(Flush::Everything);
         }

@@ -2,8 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::Ordering;
-
 use super::lookup::Offer;
 use super::sharing::count;
 use super::{Mode, SessionCache, owners};
@@ -51,7 +49,7 @@ impl SessionCache {
         self.arm_sentinel();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
         // What was replaced is freed first, as in OpenSSL; the evicted still count then.
-        self.start_leaving(inserted.evicted.len());
+        self.pending_removals.begin(inserted.evicted.len());
         count(Event::Evicted, inserted.evicted.len() as u64);
         drop(inserted.outcome);
         match self.rules.evicted {
@@ -83,7 +81,7 @@ impl SessionCache {
     /// Lets evicted sessions go that still count as cached: all are marked and counted, then each is told of and freed, the
     /// last first.
     fn evict_all(&self, evicted: Evicted<Session>) {
-        self.stop_leaving(evicted.len());
+        self.pending_removals.end(evicted.len());
         for session in evicted.iter() {
             session.mark_not_resumable(self.context);
             self.counters.cache_full.increment();
@@ -102,7 +100,7 @@ impl SessionCache {
     /// Marks a session that has left the store and tells the application.
     pub(super) fn mark_and_notify(&self, session: &Session) {
         Self::assert_unlocked();
-        self.stop_leaving(1);
+        self.pending_removals.end(1);
         session.mark_not_resumable(self.context);
         self.callbacks.remove_session(self.context, session);
     }
@@ -120,13 +118,12 @@ impl SessionCache {
         count(Event::Removed, u64::from(resident.is_some()));
         let was_here = self.withdraw_removed(session, &key, now, is_by_libssl) || resident.is_some();
         Self::assert_unlocked();
-        if self.has_stand_ins.load(Ordering::Relaxed) {
-            // libssl's own table may have it: its removal marks, and calls our hook, which tells the application.
-            let had_stand_in = self.context.remove_stand_in(session);
-            self.forget_why_removed();
+        // A stand-in's removal marks the session and calls our hook, which calls the application's callback.
+        let had_stand_in = self.own_table.remove(self.context, session);
+        self.forget_why_removed();
+        if let Some(had_stand_in) = had_stand_in {
             return had_stand_in || was_here;
         }
-        self.forget_why_removed();
         if !is_marked {
             session.mark_not_resumable(self.context);
         }
@@ -165,8 +162,8 @@ impl SessionCache {
     /// Once a callback wants to be told of sessions that leave, the context must tell when it goes.
     pub(super) fn arm_sentinel(&self) {
         let wanted = self.callbacks.remove.get().is_some() && !self.store.is_empty();
-        if wanted && !self.sentinel_armed.swap(true, Ordering::AcqRel) && !self.context.arm_sentinel::<SessionCache>() {
-            self.sentinel_armed.store(false, Ordering::Relaxed);
+        if wanted {
+            self.own_table.arm_sentinel(self.context);
         }
     }
 }

@@ -13,8 +13,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::Ordering;
-
 use super::sharing::count;
 use super::{Mode, Role, SessionCache};
 use crate::handle::Session;
@@ -38,7 +36,7 @@ impl SessionCache {
             Flush::OverAt(time) => Flush::OverAt(self.rules.overflow.clock(time)),
             Flush::Everything => flush,
         });
-        self.flush_stand_ins(flush);
+        self.flush_own_table(flush);
     }
 
     /// Removes sessions from the store, and tells the application in the order in which libssl would.
@@ -75,19 +73,15 @@ impl SessionCache {
         }
     }
 
-    /// What stands in libssl's own table goes by the same rule.
-    fn flush_stand_ins(&self, flush: Flush) {
+    /// Flushes libssl's own table by the same rule. The context stays, and so does what was added since this flush began.
+    fn flush_own_table(&self, flush: Flush) {
         match flush {
-            Flush::OverAt(time) if self.has_stand_ins.load(Ordering::Relaxed) => self.context.flush_stand_ins(time),
-            Flush::Everything if self.sentinel_armed.load(Ordering::Relaxed) => {
-                // What tells when the context goes is there too, and tells now. The context stays, and so does what was
-                // added since this flush began.
-                self.flushing.fetch_add(1, Ordering::AcqRel);
-                self.context.flush_stand_ins(0);
-                self.flushing.fetch_sub(1, Ordering::AcqRel);
-                self.arm_sentinel();
+            Flush::OverAt(time) => self.own_table.flush_expired(self.context, time),
+            Flush::Everything => {
+                if self.own_table.flush_everything(self.context) {
+                    self.arm_sentinel();
+                }
             }
-            _ => {}
         }
     }
 
@@ -107,7 +101,7 @@ impl SessionCache {
     /// Lets sessions go that left the store, in order: each is marked and told of. All are freed after that, or each before the
     /// next is told of.
     fn mark_and_notify_all(&self, left: Vec<Session>) {
-        self.start_leaving(left.len());
+        self.pending_removals.begin(left.len());
         match self.rules.freed {
             Freed::AfterAll => left.iter().for_each(|session| self.mark_and_notify(session)),
             Freed::Each => left.into_iter().for_each(|session| self.mark_and_notify(&session)),
@@ -168,15 +162,12 @@ impl SessionCache {
     /// connections that follow.
     fn flush_automatically(&self, is_due: bool, now: i64) {
         if is_due {
-            self.flush_up_to.store(now, Ordering::Relaxed);
+            self.auto_flush.begin(now);
         }
-        let up_to = self.flush_up_to.load(Ordering::Relaxed);
-        if up_to == 0 {
-            return;
-        }
+        let Some(up_to) = self.auto_flush.up_to() else { return };
         let (number, over) = self.take_over(up_to);
         if number < BATCH {
-            self.flush_up_to.store(0, Ordering::Relaxed);
+            self.auto_flush.end();
         }
         match self.rules.flushed {
             Callbacks::EachAsRemoved => self.mark_and_notify_all(over),
@@ -191,10 +182,8 @@ impl SessionCache {
         self.mode().caches(role) && !self.mode().has(Mode::NO_AUTO_CLEAR)
     }
 
-    /// Whether the 255th handshake, or another 256 since, has finished, and nobody has seen it yet; now it is seen.
+    /// Claims the flush that is due since the 255th handshake, or another 256; true for one caller.
     fn claim_auto_flush(&self, role: Role) -> bool {
-        let turn = ((self.context.statistic(role.good()) + 1) >> 8) as u8;
-        let seen = &self.flush_turns[role as usize];
-        seen.load(Ordering::Relaxed) != turn && seen.swap(turn, Ordering::Relaxed) != turn
+        self.auto_flush.claim(role, self.context.statistic(role.good()) as u64)
     }
 }

@@ -2,8 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::Ordering;
-
 use super::sharing::count;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
@@ -108,7 +106,6 @@ impl SessionCache {
         if self.refuses(&session) {
             return None;
         }
-        self.has_stand_ins.store(true, Ordering::Relaxed);
-        self.context.insert_stand_in(&session).then_some(session)
+        self.own_table.insert_stand_in(self.context, &session).then_some(session)
     }
 }

@@ -194,7 +194,7 @@ impl Context<'_> {
     }
 
     /// Empties the table of what is over at `time`, 0 for of everything.
-    pub fn flush_stand_ins(self, time: i64) {
+    pub fn flush_own_table(self, time: i64) {
         // SAFETY: a live context.
         unsafe { dispatch::SSL_CTX_flush_sessions(self.as_ptr(), time) };
     }

@@ -286,7 +286,7 @@ impl SessionCache {
     /// another thread has seen that first.
     fn has_left_elsewhere(&self, taken: Option<Session>) {
         if let Some(session) = taken {
-            self.start_leaving(1);
+            self.pending_removals.begin(1);
             self.mark_and_notify(&session);
         }
     }
