@@ -35,7 +35,8 @@ pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{
-    TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end, try_hold_ticket_keys,
+    TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end,
+    try_hold_ticket_keys,
 };
 
 use crate::handle::callbacks::Callbacks;

@@ -126,7 +126,7 @@ use std::ffi::{c_uchar, c_uint};
 
 use crate::cache::{self, SessionCache};
 use crate::catch_panic::catch_panic;
-use crate::handle::{self, Connection, Context, Setting};
+use crate::handle::{self, Connection, Context, KeyCallbackChange, Setting};
 use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX, SSL_SESSION};
 
 /// What the header says in literals, because it is generated from them, and the layers below in names of their own.
@@ -197,13 +197,13 @@ unsafe fn set_apart(ssl: *const SSL) {
     }
 }
 
-/// Leaves the keys of a context's tickets to its application, if it sets any. Returns true if its call is to have no effect.
+/// Handles that the application sets a callback for the keys of a context's tickets. Returns true if libssl is not to have it.
 ///
 /// # Safety
 /// `ctx` must be NULL or a live context.
-unsafe fn leave_tickets(ctx: *const SSL_CTX, is_any: bool) -> bool {
+unsafe fn on_ticket_callback(ctx: *const SSL_CTX, change: KeyCallbackChange) -> bool {
     // SAFETY: by the caller's promise.
-    unsafe { with_cache(ctx, false, |cache| cache.leave_tickets(is_any), || false) }
+    unsafe { with_cache(ctx, false, |cache| cache.on_ticket_callback(change, hooks::HOOKS.tickets), || false) }
 }
 
 /// Borrows a connection for one call.

@@ -39,7 +39,9 @@ pub use crate::libssl::not_resumable::is_marking;
 /// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
 pub use crate::libssl::stand_in::is_inserting_stand_in;
 /// Shared tickets: see there.
-pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
+pub use crate::libssl::tickets::{
+    Callbacks as TicketCallbacks, KeyCallback, KeyCallbackChange, Mac as TicketMac, ReplacedCallbacks,
+};
 pub use crate::standalone::{DEFAULT_TIMEOUT, Statistic};
 use crate::threads::Patience;
 /// Whether the process has no other thread: see there.

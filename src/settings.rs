@@ -277,11 +277,14 @@ impl Settings {
         if self.store == Store::Memory && self.tickets == Tickets::Stateful {
             complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
         }
-        if self.store == Store::Memory && self.attach == Attach::All {
-            complaints
-                .push("SSLSESSION_ATTACH=all: no effect without a shared store (SSLSESSION_STORE=shared)".to_owned());
+        let shares_tickets = matches!(self.tickets, Tickets::Shared(_));
+        if self.store == Store::Memory && !shares_tickets && self.attach == Attach::All {
+            complaints.push(
+                "SSLSESSION_ATTACH=all: no effect without a shared store (SSLSESSION_STORE=shared) or shared tickets"
+                    .to_owned(),
+            );
         }
-        match (matches!(self.tickets, Tickets::Shared(_)), &self.key_file) {
+        match (shares_tickets, &self.key_file) {
             (true, None) => complaints.push(format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")),
             (false, Some(_)) if !is_named => complaints.push(
                 "SSLSESSION_KEY_FILE: no effect without a named store (SSLSESSION_STORE=shared:NAME) or shared tickets"

@@ -59,7 +59,7 @@ use open::store;
 use record::{Bearer, OPEN, ServerName};
 pub use report::tell_of_end;
 pub(super) use report::{count, on_new_context};
-pub use ticket_keys::{TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
 

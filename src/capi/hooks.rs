@@ -5,10 +5,10 @@ use std::ffi::{c_int, c_uchar};
 use std::ptr;
 
 use super::{connection, session_id};
-use crate::cache::{self, SessionCache};
+use crate::cache::{self, SessionCache, TicketAnswer};
 use crate::catch_panic::catch_panic;
 use crate::clock;
-use crate::handle::{self, Context, Hooks, Session, TicketCallbacks, TicketCipher, TicketMac};
+use crate::handle::{self, Context, Hooks, KeyCallback, Session, TicketCallbacks, TicketCipher, TicketMac};
 use crate::types::{Attachment, EVP_CIPHER_CTX, EVP_MAC_CTX, HMAC_CTX, SSL, SSL_CTX, SSL_SESSION};
 
 /// For every context that is attached to.
@@ -113,23 +113,41 @@ unsafe fn ticket_keys(
     mac: TicketMac,
     seals: bool,
 ) -> c_int {
-    hooked(0, || {
+    let answer = hooked(Ok(0), || {
         // SAFETY: by the caller's promise.
         let arguments = unsafe { (connection(ssl), name.cast::<[u8; 16]>().as_mut(), iv.cast::<[u8; 16]>().as_mut()) };
-        let (Some(connection), Some(name), Some(iv)) = arguments else { return 0 };
-        let Some(cache) = cache::of_connection(connection) else { return 0 };
+        let (Some(connection), Some(name), Some(iv)) = arguments else { return Ok(0) };
+        let Some(cache) = cache::of_connection(connection) else { return Ok(0) };
         // SAFETY: by the caller's promise.
         let mut cipher = unsafe { TicketCipher::new(connection, iv, cipher, mac) };
         if seals {
-            let Some((chosen, keys)) = cache.seal_ticket(connection, clock::now()) else { return 0 };
-            *name = chosen;
-            return c_int::from(cipher.seal(keys.hmac(), keys.aes()));
+            return match cache.seal_ticket(connection, clock::now()) {
+                TicketAnswer::Ours((chosen, keys)) => {
+                    *name = chosen;
+                    Ok(c_int::from(cipher.seal(keys.hmac(), keys.aes())))
+                }
+                TicketAnswer::Applications(callback) => Err(callback),
+                TicketAnswer::None => Ok(0),
+            };
         }
         match cache.open_ticket(connection, name, clock::now()) {
-            Some(ticket) if cipher.open(ticket.keys.hmac(), ticket.keys.aes()) => 1 + c_int::from(ticket.renew),
-            _ => 0,
+            TicketAnswer::Ours(ticket) if cipher.open(ticket.keys.hmac(), ticket.keys.aes()) => {
+                Ok(1 + c_int::from(ticket.renew))
+            }
+            TicketAnswer::Applications(callback) => Err(callback),
+            _ => Ok(0),
         }
-    })
+    });
+    // SAFETY: libssl's arguments, for the callback that the application has given it.
+    unsafe {
+        match (answer, mac) {
+            (Ok(answer), _) => answer,
+            (Err(KeyCallback::Evp(ask)), TicketMac::Evp(mac)) => ask(ssl, name, iv, cipher, mac, c_int::from(seals)),
+            (Err(KeyCallback::Hmac(ask)), TicketMac::Hmac(mac)) => ask(ssl, name, iv, cipher, mac, c_int::from(seals)),
+            // It has set one of the other kind since libssl called.
+            (Err(_), _) => 0,
+        }
+    }
 }
 
 impl Attachment for SessionCache {

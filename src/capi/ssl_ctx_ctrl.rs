@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 
-use super::{leave_tickets, note_setting, with_cache};
+use super::{note_setting, with_cache};
 use crate::cache::SessionCache;
 use crate::handle::{self, Setting, dispatch};
 use crate::types::SSL_CTX;
@@ -111,8 +111,11 @@ pub unsafe extern "C-unwind" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg
     match Command::from_c(cmd) {
         // SAFETY: C caller.
         Some(command) => unsafe { with_cache(ctx, 0, |cache| command.answer(cache, larg), pass_on) },
-        // SAFETY: C caller.
-        None if is_about_ticket_keys(cmd, parg) && unsafe { leave_tickets(ctx, true) } && cmd == SET_TICKET_KEYS => 1,
+        None if is_about_ticket_keys(cmd, parg) => {
+            // SAFETY: C caller.
+            unsafe { with_cache(ctx, (), SessionCache::on_ticket_keys, || ()) };
+            pass_on()
+        }
         None if cmd == SET_VERIFY_CERT_STORE => {
             // SAFETY: C caller.
             unsafe { note_setting(ctx, Setting::VerifyStore, !parg.is_null()) };

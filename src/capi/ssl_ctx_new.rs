@@ -88,7 +88,7 @@ unsafe extern "C-unwind" fn new_ex_called_from(
         if !libctx.is_null() || !propq.is_null() {
             // Its ciphers are to come from there, and ours come from the default library context.
             // SAFETY: NULL or made just now.
-            unsafe { with_cache(ctx, (), SessionCache::leave_tickets_to_libssl, || ()) };
+            unsafe { with_cache(ctx, (), SessionCache::leave_tickets, || ()) };
         }
         ctx
     })

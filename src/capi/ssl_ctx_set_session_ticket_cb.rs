@@ -28,7 +28,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
             let is_set = gen_cb.is_some() || dec_cb.is_some();
             cache.note_ticket_callback(is_set);
             if is_set {
-                cache.leave_tickets_to_libssl();
+                cache.leave_tickets();
             }
         }
         // SAFETY: C caller.

@@ -1,11 +1,12 @@
 //! SSL_CTX_set_tlsext_servername_callback(3), a macro of OpenSSL over SSL_CTX_callback_ctrl.
 
 use std::ffi::{c_int, c_long};
+use std::mem;
 
-use super::{leave_tickets, note_setting};
+use super::{note_setting, on_ticket_callback};
 use crate::catch_panic::catch_panic;
-use crate::handle::{Setting, dispatch};
-use crate::types::SSL_CTX;
+use crate::handle::{KeyCallbackChange, Setting, dispatch};
+use crate::types::{AnyCallback, SSL_CTX, TicketKeyCallback};
 
 /// SSL_CTRL_SET_TLSEXT_SERVERNAME_CB and SSL_CTRL_SET_TLS_EXT_SRP_USERNAME_CB.
 const SET_SERVER_NAME_CALLBACK: c_int = 53;
@@ -32,9 +33,13 @@ pub unsafe extern "C-unwind" fn SSL_CTX_callback_ctrl(
         SET_SRP_USERNAME_CALLBACK => Some(Setting::SrpCallback),
         _ => None,
     };
-    // SAFETY: C caller.
-    if cmd == SET_TICKET_KEY_CALLBACK && unsafe { leave_tickets(ctx, fp.is_some()) } {
-        return 1;
+    if cmd == SET_TICKET_KEY_CALLBACK {
+        // SAFETY: with this command C hands a callback of this type over.
+        let callback = fp.map(|fp| unsafe { mem::transmute::<AnyCallback, TicketKeyCallback>(fp) });
+        // SAFETY: C caller.
+        if unsafe { on_ticket_callback(ctx, KeyCallbackChange::Hmac(callback)) } {
+            return 1;
+        }
     }
     catch_panic(0, || unsafe {
         // SAFETY: C caller.

@@ -2,9 +2,9 @@
 
 use std::ffi::{c_int, c_uchar};
 
-use super::leave_tickets;
+use super::on_ticket_callback;
 use crate::catch_panic::catch_panic;
-use crate::handle::dispatch;
+use crate::handle::{KeyCallbackChange, dispatch};
 use crate::types::{EVP_CIPHER_CTX, EVP_MAC_CTX, SSL, SSL_CTX};
 
 /// SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that has the keys of stateless tickets.
@@ -29,7 +29,11 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_tlsext_ticket_key_evp_cb(
     }
     // SAFETY: C caller.
     catch_panic(0, || unsafe {
-        if leave_tickets(ctx, fp.is_some()) { 1 } else { dispatch::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, fp) }
+        if on_ticket_callback(ctx, KeyCallbackChange::Evp(fp)) {
+            1
+        } else {
+            dispatch::SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, fp)
+        }
     })
 }
 symver!(SSL_CTX_set_tlsext_ticket_key_evp_cb, "OPENSSL_3.0.0", "OPENSSL_4.0.0");

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use super::{Connection, Context};
-use crate::libssl::tickets::{self, Callbacks, Mac};
+use crate::libssl::tickets::{self, Callbacks, KeyCallback, Mac};
 use crate::libssl::{self, error};
 use crate::types::*;
 
@@ -12,7 +12,19 @@ impl Context<'_> {
     pub fn take_tickets(self, callbacks: Callbacks) -> bool {
         // SAFETY: a live context of that libssl.
         libssl::of_object(self.as_ptr())
-            .is_some_and(|libssl| unsafe { libssl.set_ticket_callback(self.as_ptr(), Some(callbacks)) })
+            .is_some_and(|libssl| unsafe { libssl.set_ticket_callback(self.as_ptr(), callbacks) })
+    }
+
+    /// Has libssl ask us by a callback of the same kind as the application's; false if it lacks what that takes.
+    pub fn take_tickets_like(self, callbacks: Callbacks, applications: KeyCallback) -> bool {
+        let ours = match applications {
+            KeyCallback::Evp(_) => KeyCallback::Evp(callbacks.evp),
+            KeyCallback::Hmac(_) => KeyCallback::Hmac(callbacks.hmac),
+        };
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
+            // SAFETY: a live context of that libssl.
+            libssl.can_key_for(ours) && unsafe { libssl.replace_ticket_callback(self.as_ptr(), ours) }
+        })
     }
 
     /// Turns stateless tickets off for connections before TLS 1.3.
@@ -23,11 +35,16 @@ impl Context<'_> {
         }
     }
 
-    /// Has libssl use its own keys again.
-    pub fn leave_tickets(self) {
+    /// Has libssl use its own keys again, or those of the application's callback.
+    pub fn leave_tickets(self, applications: Option<KeyCallback>) {
         if let Some(libssl) = libssl::of_object(self.as_ptr()) {
             // SAFETY: a live context of that libssl.
-            unsafe { libssl.set_ticket_callback(self.as_ptr(), None) };
+            unsafe {
+                libssl.unset_ticket_callbacks(self.as_ptr());
+                if let Some(callback) = applications {
+                    libssl.replace_ticket_callback(self.as_ptr(), callback);
+                }
+            }
         }
     }
 

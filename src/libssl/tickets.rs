@@ -7,6 +7,7 @@
 //! libssl holds one of each kind for a context, and prefers the first. What an application sets takes ours' place.
 
 use std::ffi::{c_int, c_long, c_uchar, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::{mem, ptr};
 
 use once_cell::race::OnceBox;
@@ -44,30 +45,114 @@ pub struct Callbacks {
     pub hmac: TicketKeyCallback,
 }
 
+/// A callback for ticket keys.
+#[derive(Clone, Copy)]
+pub enum KeyCallback {
+    Evp(TicketKeyEvpCallback),
+    Hmac(TicketKeyCallback),
+}
+
+/// What an application sets as a callback of one kind.
+#[derive(Clone, Copy)]
+pub enum KeyCallbackChange {
+    Evp(Option<TicketKeyEvpCallback>),
+    Hmac(Option<TicketKeyCallback>),
+}
+
+/// The callbacks of an application where ours is set nevertheless (SSLSESSION_ATTACH=all).
+#[derive(Default)]
+pub struct ReplacedCallbacks {
+    evp: AtomicPtr<c_void>,
+    hmac: AtomicPtr<c_void>,
+}
+
+impl ReplacedCallbacks {
+    /// Notes what the application sets.
+    pub fn note(&self, change: KeyCallbackChange) {
+        match change {
+            KeyCallbackChange::Evp(set) => {
+                self.evp.store(set.map_or(ptr::null_mut(), |set| set as *mut c_void), Ordering::Release);
+            }
+            KeyCallbackChange::Hmac(set) => {
+                self.hmac.store(set.map_or(ptr::null_mut(), |set| set as *mut c_void), Ordering::Release);
+            }
+        }
+    }
+
+    /// Returns the one that libssl would call.
+    pub fn get(&self) -> Option<KeyCallback> {
+        let (evp, hmac) = (self.evp.load(Ordering::Acquire), self.hmac.load(Ordering::Acquire));
+        // SAFETY: `note` stored callbacks of these types.
+        unsafe {
+            match (evp.is_null(), hmac.is_null()) {
+                (false, _) => Some(KeyCallback::Evp(mem::transmute::<*mut c_void, TicketKeyEvpCallback>(evp))),
+                (true, false) => Some(KeyCallback::Hmac(mem::transmute::<*mut c_void, TicketKeyCallback>(hmac))),
+                (true, true) => None,
+            }
+        }
+    }
+}
+
 /// An object that libssl hands over to have a key set.
+#[derive(Clone, Copy)]
 pub enum Mac {
     Evp(*mut EVP_MAC_CTX),
     Hmac(*mut HMAC_CTX),
 }
 
 impl Libssl {
-    /// Sets the callback for a context's ticket keys, or none; false if this libssl lacks what that takes.
+    /// Sets the callback for a context's ticket keys; false if this libssl lacks what that takes.
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl.
-    pub unsafe fn set_ticket_callback(&self, ctx: *mut SSL_CTX, callbacks: Option<Callbacks>) -> bool {
-        if callbacks.is_some() && self.ticket_cipher().is_null() {
-            return false;
+    pub unsafe fn set_ticket_callback(&self, ctx: *mut SSL_CTX, callbacks: Callbacks) -> bool {
+        let callback = match self.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb {
+            Some(_) => KeyCallback::Evp(callbacks.evp),
+            None => KeyCallback::Hmac(callbacks.hmac),
+        };
+        // SAFETY: a live context, by the caller's promise.
+        !self.ticket_cipher().is_null() && unsafe { self.replace_ticket_callback(ctx, callback) }
+    }
+
+    /// Takes a context's callbacks for ticket keys away, of both kinds.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl.
+    pub unsafe fn unset_ticket_callbacks(&self, ctx: *mut SSL_CTX) {
+        // SAFETY: a live context.
+        unsafe {
+            if let Some(set) = self.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb {
+                set(ctx, None);
+            }
+            (self.functions.SSL_CTX_callback_ctrl)(ctx, SET_KEY_CALLBACK, None);
         }
+    }
+
+    /// Sets a callback for a context's ticket keys in the place of one of either kind; false if this libssl lacks what that takes.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl.
+    pub unsafe fn replace_ticket_callback(&self, ctx: *mut SSL_CTX, callback: KeyCallback) -> bool {
+        let functions = &self.functions;
         // SAFETY: a live context, and callbacks of OpenSSL's types.
         unsafe {
-            match self.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb {
-                Some(set) => set(ctx, callbacks.map(|callbacks| callbacks.evp)) == 1,
-                None => {
-                    let callback = callbacks.map(|it| mem::transmute::<TicketKeyCallback, AnyCallback>(it.hmac));
-                    (self.functions.SSL_CTX_callback_ctrl)(ctx, SET_KEY_CALLBACK, callback) == 1
+            match (callback, functions.SSL_CTX_set_tlsext_ticket_key_evp_cb) {
+                (KeyCallback::Evp(callback), Some(set)) => set(ctx, Some(callback)) == 1,
+                (KeyCallback::Evp(_), None) => false,
+                (KeyCallback::Hmac(callback), set_evp) => {
+                    let callback = mem::transmute::<TicketKeyCallback, AnyCallback>(callback);
+                    (functions.SSL_CTX_callback_ctrl)(ctx, SET_KEY_CALLBACK, Some(callback)) == 1
+                        && set_evp.is_none_or(|set| set(ctx, None) == 1)
                 }
             }
+        }
+    }
+
+    /// Returns true if this libssl has what keys an object of the kind that libssl hands to such a callback.
+    pub fn can_key_for(&self, callback: KeyCallback) -> bool {
+        match callback {
+            KeyCallback::Evp(_) => self.functions.EVP_MAC_CTX_set_params.is_some(),
+            KeyCallback::Hmac(_) => self.functions.HMAC_Init_ex.is_some() && self.functions.EVP_sha256.is_some(),
         }
     }
 

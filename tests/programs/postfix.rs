@@ -31,10 +31,10 @@ tls_ssl_options = no_ticket
 smtpd_error_sleep_time = 0
 ";
 
-/// TLS from the first byte on, as for submissions (465), and after STARTTLS, as between servers. One smtpd each.
+/// TLS from the first byte on, as for submissions (465), by one smtpd, and after STARTTLS, as between servers.
 const MASTER: &str = "
 127.0.0.1:TLS_PORT inet n - n - 1 smtpd -o smtpd_tls_wrappermode=yes
-127.0.0.1:STARTTLS_PORT inet n - n - 1 smtpd
+127.0.0.1:STARTTLS_PORT inet n - n - PROCESSES smtpd
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 proxymap unix - - n - - proxymap
@@ -54,6 +54,11 @@ fn import_library() -> &'static str {
 /// Starts a master with `settings` added to main.cf; its ports are those of `MASTER`. Only root can: Postfix's daemons
 /// are other users.
 fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
+    start_processes(run, settings, import, 1)
+}
+
+/// The same with so many smtpds after STARTTLS.
+pub fn start_processes<'a>(run: &'a Run, settings: &str, import: bool, processes: usize) -> Server<'a> {
     // SAFETY: geteuid takes nothing and cannot fail.
     assert_eq!(unsafe { libc::geteuid() }, 0, "only root can start Postfix: run the tests as root");
     let user = printed(run.plain_command("id").args(["-u", "postfix"])).trim().parse().expect("a user's number");
@@ -71,7 +76,7 @@ fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
     settle(run);
     Server::start(run, 2, |ports| {
         let text = MASTER.replace("STARTTLS_PORT", &ports[1].to_string()).replace("TLS_PORT", &ports[0].to_string());
-        run.write("master.cf", &text);
+        run.write("master.cf", &text.replace("PROCESSES", &processes.to_string()));
         let mut master = run.command("/usr/lib/postfix/sbin/master");
         master.arg("-d").arg("-c").arg(run.path("")).env("MAIL_CONFIG", run.path(""));
         master
@@ -84,14 +89,13 @@ fn settle(run: &Run) {
     file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
 }
 
-/// Lets through what belongs to the test and not to the library: where the probe writes, which libssl is used.
+/// Lets through where the probe writes, which libssl is used, and the library's settings.
 fn import_settings(run: &Run) {
     let mut imported = printed(Command::new("postconf").args(["-d", "-h", "import_environment"]));
     let command = run.command("master");
     for (variable, value) in command.get_envs() {
-        if let (Some(variable @ ("SSLSESSION_TEST_WITNESS" | "LD_LIBRARY_PATH")), Some(value)) =
-            (variable.to_str(), value)
-        {
+        let variable = variable.to_str().expect("a name that is text");
+        if let Some(value) = value.filter(|_| variable.starts_with("SSLSESSION_") || variable == "LD_LIBRARY_PATH") {
             imported = format!("{} {variable}={}", imported.trim(), value.to_str().expect("a path that is text"));
         }
     }

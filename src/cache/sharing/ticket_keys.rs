@@ -18,7 +18,8 @@
 //! name is none of another's.
 //!
 //! **Left alone** are contexts whose application has keys or callbacks of its own for tickets, from the moment it sets or reads
-//! them; SSLSESSION_ATTACH=all takes those on that it gives keys.
+//! them; SSLSESSION_ATTACH=all takes those on that it gives keys. Its keys and its callback then still serve the connections
+//! whose policy cannot be digested.
 #![forbid(unsafe_code)]
 
 mod notes;
@@ -30,7 +31,7 @@ use super::Authentication;
 use super::asked::Asked;
 use super::begun::route;
 use crate::cache::SessionCache;
-use crate::handle::{Connection, Setting, TicketCallbacks};
+use crate::handle::{Connection, KeyCallback, KeyCallbackChange, Setting, TicketCallbacks};
 use crate::settings::{self, Attach};
 use crate::store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketKeys, TicketName, Wanted};
 use crate::types::TLS1_3_VERSION;
@@ -46,6 +47,21 @@ pub(super) fn at_load() {
 /// Returns true if the settings ask for shared tickets.
 pub(super) fn are_wanted() -> bool {
     ring::wanted().is_some()
+}
+
+/// An answer to libssl's call for keys.
+pub enum TicketAnswer<T> {
+    Ours(T),
+    /// The application's callback has it.
+    Applications(KeyCallback),
+    /// No ticket, or none that we know.
+    None,
+}
+
+impl<T> From<Option<T>> for TicketAnswer<T> {
+    fn from(ours: Option<T>) -> TicketAnswer<T> {
+        ours.map_or(TicketAnswer::None, TicketAnswer::Ours)
+    }
 }
 
 /// A ticket that opens.
@@ -76,34 +92,72 @@ impl SessionCache {
         }
     }
 
-    /// The application is about to set or to read keys of tickets, or to set a callback for them or none (`is_any` false).
-    /// Returns true if its call is to have no effect: it takes away a callback that it has not set, or SSLSESSION_ATTACH=all
-    /// takes on contexts with keys of their own.
-    pub fn leave_tickets(&self, is_any: bool) -> bool {
-        if !self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.load(Ordering::Relaxed)) {
+    /// Handles that the application is about to set or to read keys of tickets.
+    pub fn on_ticket_keys(&self) {
+        if settings::get().attach != Attach::All {
+            self.leave_tickets();
+        }
+    }
+
+    /// Handles that the application is about to set a callback for the keys of tickets, or none. Returns true if ours stays and
+    /// libssl is not to have it: it takes away what it has not set, or SSLSESSION_ATTACH=all takes on contexts that have one.
+    pub fn on_ticket_callback(&self, change: KeyCallbackChange, ours: TicketCallbacks) -> bool {
+        let Some(tickets) = self.authentication.as_deref().map(|own| &own.tickets) else { return false };
+        if !tickets.are_ours.load(Ordering::Relaxed) {
             return false;
         }
+        let is_any = !matches!(change, KeyCallbackChange::Evp(None) | KeyCallbackChange::Hmac(None));
         if !is_any || settings::get().attach == Attach::All {
-            return true;
+            tickets.replaced.note(change);
+            let stays = |callback| self.context.take_tickets_like(ours, callback);
+            if tickets.replaced.get().is_none_or(stays) {
+                return true;
+            }
         }
-        self.leave_tickets_to_libssl();
+        self.leave_tickets();
         false
     }
 
-    /// Has libssl use its own keys again.
-    pub fn leave_tickets_to_libssl(&self) {
-        if self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.swap(false, Ordering::Relaxed)) {
-            self.context.leave_tickets();
+    /// Has libssl use its own keys again, or those of the application's callback.
+    pub fn leave_tickets(&self) {
+        let Some(tickets) = self.authentication.as_deref().map(|own| &own.tickets) else { return };
+        if tickets.are_ours.swap(false, Ordering::Relaxed) {
+            self.context.leave_tickets(tickets.replaced.get());
         }
+    }
+
+    /// Returns the application's callback for a connection that cannot be compared, if it has set one: with keys of ours the
+    /// connection's tickets would open in fewer processes than without us. Where a servername callback may switch
+    /// connections, the policy may be another when the ticket is sealed than when it is opened; so only a connection's own
+    /// settings count there.
+    fn applications_callback(&self, own: &Authentication, connection: Connection) -> Option<KeyCallback> {
+        let callback = own.tickets.replaced.get()?;
+        let is_ours = match self.policy_and_completeness(own, connection) {
+            Ok((_, is_complete)) => is_complete || may_switch(own, connection),
+            Err(_) => false,
+        };
+        (!is_ours).then_some(callback)
     }
 
     /// Returns a name and keys for the ticket of a connection; None if it is to have no ticket.
     ///
     /// Where only TLS 1.3 is to have shared ones, connections before have none, unless the application has a security callback
     /// of its own: then they have libssl's.
-    pub fn seal_ticket(&self, connection: Connection, now: i64) -> Option<(TicketName, TicketKeys)> {
-        let own = self.authentication.as_deref()?;
+    pub fn seal_ticket(&self, connection: Connection, now: i64) -> TicketAnswer<(TicketName, TicketKeys)> {
+        let Some(own) = self.authentication.as_deref() else { return TicketAnswer::None };
         Self::assert_unlocked();
+        match self.applications_callback(own, connection) {
+            Some(callback) => TicketAnswer::Applications(callback),
+            None => self.seal_with_ours(own, connection, now).into(),
+        }
+    }
+
+    fn seal_with_ours(
+        &self,
+        own: &Authentication,
+        connection: Connection,
+        now: i64,
+    ) -> Option<(TicketName, TicketKeys)> {
         let target = self.audience(own, connection, now);
         let of = &target.audience;
         let is_own = target.is_own || !may_share(connection);
@@ -163,9 +217,22 @@ impl SessionCache {
     }
 
     /// Returns the keys of a ticket that a client offers; None if it is of none of our keys, or for others.
-    pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: i64) -> Option<OpenedTicket> {
-        let own = self.authentication.as_deref()?;
+    pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: i64) -> TicketAnswer<OpenedTicket> {
+        let Some(own) = self.authentication.as_deref() else { return TicketAnswer::None };
         Self::assert_unlocked();
+        match self.applications_callback(own, connection) {
+            Some(callback) => TicketAnswer::Applications(callback),
+            None => self.open_with_ours(own, connection, name, now).into(),
+        }
+    }
+
+    fn open_with_ours(
+        &self,
+        own: &Authentication,
+        connection: Connection,
+        name: &TicketName,
+        now: i64,
+    ) -> Option<OpenedTicket> {
         let server_name = connection.server_name_offered().unwrap_or_default();
         let Ok((policy, is_complete)) = self.policy_and_completeness(own, connection) else {
             let apart = Audience { label: Label::Apart, policy: own.number, server_name };

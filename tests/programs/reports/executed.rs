@@ -101,9 +101,14 @@ fn uvicorn() {
 }
 
 fn start_node<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
+    start_node_as(run, |program| environment.command(run, program))
+}
+
+/// Starts three workers of a cluster, which `command` makes of the program.
+pub fn start_node_as<'a>(run: &'a Run, command: impl Fn(&str) -> Command) -> Server<'a> {
     let directory = unpacked(run, "nodejs", &["libnode108", "nodejs=@libnode108"]);
     Server::start(run, 1, |ports| {
-        let mut command = environment.command(run, &format!("{directory}/usr/bin/node"));
+        let mut command = command(&format!("{directory}/usr/bin/node"));
         command.env("LD_LIBRARY_PATH", format!("{directory}/usr/lib/{}-linux-gnu", std::env::consts::ARCH));
         command.arg(common::root().join("tests/programs/reports/cluster.js"));
         command.args([&ports[0].to_string(), "cert.pem", "key.pem"]);

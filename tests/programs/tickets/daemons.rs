@@ -1,12 +1,18 @@
 //! Servers whose processes get an environment, a root or rights of their own before they make a context.
 
-use super::{Machine, Program, expect_no_resumption_with_stock, expect_resumption_everywhere};
+use super::{Machine, Program, expect_no_resumption_with_stock, expect_resumption_everywhere, reload_by};
 use crate::programs::{apache, reports::executed::DOVECOT, server::Server};
 
 /// httpd in threads of two processes, which are another user's than the key file. It puts the name and the port that are
 /// configured into the session id context, so that both machines have to have the same.
-const HTTPD: Program =
-    Program { start: start_httpd, end: libc::SIGTERM, learners: 2, are_copies: true, words: "path=/index.html" };
+const HTTPD: Program = Program {
+    start: start_httpd,
+    reload: Some(|server| reload_by(server, libc::SIGUSR1, "resuming normal operations", 1)),
+    end: libc::SIGTERM,
+    learners: 2,
+    are_copies: true,
+    words: "path=/index.html",
+};
 
 fn start_httpd(machine: &Machine) -> Server<'_> {
     let run = &machine.0;
@@ -36,8 +42,14 @@ fn httpd() {
 }
 
 /// Dovecot's login processes, which change their root before they each make a context.
-const DOVECOT_LOGIN: Program =
-    Program { start: start_dovecot, end: libc::SIGTERM, learners: 2, are_copies: false, words: "bye" };
+const DOVECOT_LOGIN: Program = Program {
+    start: start_dovecot,
+    reload: Some(|server| reload_by(server, libc::SIGHUP, "SIGHUP received", 1)),
+    end: libc::SIGTERM,
+    learners: 2,
+    are_copies: false,
+    words: "bye",
+};
 
 fn start_dovecot(machine: &Machine) -> Server<'_> {
     let run = &machine.0;

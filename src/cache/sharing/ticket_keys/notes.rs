@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::cache::sharing::by_connection::ByConnection;
 use crate::cache::sharing::policy::PolicyDigest;
+use crate::handle::ReplacedCallbacks;
 use crate::store::ticket_keys::Tag;
 
 /// What was seen.
@@ -23,5 +24,7 @@ pub(in crate::cache::sharing) struct Note {
 pub(in crate::cache::sharing) struct Tickets {
     /// Their keys are ours.
     pub(super) are_ours: AtomicBool,
+    /// The application's callbacks for them, which ours replaces.
+    pub(super) replaced: ReplacedCallbacks,
     pub(in crate::cache::sharing) notes: ByConnection<Note>,
 }
