@@ -7,6 +7,7 @@
 mod daemons;
 
 mod gunicorn;
+mod hellos;
 mod kept;
 mod nginx;
 mod others;
