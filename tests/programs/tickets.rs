@@ -4,6 +4,7 @@
 //!
 //! A server with a servername callback has to learn where a name leads, by a full handshake of each of its processes.
 
+mod cost;
 mod daemons;
 
 mod gunicorn;
