@@ -1,6 +1,6 @@
 //! SSLSESSION_TICKETS=shared: stateless tickets whose keys follow from the key file and the clock.
 //!
-//! libssl asks for the keys of each ticket:
+//! libssl calls a callback for the keys of each ticket:
 //!
 //! ```text
 //!   sealing   policy of the connection, server name, context ─► name of the ticket, keys
@@ -10,15 +10,16 @@
 //!     one may ─► has the server name led somewhere? ─ yes ─► that policy is the one ─────► for that policy?   keys : none
 //!                                                   └ no ──► sealed by a copy of this context?                keys : none
 //! ```
-//! So a ticket is good where the shared store would find the session: see [`super`] and [`super::routes`]. None is a full
-//! handshake and a new ticket.
+//! So a ticket opens where the shared store would find the session: see [`super`] and
+//! [`super::routes`]. If there are no keys, the client gets a full handshake and a new ticket.
 //!
-//! **libssl's own keys** stay where the policy cannot be digested, and where the clock has left the key file's days. Tickets are
-//! then good in the copies of the context, as without us, but under keys that are derived from those: a ticket of one server
-//! name is none of another's.
+//! **libssl's own keys** remain in use where the policy cannot be digested, and where the clock is
+//! outside the key file's days. Tickets then open in the copies of the context, as without the
+//! library, but under keys derived from libssl's: a ticket of one server name opens for no other.
 //!
-//! **Left alone** are contexts whose application has keys or callbacks of its own for tickets, from the moment it sets or reads
-//! them; SSLSESSION_ATTACH=all takes those on that it gives keys.
+//! **Unchanged** are contexts whose application has ticket keys or ticket callbacks of its own,
+//! from the moment it sets or reads them. SSLSESSION_ATTACH=all takes on those that it sets keys
+//! for.
 #![forbid(unsafe_code)]
 
 mod notes;
@@ -51,19 +52,19 @@ pub(super) fn are_wanted() -> bool {
 /// A ticket that opens.
 pub struct OpenedTicket {
     pub keys: TicketKeys,
-    /// The client is to get a new one.
+    /// True if the client is to get a new ticket.
     pub renew: bool,
 }
 
-/// Whom a ticket is for, and under which keys.
+/// The audience of a ticket, and the keys it is sealed under.
 struct Target {
     audience: Audience,
-    /// Only under libssl's own keys.
+    /// True if only libssl's own keys may seal it.
     is_own: bool,
 }
 
 impl SessionCache {
-    /// Has libssl ask for the keys of this context's tickets, if they are to be shared. The context was just made.
+    /// Sets the ticket key callback of a new context, if its tickets are to be shared.
     pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: i64) {
         let Some(wanted) = ring::wanted() else { return };
         let Some(own) = self.authentication.as_deref().filter(|_| ring::are_there(now)) else { return };
@@ -76,9 +77,10 @@ impl SessionCache {
         }
     }
 
-    /// The application is about to set or to read keys of tickets, or to set a callback for them or none (`is_any` false).
-    /// Returns true if its call is to have no effect: it takes away a callback that it has not set, or SSLSESSION_ATTACH=all
-    /// takes on contexts with keys of their own.
+    /// Gives the tickets back to libssl as the application sets or reads ticket keys, or sets a
+    /// ticket callback or none (`is_any` false). Returns true if the application's call is to have
+    /// no effect: it removes a callback that it has not set, or SSLSESSION_ATTACH=all takes on
+    /// contexts with keys of their own.
     pub fn leave_tickets(&self, is_any: bool) -> bool {
         if !self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.load(Ordering::Relaxed)) {
             return false;
@@ -90,7 +92,7 @@ impl SessionCache {
         false
     }
 
-    /// Has libssl use its own keys again.
+    /// Makes libssl use its own keys again.
     pub fn leave_tickets_to_libssl(&self) {
         if self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.swap(false, Ordering::Relaxed)) {
             self.context.leave_tickets();
@@ -99,8 +101,8 @@ impl SessionCache {
 
     /// Returns a name and keys for the ticket of a connection; None if it is to have no ticket.
     ///
-    /// Where only TLS 1.3 is to have shared ones, connections before have none, unless the application has a security callback
-    /// of its own: then they have libssl's.
+    /// Where only TLS 1.3 shares tickets, earlier versions have none; if the application has a
+    /// security callback of its own, they have libssl's.
     pub fn seal_ticket(&self, connection: Connection, now: i64) -> Option<(TicketName, TicketKeys)> {
         let own = self.authentication.as_deref()?;
         Self::assert_unlocked();
@@ -112,12 +114,13 @@ impl SessionCache {
         if is_own { by_libssl() } else { shared().or_else(by_libssl) }
     }
 
-    /// Returns whom the ticket of a connection is for whose handshake is over but for it.
+    /// Returns the audience of a connection's ticket, whose handshake is finished except for the
+    /// ticket.
     fn audience(&self, own: &Authentication, connection: Connection, now: i64) -> Target {
         let note = own.tickets.notes.get(connection);
         let is_resumed = connection.is_resumed();
         let server_name = match &note {
-            // There libssl says no more than what the session was made for.
+            // Before TLS 1.3 libssl then returns only the name of the session's first handshake.
             Some(note) if is_resumed && !is_tls13(connection) => note.server_name.clone(),
             _ => connection.server_name().unwrap_or_default(),
         };
@@ -127,7 +130,7 @@ impl SessionCache {
         };
         let audience = of(Label::Policy, policy, server_name);
         let may_switch = may_switch(own, connection);
-        // Where a resumed one may be switched, its ticket says what its client was asked.
+        // Where a resumed connection may be switched, its ticket says what its client was asked.
         let has_asked = may_switch && is_resumed || own.has_asked(connection, &policy);
         if !has_asked {
             return Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: true };
@@ -139,14 +142,15 @@ impl SessionCache {
             self.learn_ticket_route(own, &audience, note.as_ref(), now);
             return Target { audience, is_own: !is_complete };
         }
-        // It may have been led elsewhere than a full handshake would be: the client was not asked what they are asked.
+        // A resumed connection may have been led elsewhere than a full handshake would be: its
+        // client was not asked the same.
         match note.and_then(|note| note.accepted).is_some_and(|tag| self.is_ticket_for(tag, &audience, now)) {
             true => Target { audience, is_own: !is_complete },
             false => Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: !is_complete },
         }
     }
 
-    /// Learns from a full handshake where a name leads.
+    /// Learns a route from a full handshake.
     fn learn_ticket_route(&self, own: &Authentication, led_to: &Audience, note: Option<&Note>, now: i64) {
         let begun = note.and_then(|note| note.begun);
         if begun.is_none() && own.settings.get().has(Setting::ClientHelloCallback) {
@@ -162,7 +166,8 @@ impl SessionCache {
         is_shared || self.own_root().is_some_and(|root| root.tag(of) == tag)
     }
 
-    /// Returns the keys of a ticket that a client offers; None if it is of none of our keys, or for others.
+    /// Returns the keys of a ticket that a client offers; None if none of our keys sealed it, or it
+    /// is for others.
     pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: i64) -> Option<OpenedTicket> {
         let own = self.authentication.as_deref()?;
         Self::assert_unlocked();
@@ -225,7 +230,8 @@ impl SessionCache {
     ) -> Option<(TicketKeys, bool)> {
         let shared = |ring: &mut KeyRing| ring.open(name, wanted, &own.number);
         let shared = if may_share { ring::with_ring(now, shared).flatten() } else { None };
-        // A client that has a ticket under libssl's own keys, and could have a shared one, gets that.
+        // A client that has a ticket under libssl's own keys, and could have a shared one, gets a
+        // shared one.
         shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !may_share)))
     }
 
@@ -238,7 +244,8 @@ impl SessionCache {
         self.context.own_ticket_keys().map(RootKey::of_libssl)
     }
 
-    /// In TLS 1.3 each ticket is renewed, as libssl does without a callback; before, one of another epoch.
+    /// Returns an opened ticket's keys. In TLS 1.3 each ticket is renewed, as libssl does without a
+    /// callback; before, only one of another epoch.
     fn opened(&self, connection: Connection, keys: TicketKeys, is_present: bool) -> OpenedTicket {
         OpenedTicket { keys, renew: !is_present || is_tls13(connection) }
     }
@@ -253,7 +260,7 @@ fn is_tls13(connection: Connection) -> bool {
     connection.session_version() == TLS1_3_VERSION
 }
 
-/// Returns true if a servername callback may lead a connection elsewhere than it stands.
+/// Returns true if a servername callback may still switch a connection.
 fn may_switch(own: &Authentication, connection: Connection) -> bool {
     let now = connection.context().and_then(|context| crate::cache::of_context(context)?.authentication.as_deref());
     let has = |authentication: &Authentication| authentication.settings.get().has(Setting::ServerNameCallback);
