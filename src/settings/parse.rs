@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{Attach, Log, LogTarget, Shared, SharedTickets, Store, Tickets, private};
 
-/// Where a store goes that is named without a slash: memory, and gone at the next boot.
+/// The directory of a store that is named without a slash: memory, which the next boot clears.
 const MEMORY_FILES: &[u8] = b"/dev/shm/";
 
 /// SSLSESSION_STORE: `memory` or `shared[:NAME][,size=BYTES]`. NAME has no comma.
@@ -25,7 +25,7 @@ pub fn store(value: &[u8]) -> Result<Store, String> {
     }
 }
 
-/// SSLSESSION_PRIVATE: `none`, or names of programs between colons, which are private beside those that are known.
+/// SSLSESSION_PRIVATE: `none`, or names of programs between colons, which are private beside the known ones.
 pub fn programs(value: &[u8]) -> Result<Vec<OsString>, String> {
     if value == b"none" {
         return Ok(Vec::new());
@@ -54,7 +54,7 @@ fn shared<'a>(path: Option<PathBuf>, options: impl Iterator<Item = &'a [u8]>) ->
     Ok(Store::Shared(Shared { path, size: given }))
 }
 
-/// The file of a store's name: in memory if it is a plain name, else where its absolute path says.
+/// The file of a store's name: in memory for a plain name, else its absolute path.
 fn file(name: &[u8]) -> Result<PathBuf, String> {
     if name.is_empty() {
         return Err("the store has no name after the colon".to_owned());
@@ -74,7 +74,7 @@ fn file(name: &[u8]) -> Result<PathBuf, String> {
     Ok(PathBuf::from(OsStr::from_bytes(&[MEMORY_FILES, name].concat())))
 }
 
-/// An absolute path that names no directory by its form alone, and is below what it begins with.
+/// An absolute path of a file, not of a directory by its form, below the directory it begins with.
 fn absolute(path: &[u8]) -> Result<PathBuf, String> {
     if path.first() != Some(&b'/') {
         return Err("not an absolute path".to_owned());
@@ -100,7 +100,7 @@ fn size(text: &[u8]) -> Result<usize, String> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err("the size is no number of bytes, such as 64M".to_owned());
     }
-    // Whatever is too long for the type is also too large.
+    // A number too long for the type is also too large.
     let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let bytes = number.saturating_mul(1 << shift);
     if bytes < Shared::MIN_SIZE {
