@@ -1,4 +1,4 @@
-//! What a server's log says of sessions that are shared, or are not any more: SSLSESSION_LOG, with clients that do what leads
+//! The log of a server whose sessions are shared, or no longer are: SSLSESSION_LOG, with clients that do what leads
 //! to it.
 
 mod support;
