@@ -34,7 +34,7 @@ const HEADER: usize = 4096;
 /// Where the first partition's body begins: behind its lock.
 const BODY: usize = HEADER + 64;
 
-/// What stands before a record's own body: next, length, hash, policy, expiry, fingerprint.
+/// Bytes before a record's own body: next, length, hash, policy, expiry, fingerprint.
 const RECORD_HEAD: usize = 32;
 
 /// Some more than what the smallest store takes: a quarter of its records' room.
@@ -43,7 +43,7 @@ const TOO_LONG: usize = MIN_SIZE / 4 + 512;
 /// When it is in the store's time.
 const NOW: i64 = 1_000_000;
 
-/// What was ever stored under a name: scope, policy, version and id in small numbers.
+/// All bodies that were ever stored under a key: scope, policy, version and id in small numbers.
 type Stored = HashMap<[u8; 4], Vec<Vec<u8>>>;
 
 /// Takes the steps that the bytes describe. Panics if the store does what it must not.
@@ -89,7 +89,7 @@ struct Run {
     stored: Stored,
     locks_touched: bool,
     header_touched: bool,
-    /// How many records were given an expiry of their own.
+    /// Number of records that were given an expiry of their own.
     marked: i64,
 }
 
@@ -152,7 +152,8 @@ impl Run {
         }
     }
 
-    /// What is found is what was stored: a seal cannot be made without the key, nor moved to another name.
+    /// Checks that a lookup finds only what was stored: a seal cannot be made without the key, nor moved to another
+    /// key.
     fn check(&self, short: [u8; 4], found: Lookup) {
         if let Lookup::Record(bytes) = found {
             let stored = self.stored.get(&short);
@@ -340,7 +341,7 @@ impl Run {
     }
 }
 
-/// What is written during operations, and where: the lock, the partition's state and index, or its records.
+/// Returns a write during operations, and its offset: in the lock, the partition's state and index, or its records.
 fn race_write(input: &mut Input) -> (usize, Vec<u8>) {
     let at = match input.byte() % 4 {
         0 => HEADER + usize::from(input.byte()) % 24,

@@ -10,7 +10,8 @@ mod source;
 use source::Source;
 use std::collections::BTreeMap;
 
-/// What each module of the crate's root may use. capi and standalone read the clock; below them time is an argument.
+/// Modules that each module of the crate's root may use. capi and standalone read the clock; below them time is an
+/// argument.
 const MAY_USE: [(&str, &[&str]); 14] = [
     ("capi", &["cache", "handle", "types", "catch_panic", "clock", "threads"]),
     ("cache", &["store", "handle", "rules", "types", "settings"]),

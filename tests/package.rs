@@ -1,4 +1,4 @@
-//! What `make install` puts where, used as a program would use it.
+//! The files that `make install` installs, used as a program would use them.
 
 #[allow(dead_code, reason = "shared with the header's test")]
 #[path = "header/blocks.rs"]
@@ -153,7 +153,7 @@ fn pkg_config_beside_openssl_gives_openssls_header_and_the_right_order() {
     }
 }
 
-/// What the example prints, over libssl alone and with the library.
+/// The output of the example, on libssl alone and with the library.
 const EXTERNAL_CACHE: &str = "  stored
 new
   looked up: found

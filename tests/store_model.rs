@@ -27,7 +27,7 @@ enum Step {
         timeout: i64,
         size: usize,
     },
-    /// What is there under `id` once more, with another expiry.
+    /// Inserts the object under `id` once more, with another expiry.
     InsertAgain {
         id: u16,
         time: i64,
@@ -47,7 +47,7 @@ enum Step {
     Soonest {
         most: usize,
     },
-    /// What is there under `from` moves to `to`.
+    /// Moves the object under `from` to `to`.
     Place {
         from: u16,
         to: u16,

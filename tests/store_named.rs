@@ -317,7 +317,7 @@ fn records(path: &Path, expiries: &[u32]) -> Vec<(u64, u64)> {
     expiries.iter().map(record).collect()
 }
 
-/// Who has the file has its salt, and can try names and policies by the million.
+/// A reader of the file has its salt, and can try names and policies by the million.
 #[test]
 fn the_file_shows_neither_what_a_session_was_for_nor_whose_two_sessions_have_in_common() {
     use siphasher::sip::SipHasher13;

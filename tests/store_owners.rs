@@ -1,5 +1,5 @@
-//! Who has a lock of the shared store, and what becomes of it: owners that die unnoticed, processes in other containers,
-//! files that were copied while a lock was held, and somebody who writes to the locks.
+//! Owners of the shared store's locks: owners that die unnoticed, processes in other containers, files that were
+//! copied while a lock was held, and somebody who writes to the locks.
 //!
 //! One thread, so that the processes it forks are whole. What needs root (namespaces) says so and is left out without.
 
@@ -285,7 +285,7 @@ fn a_child_locks_its_pages() {
 
 // ---- Servers: this program again, in other surroundings.
 
-/// What this program does as another process.
+/// Plays a role as another process.
 fn play(role: &str) {
     let path = PathBuf::from(env::var_os("STORE_PATH").expect("a path"));
     let store = Shared::named(&path, SMALL, &Keys::beside(&path).expect("a key")).expect("it is not refused");

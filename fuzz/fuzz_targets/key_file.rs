@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What a file of that text has for keys.
+/// Returns the keys of a file of that text.
 fn read(text: &[u8]) -> Result<Keys, String> {
     let path = PathBuf::from(format!("/dev/shm/sslsession-fuzz-key-{}", std::process::id()));
     let _ = fs::remove_file(&path);

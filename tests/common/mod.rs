@@ -1,4 +1,4 @@
-//! What the integration tests share: the library under test, scratch directories, and children with a deadline.
+//! Helpers of the integration tests: the library under test, scratch directories, and children with a deadline.
 #![allow(dead_code)] // each test binary uses a part of this
 
 pub mod process;

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a child ended, and all that it wrote.
+/// The end of a child, and its whole output.
 pub struct Outcome {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
@@ -143,7 +143,8 @@ impl Process {
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) };
     }
 
-    /// Whether it ends within `deadline`, waited for by its parent or not. No polling: a pidfd becomes readable then.
+    /// Returns true if it ends within `deadline`, waited for by its parent or not. No polling: a pidfd becomes
+    /// readable then.
     pub fn ends_within(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
         loop {
@@ -172,7 +173,8 @@ fn collect(mut pipe: impl io::Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> 
     receiver
 }
 
-/// What was collected. A grandchild that left its group may hold the pipe open: then what it holds is not waited for.
+/// Returns the collected output. A grandchild that left its group may hold the pipe open: its output is not waited
+/// for.
 fn received(receiver: mpsc::Receiver<Vec<u8>>) -> Vec<u8> {
     receiver.recv_timeout(Duration::from_secs(5)).unwrap_or_else(|_| b"(a pipe was left open)".to_vec())
 }

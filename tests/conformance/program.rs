@@ -21,7 +21,7 @@ use super::libssl::Libssl;
 use crate::common;
 use std::{fmt, fs, path::PathBuf};
 
-/// How a program runs; see tests/conformance.rs.
+/// A mode in which a program runs; see tests/conformance.rs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Stock,

@@ -59,7 +59,7 @@ impl Subject {
         &self.directory
     }
 
-    /// How many times longer than others it may take.
+    /// Returns the factor by which it may take longer than others.
     pub fn slowness(&self) -> u32 {
         self.libssl.slowness() * if seeds().is_some() { 30 } else { 1 }
     }
@@ -69,12 +69,12 @@ impl Subject {
         if self.libssl.is_system() { mode.to_string() } else { format!("over_{}_{mode}", self.libssl) }
     }
 
-    /// What it printed in its first mode; `run` is called once, by whoever asks first.
+    /// Returns its output in its first mode; `run` is called once, by the first caller.
     pub fn reference(&self, run: impl FnOnce() -> Result<Vec<u8>, String>) -> &Result<Vec<u8>, String> {
         self.reference.get_or_init(run)
     }
 
-    /// How it is started in `mode`; builds what that takes.
+    /// Returns the command that starts it in `mode`; builds what that needs.
     pub fn command(&self, mode: Mode) -> Result<Command, String> {
         let mut command = self.libssl.command(&self.build(mode.build())?)?;
         if let Some(seeds) = seeds().filter(|_| self.program.name().starts_with("random_")) {
@@ -183,7 +183,7 @@ fn libcrypto_needs() -> Result<Vec<String>, String> {
     Ok(words.split_whitespace().filter(|word| *word != "-lcrypto").map(str::to_owned).collect())
 }
 
-/// How many seeds the random programs are to run, where it is not what they do by themselves.
+/// Returns the number of seeds for the random programs, if it is not their own default.
 fn seeds() -> Option<String> {
     env::var("SSLSESSION_TEST_SEEDS").ok()
 }
@@ -192,7 +192,7 @@ fn directory_of(library: &Path) -> &Path {
     library.parent().expect("a file has a directory")
 }
 
-/// Whether a variable of our own environment would change what the programs do.
+/// Returns true if a variable of our own environment would change the programs' behaviour.
 fn is_setting(name: &OsString) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("SSLSESSION_") || name.starts_with("LD_") || name.starts_with("OPENSSL_")

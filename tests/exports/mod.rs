@@ -1,4 +1,4 @@
-//! What `src/capi` exports, read from its text: a file per man page, under each function its symbol version nodes.
+//! The exports of `src/capi`, read from its text: a file per man page, under each function its symbol version nodes.
 #![allow(dead_code)] // each test binary uses a part of this
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 pub struct Page {
     /// `ssl_ctx_new.rs`, with its directory.
     pub path: PathBuf,
-    /// What stands at the head of the file: `SSL_CTX_new(3)`, with what may follow.
+    /// The first line of the file: `SSL_CTX_new(3)`, and any text after it.
     pub title: String,
     /// In the order of the file.
     pub functions: Vec<Function>,
@@ -25,7 +25,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Whether a preloaded program reaches it: libssl has it under the same node.
+    /// Returns true if a preloaded program reaches it: libssl has it under the same node.
     pub fn is_reached(&self) -> bool {
         self.nodes.iter().any(|node| node.starts_with("OPENSSL_"))
     }

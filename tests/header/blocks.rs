@@ -13,7 +13,7 @@ pub fn with_table(text: &str, table: &str) -> String {
     format!("{before}{TABLE_FROM}\n{table}\n{TABLE_TO}{after}")
 }
 
-/// What stands in the only block that is fenced as `kind`.
+/// Returns the content of the only block that is fenced as `kind`.
 pub fn block<'a>(text: &'a str, kind: &str) -> &'a str {
     let fence = format!("```{kind}\n");
     let mut blocks = text.split(fence.as_str()).skip(1);

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What `include/openssl/ssl.h` has to be.
+/// Returns the text that `include/openssl/ssl.h` must have.
 pub fn header(root: &Path) -> String {
     let mut frame = Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is one");
     let head = frame.header.take().expect("cbindgen.toml has a header");
@@ -42,7 +42,7 @@ fn as_spelt(text: &str, source: &str) -> String {
     })
 }
 
-/// What stands at the head of the file, as a comment that is seen when leafing.
+/// Returns the first lines of a page, as a comment that is easy to see.
 fn heading(page: &Page) -> String {
     let rule = "-".repeat(120 - 3);
     let lines = page.title.lines().map(|line| format!(" * {line}").trim_end().to_owned());

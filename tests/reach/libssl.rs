@@ -44,7 +44,7 @@ impl Platform {
     }
 }
 
-/// What a program is linked with and runs over.
+/// The libssl that a program is linked with and runs on.
 pub struct Libssl {
     name: String,
     platform: Platform,
@@ -190,7 +190,7 @@ impl Libssl {
         })
     }
 
-    /// How many times longer a program may take.
+    /// Returns the factor by which a program may take longer.
     pub fn slowness(&self) -> u32 {
         match self.platform {
             Platform::Native | Platform::Musl => 1,

@@ -1,4 +1,4 @@
-//! What a store should do, as plainly as it can be said.
+//! A model of a store, as plain as can be.
 #![forbid(unsafe_code)]
 
 use sslsession::rules::{AddingAgain, Capacity, Eviction, LAST_SECOND, Overflow, Rules};
@@ -7,11 +7,11 @@ use sslsession::store::{Outcome, Placed};
 /// A version and an id, as a caller has them.
 pub type Id = (i32, Vec<u8>);
 
-/// What is in the cache.
+/// The cache's contents.
 pub struct Model {
     pub rules: Rules,
     pub sessions: Vec<Resident>,
-    /// How often a session has come or moved.
+    /// Number of insertions and moves so far.
     turn: usize,
 }
 
