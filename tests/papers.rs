@@ -1,7 +1,10 @@
 //! The papers: what is cited is there. Each promise that source and tests cite has its sentence in docs/, each link and each
-//! path leads to a file of the repository, and the man pages have all settings and no message that is none.
+//! path leads to a file of the repository, and the man pages have all settings and no message that is none. `prose` reads how
+//! the source speaks.
 
 mod common;
+#[path = "papers/prose.rs"]
+mod prose;
 
 use std::{
     collections::BTreeSet,
@@ -262,7 +265,7 @@ fn each_name_that_the_architecture_cites_is_in_the_source() {
 
 const MAN_PAGES: [&str; 3] = ["docs/man/sslsession.1", "docs/man/sslsession.7", "docs/man/libsslsession.3"];
 
-/// What they refer to is in other packages, and need not be on this machine.
+/// The pages they refer to are in other packages, and need not be on this machine.
 #[test]
 fn the_man_pages_are_well_formed() {
     for page in MAN_PAGES {
