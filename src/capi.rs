@@ -9,7 +9,7 @@
 //!
 //! **Symbol versions.** Each function is followed by its nodes, that of OpenSSL 3 first: programs that link the library
 //! get that one. OPENSSL_1_1_0, OPENSSL_3.0.0, OPENSSL_4.0.0 (and later ones, where the function is newer): a preloaded
-//! program's calls arrive here, and the node tells which libssl they mean. SSLSESSION_0: such calls reach libssl, and
+//! program's calls arrive here, and the node says which libssl they mean. SSLSESSION_0: such calls reach libssl, and
 //! only programs linked with the library call it here.
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]

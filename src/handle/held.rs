@@ -63,7 +63,7 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: this reference is ours and is given back once, to the libcrypto that it is of.
+        // SAFETY: this reference is ours and is released once, by the libcrypto that it is of.
         unsafe { (self.free)(self.object.as_ptr()) };
     }
 }

@@ -221,7 +221,7 @@ impl Clone for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // SAFETY: this reference is ours and is given back once.
+        // SAFETY: this reference is ours and is released once.
         unsafe { dispatch::SSL_SESSION_free(self.as_ptr()) };
     }
 }

@@ -33,7 +33,6 @@ impl Expiry {
         }
         // OpenSSL's test for overflow takes every time before 1970 for one, and so does this. The
         // sum less END, in 64 bits, is then its rank among those; here all ranks below 1 are one.
-        // less END, in 64 bits, is then its rank among those; here all ranks below 1 are one.
         let rank = (sum - END) as i64;
         Self::at(END + if rank > 1 { rank as i128 } else { 1 })
     }
@@ -145,7 +144,7 @@ mod tests {
         assert!(Expiry::new(0, i64::MIN).is_over(0));
     }
 
-    /// The order in which OpenSSL 3.0.19 removes these sessions.
+    /// Compares with the order in which OpenSSL 3.0.19 removes these sessions.
     #[test]
     fn a_time_before_1970_never_expires_and_has_the_place_that_openssl_gives_it() {
         let order = [(i64::MAX, 0), (-5, i64::MAX), (i64::MIN, 0), (99, i64::MAX), (-100, 10), (i64::MAX, i64::MAX)];

@@ -69,7 +69,7 @@ impl Drop for Pass {
 #[inline]
 fn lane() -> &'static AtomicUsize {
     let here = 0u8;
-    // The bits that tell stacks apart, spread by a multiplication (Fibonacci hashing).
+    // The bits that differ between stacks, spread by a multiplication (Fibonacci hashing).
     let stack = (ptr::from_ref(&here).addr() >> 16) as u32;
     &INSIDE[(stack.wrapping_mul(0x9E37_79B9) >> (u32::BITS - LANES.ilog2())) as usize].0
 }

@@ -1,7 +1,7 @@
 //! The search for a session that a client offers.
 //!
 //! ```text
-//!   memory store ─ hit ──► is its record still there? ─ yes ──────────────────────────────────► that session
+//!   memory store ─ hit ──► is its record still there? ─ yes ─────────────────────────────────► that session
 //!                └ miss ─► record ─► may this connection have it? ─ yes ─► decode ─► insert ─► that session
 //!                                                                 └ no ──► none, and no get callback is called
 //! ```

@@ -8,7 +8,7 @@
 //! ```text
 //!   removed by ─► the application, SSL_CTX_remove_session ───────────────────────► for all
 //!              ├► SSL_free, noted before (below) ────────────────────────────────► in this process only
-//!              └► libssl ─► the session has expired ─────────────────────────────────► for all
+//!              └► libssl ─► the session has expired ─────────────────────────────► for all
 //!                         ├ the last error is a fatal alert ─ see `ends` ─ yes ──► for all
 //!                         │                                              └ no ───► in this process only
 //!                         └ none, or another: SSL_clear, SSL_set_session ────────► in this process only

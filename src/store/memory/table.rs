@@ -29,7 +29,7 @@ pub(super) enum Put<V> {
 }
 
 impl<V: PartialEq> Put<V> {
-    /// Puts `value` into the slot of `old`.
+    /// Replaces `old` in its slot by `value`, unless it is the same object.
     pub(super) fn over(old: &mut V, value: V, node: u32) -> Self {
         if *old == value { Put::Same(value, node) } else { Put::Other(std::mem::replace(old, value), node) }
     }

@@ -1,10 +1,10 @@
 //! Looks a record up, or takes it.
 //!
 //! ```text
-//!   lock ─► none                                     ─► missing
-//!           of another policy                        ─► policy mismatch
+//!   lock ─► none                                      ─► missing
+//!           of another policy                         ─► policy mismatch
 //!           has the fingerprint that the caller knows ─► current          nothing is copied
-//!           expired                                  ─► missing           and wiped
+//!           expired                                   ─► missing          and wiped
 //!           else: copy it, if there is room ─► unlock ─► open ─► record
 //!                 else unlock, allocate, again
 //! ```

@@ -151,7 +151,7 @@ mod tests {
     use crate::secret::Secret;
     use crate::store::shared::Policy;
 
-    /// As from an attacker who may write the store, and resets the serial each time.
+    /// Plays an attacker who may write the store, and resets the serial each time.
     #[test]
     fn a_serial_that_comes_twice_tells_nothing_of_the_bodies() {
         let seal = Seal::new(&Keys::of_lines(&["a"]), &[1; 16]);

@@ -13,7 +13,7 @@
 //!                 2  settings       bits: 1 SSLSESSION_ATTACH=all, 2 SSLSESSION_TICKETS=stateful, 4 shared,
 //!                                8 SSLSESSION_PRIVATE, 16 a store was asked for and is not to be had
 //!                 3  epoch          seconds of an epoch of shared tickets; 0 without
-//!                 4  libssl         its name and version, as it tells them: text, 5 u64, zeros behind
+//!                 4  libssl         its name and version, as it returns them: text, 5 u64, zeros behind
 //!               its counters are `Event`s in their order, its contexts are counted by a number that their cache gives
 //! ```
 //! Any change here changes the layout: the command has these numbers too.

@@ -109,7 +109,7 @@ struct Known {
 
 impl KeyRing {
     /// Makes a ring without keys, for epochs of that length in seconds. Fails without memory that
-    /// core dumps leave out.
+    /// core dumps exclude.
     pub fn new(epoch_length: u32) -> io::Result<KeyRing> {
         let slots = SecretSlots::new(2 * MAX_LINES + MAX_KNOWN)?;
         Ok(KeyRing { window: Window::new(epoch_length), slots, known: Vec::new(), next: 0 })

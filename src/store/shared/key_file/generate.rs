@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   STORE.key.<16 hex>.tmp   written, 0600, on the disk ──link──► STORE.key ──► the former name is removed
-//!   STORE.key.<16 hex>.tmp   written, 0600, on the disk ──link──► STORE.key ──► the former name is removed
+//!                                                          └─ exists already: another process's key is the key
 //! ```
 //! The name appears with the whole key in it, or not at all. The next process that makes a key
 //! removes the files of those that were killed in between; and of one still at work, which then

@@ -232,7 +232,6 @@ fn a_chain_without_an_end_and_a_record_beyond_the_ring_are_broken() {
 
 /// Bytes that another wrote: a chain of more records than chance brings together. An insertion that
 /// walked it for each evicted record would hold the lock for seconds.
-/// record that leaves would hold the lock for seconds.
 #[test]
 fn a_chain_of_all_records_is_broken() {
     let mut body = Body::new();
