@@ -43,7 +43,7 @@ pub fn and_go_on<T: Copy>(body: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// A frame of its own: a frame that catches has a personality routine, Rust's, which may belong to another unwinder
+/// Catches a panic in a frame of its own: a frame that catches has a personality routine, Rust's, which may belong to another unwinder
 /// than the one that arrives. The caller's frame drops nothing, and so has none.
 #[inline(never)]
 fn caught<T>(fallback: T, body: impl FnOnce() -> T) -> T {

@@ -196,7 +196,7 @@ const PROTECTION: i32 = libc::PROT_READ | libc::PROT_WRITE;
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: mapped in `new`, and nothing that borrows from it is left.
+        // SAFETY: mapped in `new`, and nothing borrows from it any more.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.shape.size) };
     }
 }

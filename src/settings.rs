@@ -112,7 +112,7 @@ pub enum Attach {
 pub enum Tickets {
     /// The default: as the application sets it.
     Application,
-    /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 goes through the cache.
+    /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 uses the cache.
     Stateful,
     /// `shared`: their keys follow from the key file and the clock.
     Shared(SharedTickets),

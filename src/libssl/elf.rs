@@ -189,7 +189,7 @@ impl Object {
         };
         RELOCATIONS.iter().any(|table| {
             let (Some(start), Some(size)) = (self.address(table.address), self.value(table.size)) else { return false };
-            // SAFETY: the loader has gone through the table before.
+            // SAFETY: the loader has read the table before.
             let table = unsafe {
                 slice::from_raw_parts(start as *const libc::Elf64_Rela, size / size_of::<libc::Elf64_Rela>())
             };
@@ -223,7 +223,7 @@ impl GnuHash {
         let hash = name.to_bytes().iter().fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()));
         // SAFETY: one of the table's buckets, of which there is at least one.
         let start = unsafe { *self.buckets.add((hash % self.bucket_count.max(1)) as usize) };
-        // SAFETY: the hashes stand behind the buckets, that of the first symbol first.
+        // SAFETY: the hashes follow the buckets, that of the first symbol first.
         let hash_of = move |number: u32| unsafe {
             *self.buckets.add(self.bucket_count as usize + (number - self.first) as usize)
         };

@@ -49,7 +49,7 @@ const UNEXPECTED_EOF: c_ulong = 294;
 pub enum Alert {
     /// The other end sent the alert of that number.
     Received(u8),
-    /// Sent, because the other end's connection was gone without a close_notify.
+    /// Sent, because the other end closed the connection without a close_notify.
     SentForUncleanEnd,
     /// Sent for another reason. So are errors of the SSL library that go with no alert.
     Sent,

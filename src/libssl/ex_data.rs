@@ -89,7 +89,7 @@ impl Libssl {
     /// `ctx` must be a live SSL_CTX of this libssl, and live for `'a`.
     #[inline]
     pub unsafe fn attached_to_context<'a, T: Attachment>(&self, ctx: *const SSL_CTX) -> Option<&'a T> {
-        // SAFETY: `attach` put a T there, whose reference goes with the context.
+        // SAFETY: `attach` put a T there, whose reference the context releases at its end.
         if self.attaches::<T>() { CONTEXTS.get(ctx.addr()).map(|state| unsafe { of_address(state) }) } else { None }
     }
 
@@ -167,7 +167,7 @@ unsafe extern "C-unwind" fn context_freed<T: Attachment>(
         known::on_behalf_of(libssl, || {
             attached.on_ctx_ex_data_free();
             if let Some(state) = CONTEXTS.remove(ctx.addr()) {
-                // SAFETY: `attach` put the reference there; it is taken back once.
+                // SAFETY: `attach` put the reference there; it is released once.
                 drop(unsafe { Arc::from_raw(ptr::with_exposed_provenance::<T>(state)) });
             }
         });

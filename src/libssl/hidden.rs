@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   X509_VERIFY_PARAM   purpose, trust: the int that follows the setter; the address: the pointer that is there then
-//!   X509_STORE          | objects | lookups | param |: between two that functions tell
+//!   X509_STORE          | objects | lookups | param |: between two that functions return
 //!   X509_LOOKUP         method: the word that is X509_LOOKUP_file()
 //! ```
 //! A field that is not found, as in a release with another layout, is not read.

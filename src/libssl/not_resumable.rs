@@ -123,7 +123,7 @@ impl Libssl {
     unsafe fn mark_without_id(&'static self, session: *mut SSL_SESSION) {
         let mut private = self.marker.lock(FIRST);
         if let Some(ctx) = private.context(self) {
-            // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
+            // SAFETY: live objects. The flush releases the reference that the table took, which is not the last.
             unsafe {
                 stand_in::add(&self.functions, ctx.as_ptr(), session);
                 (self.functions.SSL_CTX_flush_sessions_ex)(ctx.as_ptr(), 0);

@@ -30,7 +30,7 @@ impl Libssl {
     /// Acquires no lock of the library's: a process may fork in the middle of it.
     ///
     /// # Safety
-    /// `at_hand` must be a live SSL_CTX of this libssl, made just now: empty, and unknown to all others. Its counter
+    /// `at_hand` must be a live SSL_CTX of this libssl, made just now: empty, and seen by nobody else. Its counter
     /// of evicted sessions may change.
     pub unsafe fn rules(&'static self, at_hand: *mut SSL_CTX) -> Option<Rules> {
         let find = || {

@@ -7,7 +7,7 @@ use std::{mem, ptr};
 
 use crate::types::*;
 
-/// A function that the libssl lacks: returns 0 or NULL, the failure value of all that we call. No cache is attached
+/// Replaces a function that the libssl lacks: returns 0 or NULL, the failure value of all that we call. No cache is attached
 /// to such a libssl.
 unsafe extern "C" fn absent() -> usize {
     0
@@ -48,7 +48,7 @@ macro_rules! functions {
                 )*
                 Functions {
                     // SAFETY: the caller promises that the address is the function of that name, whose C type
-                    // stands in this table; `absent` ignores all arguments and returns zero.
+                    // is in this table; `absent` ignores all arguments and returns zero.
                     $($name: unsafe {
                         mem::transmute::<*mut c_void, unsafe extern "C" fn($($argument),*) $(-> $result)?>($name)
                     },)*

@@ -117,7 +117,7 @@ pub unsafe fn objects(functions: &Functions, store: *mut X509_STORE) -> Vec<Opti
         (functions.X509_STORE_unlock)(store);
         held
     };
-    // SAFETY: references taken above, given back once.
+    // SAFETY: references taken above, released once.
     held.into_iter().map(|(certificate, crl)| unsafe { encode_object(functions, certificate, crl) }).collect()
 }
 

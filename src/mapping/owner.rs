@@ -3,7 +3,7 @@
 //! ```text
 //! word   63      48 47      32 31      30      29                     0
 //!        namespace  seen       waiters died    tid, as the thread itself knows it; 0: nobody
-//!        └── tag: of the lock's owner           └── what the kernel compares and changes when a thread dies
+//!        └── tag: of the lock's owner          └── what the kernel compares and changes when a thread dies
 //! ```
 //! **By the kernel.** Every thread has a robust list, which its C library registers and whose head lies in that
 //! thread's own memory. One field of the head names the lock that the thread is about to acquire or release; the

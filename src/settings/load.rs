@@ -17,7 +17,7 @@ pub fn environment() -> &'static Environment {
 }
 
 unsafe extern "C" {
-    /// getenv(3), but NULL in secure-execution mode.
+    /// Returns getenv(3)'s result, but NULL in secure-execution mode.
     fn secure_getenv(name: *const c_char) -> *mut c_char;
 }
 

@@ -32,17 +32,17 @@ fn method_to_c(method: &'static Method) -> *const SSL_METHOD {
     ptr::from_ref(method).cast()
 }
 
-/// Either side.
+/// Returns the method for either side.
 pub unsafe fn TLS_method() -> *const SSL_METHOD {
     method_to_c(&EITHER)
 }
 
-/// Clients only.
+/// Returns the method for clients only.
 pub unsafe fn TLS_client_method() -> *const SSL_METHOD {
     method_to_c(&CLIENT)
 }
 
-/// Servers only.
+/// Returns the method for servers only.
 pub unsafe fn TLS_server_method() -> *const SSL_METHOD {
     method_to_c(&SERVER)
 }

@@ -73,7 +73,7 @@ fn value() -> *mut c_void {
     (&raw const VALUE).cast_mut().cast()
 }
 
-/// The remove_session callback.
+/// Notes a call of the remove_session callback.
 unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     catch_panic((), || {
         let Some(current) = CURRENT.get() else { return };
