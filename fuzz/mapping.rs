@@ -127,7 +127,7 @@ impl Run {
         self.stored.entry(short).or_default().push(body);
     }
 
-    /// Finds, or takes, a session; now and then one that the caller has already.
+    /// Looks up, or takes, a session; sometimes one that the caller has already.
     fn search(&mut self, input: &mut Input, takes: bool) {
         let Some(store) = &self.store else { return };
         let short = name_of(input);
@@ -294,7 +294,7 @@ impl Run {
         (start + length <= bytes.len()).then_some((BODY + start, length))
     }
 
-    /// As another process would, with a header that some bytes may have been written to.
+    /// Opens the store again as another process would, with a header that some bytes may have been written to.
     fn open_again(&mut self, input: &mut Input) {
         if input.byte().is_multiple_of(2) {
             let at = usize::from(input.byte()) % 96;
@@ -323,7 +323,7 @@ impl Run {
         );
     }
 
-    /// A store whose locks are its own works, whatever the rest is.
+    /// Checks that a store whose locks are its own works, whatever the rest is.
     fn ends_well(&self) {
         let Some(store) = self.store.as_ref().filter(|_| !self.locks_touched) else { return };
         let short = [1, 2, 3, 4];
@@ -357,7 +357,7 @@ fn race_write(input: &mut Input) -> (usize, Vec<u8>) {
     (at, bytes)
 }
 
-/// One of a few names, so that steps meet.
+/// Returns one of a few keys, so that steps meet.
 fn name_of(input: &mut Input) -> [u8; 4] {
     let bits = input.byte();
     [bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3]
@@ -376,7 +376,7 @@ fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> RecordKey<'a> {
     }
 }
 
-/// One of a few marks: of two secrets, past, present or for ever.
+/// Returns one of a few fingerprints: of two secrets, past, present or for ever.
 fn mark(store: &Shared, input: &mut Input) -> Fingerprint {
     let bits = input.byte();
     let timeout = [-1, 0, 300, i64::MAX][usize::from(bits >> 1 & 3)];
@@ -401,7 +401,7 @@ impl StoreFile {
         StoreFile { path, file, size }
     }
 
-    /// The store in it, with one key for all runs of this process; None if it is refused.
+    /// Opens the store in it, with one key for all runs of this process; None if it is refused.
     fn open(&self) -> Option<Shared> {
         thread_local! {
             static KEYS: Keys = make_keys();
@@ -423,7 +423,7 @@ fn make_keys() -> Keys {
     keys
 }
 
-/// In memory if there is such a place.
+/// Returns a directory in memory if there is one.
 fn directory() -> PathBuf {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }

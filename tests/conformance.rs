@@ -77,7 +77,7 @@ fn main() {
     conclusion.exit();
 }
 
-/// The tests of one program over one libssl.
+/// Returns the tests of one program over one libssl.
 fn trials(run: &Arc<Run>, subject: &Arc<Subject>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for &mode in subject.modes() {
@@ -106,7 +106,7 @@ impl Run {
         self.same(subject, mode, reference, &outcome)
     }
 
-    /// The same under valgrind.
+    /// Runs the same under valgrind.
     fn memcheck(&self, subject: &Subject, mode: Mode) -> Result<(), Failed> {
         let reference = self.reference(subject)?;
         let report = subject.directory().join(format!("valgrind_{mode}.xml"));
@@ -144,7 +144,7 @@ impl Run {
         }
     }
 
-    /// A run that ended well.
+    /// Returns a run's output if it ended well.
     fn judged(
         &self,
         subject: &Subject,
@@ -202,7 +202,7 @@ impl Run {
         Ok(command)
     }
 
-    /// The directory of the libssl linked `-Bsymbolic`, made once.
+    /// Returns the directory of the libssl linked `-Bsymbolic`, made once.
     fn symbolic(&self) -> Result<&Path, String> {
         let made = self.symbolic.get_or_init(|| {
             let directory = self.scratch.join("symbolic");

@@ -94,7 +94,7 @@ fn dynamic(tag: &str) -> Vec<String> {
     section.lines().filter_map(|line| Some(line.split_once(&tag)?.1.trim().to_owned())).collect()
 }
 
-/// The dynamic symbols: section index, and the name with its version. Not those that only the linker needed.
+/// Returns the dynamic symbols: section index, and the name with its version. Not those that only the linker needed.
 fn symbols() -> Vec<(String, String)> {
     let table = readelf(&["--dyn-syms"]);
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -119,8 +119,8 @@ fn is_for_musl() -> bool {
     dynamic("NEEDED").iter().any(|line| line.ends_with("[libc.so]"))
 }
 
-/// The newest version of glibc that may be needed: what is shipped has its own; what is built for this machine needs that
-/// in which glibc's libraries became one, as it was linked with it.
+/// Returns the newest version of glibc that may be needed. A shipped library has its own. One built for this machine
+/// needs the version in which glibc's libraries became one, as it was linked with it.
 fn floor() -> String {
     env::var("SSLSESSION_TEST_FLOOR").unwrap_or_else(|_| "GLIBC_2.34".to_owned())
 }
@@ -272,7 +272,7 @@ fn only_the_settings_are_read_at_load_and_their_store_opened() {
     assert!(!sections.contains(".preinit_array") && !sections.contains(".ctors"), "these would run at load too");
 }
 
-/// The symbols to which the entries of .init_array point.
+/// Returns the symbols to which the entries of .init_array point.
 fn load_functions() -> Vec<String> {
     let sections = readelf(&["--sections"]);
     let array = sections.lines().find_map(|line| line.split_once(" .init_array ").map(|(_, after)| after));
@@ -289,7 +289,8 @@ fn load_functions() -> Vec<String> {
     targets.map(|target| function_at(&names, target)).collect()
 }
 
-/// The table of all symbols. What is shipped is stripped: it stands in the file of its debug data, beside it.
+/// Returns the table of all symbols. A shipped library is stripped: the table is in the file of its debug data,
+/// beside it.
 fn names() -> String {
     let debug = library().with_file_name(format!("{}.debug", common::SONAME));
     if debug.exists() { readelf_of(&debug, &["--syms"]) } else { readelf(&["--syms"]) }

@@ -62,7 +62,7 @@ fn c_file(name: &str) -> PathBuf {
     common::root().join("tests/header").join(name)
 }
 
-/// The compiler, as strict as it can be made.
+/// Returns the compiler, as strict as it can be made.
 fn compiler(language: Language) -> Command {
     let (mut command, standard, as_language) = match language {
         Language::C => (common::c_compiler(), "-std=c11", "c"),

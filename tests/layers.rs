@@ -54,7 +54,7 @@ const C_WORDS: [&str; 4] = ["libc", "extern", "no_mangle", "c_void"];
 const LONGEST_FILE: usize = 400;
 const LONGEST_FUNCTION: usize = 60;
 
-/// Every source of the library; there must be some, or this file is looking in the wrong place.
+/// Returns every source of the library. There must be some, or this file is looking in the wrong place.
 fn library() -> Vec<Source> {
     let sources = Source::all_under("src");
     for layer in MAY_USE.map(|(layer, _)| layer) {
@@ -63,7 +63,7 @@ fn library() -> Vec<Source> {
     sources
 }
 
-/// Every source, also of the tests and of the command.
+/// Returns every source, also of the tests and of the command.
 fn all() -> impl Iterator<Item = Source> {
     let others = ["tests", "cli/src", "cli/tests"].into_iter().flat_map(Source::all_under);
     library().into_iter().chain(others)

@@ -21,7 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Where it is installed, below DESTDIR.
 const PREFIX: &str = "/opt/sslsession";
 
-/// `make install` of the library under test, without building another. It is used below `destination`, where it was not to be.
+/// Runs `make install` of the library under test, without building another. It is used below `destination`, not at
+/// its own prefix.
 fn install(destination: &Path) {
     make("install", destination);
     for name in ["sslsession.pc", "sslsession-alone.pc"] {
@@ -51,7 +52,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The compiler's options for the packages `names`, which pkg-config finds below `destination` and on the system.
+/// Returns the compiler's options for the packages `names`, which pkg-config finds below `destination` and on the
+/// system.
 fn options(destination: &Path, names: &[&str]) -> Vec<String> {
     let place = destination.join("opt/sslsession/lib/pkgconfig");
     let mut command = Command::new("pkg-config");

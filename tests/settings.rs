@@ -61,7 +61,7 @@ impl Program {
         built
     }
 
-    /// Ready to run with these settings and no others, preloaded.
+    /// Returns the program, preloaded, with these settings and no others.
     fn preloaded(&self, what: &str, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(self.scratch.join("plain"));
         command.arg(what).env_clear().envs(settings.iter().copied()).env("LD_PRELOAD", library());
@@ -74,7 +74,7 @@ impl Program {
     }
 }
 
-/// All of stderr.
+/// Returns all of stderr.
 fn said(outcome: &Outcome) -> String {
     assert!(outcome.success(), "the program {outcome}");
     String::from_utf8(outcome.stderr.clone()).expect("the library writes UTF-8")
@@ -347,7 +347,7 @@ fn a_program_with_more_rights_than_its_user_takes_no_settings() {
     assert_eq!(run_it(), "secure: 1\n");
 }
 
-/// As tests/install gets its rights.
+/// Prefixes a command as tests/install gets its rights.
 fn as_root(command: &str) -> Command {
     static ROOT: OnceLock<bool> = OnceLock::new();
     // SAFETY: geteuid takes nothing and cannot fail.

@@ -266,7 +266,7 @@ fn a_process_dies() {
     }
 }
 
-/// More processes at a time than the smallest store has slots, then as many again, which get those of the dead.
+/// Runs more processes at a time than the smallest store has slots, then as many again, which get those of the dead.
 fn many_count() {
     const PROCESSES: u64 = 12;
     const TIMES: u64 = 50;

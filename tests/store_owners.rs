@@ -77,7 +77,7 @@ fn fork(run: impl FnOnce()) -> libc::pid_t {
     fork_by(|| unsafe { libc::fork() }.into(), run)
 }
 
-/// As container runtimes do: nothing of the C library hears of it.
+/// Forks as container runtimes do: the C library does not notice.
 fn bare_fork(run: impl FnOnce()) -> libc::pid_t {
     let no = ptr::null::<u8>();
     // SAFETY: a fork by another name, of a process of one thread.
@@ -101,7 +101,7 @@ fn kill(child: libc::pid_t) {
     wait(child);
 }
 
-/// Stops, or ends, this process while it has the lock.
+/// Raises a signal that stops, or ends, this process while it holds the lock.
 fn raise_in(store: &Shared, signal: i32) {
     // SAFETY: a signal to this thread.
     store.stall(&name(b"one"), false, || unsafe {

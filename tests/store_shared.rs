@@ -19,7 +19,7 @@ fn name(id: &[u8]) -> RecordKey<'_> {
     RecordKey { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
 }
 
-/// The mark of a session of that secret, over after ten seconds.
+/// Returns the fingerprint of a session of that secret that expires after ten seconds.
 fn mark(store: &Shared, secret: &[u8]) -> Fingerprint {
     store.mark(secret, Expiry::new(NOW, 10))
 }

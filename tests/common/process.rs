@@ -23,12 +23,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// It ended by itself, with exit status 0.
+    /// Returns true if it ended by itself, with exit status 0.
     pub fn success(&self) -> bool {
         self.status.success() && !self.timed_out
     }
 
-    /// True if a signal ended it that was not ours.
+    /// Returns true if a signal ended it that was not ours.
     pub fn is_ended_by_signal(&self) -> bool {
         self.status.signal().is_some() && !self.timed_out
     }
@@ -76,7 +76,7 @@ impl Running {
         }
     }
 
-    /// The child itself, for its pipes and its id.
+    /// Returns the child itself, for its pipes and its id.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
@@ -123,7 +123,7 @@ impl Drop for Running {
 pub struct Process(OwnedFd);
 
 impl Process {
-    /// The process that has this id now; None if there is none. Panics on any other failure.
+    /// Returns the process that has this id now; None if there is none. Panics on any other failure.
     pub fn of(id: u32) -> Option<Process> {
         // SAFETY: pidfd_open takes two integers and gives a new descriptor or -1.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) };

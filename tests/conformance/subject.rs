@@ -26,7 +26,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The program over that libssl, in a directory of its own below `scratch`.
+    /// Makes the subject: the program over that libssl, in a directory of its own below `scratch`.
     pub fn new(program: &Arc<Program>, libssl: &Arc<Libssl>, scratch: &Path) -> Subject {
         Subject {
             directory: scratch.join(libssl.name()).join(program.name()),
@@ -39,22 +39,22 @@ impl Subject {
         }
     }
 
-    /// The program.
+    /// Returns the program.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// The libssl.
+    /// Returns the libssl.
     pub fn libssl(&self) -> &Libssl {
         &self.libssl
     }
 
-    /// The modes it runs in; the first is the reference.
+    /// Returns the modes it runs in; the first is the reference.
     pub fn modes(&self) -> &[Mode] {
         &self.modes
     }
 
-    /// A directory of its own.
+    /// Returns its own directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -64,7 +64,7 @@ impl Subject {
         self.libssl.slowness() * if seeds().is_some() { 30 } else { 1 }
     }
 
-    /// The name of the test of that mode, without the program's.
+    /// Returns the name of the test of that mode, without the program's.
     pub fn mode_name(&self, mode: Mode) -> String {
         if self.libssl.is_system() { mode.to_string() } else { format!("over_{}_{mode}", self.libssl) }
     }
@@ -103,7 +103,7 @@ impl Subject {
         Ok(command)
     }
 
-    /// The path of that binary, compiled at first use.
+    /// Returns the path of that binary, compiled at first use.
     fn build(&self, build: Build) -> Result<PathBuf, String> {
         self.objects_made.get_or_init(|| self.make_objects()).clone()?;
         self.builds[build as usize].get_or_init(|| self.make(build)).clone()
@@ -174,7 +174,7 @@ impl Subject {
     }
 }
 
-/// The linker's arguments for what the system's static libcrypto needs: since Debian 13 it compresses.
+/// Returns the linker's arguments for what the system's static libcrypto needs: since Debian 13 it compresses.
 fn libcrypto_needs() -> Result<Vec<String>, String> {
     let mut pkg_config = Command::new("pkg-config");
     let printed = pkg_config.args(["--static", "--libs", "libcrypto"]).output();

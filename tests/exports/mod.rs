@@ -32,13 +32,14 @@ impl Function {
 }
 
 impl Page {
-    /// The man page's name, `SSL_CTX_new(3)`; None for the functions that only we have.
+    /// Returns the man page's name, `SSL_CTX_new(3)`; None for the functions that only we have.
     pub fn manual(&self) -> Option<&str> {
         self.title.find("(3)").map(|end| &self.title[..end + 3])
     }
 }
 
-/// All of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks its nodes or nodes their function.
+/// Returns all of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks
+/// its nodes or nodes their function.
 pub fn pages(root: &Path) -> Vec<Page> {
     let directory = root.join("src/capi");
     let entries = fs::read_dir(&directory).expect("src/capi is there");
@@ -70,7 +71,7 @@ fn page(path: PathBuf) -> Page {
     Page { title: head.join("\n").trim().to_owned(), functions, path }
 }
 
-/// Each piece of `text` from after `start` to before the next `end`.
+/// Returns each piece of `text` from after `start` to before the next `end`.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).filter_map(|after| after.split(end).next()).collect()
 }
