@@ -1,4 +1,4 @@
-//! The C types that cross the line, named as in OpenSSL's headers, and the one trait by which the owner of an
+//! The C types that cross the line, named as in OpenSSL's headers; and `Attachment`, by which the owner of an
 //! `SSL_CTX` (the library or libssl) calls the cache that is attached to it.
 
 #![allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "OpenSSL's names")]

@@ -501,9 +501,9 @@ SSL_SESSION *(*SSL_CTX_sess_get_get_cb(SSL_CTX *ctx))(SSL*, const unsigned char*
  * SSL_CTX_sessions returns libssl's own table of the sessions of `ctx`, borrowed.
  *
  * The table does not have the sessions: they are in the library's cache, which is no such table. A program that walks
- * the table finds at most a stand-in for a session that is just being resumed for the only time, and a sentinel by
- * which the library notices that the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl, and
- * for NULL, it returns NULL.
+ * it finds two things at most: a stand-in for a session that is just being resumed for the only time, and a sentinel
+ * by which the library notices that the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl,
+ * and for NULL, it returns NULL.
  */
 struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
 
@@ -1088,8 +1088,9 @@ int SSL_shutdown(SSL *ssl);
  * counts (accept, hits, misses, cb_hits, timeouts).
  *
  * Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
- * Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, or as `id` with an `id_length`, for one of more
- * than 32 bytes, if `ssl` is a client, and beside a libssl, on whose error stack the reason is then.
+ * Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, for NULL as `id` with an `id_length`, for
+ * one of more than 32 bytes, and if `ssl` is a client. Returns -1 beside a libssl too, and puts the reason on its
+ * error queue.
  */
 int SSLSESSION_lookup(SSL *ssl, int version, const unsigned char *id, size_t id_length);
 

@@ -20,8 +20,9 @@ use crate::types::{SSL, SSL_SESSION};
 /// counts (accept, hits, misses, cb_hits, timeouts).
 ///
 /// Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
-/// Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, or as `id` with an `id_length`, for one of more
-/// than 32 bytes, if `ssl` is a client, and beside a libssl, on whose error stack the reason is then.
+/// Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, for NULL as `id` with an `id_length`, for
+/// one of more than 32 bytes, and if `ssl` is a client. Returns -1 beside a libssl too, and puts the reason on its
+/// error queue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSLSESSION_lookup(
     ssl: *mut SSL,

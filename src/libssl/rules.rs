@@ -42,8 +42,8 @@ impl Libssl {
         *self.rules.0.get_or_init(|| Box::new(find()))
     }
 
-    /// Tries them on a private context. If none can be made (the default library context has no provider), or none
-    /// should be made (in the child of a process with threads), uses the one at hand, and restores it.
+    /// Tries them on a private context. Uses the one at hand, and restores it, if none can be made (the default
+    /// library context has no provider), or none should be (in the child of a process with threads).
     ///
     /// # Safety
     /// As `rules`.

@@ -12,7 +12,7 @@
 //! write. When the thread dies, the kernel replaces its number in the word with `died`, in whatever namespace the
 //! waiters are.
 //!
-//! **By the waiters.** A child of a bare fork or clone system call has no list until its first call here, and a file
+//! **By the waiters.** A child of a bare fork or clone system call has no list until its first call here. And a file
 //! may have the lock of a process that died with another machine. So a thread that has waited for some milliseconds
 //! asks the kernel whether there is such a thread, if the tag says that it is of the same namespace. In the end it
 //! checks if that thread began later than its tag says that it was seen here, or is a zombie. In doubt the thread

@@ -2,9 +2,9 @@
 //! switches connections.
 //!
 //! A session is searched for before that callback runs. Among the copies of one context it does not
-//! matter, as in OpenSSL's one cache. But a session of another context, or of an earlier run, is
-//! resumed only if this context has already led a full handshake of that name to the policy that
-//! the session was made under.
+//! matter, as in OpenSSL's one cache. A session of another context, or of an earlier run, is
+//! resumed only over a known route: this context has led a full handshake of that name to the
+//! policy that the session was made under.
 //!
 //! ```text
 //!   full handshake ─► name, policy at its end ─► here ─► store, under the context's number ─► its copies

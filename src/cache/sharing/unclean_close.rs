@@ -1,9 +1,9 @@
 //! Sessions that libssl removes, and which of these removals count for all processes.
 //!
-//! libssl removes a session as bad, by one and the same call, when its connection is freed without
-//! SSL_shutdown (semantics 4.7, ssl_clear_bad_session), when the client's end of the connection is
-//! gone, and when an alert says that its keys are bad. A stateless ticket survives the first two,
-//! and so do sessions in the shared store.
+//! libssl removes a session as bad in three cases, by one and the same call: its connection is
+//! freed without SSL_shutdown (semantics 4.7, ssl_clear_bad_session), the client's end of the
+//! connection is gone, or an alert says that its keys are bad. A stateless ticket survives the
+//! first two, and so do sessions in the shared store.
 //!
 //! ```text
 //!   removed by ─► the application, SSL_CTX_remove_session ───────────────────────► for all
