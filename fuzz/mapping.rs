@@ -34,7 +34,7 @@ const HEADER: usize = 4096;
 /// Where the first partition's body begins: behind its lock.
 const BODY: usize = HEADER + 64;
 
-/// What stands before a record's own body: next, length, hash, policy, expiry, fingerprint.
+/// Bytes before a record's own body: next, length, hash, policy, expiry, fingerprint.
 const RECORD_HEAD: usize = 32;
 
 /// Some more than what the smallest store takes: a quarter of its records' room.
@@ -43,7 +43,7 @@ const TOO_LONG: usize = MIN_SIZE / 4 + 512;
 /// When it is in the store's time.
 const NOW: i64 = 1_000_000;
 
-/// What was ever stored under a name: scope, policy, version and id in small numbers.
+/// All bodies that were ever stored under a key: scope, policy, version and id in small numbers.
 type Stored = HashMap<[u8; 4], Vec<Vec<u8>>>;
 
 /// Takes the steps that the bytes describe. Panics if the store does what it must not.
@@ -89,7 +89,7 @@ struct Run {
     stored: Stored,
     locks_touched: bool,
     header_touched: bool,
-    /// How many records were given an expiry of their own.
+    /// Number of records that were given an expiry of their own.
     marked: i64,
 }
 
@@ -127,7 +127,7 @@ impl Run {
         self.stored.entry(short).or_default().push(body);
     }
 
-    /// Finds, or takes, a session; now and then one that the caller has already.
+    /// Looks up, or takes, a session; sometimes one that the caller has already.
     fn search(&mut self, input: &mut Input, takes: bool) {
         let Some(store) = &self.store else { return };
         let short = name_of(input);
@@ -152,7 +152,8 @@ impl Run {
         }
     }
 
-    /// What is found is what was stored: a seal cannot be made without the key, nor moved to another name.
+    /// Checks that a lookup finds only what was stored: a seal cannot be made without the key, nor moved to another
+    /// key.
     fn check(&self, short: [u8; 4], found: Lookup) {
         if let Lookup::Record(bytes) = found {
             let stored = self.stored.get(&short);
@@ -293,7 +294,7 @@ impl Run {
         (start + length <= bytes.len()).then_some((BODY + start, length))
     }
 
-    /// As another process would, with a header that some bytes may have been written to.
+    /// Opens the store again as another process would, with a header that some bytes may have been written to.
     fn open_again(&mut self, input: &mut Input) {
         if input.byte().is_multiple_of(2) {
             let at = usize::from(input.byte()) % 96;
@@ -322,7 +323,7 @@ impl Run {
         );
     }
 
-    /// A store whose locks are its own works, whatever the rest is.
+    /// Checks that a store whose locks are its own works, whatever the rest is.
     fn ends_well(&self) {
         let Some(store) = self.store.as_ref().filter(|_| !self.locks_touched) else { return };
         let short = [1, 2, 3, 4];
@@ -340,7 +341,7 @@ impl Run {
     }
 }
 
-/// What is written during operations, and where: the lock, the partition's state and index, or its records.
+/// Returns a write during operations, and its offset: in the lock, the partition's state and index, or its records.
 fn race_write(input: &mut Input) -> (usize, Vec<u8>) {
     let at = match input.byte() % 4 {
         0 => HEADER + usize::from(input.byte()) % 24,
@@ -356,7 +357,7 @@ fn race_write(input: &mut Input) -> (usize, Vec<u8>) {
     (at, bytes)
 }
 
-/// One of a few names, so that steps meet.
+/// Returns one of a few keys, so that steps meet.
 fn name_of(input: &mut Input) -> [u8; 4] {
     let bits = input.byte();
     [bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3]
@@ -375,7 +376,7 @@ fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> RecordKey<'a> {
     }
 }
 
-/// One of a few marks: of two secrets, past, present or for ever.
+/// Returns one of a few fingerprints: of two secrets, past, present or for ever.
 fn mark(store: &Shared, input: &mut Input) -> Fingerprint {
     let bits = input.byte();
     let timeout = [-1, 0, 300, i64::MAX][usize::from(bits >> 1 & 3)];
@@ -400,7 +401,7 @@ impl StoreFile {
         StoreFile { path, file, size }
     }
 
-    /// The store in it, with one key for all runs of this process; None if it is refused.
+    /// Opens the store in it, with one key for all runs of this process; None if it is refused.
     fn open(&self) -> Option<Shared> {
         thread_local! {
             static KEYS: Keys = make_keys();
@@ -422,7 +423,7 @@ fn make_keys() -> Keys {
     keys
 }
 
-/// In memory if there is such a place.
+/// Returns a directory in memory if there is one.
 fn directory() -> PathBuf {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }

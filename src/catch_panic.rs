@@ -1,17 +1,17 @@
-//! No panic crosses into C, and what C throws crosses us.
+//! No panic crosses into C, and an unwinding from C crosses the library.
 //!
-//! A cache must not take its host down: a fault of ours is answered with the function's failure value, which costs
-//! a full handshake at worst. And the application may leave its callback other than by returning: its thread is cancelled
-//! there, calls pthread_exit(3), or throws a C++ exception. It leaves libssl that way, and leaves us the same:
+//! A cache must not end its host: a fault of the library's gives the function's failure value, which costs a full
+//! handshake at worst. And the application's callback may end by unwinding: its thread is cancelled there, calls
+//! pthread_exit(3), or throws a C++ exception. The unwinding passes libssl, and passes the library the same:
 //!
 //! ```text
 //!   application ─► exported function: guard ─► ours ─► call_out ─► callback
 //!        ▲                              │                 │            │ unwinds
-//!        └────────── goes on ───────────┘◄─── returns ────┘◄─ caught ──┘
+//!        └──────── continues ───────────┘◄─── returns ────┘◄─ caught ──┘
 //! ```
-//! What is between, with its locks, counts and references, sees a callback that failed. The unwinding itself does not pass
-//! there: Rust defines no forced unwinding over frames that have something to drop, and where our unwinder is another
-//! than the application's (a library that is linked with one of its own), neither understands the other's frames.
+//! The frames between, with their locks, counts and references, see a callback that failed. The unwinding itself does
+//! not pass there: Rust defines no forced unwinding over frames that drop values. And if our unwinder is not the
+//! application's (a library that is linked with one of its own), neither understands the other's frames.
 
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod assembly;
@@ -21,17 +21,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use unwinding::{call_out, is_unwinding, put_off};
 
-/// Runs the body of a function that C calls; gives `fallback` if it panics, and goes on with what was thrown through it.
+/// Runs the body of a function that C calls. Returns `fallback` if it panics, and continues an unwinding that it
+/// caught.
 ///
-/// State is not torn by that: what changes under a lock changes by single insertions and removals, and the stores
-/// carry no invariant over a call out.
+/// State is not torn by that: single insertions and removals change it under a lock, and the stores carry no
+/// invariant over a call out.
 #[inline(always)]
 pub fn catch_panic<T: Copy>(fallback: T, body: impl FnOnce() -> T) -> T {
     and_go_on(|| caught(fallback, body))
 }
 
-/// Runs what catches, and then goes on with what was caught in it. What was caught before is not for here: ours makes its last
-/// calls to libssl then, which may come back to us, and its own end goes on.
+/// Runs a body that catches an unwinding, and then continues that one. One that was caught before is not continued
+/// here: the library then makes its last calls to libssl, which may call back, and its own end continues it.
 #[inline(always)]
 pub fn and_go_on<T: Copy>(body: impl FnOnce() -> T) -> T {
     let was_unwinding = is_unwinding();
@@ -42,8 +43,8 @@ pub fn and_go_on<T: Copy>(body: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// A frame of its own: what catches has a personality routine, Rust's, which may know another unwinder than the one that comes
-/// by. The caller's has nothing to drop, and so none.
+/// Catches a panic in a frame of its own: a frame that catches has a personality routine, Rust's, which may belong to another unwinder
+/// than the one that arrives. The caller's frame drops nothing, and so has none.
 #[inline(never)]
 fn caught<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)

@@ -3,13 +3,13 @@
 //! ```text
 //! capi ──► cache ──► store          capi   exported functions, a file per man page: check, one call, convert
 //!            │                      cache  one SSL_CTX's session cache: what the man pages promise
-//!            ▼                      store  where sessions are kept
-//!          handle ──► standalone    handle owned references to SSL_CTX, SSL, SSL_SESSION, whosever they are
+//!            ▼                      store  the stores of sessions
+//!          handle ──► standalone    handle owned references to SSL_CTX, SSL, SSL_SESSION, of any owner
 //!                 └─► libssl        standalone our own objects    libssl  the libssl in the process
 //! ```
-//! Beside them: `types`, the C types that cross the line; `catch_panic`, which no panic passes; `clock`; `threads`, whether there
-//! are others; `settings`, what the environment asks for; `rules`, in which the releases of OpenSSL differ; `secret`, bytes that are wiped; and below `store`,
-//! `mapping`, the memory that processes share.
+//! Beside them: `types`, the C types that cross the line; `catch_panic`, which no panic passes; `clock`; `threads`,
+//! which says whether there are others; `settings`, from the environment; `rules`, in which the releases of OpenSSL
+//! differ; `secret`, bytes that are wiped; and below `store`, `mapping`, the memory that processes share.
 
 mod cache;
 pub mod capi;

@@ -1,8 +1,8 @@
 //! Our own SSL_CTX, SSL and SSL_SESSION, for a process without OpenSSL.
 //!
 //! Each function has the name, the arguments and the promise of OpenSSL's. The objects are made with one reference,
-//! counted atomically and by hand; what a function of OpenSSL may be called with at the same time from several
-//! threads may be here as well, and what may not there may not here: the setters of one object need it alone.
+//! counted atomically and by hand. Functions of OpenSSL that several threads may call at once may be called so here
+//! as well, and no others: the setters of one object need it alone.
 
 mod connection;
 mod context;

@@ -54,7 +54,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// Memcheck runs a program some thirty times slower, one thread at a time.
 const VALGRIND_DEADLINE: Duration = Duration::from_secs(900);
 
-/// What all tests of a run share.
+/// State that all tests of a run share.
 struct Run {
     scratch: Scratch,
     symbolic: OnceLock<Result<PathBuf, String>>,
@@ -77,7 +77,7 @@ fn main() {
     conclusion.exit();
 }
 
-/// The tests of one program over one libssl.
+/// Returns the tests of one program over one libssl.
 fn trials(run: &Arc<Run>, subject: &Arc<Subject>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for &mode in subject.modes() {
@@ -106,7 +106,7 @@ impl Run {
         self.same(subject, mode, reference, &outcome)
     }
 
-    /// The same under valgrind.
+    /// Runs the same under valgrind.
     fn memcheck(&self, subject: &Subject, mode: Mode) -> Result<(), Failed> {
         let reference = self.reference(subject)?;
         let report = subject.directory().join(format!("valgrind_{mode}.xml"));
@@ -122,7 +122,7 @@ impl Run {
         self.same(subject, mode, reference, &outcome)
     }
 
-    /// What a program prints in the first of its modes, run once.
+    /// Returns the output of a program in the first of its modes, run once.
     fn reference<'a>(&self, subject: &'a Subject) -> Result<&'a [u8], Failed> {
         let mode = subject.modes()[0];
         let reference = subject.reference(|| {
@@ -135,7 +135,7 @@ impl Run {
         Ok(reference.as_ref().map_err(String::clone)?)
     }
 
-    /// What a program printed before libssl alone crashed, as `reach/differences` says that it does.
+    /// Returns the output of a program before libssl alone crashed, as `reach/differences` says that it does.
     fn crashed(&self, subject: &Subject, command: &mut Command) -> Result<Vec<u8>, String> {
         let outcome = process::run(command, DEADLINE * subject.slowness());
         match outcome.is_ended_by_signal() {
@@ -144,7 +144,7 @@ impl Run {
         }
     }
 
-    /// A run that ended well.
+    /// Returns a run's output if it ended well.
     fn judged(
         &self,
         subject: &Subject,
@@ -193,7 +193,7 @@ impl Run {
         Err(format!("{name} {mode_name}: its stdout differs (- {first}, + {mode})\n{diff}\nIt {outcome}").into())
     }
 
-    /// How a program is started in `mode`.
+    /// Returns the command that starts a program in `mode`.
     fn command(&self, subject: &Subject, mode: Mode) -> Result<Command, String> {
         let mut command = subject.command(mode)?;
         if matches!(mode, Mode::Symbolic | Mode::SharedSymbolic) {
@@ -202,7 +202,7 @@ impl Run {
         Ok(command)
     }
 
-    /// The directory of the libssl linked `-Bsymbolic`, made once.
+    /// Returns the directory of the libssl linked `-Bsymbolic`, made once.
     fn symbolic(&self) -> Result<&Path, String> {
         let made = self.symbolic.get_or_init(|| {
             let directory = self.scratch.join("symbolic");

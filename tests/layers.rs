@@ -10,7 +10,8 @@ mod source;
 use source::Source;
 use std::collections::BTreeMap;
 
-/// What each module of the crate's root may use. capi and standalone read the clock; below them time is an argument.
+/// Modules that each module of the crate's root may use. capi and standalone read the clock; below them time is an
+/// argument.
 const MAY_USE: [(&str, &[&str]); 14] = [
     ("capi", &["cache", "handle", "types", "catch_panic", "clock", "threads"]),
     ("cache", &["store", "handle", "rules", "types", "settings"]),
@@ -53,7 +54,7 @@ const C_WORDS: [&str; 4] = ["libc", "extern", "no_mangle", "c_void"];
 const LONGEST_FILE: usize = 400;
 const LONGEST_FUNCTION: usize = 60;
 
-/// Every source of the library; there must be some, or this file is looking in the wrong place.
+/// Returns every source of the library. There must be some, or this file is looking in the wrong place.
 fn library() -> Vec<Source> {
     let sources = Source::all_under("src");
     for layer in MAY_USE.map(|(layer, _)| layer) {
@@ -62,7 +63,7 @@ fn library() -> Vec<Source> {
     sources
 }
 
-/// Every source, also of the tests and of the command.
+/// Returns every source, also of the tests and of the command.
 fn all() -> impl Iterator<Item = Source> {
     let others = ["tests", "cli/src", "cli/tests"].into_iter().flat_map(Source::all_under);
     library().into_iter().chain(others)

@@ -35,7 +35,7 @@ fn main() {
     println!("test result: ok. {} passed; 0 failed", tests.len());
 }
 
-/// What the processes tell one another.
+/// Memory through which the processes communicate.
 #[repr(C)]
 struct Notes {
     /// Rounds that each worker has done.
@@ -136,7 +136,7 @@ fn is_whole(id: u64, bytes: &[u8]) -> bool {
     serial.is_some_and(|serial| session(id, serial, bytes.len() / 8 - 2) == bytes)
 }
 
-/// How long this process has been ready and without a processor, which is not the store's doing.
+/// Returns the time that this process was ready to run without a processor, for which the store is not to blame.
 fn without_processor() -> Duration {
     let times = fs::read_to_string("/proc/self/schedstat").expect("the kernel keeps account");
     let waited = times.split_whitespace().nth(1).and_then(|waited| waited.parse().ok());
@@ -266,7 +266,7 @@ fn a_process_dies() {
     }
 }
 
-/// More processes at a time than the smallest store has slots, then as many again, which get those of the dead.
+/// Runs more processes at a time than the smallest store has slots, then as many again, which get those of the dead.
 fn many_count() {
     const PROCESSES: u64 = 12;
     const TIMES: u64 = 50;

@@ -23,7 +23,7 @@ fn work(store: &Memory<Arc<u32>>, stop: &AtomicBool, mut id: u32) {
     }
 }
 
-/// What a child does; the exit code says whether it could.
+/// Runs the child's part. Returns its exit code, 0 for success.
 fn child(store: &Memory<Arc<u32>>) -> i32 {
     store.validate();
     let before = store.len();

@@ -29,7 +29,7 @@ fn name(id: &[u8]) -> RecordKey<'_> {
     RecordKey { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
 }
 
-/// The mark of a session of that secret, over after ten seconds.
+/// Returns the fingerprint of a session of that secret that expires after ten seconds.
 fn mark(store: &Shared, secret: &[u8]) -> Fingerprint {
     store.mark(secret, Expiry::new(NOW, 10))
 }
@@ -85,7 +85,7 @@ fn of_several_keys_the_first_seals_and_all_open() {
     assert_eq!((find(&old, b"new"), old.statistics().counted(Event::Refused)), (None, 1));
 }
 
-/// The bytes of sessions in the file, whole or in part.
+/// Returns true if the file has a session's bytes, whole or in part.
 fn shows(path: &Path, secret: &[u8]) -> bool {
     fs::read(path).expect("the file").windows(8).any(|bytes| secret.windows(8).any(|part| part == bytes))
 }
@@ -99,7 +99,7 @@ fn the_file_shows_nothing_of_a_session() {
     assert!(find(&store, b"one").is_some() && !shows(&path, &secret));
 }
 
-/// The flags of this process's mapping of so many KiB, of which there is one.
+/// Returns the flags of this process's mapping of so many KiB, of which there is one.
 fn flags_of_mapping(kib: usize) -> String {
     let mappings = fs::read_to_string("/proc/self/smaps").expect("Linux tells");
     let size = format!("{kib} kB");
@@ -305,7 +305,7 @@ fn keys_are_exchanged_without_a_loss_and_others_open_nothing() {
     assert!(fs::read(&path).expect("the file")[4096 + 64..MIB - SLOTS].iter().filter(|&&byte| byte != 0).count() < 200);
 }
 
-/// The records of a store as its file has them: hash, policy and expiry of each, by that expiry.
+/// Returns the records of a store as its file has them: hash, policy and expiry of each, by that expiry.
 fn records(path: &Path, expiries: &[u32]) -> Vec<(u64, u64)> {
     let bytes = fs::read(path).expect("the file");
     let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
@@ -317,7 +317,7 @@ fn records(path: &Path, expiries: &[u32]) -> Vec<(u64, u64)> {
     expiries.iter().map(record).collect()
 }
 
-/// Who has the file has its salt, and can try names and policies by the million.
+/// A reader of the file has its salt, and can try names and policies by the million.
 #[test]
 fn the_file_shows_neither_what_a_session_was_for_nor_whose_two_sessions_have_in_common() {
     use siphasher::sip::SipHasher13;

@@ -1,5 +1,5 @@
-//! Who has a lock of the shared store, and what becomes of it: owners that die unnoticed, processes in other containers,
-//! files that were copied while a lock was held, and somebody who writes to the locks.
+//! Owners of the shared store's locks: owners that die unnoticed, processes in other containers, files that were
+//! copied while a lock was held, and somebody who writes to the locks.
 //!
 //! One thread, so that the processes it forks are whole. What needs root (namespaces) says so and is left out without.
 
@@ -77,7 +77,7 @@ fn fork(run: impl FnOnce()) -> libc::pid_t {
     fork_by(|| unsafe { libc::fork() }.into(), run)
 }
 
-/// As container runtimes do: nothing of the C library hears of it.
+/// Forks as container runtimes do: the C library does not notice.
 fn bare_fork(run: impl FnOnce()) -> libc::pid_t {
     let no = ptr::null::<u8>();
     // SAFETY: a fork by another name, of a process of one thread.
@@ -101,7 +101,7 @@ fn kill(child: libc::pid_t) {
     wait(child);
 }
 
-/// Stops, or ends, this process while it has the lock.
+/// Raises a signal that stops, or ends, this process while it holds the lock.
 fn raise_in(store: &Shared, signal: i32) {
     // SAFETY: a signal to this thread.
     store.stall(&name(b"one"), false, || unsafe {
@@ -285,7 +285,7 @@ fn a_child_locks_its_pages() {
 
 // ---- Servers: this program again, in other surroundings.
 
-/// What this program does as another process.
+/// Plays a role as another process.
 fn play(role: &str) {
     let path = PathBuf::from(env::var_os("STORE_PATH").expect("a path"));
     let store = Shared::named(&path, SMALL, &Keys::beside(&path).expect("a key")).expect("it is not refused");

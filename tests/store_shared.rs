@@ -19,7 +19,7 @@ fn name(id: &[u8]) -> RecordKey<'_> {
     RecordKey { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
 }
 
-/// The mark of a session of that secret, over after ten seconds.
+/// Returns the fingerprint of a session of that secret that expires after ten seconds.
 fn mark(store: &Shared, secret: &[u8]) -> Fingerprint {
     store.mark(secret, Expiry::new(NOW, 10))
 }
@@ -84,7 +84,7 @@ fn scope_version_and_id_name_it_and_its_policy_withholds_it() {
     assert_eq!(store.policy(&asking), None);
 }
 
-/// What a connection asks in the end matters as soon as it is settled, and a session for any name is found by all.
+/// A connection's final policy matters as soon as it is settled, and all find a session for any name.
 #[test]
 fn a_policy_is_compared_as_far_as_it_is_known() {
     let store = anonymous();
@@ -198,7 +198,7 @@ fn a_record_that_gets_another_id_is_never_there_twice() {
     }
 }
 
-/// What one thread removes, or takes, another that changes it at that moment does not bring back.
+/// A change at that moment does not bring back a record that another thread removes, or takes.
 #[test]
 fn what_is_removed_or_taken_while_it_is_changed_does_not_come_back() {
     let store = anonymous();

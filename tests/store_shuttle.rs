@@ -56,7 +56,7 @@ fn together(work: Vec<Box<dyn FnOnce() + Send>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// A function for [`together`] that is given the store.
+/// Returns a function for [`together`] that gets the store.
 fn with(
     store: &Arc<Memory<Session>>,
     work: impl FnOnce(&Memory<Session>) + Send + 'static,
@@ -65,7 +65,7 @@ fn with(
     Box::new(move || work(&store))
 }
 
-/// Every reference is the caller's or the store's, and the store's come back when it is dropped.
+/// Checks that every reference is the caller's or the store's, and that the store's are released when it is dropped.
 fn settle(store: Arc<Memory<Session>>, known: &[Session]) {
     store.validate();
     let held: usize = known.iter().map(|session| Arc::strong_count(&session.0) - 1).sum();

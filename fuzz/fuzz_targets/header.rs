@@ -29,7 +29,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let _ = fs::remove_file(&path);
 });
 
-/// From the beginning, or over some of it; and the file as long as a store, or not.
+/// Writes the bytes from the beginning, or over a part; and makes the file as long as a store, or not.
 fn write(file: &File, kind: u8, bytes: &[u8]) {
     let at = if kind & 2 == 0 { 0 } else { u64::from(kind >> 3) * 8 };
     file.write_all_at(bytes, at).expect("it is written");
@@ -38,12 +38,12 @@ fn write(file: &File, kind: u8, bytes: &[u8]) {
     }
 }
 
-/// Made once: it stays beside the path.
+/// Returns the keys, made once: they stay beside the path.
 fn keys(path: &Path) -> Keys {
     Keys::beside(path).expect("a key")
 }
 
-/// A store that is taken works.
+/// Checks that an accepted store works.
 fn check(store: &Shared) {
     let name = RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id: b"one" };
     let insert = || store.insert(&name, store.mark(b"secret", Expiry::NEVER), b"bytes");

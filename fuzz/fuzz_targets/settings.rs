@@ -14,7 +14,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Whatever is taken for a store can be opened as one; whatever is not has a reason.
+/// Checks that a value taken for a store can be opened as one, and that any other has a reason.
 fn check(value: &[u8]) {
     match parse::store(value) {
         Ok(Store::Shared(Shared { path, size })) => {

@@ -12,11 +12,11 @@ use crate::store::{Evicted, Key, Outcome, Placed};
 use crate::types::RemoveSessionCallback;
 
 impl SessionCache {
-    /// Adds a session, taking a reference (contract A1-A3). True if it is new here or takes the place of another
-    /// object of the same version and id, which leaves silently; false if that very object was here, which is then
-    /// re-sorted by its expiry.
+    /// Adds a session and increments its reference count (contract A1-A3). Returns true if it was
+    /// inserted or replaced another object of the same version and id, which is freed without a
+    /// callback. Returns false if this object was cached already; its expiry order is updated.
     ///
-    /// The mode does not matter, but for UPDATE_TIME: then the session's time becomes `now`.
+    /// Of the mode only UPDATE_TIME matters: with it the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: i64) -> bool {
         owners::take_place(session);
         let _busy = self.start_sharing();
@@ -26,7 +26,8 @@ impl SessionCache {
         is_new
     }
 
-    /// Adds what the application's own cache has given. What may be used once is about to be, and has no record.
+    /// Adds a session that the application's get callback returned. One for single use is about to
+    /// be used, and gets no record.
     pub(super) fn add_found(&self, session: &Session, offer: &Offer) {
         if offer.once {
             self.insert_live(&Self::key_of(session), session, offer.now);
@@ -35,20 +36,22 @@ impl SessionCache {
         }
     }
 
-    /// Adds a session, whose key this is, to what is alive in this process.
+    /// Inserts a session under its key into the live sessions of this process.
     pub(super) fn insert_live(&self, key: &Key, session: &Session, now: i64) -> bool {
         if self.mode().has(Mode::UPDATE_TIME) {
             self.update_time(session, now);
         }
-        // Before it is in, lest a change to it in between is not heard of.
+        // Before the insertion, so that no change to the session is missed in between.
         owners::remember(self);
-        // Read before the reference is counted: so the processor waits for all lines of the session at once.
+        // Read before the reference count is incremented: the processor fetches all cache lines of
+        // the session at once.
         let expiry = self.expiry(session);
         let inserted = self.store.insert(key, session.clone(), expiry, self.size());
         Self::assert_unlocked();
         self.arm_sentinel();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
-        // What was replaced is freed first, as in OpenSSL; the evicted still count then.
+        // The replaced object is freed first, as in OpenSSL; the evicted ones still count as cached
+        // then.
         self.pending_removals.begin(inserted.evicted.len());
         count(Event::Evicted, inserted.evicted.len() as u64);
         drop(inserted.outcome);
@@ -59,8 +62,8 @@ impl SessionCache {
         is_new
     }
 
-    /// Sets the time of a session that is being added. If it is cached here, it does not move where adding again does not
-    /// move it: what the order says of it is then too early, which a flush sets right.
+    /// Sets the time of a session that is being added. If it is cached and adding again does not
+    /// move it, its position in the order is too early from then on; a flush corrects that.
     fn update_time(&self, session: &Session, now: i64) {
         match (self.rules.update_time, self.rules.adding_again) {
             (UpdateTime::Unknown, _) => {}
@@ -69,7 +72,7 @@ impl SessionCache {
         }
     }
 
-    /// Lets evicted sessions go that still count as cached: each is marked, told of, freed and counted, then the next.
+    /// Evicts sessions one by one: marks each, calls the remove callback, frees it and counts it.
     fn evict_each(&self, evicted: Evicted<Session>) {
         for session in evicted {
             self.mark_and_notify(&session);
@@ -78,8 +81,8 @@ impl SessionCache {
         }
     }
 
-    /// Lets evicted sessions go that still count as cached: all are marked and counted, then each is told of and freed, the
-    /// last first.
+    /// Evicts sessions together: marks and counts all, then calls the remove callback for each, the
+    /// last first, and frees it.
     fn evict_all(&self, evicted: Evicted<Session>) {
         self.pending_removals.end(evicted.len());
         for session in evicted.iter() {
@@ -91,13 +94,13 @@ impl SessionCache {
         }
     }
 
-    /// Tells the application of a session that is no longer here, and frees it.
+    /// Calls the remove callback for a session that is not cached any more, and frees it.
     pub(super) fn notify(&self, session: Session) {
         Self::assert_unlocked();
         self.callbacks.remove_session(self.context, &session);
     }
 
-    /// Marks a session that has left the store and tells the application.
+    /// Marks a removed session as not resumable and calls the remove callback.
     pub(super) fn mark_and_notify(&self, session: &Session) {
         Self::assert_unlocked();
         self.pending_removals.end(1);
@@ -105,20 +108,22 @@ impl SessionCache {
         self.callbacks.remove_session(self.context, session);
     }
 
-    /// Removes whatever session stands here under the version and id of `session`, marks `session`, and tells the
-    /// application of `session`, also when nothing was here (contract A5, A6; semantics 4.1). Whether something was.
+    /// Removes the session of `session`'s version and id, marks `session` as not resumable and
+    /// calls the remove callback with `session`, also if nothing was cached (contract A5, A6;
+    /// semantics 4.1). Returns true if something was removed.
     pub fn remove(&self, session: &Session, now: i64, is_by_libssl: impl FnOnce() -> bool) -> bool {
         if session.id().is_empty() {
             return false;
         }
-        // Asked before the search, so that the processor waits for all lines of the session at once.
+        // Read before the search: the processor fetches all cache lines of the session at once.
         let is_marked = !session.is_resumable();
         let key = Self::key_of(session);
         let resident = self.store.take(&key);
         count(Event::Removed, u64::from(resident.is_some()));
         let was_here = self.withdraw_removed(session, &key, now, is_by_libssl) || resident.is_some();
         Self::assert_unlocked();
-        // A stand-in's removal marks the session and calls our hook, which calls the application's callback.
+        // libssl's own table may hold a stand-in: its removal marks, and calls our hook, which calls the
+        // callback.
         let had_stand_in = self.own_table.remove(self.context, session);
         self.forget_why_removed();
         if let Some(had_stand_in) = had_stand_in {
@@ -131,7 +136,7 @@ impl SessionCache {
         was_here
     }
 
-    /// libssl removed a session by itself, and has marked it: takes it out here and tells the application.
+    /// Removes a session that libssl itself removed and marked, and calls the remove callback.
     pub fn on_remove_session(&self, session: &Session, now: i64) {
         if self.context.is_sentinel(session) {
             return;
@@ -146,20 +151,22 @@ impl SessionCache {
         drop(resident);
     }
 
-    /// Puts a session that is cached under `from` under `to` and at its expiry of now; whether it is cached here.
+    /// Moves a session from key `from` to key `to`, at its current expiry. Returns true if it is
+    /// cached here.
     pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) -> bool {
         let placed = self.store.place(from, to, session, self.expiry(session));
         Self::assert_unlocked();
         !matches!(placed, Placed::NotHere)
     }
 
-    /// SSL_CTX_sess_set_remove_cb
+    /// Sets the callback that is called when a session is removed from the cache.
     pub fn set_remove_callback(&self, callback: Option<RemoveSessionCallback>) {
         self.callbacks.remove.set(callback);
         self.arm_sentinel();
     }
 
-    /// Once a callback wants to be told of sessions that leave, the context must tell when it goes.
+    /// Arms the sentinel once there are a remove callback and a session, so that the context's end
+    /// is noticed.
     pub(super) fn arm_sentinel(&self) {
         let wanted = self.callbacks.remove.get().is_some() && !self.store.is_empty();
         if wanted {

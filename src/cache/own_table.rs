@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::SessionCache;
 use crate::handle::{Context, Session};
 
-/// What is in the table.
+/// Contents of the table, as far as the library needs to know them.
 #[derive(Default)]
 pub(super) struct OwnTable {
     /// The sentinel is there.

@@ -1,18 +1,20 @@
 //! Sessions that change while they are cached.
 //!
-//! A cached session's place depends on its version and id, and on its time and timeout. Setting one of them moves it
-//! to its new place in every cache that holds it. Where it stands is known by what it was stored under: the key of
-//! its id before the change, for libssl changes no id of a cached session by itself.
+//! A cached session's position depends on its version and id, and on its time and timeout. Setting
+//! one of them moves the session in every cache that holds it. The cache finds it by the key of its
+//! id before the change: libssl changes no id of a cached session by itself.
 //!
-//! Which caches hold a session is not noted at the session: ex_data there would cost more than the whole rest of an
-//! entry (two allocations of 48 bytes). Instead the caches that have ever held one are listed here, and asked: each
-//! costs a look into its table. A server with a context for each of its thousands of hosts must not pay that for each
-//! handshake after which it sets a timeout, as nginx does. So where many are listed, a change of time or timeout ends
-//! with the cache that this thread has added a session to last, if the session is there. (In another one that holds it too
-//! its place in the order is then that of before. OpenSSL knows one cache of a session.)
+//! The caches that hold a session are not noted at the session: ex_data there would cost more than
+//! the rest of an entry (two allocations of 48 bytes). Instead all caches that ever held a session
+//! are listed here, and each is searched: one lookup in its table. A server with a context for each
+//! of its thousands of hosts must not pay that for each handshake after which it sets a timeout, as
+//! nginx does. So above MAX_SCANNED_CACHES a change of time or timeout ends with the cache that
+//! this thread last added to, if the session is there. (Another cache that holds the session keeps
+//! its old position in the order. OpenSSL knows one cache of a session.)
 //!
-//! A connection of several threads may have a copy of the cached session (see sharing/search.rs). To the application it is the
-//! cached one, and so it becomes that before the application changes it.
+//! A connection of several threads may have a copy of the cached session (see sharing/search.rs).
+//! To the application the copy is the cached session, so it replaces that one before the
+//! application changes it.
 
 #![forbid(unsafe_code)]
 
@@ -26,39 +28,40 @@ use super::sharing::{self, Identity};
 use crate::handle::{self, Session};
 use crate::store::{Key, Mutex, MutexGuard};
 
-/// Sorted by address.
+/// All caches that ever held a session, sorted by address.
 static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
 
-/// How many caches are listed, readable without the lock: most programs' setters meet none.
+/// Number of listed caches, readable without the lock: in most programs it is 0.
 static LISTED: AtomicUsize = AtomicUsize::new(0);
 
-/// More are many.
+/// Above this many caches, a change of time updates only the cache this thread last added to.
 const MAX_SCANNED_CACHES: usize = 16;
 
 thread_local! {
-    /// The cache that this thread has added a session to last. It may have gone since.
+    /// The cache that this thread last added a session to. It may be freed by now.
     static LAST: Cell<*const SessionCache> = const { Cell::new(ptr::null()) };
 }
 
-/// The list, locked. Nothing else is locked under it but what a fork takes after it.
+/// The locked list. Under its lock only a fork acquires other locks.
 pub struct Listed(MutexGuard<'static, Vec<Weak<SessionCache>>>);
 
 fn lock() -> Listed {
     Listed(CACHES.lock())
 }
 
-/// Locks the list, if nobody is at it: around a fork.
+/// Acquires the list's lock around a fork; None if another thread holds it.
 pub fn try_lock() -> Option<Listed> {
     CACHES.try_lock().map(Listed)
 }
 
 impl Listed {
-    /// The caches that are listed. Keep them for longer than the lock: the last reference to one takes it again.
+    /// Returns the listed caches. Keep them for longer than the lock: dropping the last reference
+    /// acquires it again.
     fn caches(&self) -> Vec<Arc<SessionCache>> {
         self.0.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Where a cache of that address stands, or where it would.
+    /// Returns a cache's position in the list, or where it would be inserted.
     fn place(&self, cache: *const SessionCache) -> Result<usize, usize> {
         self.0.binary_search_by(|listed| listed.as_ptr().cmp(&cache))
     }
@@ -68,7 +71,7 @@ impl Listed {
     }
 }
 
-/// Lists a cache before its first session is in.
+/// Lists a cache before its first insertion.
 pub(super) fn remember(cache: &SessionCache) {
     if !cache.listed.load(Ordering::Acquire) {
         list(cache);
@@ -93,7 +96,7 @@ fn list(cache: &SessionCache) {
     }
 }
 
-/// A cache is going.
+/// Removes a cache from the list as it is freed.
 pub(super) fn forget(cache: &SessionCache) {
     if cache.listed.load(Ordering::Acquire) {
         let mut list = lock();
@@ -104,7 +107,7 @@ pub(super) fn forget(cache: &SessionCache) {
     }
 }
 
-/// Makes a change to a session, then moves it in every cache that holds it, if the change succeeded.
+/// Changes a session and, if that succeeded, repositions it in every cache that holds it.
 pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     if LISTED.load(Ordering::Acquire) == 0 {
         return change();
@@ -118,7 +121,8 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
         let reposition_in = |cache: &Arc<SessionCache>| reposition(cache, session, &from, &to, before.as_ref());
         let is_done = from.own == to.own && last_added_to().as_ref().is_some_and(reposition_in);
         if !is_done {
-            // By its own name, so that the list is not locked for longer: what leaves a cache here ends.
+            // Copied, so that the list is locked no longer: a cache whose last reference is dropped
+            // here is freed.
             let caches = lock().caches();
             for cache in &caches {
                 reposition_in(cache);
@@ -128,7 +132,7 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     changed
 }
 
-/// The cache that this thread has added a session to last, where many are listed.
+/// Returns the cache that this thread last added a session to, if many are listed.
 fn last_added_to() -> Option<Arc<SessionCache>> {
     if !are_many() {
         return None;
@@ -136,7 +140,7 @@ fn last_added_to() -> Option<Arc<SessionCache>> {
     listed(LAST.try_with(Cell::get).ok()?.addr())
 }
 
-/// Puts a copy of a cached session into the place of that, if it is still there.
+/// Replaces a cached session by its copy, if the session is still cached.
 pub(super) fn take_place(session: &Session) {
     let Some(cache) = session.forget_copy().and_then(listed) else { return };
     let replaced = cache.store.replace(&places_of(session).own, session.clone(), cache.expiry(session));
@@ -144,14 +148,15 @@ pub(super) fn take_place(session: &Session) {
     drop(replaced);
 }
 
-/// The listed cache of that address.
+/// Returns the listed cache of that address.
 fn listed(address: usize) -> Option<Arc<SessionCache>> {
     let list = lock();
     list.0[list.place(ptr::without_provenance(address)).ok()?].upgrade()
 }
 
-/// The application is setting data of its own at a session, under an index: other processes could not give it back. The caches
-/// that hold the session share no more, before the data is there.
+/// Notes that the application sets data of its own at a session, under an index: other processes
+/// could not restore that data. The caches that hold the session stop sharing before the data is
+/// set.
 pub fn keep_at_home(session: &Session, index: i32) {
     session.note_application_data(index);
     take_place(session);
@@ -165,11 +170,12 @@ pub fn keep_at_home(session: &Session, index: i32) {
     }
 }
 
-/// Moves a session in a cache; whether it is there.
+/// Moves a session to its new key and expiry in a cache. Returns true if it is cached there.
 fn reposition(cache: &SessionCache, session: &Session, from: &Places, to: &Places, before: Option<&Identity>) -> bool {
     let mut was_here = cache.place(&from.own, &to.own, session);
     if let Some(common) = from.common {
-        // Added without an id: until it gets one, the next such of its version takes its place.
+        // A session added without an id: until it gets one, the next such of its version replaces
+        // it.
         was_here |= cache.place(&common, &to.common.unwrap_or(to.own), session);
     }
     if was_here && let Some(before) = before {
@@ -178,26 +184,26 @@ fn reposition(cache: &SessionCache, session: &Session, from: &Places, to: &Place
     was_here
 }
 
-/// The keys under which a session may stand.
+/// The keys under which a session may be cached.
 struct Places {
     own: Key,
     common: Option<Key>,
 }
 
-/// A session whose id was taken away keeps a place of its own: HAProxy blanks the id of a session for as long as it
-/// encodes it, and two of them must not push each other out. One that was added without an id shares its place with all
-/// of its version (semantics 4.1).
+/// Returns a session's keys. A session whose id was blanked has a key by its address: HAProxy
+/// blanks the id while it encodes a session, and two such must not replace each other. A session
+/// that was added without an id shares its key with all such of its version (semantics 4.1).
 fn places_of(session: &Session) -> Places {
     let by_id = SessionCache::key_of(session);
     if !session.id().is_empty() {
         return Places { own: by_id, common: None };
     }
-    // No protocol version is negative, so no id's key is like this.
+    // No protocol version is negative, so no id's key equals this one.
     let address = session.as_ptr().addr().to_ne_bytes();
     Places { own: Key::new(-1, &address), common: Some(by_id) }
 }
 
-/// SSL_SESSION_set_time(3).
+/// Sets a session's time, as SSL_SESSION_set_time(3).
 pub fn set_time(session: &Session, time: i64) {
     change(session, || {
         session.set_time(time);

@@ -1,5 +1,5 @@
-//! The two moments of a handshake at which a TLS stack that embeds us calls the cache. Beside libssl they come by
-//! its callbacks instead, and libssl does the rest itself.
+//! The two moments of a handshake at which an embedding TLS stack calls the cache. Beside libssl
+//! they come by its callbacks instead, and libssl does the rest itself.
 
 #![forbid(unsafe_code)]
 
@@ -8,12 +8,12 @@ use crate::handle::{Connection, DEFAULT_TIMEOUT, Session, Statistic};
 use crate::types::TLS1_3_VERSION;
 
 impl SessionCache {
-    /// A client offers `id`: finds the session, judges whether the connection may resume it, and if so makes it the
-    /// connection's (semantics 4.3).
+    /// Looks up the session that a client offers as `id`, and decides if the connection may resume
+    /// it. If so, gives it to the connection (semantics 4.3).
     pub fn offered(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> bool {
         connection.set_version(version);
         self.started(connection);
-        // A client that offers no id offers no session: nothing is searched, and nothing missed.
+        // A client that offers no id offers no session: there is no lookup and no miss.
         let found = if id.is_empty() { None } else { self.look_up(connection, version, id, now) };
         let session = found.filter(|session| self.accept_or_expire(connection, session, now));
         let resumed = session.is_some();
@@ -24,8 +24,9 @@ impl SessionCache {
         resumed
     }
 
-    /// A session that was marked, or of another version or another session id context, is not used, and stays; one that is
-    /// over is removed and counted.
+    /// Returns true if the connection may resume the session. Removes and counts an expired
+    /// session. One that is not resumable, or of another version or session id context, stays
+    /// cached.
     fn accept_or_expire(&self, connection: Connection, session: &Session, now: i64) -> bool {
         if !session.is_resumable()
             || session.version() != connection.version()
@@ -41,7 +42,7 @@ impl SessionCache {
         !over
     }
 
-    /// The handshake has finished with `session`: the one that was found or offered, or another one, which is new
+    /// Finishes the handshake with `session`: the one that was found or offered, or a new one
     /// (semantics 4.4, 4.5).
     pub fn finished(&self, connection: Connection, session: &Session, now: i64) {
         let role = Role::of(connection.is_server());
@@ -68,7 +69,8 @@ impl SessionCache {
         self.context.count(role.good());
     }
 
-    /// A new session belongs to the connection's session id context, and a server's lives as long as the context says.
+    /// Gives a new session the connection's session id context, and on a server the context's
+    /// timeout.
     fn made(&self, connection: Connection, role: Role, session: &Session) {
         session.set_id_context(connection.id_context());
         if role == Role::Server {
@@ -77,7 +79,7 @@ impl SessionCache {
         }
     }
 
-    /// What libssl decides before it calls us.
+    /// Decides as libssl does, before it calls the new callback, if a session is stored.
     fn update(&self, connection: Connection, role: Role, session: &Session, resumed: bool, now: i64) {
         if session.id().is_empty() || !session.is_resumable() {
             return;

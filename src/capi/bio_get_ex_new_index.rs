@@ -11,7 +11,7 @@ use crate::catch_panic::catch_panic;
 use crate::handle::{Session, dispatch};
 use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
 
-/// SSL_SESSION_get_ex_new_index gives out an index under which a session can carry a pointer of the application's.
+/// SSL_SESSION_get_ex_new_index returns a new index under which a session can have a pointer of the application's.
 ///
 /// The callbacks, each of which may be NULL, run for every session when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -41,10 +41,10 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_new_index(
 }
 symver!(SSL_SESSION_get_ex_new_index, "SSLSESSION_0");
 
-/// SSL_SESSION_set_ex_data sets the pointer that a session carries under an index. Returns 1; 0 on failure and for NULL.
+/// SSL_SESSION_set_ex_data sets a session's pointer under an index. Returns 1; 0 on failure and for NULL.
 ///
-/// A pointer means nothing in another process: a cached session that gets one is not shared with others any more, and those
-/// that follow in its context are not either.
+/// A pointer means nothing in another process: a cached session that gets one is no longer shared with others, nor are
+/// later sessions of its context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
@@ -75,7 +75,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_data(s: *const SSL_SESSION, i
 }
 symver!(SSL_SESSION_get_ex_data, "SSLSESSION_0");
 
-/// SSL_CTX_get_ex_new_index gives out an index under which a context can carry a pointer of the application's.
+/// SSL_CTX_get_ex_new_index returns a new index under which a context can have a pointer of the application's.
 ///
 /// The callbacks, each of which may be NULL, run for every context when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -105,7 +105,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_new_index(
 }
 symver!(SSL_CTX_get_ex_new_index, "SSLSESSION_0");
 
-/// SSL_CTX_set_ex_data sets the pointer that a context carries under an index. Returns 1; 0 on failure and for NULL.
+/// SSL_CTX_set_ex_data sets a context's pointer under an index. Returns 1; 0 on failure and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_ex_data(s: *mut SSL_CTX, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
@@ -127,7 +127,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_data(s: *const SSL_CTX, idx: c_in
 }
 symver!(SSL_CTX_get_ex_data, "SSLSESSION_0");
 
-/// SSL_get_ex_new_index gives out an index under which a connection can carry a pointer of the application's.
+/// SSL_get_ex_new_index returns a new index under which a connection can have a pointer of the application's.
 ///
 /// The callbacks, each of which may be NULL, run for every connection when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -157,7 +157,7 @@ pub unsafe extern "C-unwind" fn SSL_get_ex_new_index(
 }
 symver!(SSL_get_ex_new_index, "SSLSESSION_0");
 
-/// SSL_set_ex_data sets the pointer that a connection carries under an index. Returns 1; 0 on failure and for NULL.
+/// SSL_set_ex_data sets a connection's pointer under an index. Returns 1; 0 on failure and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_set_ex_data(s: *mut SSL, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {

@@ -1,19 +1,19 @@
 //! Around a fork.
 //!
-//! The child has one thread. A lock that another thread of the parent held at that moment would stay locked for ever,
-//! and what it guarded half changed. So the forking thread closes the gate of the stores and takes what else there is, and
-//! both sides let go. Only who reads in a store is let be: it changes nothing, and the child does not count it.
+//! The child has one thread. A lock that another thread of the parent held at the fork would stay locked for ever, and
+//! its data half changed. So the forking thread closes the gate of the stores and acquires the other locks; parent and
+//! child release them. Readers of a store need no care: they change nothing, and the child does not count them.
 //!
 //! ```text
-//!   prepare   one thread: nothing. Else: list of caches, gate, private contexts, what else is kept of objects
-//!   parent    let go
-//!   child     begin a new era, let go; make nothing inside libssl that could wait for a thread that is not here
+//!   prepare   one thread: nothing. Else: list of caches, gate, private contexts, other locks of objects
+//!   parent    release
+//!   child     begin a new era, release; make nothing in libssl that could wait for a thread that is not here
 //! ```
-//! No context is looked at, for there may be thousands.
+//! No context is visited, for there may be thousands.
 //!
-//! **Signal handlers** may fork, and the thread that they interrupted may hold such a lock: it would wait for itself. The
-//! child of a process with one thread goes on as its parent does, so that nothing is taken. With several threads a
-//! lock that stays taken for longer than any thread works under it is taken for our own, and the fork goes on without.
+//! **Signal handlers** may fork, and the interrupted thread may hold such a lock: it would wait for itself. The child
+//! of a process with one thread continues as its parent does, so nothing is acquired. With several threads a lock that
+//! is held for longer than any thread works under it counts as this thread's own, and the fork continues without it.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -25,7 +25,7 @@ use crate::catch_panic::catch_panic;
 use crate::handle;
 use crate::threads::{self, Patience};
 
-/// Everything that is locked.
+/// Guards of all locks.
 struct Locks {
     gate: Closed,
     _list: Option<Listed>,
@@ -38,7 +38,7 @@ thread_local! {
     static LOCKS: RefCell<Option<Locks>> = const { RefCell::new(None) };
 }
 
-/// Asks the C library to call us around every fork; once.
+/// Registers the fork handlers with the C library, once.
 pub fn watch() {
     static WATCHED: Once = Once::new();
     if cfg!(not(miri)) {
@@ -60,7 +60,7 @@ unsafe extern "C" fn prepare() {
         let gate = gate::close(&mut patience);
         let _handles = handle::hold(&mut patience);
         let locks = Locks { gate, _list: list, _handles, _ticket_keys: patience.until(cache::try_hold_ticket_keys) };
-        // A thread whose locals are gone forks without.
+        // A thread whose locals are destroyed forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });
 }

@@ -1,5 +1,5 @@
-//! What libssl calls: our callbacks, in the place of the application's, which are kept and called by the cache. And
-//! what the owner of the objects, libssl or `standalone`, tells of their ends.
+//! The callbacks that libssl calls instead of the application's, which the cache stores and calls. And the events by
+//! which the owner of the objects, libssl or `standalone`, announces their ends.
 
 use std::ffi::{c_int, c_uchar};
 use std::ptr;
@@ -11,7 +11,7 @@ use crate::clock;
 use crate::handle::{self, Context, Hooks, KeyCallback, Session, TicketCallbacks, TicketCipher, TicketMac};
 use crate::types::{Attachment, EVP_CIPHER_CTX, EVP_MAC_CTX, HMAC_CTX, SSL, SSL_CTX, SSL_SESSION};
 
-/// For every context that is attached to.
+/// The hooks of every context with an attached cache.
 pub static HOOKS: Hooks = Hooks {
     new: new_session,
     get: get_session,
@@ -19,13 +19,13 @@ pub static HOOKS: Hooks = Hooks {
     tickets: TicketCallbacks { evp: ticket_keys_evp, hmac: ticket_keys_hmac },
 };
 
-/// Answers libssl by `body`; `failure` after a fault of ours.
+/// Runs `body` for libssl. Returns `failure` after a fault of the library's.
 fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
     catch_panic(failure, || handle::for_libssl(body))
 }
 
-/// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
-/// application has references of its own.
+/// Stores a session that a handshake made. Returns 0: the reference that libssl offers is not kept. The cache and the
+/// application get references of their own.
 unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
     hooked(0, move || {
         // SAFETY: libssl passes live objects.
@@ -39,7 +39,7 @@ unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION
     })
 }
 
-/// A client offers a session id. The reference returned is libssl's: `copy` = 0.
+/// Looks up a session id that a client offers. libssl owns the returned reference: `copy` = 0.
 unsafe extern "C-unwind" fn get_session(
     ssl: *mut SSL,
     id: *const c_uchar,
@@ -59,7 +59,7 @@ unsafe extern "C-unwind" fn get_session(
     })
 }
 
-/// libssl removed a session.
+/// Removes a session that libssl removed.
 unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     if handle::is_marking() {
         return;
@@ -75,7 +75,7 @@ unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_
     });
 }
 
-/// libssl asks for the keys of a ticket, since OpenSSL 3.
+/// Gives libssl the keys of a ticket, since OpenSSL 3.
 unsafe extern "C-unwind" fn ticket_keys_evp(
     ssl: *mut SSL,
     name: *mut c_uchar,
@@ -88,7 +88,7 @@ unsafe extern "C-unwind" fn ticket_keys_evp(
     unsafe { ticket_keys(ssl, name, iv, cipher, TicketMac::Evp(mac), seals != 0) }
 }
 
-/// The same before OpenSSL 3.
+/// Does the same before OpenSSL 3.
 unsafe extern "C-unwind" fn ticket_keys_hmac(
     ssl: *mut SSL,
     name: *mut c_uchar,
@@ -101,7 +101,8 @@ unsafe extern "C-unwind" fn ticket_keys_hmac(
     unsafe { ticket_keys(ssl, name, iv, cipher, TicketMac::Hmac(mac), seals != 0) }
 }
 
-/// Answers libssl's call for keys. 0: no ticket, or none that we know. 1: keyed. 2: keyed, and the client is to get a new one.
+/// Answers libssl's call for keys. 0: no ticket, or an unknown one. 1: keyed. 2: keyed, and the client is to get a new
+/// one.
 ///
 /// # Safety
 /// The arguments must be those of libssl's call: a live connection, a name of 16 bytes, an IV of 16, and objects without keys.
@@ -152,14 +153,14 @@ unsafe fn ticket_keys(
 
 impl Attachment for SessionCache {
     unsafe fn on_ssl_new(&self, ssl: *mut SSL) {
-        // SAFETY: the connection that tells.
+        // SAFETY: a live connection, by the caller's promise.
         if let Some(connection) = unsafe { connection(ssl) } {
             SessionCache::on_ssl_new(self, connection, clock::now());
         }
     }
 
     unsafe fn on_ssl_free(&self, ssl: *mut SSL) {
-        // SAFETY: the connection that tells.
+        // SAFETY: a live connection, by the caller's promise.
         if let Some(connection) = unsafe { connection(ssl) } {
             SessionCache::on_ssl_free(self, connection);
         }
@@ -174,7 +175,7 @@ impl Attachment for SessionCache {
     }
 
     unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {
-        // SAFETY: the connection that tells holds the session.
+        // SAFETY: a live session, by the caller's promise.
         if let Some(session) = unsafe { Session::borrow(session) } {
             self.remove(&session, clock::now(), || false);
         }

@@ -1,4 +1,4 @@
-//! SSL_CTX_get0_param(3): how certificates are verified.
+//! SSL_CTX_get0_param(3): parameters of certificate verification.
 
 use std::ffi::c_int;
 
@@ -9,9 +9,9 @@ use crate::types::{SSL, SSL_CTX, X509_VERIFY_PARAM};
 
 /// SSL_CTX_set1_param sets how the certificates of peers are verified. Returns 1; 0 on failure.
 ///
-/// libssl does. It is noted here, because libssl has no function to read all of it: a context that asks for certificates then
-/// shares its sessions with its copies in forked processes only. So it is with SSL_CTX_set_purpose and SSL_CTX_set_trust.
-/// Alone, and with NULL as `ctx`, it returns 0.
+/// libssl sets them. The call is noted, because libssl has no function to read all of it: a context that asks for
+/// certificates then shares its sessions with its copies in forked processes only. The same holds for
+/// SSL_CTX_set_purpose and SSL_CTX_set_trust. Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set1_param(ctx: *mut SSL_CTX, vpm: *mut X509_VERIFY_PARAM) -> c_int {
     // SAFETY: C caller.
@@ -22,7 +22,7 @@ symver!(
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
 
-/// SSL_CTX_set_purpose sets what the certificates of peers have to be for. Returns 1; 0 on failure.
+/// SSL_CTX_set_purpose sets the purpose that the certificates of peers must have. Returns 1; 0 on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_purpose(ctx: *mut SSL_CTX, purpose: c_int) -> c_int {
     // SAFETY: C caller.
@@ -33,7 +33,7 @@ symver!(
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
 
-/// SSL_CTX_set_trust sets what the certificates of peers have to be trusted for. Returns 1; 0 on failure.
+/// SSL_CTX_set_trust sets the trust that the certificates of peers must have. Returns 1; 0 on failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_trust(ctx: *mut SSL_CTX, trust: c_int) -> c_int {
     // SAFETY: C caller.

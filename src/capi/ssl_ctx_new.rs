@@ -39,8 +39,8 @@ symver!(TLS_server_method, "SSLSESSION_0");
 /// SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER and
 /// size 20480 (see SSL_CTX_sess_set_cache_size).
 ///
-/// Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
-/// until there are some.
+/// Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. An empty cache allocates no
+/// memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     // SAFETY: C caller.
@@ -49,7 +49,8 @@ pub unsafe extern "C-unwind" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut S
 symver!(SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// SSL_CTX_new_ex is SSL_CTX_new with a library context and a property query, which matter to libssl only.
-// On other processors it is libssl's, which loses the contexts of programs that call it themselves, and nothing else.
+// On other processors the function is libssl's. Only programs that call it themselves then get no cache of the
+// library's.
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
@@ -58,7 +59,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_new_ex(
     propq: *const c_char,
     meth: *const SSL_METHOD,
 ) -> *mut SSL_CTX {
-    // Where the call returns to is the fourth argument of what it goes on to.
+    // The return address is the fourth argument of the function it jumps to.
     #[cfg(target_arch = "x86_64")]
     core::arch::naked_asm!("endbr64", "mov rcx, [rsp]", "jmp {}", sym new_ex_called_from);
     #[cfg(target_arch = "aarch64")]
@@ -66,12 +67,12 @@ pub unsafe extern "C-unwind" fn SSL_CTX_new_ex(
 }
 symver!(SSL_CTX_new_ex, "OPENSSL_3.0.0", "OPENSSL_4.0.0");
 
-/// SSL_CTX_new_ex, told where it will return to.
+/// SSL_CTX_new_ex, with its return address.
 ///
-/// Debian's libssl ends its SSL_CTX_new with a jump to SSL_CTX_new_ex, and so to us, also if that was called by a
-/// program that has it from libssl itself (dlsym on its handle, as .NET and Qt do; RTLD_DEEPBIND). The program's other calls
-/// go around us then, and so has its context to: it stays libssl's. A call from our own SSL_CTX_new comes here too: that
-/// attaches when it has the context.
+/// Debian's libssl ends its SSL_CTX_new with a jump to SSL_CTX_new_ex, which arrives here. So it does for a program
+/// that took SSL_CTX_new from libssl itself (dlsym on its handle, as .NET and Qt do; RTLD_DEEPBIND). That program's
+/// other calls bypass the library, and its context must too: it gets no cache of the library's. A call from the
+/// library's own SSL_CTX_new comes here too: that attaches when it has the context.
 unsafe extern "C-unwind" fn new_ex_called_from(
     libctx: *mut OSSL_LIB_CTX,
     propq: *const c_char,
@@ -86,7 +87,7 @@ unsafe extern "C-unwind" fn new_ex_called_from(
         }
         attached(ctx);
         if !libctx.is_null() || !propq.is_null() {
-            // Its ciphers are to come from there, and ours come from the default library context.
+            // Its ciphers are to come from that context, and ours come from the default library context.
             // SAFETY: NULL or made just now.
             unsafe { with_cache(ctx, (), SessionCache::leave_tickets, || ()) };
         }
@@ -94,8 +95,8 @@ unsafe extern "C-unwind" fn new_ex_called_from(
     })
 }
 
-/// Gives a new context its cache; a fault of ours leaves it with libssl's own. A store's files are read and written then, which
-/// are places where a thread may be cancelled: it is so later.
+/// Attaches a cache to a new context; after a fault of the library's the context has libssl's own. Defers the
+/// cancellation of this thread: a store's files are read and written here.
 fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
     threads::uncancelled(|| {
         catch_panic((), || {
@@ -109,7 +110,7 @@ fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
     ctx
 }
 
-/// SSL_CTX_up_ref takes a reference to `ctx`. Returns 1; 0 for NULL.
+/// SSL_CTX_up_ref increments the reference count of `ctx`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
     if ctx.is_null() {

@@ -9,8 +9,8 @@ use crate::types::{SSL, SSL_CTX};
 
 /// SSL_CTX_set_cert_cb sets the callback that chooses a certificate for each connection of `ctx`; NULL for none.
 ///
-/// libssl calls it. It is noted here, because libssl has no function to read it: a context whose certificate is chosen so
-/// shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+/// libssl calls it. It is noted here, because libssl has no function to read it: a context with such a callback shares
+/// its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_cert_cb(
     ctx: *mut SSL_CTX,

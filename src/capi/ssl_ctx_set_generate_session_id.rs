@@ -1,4 +1,4 @@
-//! SSL_CTX_set_generate_session_id(3): the function by which generators of session ids look for clashes.
+//! SSL_CTX_set_generate_session_id(3): the function by which generators of session ids detect collisions.
 
 use std::ffi::{c_int, c_uchar, c_uint};
 
@@ -8,10 +8,10 @@ use crate::catch_panic::catch_panic;
 use crate::handle::dispatch;
 use crate::types::SSL;
 
-/// SSL_has_matching_session_id tells whether a session of that id is in the internal cache that serves `ssl`.
+/// SSL_has_matching_session_id looks up a session id in the internal cache that serves `ssl`.
 ///
-/// Returns 1 if one is there of the protocol version that `ssl` has now, else 0; 0 for NULL and for an `id_len` of
-/// more than 32 bytes. An external cache is not asked. Safe from several threads. See
+/// Returns 1 if there is a session of that id and of the current protocol version of `ssl`, else 0; 0 for NULL and for
+/// an `id_len` of more than 32 bytes. Calls no get_session callback. Safe from several threads. See
 /// SSL_CTX_set_generate_session_id(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_has_matching_session_id(

@@ -7,11 +7,11 @@ use crate::catch_panic::catch_panic;
 use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
-/// SSL_MAX_SID_CTX_LENGTH: how many bytes a session id context may have.
+/// SSL_MAX_SID_CTX_LENGTH: the length in bytes of the longest session id context.
 pub const SSL_MAX_SID_CTX_LENGTH: c_int = 32;
 
-/// SSL_CTX_set_session_id_context sets the session id context within which the sessions of `ctx` can be resumed: what
-/// new connections start with.
+/// SSL_CTX_set_session_id_context sets the session id context within which the sessions of `ctx` can be resumed. New
+/// connections begin with it.
 ///
 /// Returns 1; 0 if it is longer than 32 bytes, and for NULL. The bytes are copied. A session made under another session
 /// id context is not resumed. See SSL_CTX_set_session_id_context(3).

@@ -7,11 +7,11 @@ use crate::catch_panic::catch_panic;
 use crate::handle::{Context, dispatch};
 use crate::types::{SSL, SSL_CTX, SSL_SESSION};
 
-/// SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` as one is made, `dec_cb` as one comes
-/// back, whose answer is an SSL_TICKET_RETURN; NULL for none.
+/// SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` is called when one is made,
+/// `dec_cb` when a client offers one, and returns an SSL_TICKET_RETURN; NULL for none.
 ///
-/// libssl calls them. They are noted here: a context that has one keeps its stateless tickets, whatever
-/// SSLSESSION_TICKETS says. Returns 1; alone, and for NULL as `ctx`, 0.
+/// libssl calls them. They are noted here: a context with such a callback keeps its stateless tickets, whatever
+/// SSLSESSION_TICKETS is. Returns 1; alone, and for NULL as `ctx`, 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
     ctx: *mut SSL_CTX,

@@ -14,11 +14,11 @@ const SET_SRP_USERNAME_CALLBACK: c_int = 75;
 /// SSL_CTRL_SET_TLSEXT_TICKET_KEY_CB.
 const SET_TICKET_KEY_CALLBACK: c_int = 72;
 
-/// SSL_CTX_callback_ctrl carries out the command `cmd` on `ctx`, which sets a callback.
+/// SSL_CTX_callback_ctrl runs the command `cmd` on `ctx`, which sets a callback.
 ///
-/// libssl does. Two of them are noted here, because libssl has no function to read what they set: the callback that may
-/// switch a connection to another context by the server name, and the one that knows the users of SRP. The one that has the
-/// keys of tickets takes the place of ours. Alone, and with NULL as `ctx`, it returns 0.
+/// libssl sets it. Two callbacks are noted here, because libssl has no function to read them: the one that may switch a
+/// connection to another context by the server name, and the one that knows the users of SRP. One that sets ticket keys
+/// replaces the library's. Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_callback_ctrl(
     ctx: *mut SSL_CTX,

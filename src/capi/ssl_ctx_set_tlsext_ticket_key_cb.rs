@@ -7,9 +7,10 @@ use crate::catch_panic::catch_panic;
 use crate::handle::{KeyCallbackChange, dispatch};
 use crate::types::{EVP_CIPHER_CTX, EVP_MAC_CTX, SSL, SSL_CTX};
 
-/// SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that has the keys of stateless tickets.
+/// SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that provides the keys of stateless tickets.
 ///
-/// libssl calls it, in the place of ours if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and for NULL as `ctx`, 0.
+/// libssl calls it, instead of the library's callback if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and
+/// for NULL as `ctx`, 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_tlsext_ticket_key_evp_cb(
     ctx: *mut SSL_CTX,

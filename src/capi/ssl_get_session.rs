@@ -6,7 +6,8 @@ use crate::catch_panic::catch_panic;
 use crate::handle::dispatch;
 use crate::types::{SSL, SSL_SESSION};
 
-/// SSL_get_session returns the session of `ssl`, borrowed: it can go when `ssl` does. NULL if there is none, and for NULL.
+/// SSL_get_session returns the session of `ssl`, borrowed: it lives as long as `ssl` holds it. NULL if there is none,
+/// and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION {
     if ssl.is_null() {
@@ -28,8 +29,8 @@ pub unsafe extern "C-unwind" fn SSL_get0_session(ssl: *const SSL) -> *mut SSL_SE
 }
 symver!(SSL_get0_session, "SSLSESSION_0");
 
-/// SSL_get1_session returns the session of `ssl` with a reference for the caller, who gives it back with SSL_SESSION_free.
-/// NULL if there is none, and for NULL.
+/// SSL_get1_session returns the session of `ssl` with a reference for the caller, who releases it with
+/// SSL_SESSION_free. NULL if there is none, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION {
     if ssl.is_null() {

@@ -7,7 +7,8 @@ use crate::catch_panic::catch_panic;
 use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
-/// SSL_new makes a connection of `ctx`, to which it takes a reference. The session cache of `ctx` serves it to its end.
+/// SSL_new makes a connection of `ctx`, and increments the reference count of `ctx`. The session cache of `ctx` serves
+/// it to its end.
 ///
 /// Returns the connection with one reference, for SSL_free; NULL on failure and for NULL.
 #[unsafe(no_mangle)]
@@ -25,7 +26,7 @@ pub unsafe extern "C-unwind" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
 }
 symver!(SSL_new(ctx: *mut SSL_CTX) -> *mut SSL, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
-/// SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
+/// SSL_up_ref increments the reference count of `ssl`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_up_ref(ssl: *mut SSL) -> c_int {
     if ssl.is_null() {

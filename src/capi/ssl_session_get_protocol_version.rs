@@ -34,8 +34,8 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_protocol_version(s: *const SSL_S
 }
 symver!(SSL_SESSION_get_protocol_version, "SSLSESSION_0");
 
-/// SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is
-/// then found under that version, where it takes the place of another session of its id. (OpenSSL keeps both.)
+/// SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is then
+/// found under that version, where it replaces another session of its id. (OpenSSL keeps both.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int {
     on_session(s, || {

@@ -9,7 +9,7 @@ use crate::catch_panic::catch_panic;
 use crate::handle::{Session, dispatch};
 use crate::types::SSL_SESSION;
 
-/// SSL_MAX_SSL_SESSION_ID_LENGTH: how many bytes a session id may have.
+/// SSL_MAX_SSL_SESSION_ID_LENGTH: the length in bytes of the longest session id.
 pub const SSL_MAX_SSL_SESSION_ID_LENGTH: c_int = 32;
 
 /// SSL_SESSION_get_id returns the session id of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
@@ -26,9 +26,9 @@ symver!(SSL_SESSION_get_id, "SSLSESSION_0");
 
 /// SSL_SESSION_set1_id copies a session id into `s`.
 ///
-/// Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session moves to its new id, where it takes
-/// the place of another session of that id, as if it had been added. (OpenSSL leaves it where
-/// it was: under the new id it may not be found, nor be removed.)
+/// Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session is moved to its new id, where it replaces
+/// another session of that id, as if it had been added. (OpenSSL does not move it: under the new id it may not be
+/// found, nor be removed.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_set1_id(
     s: *mut SSL_SESSION,

@@ -10,8 +10,8 @@ use crate::types::SSL;
 
 /// SSL_set_connect_state makes `ssl` a client. NULL does nothing.
 ///
-/// libssl does. A connection that might have become a server has no stateless tickets where SSLSESSION_TICKETS is `stateful`:
-/// now it may have them.
+/// libssl does that. With SSLSESSION_TICKETS=stateful a connection that might have become a server has no stateless
+/// tickets: now they are turned on again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_set_connect_state(ssl: *mut SSL) {
     if ssl.is_null() {

@@ -1,8 +1,8 @@
 //! Catches an unwinding that is not Rust's.
 //!
-//! Rust's own `catch_unwind` aborts on such a one. So the call is made from a few lines of assembly whose personality
-//! routine, by the Itanium C++ ABI's rules, takes every unwinding for its own. The unwinder asks it, and is the one that
-//! the application has; its functions are found in the object that calls.
+//! Rust's own `catch_unwind` aborts on such a one. So a few lines of assembly make the call. Their personality
+//! routine, by the Itanium C++ ABI's rules, catches every unwinding. The application's unwinder calls it; the
+//! unwinder's functions are found in the object that calls.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{self, MaybeUninit};
@@ -11,22 +11,22 @@ use std::ptr::{self, NonNull};
 use super::unwinding::{self, GoOn, Run};
 
 unsafe extern "C" {
-    /// Calls its first argument with its second: 0, or 1 once an unwinding has come to `sslsession_caught`.
+    /// Calls its first argument with its second. Returns 0, or 1 once an unwinding has reached `sslsession_caught`.
     fn sslsession_call_out(run: Run, argument: *mut c_void) -> usize;
     static sslsession_caught: u8;
 }
 
-/// Calls `run` with `argument`; returns true if that did not return.
+/// Calls `run` with `argument`. Returns true if that did not return.
 ///
 /// # Safety
-/// As `run` asks for; nothing between this and what unwinds has anything to drop.
+/// As `run` requires; no frame between this and the unwinding one has anything to drop.
 #[inline(always)]
 pub unsafe fn call(run: Run, argument: *mut c_void) -> bool {
     // SAFETY: as the caller says.
     unsafe { sslsession_call_out(run, argument) != 0 }
 }
 
-// The personality routine's sixth argument is where it returns to: in the unwinder.
+// The personality routine's sixth argument is its return address: in the unwinder.
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
     ".pushsection .text.sslsession_call_out, \"ax\", @progbits",
@@ -114,8 +114,8 @@ const HANDLER_FOUND: c_int = 6;
 const INSTALL_CONTEXT: c_int = 7;
 const CONTINUE_UNWIND: c_int = 8;
 
-/// What an unwinder asks at the frame of `sslsession_call_out`: first who will catch, unless it unwinds by force; then where to
-/// go on, which is `sslsession_caught`.
+/// Answers the unwinder at the frame of `sslsession_call_out`: first that it will catch, unless the unwinding is
+/// forced; then the address to continue at, which is `sslsession_caught`.
 unsafe extern "C" fn personality(
     _version: c_int,
     actions: c_int,
@@ -143,7 +143,7 @@ unsafe extern "C" fn personality(
     INSTALL_CONTEXT
 }
 
-/// A function of the object that `address` lies in, or else of the process.
+/// Returns a function of the object at `address`, or else of the process.
 unsafe fn function_of(address: *const c_void, name: &CStr) -> Option<NonNull<c_void>> {
     let mut object = MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: a place for the answer, NUL-terminated names, and an object that stays loaded while it calls us.

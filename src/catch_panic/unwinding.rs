@@ -1,4 +1,4 @@
-//! Holds an unwinding that was caught at a call out, and goes on with it later.
+//! Holds an unwinding that was caught at a call out, and continues it later.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
@@ -19,48 +19,48 @@ mod assembly {
     }
 }
 
-/// What is called out by.
+/// The type of function that calls out.
 pub type Run = unsafe extern "C-unwind" fn(*mut c_void);
 
-/// An unwinding that was caught: its exception, and the unwinder's function that goes on with it.
+/// A caught unwinding: its exception, and the unwinder's function that continues it.
 #[derive(Clone, Copy)]
 struct Unwinding {
     exception: NonNull<c_void>,
     go_on: GoOn,
 }
 
-/// `_Unwind_Resume_or_Rethrow`, which returns where nobody will catch a C++ exception.
+/// `_Unwind_Resume_or_Rethrow`, which returns if no frame catches a C++ exception.
 pub type GoOn = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
-/// Takes an unwinding for this thread's, to go on with it later.
+/// Stores an unwinding of this thread, to continue it later.
 #[cfg_attr(miri, allow(dead_code, reason = "nothing is caught there"))]
 pub fn keep(exception: NonNull<c_void>, go_on: GoOn) {
     CAUGHT.set(Some(Unwinding { exception, go_on }));
     EVER.store(true, Ordering::Relaxed);
 }
 
-/// Something was caught in this process, ever: most need to look no further.
+/// True once something was caught in this process: most calls need look no further.
 static EVER: AtomicBool = AtomicBool::new(false);
 
-/// Something was put off in this process, ever: where it has one libssl, nothing is.
+/// True once something was put off in this process, which never happens with one libssl.
 static EVER_PUT_OFF: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// What this thread has caught, and not gone on with.
+    /// The unwinding that this thread has caught, and not continued.
     static CAUGHT: Cell<Option<Unwinding>> = const { Cell::new(None) };
 
-    /// How many calls since the last call out have something of their own to put in order first.
+    /// Number of calls since the last call out that have work of their own to finish first.
     static PUT_OFF: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Returns true if this thread is on its way out of a callback: it calls the application no more.
+/// Returns true while this thread unwinds from a callback: it calls the application no more.
 #[inline]
 pub fn is_unwinding() -> bool {
     EVER.load(Ordering::Relaxed) && CAUGHT.get().is_some()
 }
 
-/// Makes a call that may reach code of the application, or a place where a thread is cancelled; gives `fallback` if that
-/// does not return.
+/// Makes a call that may reach code of the application, or a cancellation point. Returns `fallback` if the call
+/// unwinds.
 #[inline]
 pub fn call_out<T: Copy, F: FnOnce() -> T>(fallback: T, call: F) -> T {
     const { assert!(!mem::needs_drop::<F>(), "an unwinding may not pass what is to be dropped") };
@@ -86,7 +86,8 @@ unsafe extern "C-unwind" fn run<T: Copy, F: FnOnce() -> T>(out: *mut c_void) {
     unsafe { (*out).answer = MaybeUninit::new(ManuallyDrop::take(&mut (*out).call)()) };
 }
 
-/// Goes on with what was caught in this thread, if anything was. The frames below, up to those of C, have nothing to drop.
+/// Continues the unwinding that this thread has caught, if any. The frames below, up to those of C, have nothing to
+/// drop.
 #[inline(always)]
 pub fn go_on() {
     if EVER.load(Ordering::Relaxed) {
@@ -126,7 +127,7 @@ unsafe fn nobody_catches(exception: NonNull<c_void>) -> ! {
     std::process::abort();
 }
 
-/// Makes a call after which its caller has something to put in order, and then goes on: until then nothing does.
+/// Makes a call after which its caller has work to finish and then continues: until then no unwinding continues.
 pub fn put_off<T>(call: impl FnOnce() -> T) -> T {
     EVER_PUT_OFF.store(true, Ordering::Relaxed);
     PUT_OFF.set(PUT_OFF.get() + 1);

@@ -1,4 +1,4 @@
-//! The C functions by name, passed on to whoever owns the objects.
+//! The C functions by name, passed on to the owner of the object.
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 #![allow(clippy::missing_safety_doc, reason = "each takes what the C function of its name takes")]
@@ -12,8 +12,9 @@ use crate::libssl::known;
 use crate::types::*;
 use crate::{libssl, standalone};
 
-/// `fn NAME(object, arguments) -> result;` goes to the function of the libssl that made the object, or alone to ours of
-/// the same name. `fn NAME(object, arguments) -> result, alone VALUE;` has no meaning alone.
+/// `fn NAME(object, arguments) -> result;` calls the function of the libssl that made the object,
+/// or alone the library's own. `fn NAME(object, arguments) -> result, alone VALUE;` returns the
+/// value alone.
 macro_rules! pass_on {
     () => {};
     (fn $name:ident($object:ident: $of:ty $(, $argument:ident: $type:ty)*) $(-> $result:ty)?; $($rest:tt)*) => {
@@ -44,8 +45,8 @@ macro_rules! pass_on {
     };
 }
 
-/// As `pass_on`, for functions in which libssl calls the application, reads or writes files or connections: `failure` where it
-/// does not return.
+/// Does the same for functions in which libssl calls the application, or reads or writes files or
+/// connections: `failure` is the result if it unwinds.
 macro_rules! call_out {
     ($(fn $name:ident($object:ident: $of:ty $(, $argument:ident: $type:ty)*) $(-> $result:ty)?,
         failure $failure:expr $(, alone $value:expr)?;)*) => {$(
@@ -67,7 +68,7 @@ macro_rules! call_out {
 /// Calls out to a function of libssl, of this type.
 macro_rules! out_of {
     ($function:expr, $failure:expr, ($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {{
-        // The same function, which may be left by an unwinding.
+        // The same function, declared as one that may unwind.
         let function = mem::transmute::<
             unsafe extern "C" fn($($type),*) $(-> $result)?,
             unsafe extern "C-unwind" fn($($type),*) $(-> $result)?,
@@ -76,7 +77,7 @@ macro_rules! out_of {
     }};
 }
 
-/// Functions that make something from nothing: of the libssl that we work beside, or ours.
+/// Functions that take no object: of the process's libssl, or the library's own.
 macro_rules! make {
     ($(fn $name:ident() -> $result:ty;)*) => {$(
         #[doc = concat!("`", stringify!($name), "`")]
@@ -137,7 +138,7 @@ pass_on! {
     fn SSL_SESSION_set_ex_data(session: *mut SSL_SESSION, index: c_int, value: *mut c_void) -> c_int;
     fn SSL_SESSION_get_ex_data(session: *const SSL_SESSION, index: c_int) -> *mut c_void;
 
-    // For contexts that we did not see being made: the cache is libssl's own.
+    // For contexts created without the library: the cache is libssl's own.
     fn SSL_CTX_sessions(ctx: *mut SSL_CTX) -> *mut lhash_st_SSL_SESSION, alone ptr::null_mut();
     fn SSL_CTX_sess_set_new_cb(ctx: *mut SSL_CTX, callback: Option<NewSessionCallback>), alone ();
     fn SSL_CTX_sess_set_get_cb(ctx: *mut SSL_CTX, callback: Option<GetSessionCallback>), alone ();
@@ -148,7 +149,7 @@ pass_on! {
     fn SSL_has_matching_session_id(ssl: *const SSL, id: *const c_uchar, length: c_uint) -> c_int, alone 0;
     fn SSL_get_options(ssl: *const SSL) -> u64, alone 0;
 
-    // What only libssl acts on.
+    // Functions that only libssl implements.
     fn SSL_CTX_callback_ctrl(ctx: *mut SSL_CTX, command: c_int, callback: Option<AnyCallback>) -> c_long, alone 0;
     fn SSL_CTX_set_session_ticket_cb(
         ctx: *mut SSL_CTX, generate: Option<GenerateTicketCallback>, decrypt: Option<DecryptTicketCallback>,
@@ -186,7 +187,8 @@ call_out! {
     fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) -> c_int, failure 0, alone 0;
 }
 
-/// `SSL_new` of whoever made the context. While it makes the connection, libssl may call us with it.
+/// Calls `SSL_new` of the context's owner. While it creates the connection, libssl may call hooks
+/// with it.
 pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     match libssl::of_object(ctx) {
         // SAFETY: the caller promises what the C function of this name asks for.
@@ -198,7 +200,8 @@ pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     }
 }
 
-/// `SSL_CTX_new` of the libssl whose method it is, or ours. While it makes the context, libssl may call us with it.
+/// Calls `SSL_CTX_new` of the method's libssl, or the library's own. While it creates the context,
+/// libssl may call hooks with it.
 pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     match libssl::of_method(method) {
         // SAFETY: the caller promises what the C function of this name asks for.
@@ -210,7 +213,8 @@ pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     }
 }
 
-/// `SSL_CTX_new_ex` of the libssl whose method it is; alone there is no library context, and it is `SSL_CTX_new`.
+/// Calls `SSL_CTX_new_ex` of the method's libssl; alone there is no library context, and it is
+/// `SSL_CTX_new`.
 pub unsafe fn SSL_CTX_new_ex(
     libctx: *mut OSSL_LIB_CTX,
     properties: *const c_char,
@@ -232,28 +236,28 @@ pub unsafe fn SSL_CTX_new_ex(
     }
 }
 
-/// `SSL_CTX_load_verify_store` of the libssl that made the object.
+/// Calls `SSL_CTX_load_verify_store` of the libssl that made the object.
 pub unsafe fn SSL_CTX_load_verify_store(ctx: *mut SSL_CTX, uri: *const c_char) -> c_int {
     let load = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_load_verify_store);
     // SAFETY: the caller promises what the C function of this name asks for.
     load.map_or(0, |load| unsafe { out_of!(load, 0, (ctx: *mut SSL_CTX, uri: *const c_char) -> c_int) })
 }
 
-/// `SSL_CTX_set_default_verify_store` of the libssl that made the object.
+/// Calls `SSL_CTX_set_default_verify_store` of the libssl that made the object.
 pub unsafe fn SSL_CTX_set_default_verify_store(ctx: *mut SSL_CTX) -> c_int {
     let load = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_set_default_verify_store);
     // SAFETY: the caller promises what the C function of this name asks for.
     load.map_or(0, |load| unsafe { out_of!(load, 0, (ctx: *mut SSL_CTX) -> c_int) })
 }
 
-/// `SSL_CTX_set_tlsext_ticket_key_evp_cb` of the libssl that made the object.
+/// Calls `SSL_CTX_set_tlsext_ticket_key_evp_cb` of the libssl that made the object.
 pub unsafe fn SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx: *mut SSL_CTX, callback: Option<TicketKeyEvpCallback>) -> c_int {
     let set = libssl::of_object(ctx).and_then(|libssl| libssl.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb);
     // SAFETY: the caller promises what the C function of this name asks for.
     set.map_or(0, |set| unsafe { set(ctx, callback) })
 }
 
-/// `SSL_CTX_flush_sessions` of the libssl that made the object, by its newest name.
+/// Calls `SSL_CTX_flush_sessions` of the libssl that made the object, by its newest name.
 pub unsafe fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long) {
     if let Some(libssl) = libssl::of_object(ctx) {
         let flush = match libssl::recursion::is_endless() {
@@ -265,7 +269,7 @@ pub unsafe fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, time: c_long) {
     }
 }
 
-/// `SSL_SESSION_get_time` of whoever made the object, by its newest name.
+/// Calls `SSL_SESSION_get_time` of the object's owner, by its newest name.
 pub unsafe fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long {
     match libssl::of_object(session) {
         // SAFETY: the caller promises what the C function of this name asks for.
@@ -275,7 +279,7 @@ pub unsafe fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long {
     }
 }
 
-/// `SSL_SESSION_set_time` of whoever made the object, by its newest name.
+/// Calls `SSL_SESSION_set_time` of the object's owner, by its newest name.
 pub unsafe fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long {
     let Some(libssl) = libssl::of_object(session) else {
         // SAFETY: the caller promises what the C function of this name asks for.
@@ -289,8 +293,8 @@ pub unsafe fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c
     libssl::recursion::nested(|| unsafe { set_time(session, time) })
 }
 
-/// Carries out a command of the session cache that takes no pointer, on a context that is not attached to: a libssl of another
-/// kind than OpenSSL has a function for it, of that name.
+/// Runs a command of the session cache that takes no pointer, on a context without an attached
+/// cache. A libssl other than OpenSSL has a function for it, of that name.
 pub unsafe fn SSL_CTX_ctrl_or(ctx: *mut SSL_CTX, command: c_int, larg: c_long, function: &CStr) -> c_long {
     match libssl::of_object(ctx).and_then(|libssl| libssl.own(function)) {
         Some(own) => {

@@ -1,4 +1,4 @@
-//! References to a policy's objects: as long as they are held, an address is of one object.
+//! References to a policy's objects: while they are owned, an address belongs to one object.
 
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use crate::libssl::Functions;
 use crate::types::*;
 
-/// A reference to an object of libcrypto's, which is given back when this is dropped.
+/// A reference to an object of libcrypto's, released when dropped.
 pub struct Owned<T> {
     object: NonNull<T>,
     free: unsafe extern "C" fn(*mut T),
@@ -22,7 +22,7 @@ pub type TrustStore = Owned<X509_STORE>;
 unsafe impl<T> Send for Owned<T> {}
 
 impl Certificate {
-    /// Takes a reference to a certificate; None for NULL.
+    /// Increments a certificate's reference count; None for NULL.
     ///
     /// # Safety
     /// The object must be NULL or live, and of this libcrypto.
@@ -33,7 +33,7 @@ impl Certificate {
 }
 
 impl TrustStore {
-    /// Takes a reference to a store; None for NULL.
+    /// Increments a store's reference count; None for NULL.
     ///
     /// # Safety
     /// The object must be NULL or live, and of this libcrypto.
@@ -55,7 +55,7 @@ impl<T> Owned<T> {
         Some(Owned { object, free })
     }
 
-    /// The object's address.
+    /// Returns the object's address.
     pub fn as_ptr(&self) -> *mut T {
         self.object.as_ptr()
     }
@@ -63,7 +63,7 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: this reference is ours and is given back once, to the libcrypto that it is of.
+        // SAFETY: this reference is ours and is released once, by the libcrypto that it is of.
         unsafe { (self.free)(self.object.as_ptr()) };
     }
 }

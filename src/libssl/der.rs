@@ -30,7 +30,7 @@ impl Drop for Encoded {
     }
 }
 
-/// The bytes of a session, secrets and all; None if it has none, or no memory is left.
+/// Returns the encoding of a session, with its secrets; None if it has none, or no memory is left.
 ///
 /// # Safety
 /// `session` must be a live SSL_SESSION of this libssl.
@@ -39,7 +39,7 @@ pub unsafe fn of_session(functions: &Functions, session: *const SSL_SESSION) -> 
     unsafe { encode(functions, |place| (functions.i2d_SSL_SESSION)(session, place)) }
 }
 
-/// The bytes of a certificate; None if no memory is left.
+/// Returns the encoding of a certificate; None if no memory is left.
 ///
 /// # Safety
 /// `certificate` must be a live X509 of this libssl.
@@ -48,7 +48,7 @@ pub unsafe fn of_certificate(functions: &Functions, certificate: *const X509) ->
     unsafe { encode(functions, |place| (functions.i2d_X509)(certificate, place)) }
 }
 
-/// The bytes of each name in a list; None for a name that has none.
+/// Returns the encoding of each name in a list; None for a name that has none.
 ///
 /// # Safety
 /// `names` must be NULL or a list of this libssl that nobody changes.
@@ -65,7 +65,7 @@ pub unsafe fn of_names(functions: &Functions, names: *const stack_st_X509_NAME) 
     (0..number).map(name_of).collect()
 }
 
-/// The bytes of a C string; None for NULL.
+/// Returns the bytes of a C string; None for NULL.
 ///
 /// # Safety
 /// `string` must be NULL or a NUL-terminated string.
@@ -74,18 +74,18 @@ pub unsafe fn of_string(string: *const c_char) -> Option<Vec<u8>> {
     (!string.is_null()).then(|| unsafe { CStr::from_ptr(string) }.to_bytes().to_vec())
 }
 
-/// A session made of those bytes, with one reference; NULL if they are of none.
+/// Returns the session decoded from those bytes, with one reference; NULL if they are no session.
 ///
 /// # Safety
 /// None but that the functions are a libssl's.
 pub unsafe fn to_session(functions: &Functions, bytes: &[u8]) -> *mut SSL_SESSION {
     let Ok(length) = c_long::try_from(bytes.len()) else { return ptr::null_mut() };
     let mut place = bytes.as_ptr();
-    // SAFETY: as many bytes as `length` says. Whether something is wrong with them is ours to know.
+    // SAFETY: as many bytes as `length` says. An error in them is ours, not the application's.
     error::unnoted(functions, || unsafe { (functions.d2i_SSL_SESSION)(ptr::null_mut(), &mut place, length) })
 }
 
-/// What one of libssl's i2d functions writes into memory that it allocates.
+/// Returns the bytes that one of libssl's i2d functions writes into memory that it allocates.
 ///
 /// # Safety
 /// `i2d` must return how many bytes it wrote into memory of this libssl's, whose address it put where it was told.

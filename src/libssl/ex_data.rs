@@ -1,11 +1,11 @@
-//! Our state at libssl's objects, found by their address, and its end told by their ex_data callbacks.
+//! The library's state at libssl's objects, found by their address and ended by their ex_data callbacks.
 //!
 //! ```text
 //!   SSL_CTX ──owns a reference──► T ◄──borrows── SSL         T: Attachment, one type in the process
 //! ```
-//! An SSL has the state of the context it was *created* with, whose cache serves it to the end;
-//! SSL_get_SSL_CTX names another one after an SNI switch. libssl holds that first context as long as the SSL lives,
-//! so the borrowed pointer stays good.
+//! An SSL has the state of the context it was *created* with, whose cache serves it to the end; SSL_get_SSL_CTX
+//! returns another one after an SNI switch. libssl holds that first context as long as the SSL lives, so the borrowed
+//! pointer stays valid.
 //!
 //! An SSL gets its state at whichever comes first:
 //!
@@ -34,19 +34,19 @@ pub const CLASS_SSL: c_int = 0;
 pub const CLASS_SSL_CTX: c_int = 1;
 pub const CLASS_SSL_SESSION: c_int = 2;
 
-/// What is attached to each context: a reference to a T.
+/// The state attached to each context: a reference to a T.
 static CONTEXTS: AddressMap = AddressMap::new();
 
-/// What is attached to the context that each connection was created with: a T that the context owns.
+/// The state attached to the context that each connection was created with: a T that the context owns.
 static CONNECTIONS: AddressMap = AddressMap::new();
 
-/// What one libssl's attachments stand on.
+/// State of one libssl's attachments.
 #[derive(Default)]
 pub struct State {
-    /// The type of what is attached, once its callbacks are reserved; None if they could not be.
+    /// The type of the attached state, once its callbacks are reserved; None if they could not be.
     reserved: OnceBox<Option<TypeId>>,
-    /// A connection was made whose ex_data came before its context, as in OpenSSL since 3.2. There SSL_free frees the
-    /// ex_data after the session, so its callback may look at neither.
+    /// True once a connection was made whose ex_data came before its context, as in OpenSSL since 3.2. There SSL_free
+    /// frees the ex_data after the session, so its callback may read neither.
     context_comes_late: AtomicBool,
 }
 
@@ -57,8 +57,8 @@ impl Libssl {
         self.attachment.reserved.get().is_some_and(|of| *of == Some(TypeId::of::<T>()))
     }
 
-    /// Asks to be told when a connection is made and when it and a context are freed. Of two threads that do so at once, one
-    /// does so for nothing: the callbacks find what they have to do done.
+    /// Reserves callbacks for connections that are made, and for connections and contexts that are freed. If two
+    /// threads do so at once, one does so in vain: the callbacks find their work done.
     fn reserve_callbacks<T: Attachment>(&'static self) -> Option<TypeId> {
         let this = ptr::from_ref(self).cast_mut().cast();
         let reserve = |class, new, free| {
@@ -71,7 +71,7 @@ impl Libssl {
         (context > 0 && connection > 0).then_some(TypeId::of::<T>())
     }
 
-    /// Attaches `state` to a context that has none yet; false if it has one or no memory is left.
+    /// Attaches `state` to a context that has none yet. Returns false if it has one or no memory is left.
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl that no other thread uses yet.
@@ -89,7 +89,7 @@ impl Libssl {
     /// `ctx` must be a live SSL_CTX of this libssl, and live for `'a`.
     #[inline]
     pub unsafe fn attached_to_context<'a, T: Attachment>(&self, ctx: *const SSL_CTX) -> Option<&'a T> {
-        // SAFETY: `attach` put a T there, whose reference goes with the context.
+        // SAFETY: `attach` put a T there, whose reference the context releases at its end.
         if self.attaches::<T>() { CONTEXTS.get(ctx.addr()).map(|state| unsafe { of_address(state) }) } else { None }
     }
 
@@ -107,9 +107,9 @@ impl Libssl {
         }
     }
 
-    /// Gives a connection the state of the context that it has now, which is the one that it was created with: whoever
-    /// changes the context settles this first. Returns None while the connection has no context yet, and for one that is
-    /// not attached to.
+    /// Gives a connection the state of its current context, which is the one that it was created with: a caller that
+    /// changes the context settles this first. Returns None while the connection has no context, and if that has no
+    /// state.
     ///
     /// # Safety
     /// `ssl` must be a live SSL of this libssl, and live for `'a`.
@@ -126,7 +126,7 @@ impl Libssl {
         Some(attached)
     }
 
-    /// Returns true if the ex_data free callback of a connection comes too late to look at it.
+    /// Returns true if the ex_data free callback of a connection comes too late to read the connection.
     pub fn context_comes_late(&self) -> bool {
         self.attachment.context_comes_late.load(Ordering::Relaxed)
     }
@@ -151,7 +151,7 @@ unsafe fn of_address<'a, T>(state: usize) -> &'a T {
     unsafe { &*ptr::with_exposed_provenance(state) }
 }
 
-/// SSL_CTX ex_data free callback: the context is gone, and its cache with it.
+/// SSL_CTX ex_data free callback: frees the context's cache.
 unsafe extern "C-unwind" fn context_freed<T: Attachment>(
     ctx: *mut c_void,
     _value: *mut c_void,
@@ -167,15 +167,15 @@ unsafe extern "C-unwind" fn context_freed<T: Attachment>(
         known::on_behalf_of(libssl, || {
             attached.on_ctx_ex_data_free();
             if let Some(state) = CONTEXTS.remove(ctx.addr()) {
-                // SAFETY: `attach` put the reference there; it is taken back once.
+                // SAFETY: `attach` put the reference there; it is released once.
                 drop(unsafe { Arc::from_raw(ptr::with_exposed_provenance::<T>(state)) });
             }
         });
     });
 }
 
-/// SSL ex_data new callback: runs inside SSL_new. Up to OpenSSL 3.1 the connection has its context by then; since 3.2 it is
-/// an empty object, of which nothing but that may be asked.
+/// SSL ex_data new callback: runs inside SSL_new. Up to OpenSSL 3.1 the connection has its context by then; since 3.2
+/// it is an empty object, of which only that can be read.
 unsafe extern "C-unwind" fn connection_made<T: Attachment>(
     ssl: *mut c_void,
     _value: *mut c_void,
@@ -197,8 +197,9 @@ unsafe extern "C-unwind" fn connection_made<T: Attachment>(
     }
 }
 
-/// SSL ex_data free callback: runs inside SSL_free. Where the context did not come late, that is before SSL_free removes the
-/// session of a connection that was not shut down; else after, and our SSL_free has told.
+/// SSL ex_data free callback: runs inside SSL_free. If the context did not come late, that is before SSL_free removes
+/// the session of a connection that was not shut down. Otherwise it is after, and our SSL_free has called
+/// `on_ssl_free`.
 unsafe extern "C-unwind" fn connection_freed<T: Attachment>(
     ssl: *mut c_void,
     _value: *mut c_void,

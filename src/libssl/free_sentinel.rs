@@ -1,8 +1,8 @@
 //! Notices the last SSL_CTX_free of a context whose application set a remove_session callback.
 //!
-//! That callback must run for every session still cached while the application's ex_data stands (semantics 4.1,
-//! SSL_CTX_free). libssl gives no sign of that moment but one: it flushes its own table. So a sentinel session is put there,
-//! and when libssl frees it, after having let go of its lock, it is time:
+//! The callback must run for every session still cached while the application's ex_data is there (semantics 4.1,
+//! SSL_CTX_free). libssl announces that moment in one way only: it flushes its own table. So a sentinel session is
+//! inserted there. When libssl frees the sentinel, after it has released its lock, the moment has come:
 //!
 //! ```text
 //!   SSL_CTX_free, last reference
@@ -10,7 +10,7 @@
 //!     free what was flushed         ─► sentinel's ex_data free callback: Attachment::on_ctx_last_ref
 //!     free the context's ex_data    ─► the application's, and ours (ex_data.rs)
 //! ```
-//! A session object costs 1 KB, so there is none before a session is stored and a callback wants to hear of it.
+//! A session object costs 1 KB, so there is no sentinel before a session is stored and a remove callback is set.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
@@ -22,8 +22,8 @@ use super::{Libssl, error, ex_data, known, stand_in};
 use crate::catch_panic::catch_panic;
 use crate::types::*;
 
-/// No flush by time reaches the sentinel: a hundred years, in seconds. (More would overflow where libssl counts
-/// nanoseconds.)
+/// Number of seconds, a hundred years, so that no flush by time reaches the sentinel. (More would overflow where
+/// libssl counts nanoseconds.)
 const TIMEOUT: c_long = 100 * 365 * 86_400;
 
 /// Any id does, as the table holds nothing else under the sentinel's version, 0.
@@ -32,16 +32,16 @@ const ID: &[u8; MAX_ID_LENGTH] = b"sslsession: notices SSL_CTX_free";
 /// The state of each sentinel's context.
 static SENTINELS: AddressMap = AddressMap::new();
 
-/// One libssl's callback for the end of sessions; reserved with the first sentinel, since each costs a little at every session
-/// of the process.
+/// One libssl's callback for the end of sessions; reserved with the first sentinel, since it costs a little at every
+/// session of the process.
 #[derive(Default)]
 pub struct State {
     is_reserved: OnceBox<bool>,
 }
 
 impl Libssl {
-    /// Asks to be told when a session is freed; false if that could not be. Of two threads that do so at once, one does so for
-    /// nothing.
+    /// Reserves a callback for freed sessions. Returns false if that failed. If two threads do so at once, one does
+    /// so in vain.
     fn reserve_sentinels<T: Attachment>(&'static self) -> bool {
         let free = Some(sentinel_freed::<T> as ExDataFree);
         let (class, this) = (ex_data::CLASS_SSL_SESSION, ptr::from_ref(self).cast_mut().cast());
@@ -52,7 +52,7 @@ impl Libssl {
         *self.farewell.is_reserved.get_or_init(|| Box::new(reserve() > 0))
     }
 
-    /// Puts a sentinel into the context's own table; false if that failed.
+    /// Inserts a sentinel into the context's own table. Returns false if that failed.
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl.
@@ -66,7 +66,7 @@ impl Libssl {
             if sentinel.is_null() {
                 return false;
             }
-            // Known as a sentinel before it stands in the table, from which another thread may flush it at once.
+            // Noted as a sentinel before it is in the table, from which another thread may flush it at once.
             let kept = self.reserve_sentinels::<T>()
                 && (functions.SSL_SESSION_set1_id)(sentinel, ID.as_ptr(), ID.len() as u32) == 1
                 && (functions.SSL_SESSION_set_timeout)(sentinel, TIMEOUT) == 1
@@ -80,7 +80,7 @@ impl Libssl {
         })
     }
 
-    /// Returns true if a session that leaves libssl's own table is a sentinel.
+    /// Returns true if a session removed from libssl's own table is a sentinel.
     pub fn is_sentinel(&self, session: *const SSL_SESSION) -> bool {
         SENTINELS.get(session.addr()).is_some()
     }
@@ -96,8 +96,8 @@ unsafe extern "C-unwind" fn sentinel_freed<T: Attachment>(
     argp: *mut c_void,
 ) {
     let Some(state) = SENTINELS.remove(session.addr()) else { return };
-    // SAFETY: `watch` put there what is attached to the context, which the context gives back after its table; and `argp` is
-    // a Libssl that lives for ever.
+    // SAFETY: `arm_sentinel` put there the state attached to the context, which the context releases after its table;
+    // and `argp` is a Libssl that lives for ever.
     let (state, libssl) = unsafe { (&*ptr::with_exposed_provenance::<T>(state), &*argp.cast::<Libssl>()) };
     catch_panic((), || known::on_behalf_of(libssl, || state.on_ctx_last_ref()));
 }

@@ -1,8 +1,7 @@
-//! Looks through all objects of the process for another `SSL_CTX_new` than our own.
+//! Searches all objects of the process for an `SSL_CTX_new` other than the library's.
 //!
 //! RTLD_NEXT would miss a libssl that came with dlopen(RTLD_LOCAL), as in Python and Perl, and might return another
-//! interposer. So the tables of every loaded object are read, and all functions are then taken from
-//! the one found.
+//! interposer. So the tables of every loaded object are read, and all functions are then taken from the object found.
 
 use std::ffi::{CStr, c_void};
 use std::ops::Range;
@@ -13,7 +12,7 @@ use super::loader::Loaded;
 use super::symbols::Functions;
 use super::{Family, Libssl, is_ours};
 
-/// Returns all libssls that are loaded, those to attach to first: an object that we know nothing of is the first one's.
+/// Returns all loaded libssls, those to attach to first: an unknown object is then the first one's.
 pub fn libssls() -> Vec<Libssl> {
     let all = Listed::all(DEFINED);
     let mut libssls: Vec<Libssl> = all.iter().filter_map(|listed| Found::among(&all, listed)?.into_libssl()).collect();
@@ -21,7 +20,7 @@ pub fn libssls() -> Vec<Libssl> {
     libssls
 }
 
-/// Returns the libssl in which an address lies.
+/// Returns the libssl at an address.
 pub fn libssl_at(address: *const c_void) -> Option<Libssl> {
     let all = Listed::all(DEFINED);
     let listed = all.iter().find(|listed| listed.object.addresses.contains(&address.addr()))?;
@@ -29,7 +28,7 @@ pub fn libssl_at(address: *const c_void) -> Option<Libssl> {
     Found::among(&all, listed)?.into_libssl()
 }
 
-/// Returns the addresses of the objects that the one needs in which an address lies.
+/// Returns the addresses of the objects that the object at an address needs.
 pub fn needed_at(address: *const c_void) -> Vec<Range<usize>> {
     let all = Listed::all(DEFINED);
     let Some(object) = Object::at(address) else { return Vec::new() };
@@ -39,7 +38,7 @@ pub fn needed_at(address: *const c_void) -> Vec<Range<usize>> {
 /// The function by which a libssl is known.
 const DEFINED: &CStr = c"SSL_CTX_new";
 
-/// An object that defines it and is not ours, held meanwhile; and those that it needs.
+/// An object that defines it and is not the library, held meanwhile; and the objects that it needs.
 struct Found {
     held: Loaded,
     object: Object,
@@ -64,14 +63,14 @@ impl Found {
         objects.find_map(|object| object.symbol(name)).map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
     }
 
-    /// Returns the release whose symbol version nodes it has; None if it names no versions or others than we know.
+    /// Returns the release of its symbol version nodes; None if it defines no versions, or unknown ones.
     fn family(&self) -> Option<Family> {
         let known = Family::NODES.iter().find(|(_, node)| self.object.defines_version(node));
         known.map(|&(family, _)| family)
     }
 
-    /// Takes all functions from it; it stays loaded from now on, as they must not outlive it. Returns None for an object that
-    /// has no more than a name in common with a libssl: it has neither versions that we know nor a session cache.
+    /// Takes all functions from it, and keeps it loaded for ever, as they must not outlive it. Returns None for an
+    /// object that shares only a name with a libssl: it has neither known versions nor a session cache.
     fn into_libssl(self) -> Option<Libssl> {
         let family = self.family();
         let makes_connections = !self.symbol(c"SSL_new").is_null();

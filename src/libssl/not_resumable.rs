@@ -1,13 +1,13 @@
 //! Marks sessions as not resumable.
 //!
-//! A session that leaves a cache is marked, so that a connection that still holds it does not offer it again. The
-//! only public function that marks is SSL_CTX_remove_session. It marks whatever it is given, also when the context
-//! does not hold it; so it is called on private contexts, which hold nothing, and not on the application's, whose
-//! lock every handshake wants. There are a few, so that they are no such lock either.
+//! A session that a cache removes is marked, so that a connection that still holds it does not offer it again. The
+//! only public function that marks is SSL_CTX_remove_session. It marks any session, also one that the context does
+//! not hold. So it is called on private contexts, which hold nothing, and not on the application's, whose lock every
+//! handshake acquires. There are a few, so that none of them becomes such a lock.
 //!
-//! A fork must not find another thread inside one of them, or the child would wait for that thread for ever. So each is
-//! under a mutex, which the forking thread holds. And the child must not have to make one, since another thread may
-//! have been anywhere inside libcrypto: it goes on with those that are there.
+//! A fork must not find another thread inside one of them, or the child would wait for that thread for ever. So each
+//! is under a mutex, which the forking thread holds. And the child must not have to make one, since another thread
+//! may have been anywhere inside libcrypto: it uses the existing ones.
 
 use std::cell::Cell;
 use std::ffi::c_uint;
@@ -21,7 +21,7 @@ use crate::types::*;
 
 const CONTEXTS: usize = 8;
 
-/// The place whose context is made first: with the first session stored, so that a forked child has it.
+/// Index of the context that is made first: with the first session stored, so that a forked child has it.
 const FIRST: usize = 0;
 
 /// A context of our own, once it has been made.
@@ -30,27 +30,27 @@ enum Private {
     #[default]
     NotMade,
     Made(NonNull<SSL_CTX>),
-    /// There is none to be had: the default library context has no provider.
+    /// No context can be made: the default library context has no provider.
     Refused,
 }
 
 // SAFETY: contexts may be used from any thread.
 unsafe impl Send for Private {}
 
-/// One libssl's private contexts. The locks are std's, single words that the forking thread holds: who waits for one of
-/// parking_lot's stands in a table of the process, which a fork may leave locked.
+/// One libssl's private contexts. The locks are std's, single words that the forking thread holds: parking_lot's wait
+/// in a table of the process, which a fork may leave locked.
 #[derive(Default)]
 pub struct State([Mutex<Private>; CONTEXTS]);
 
-/// This process was forked from one with several threads, and makes no private context if it can help it.
+/// True if this process was forked from one with several threads. It then avoids making a private context.
 static FORKED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// This thread marks a session through the context at hand, whose remove hook is called.
+    /// True while this thread marks a session through an application's context, whose remove hook is called.
     static MARKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns true if this thread is marking a session: libssl calls our remove hook then, and nothing was removed.
+/// Returns true while this thread marks a session: libssl calls our remove hook then, and nothing was removed.
 pub fn is_marking() -> bool {
     MARKING.try_with(Cell::get).unwrap_or(false)
 }
@@ -60,22 +60,22 @@ impl State {
         self.0[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks all private contexts until the guard goes: around a fork.
+    /// Acquires the locks of all private contexts for a fork, until the guard is dropped.
     pub fn hold(&self, patience: &mut Patience) -> ForkGuard<'_> {
         ForkGuard { _contexts: self.0.each_ref().map(|context| patience.lock(context)) }
     }
 }
 
-/// All private contexts of a libssl, with no thread inside.
+/// Guards of all private contexts of a libssl, with no thread inside.
 pub struct ForkGuard<'a> {
     _contexts: [Option<MutexGuard<'a, Private>>; CONTEXTS],
 }
 
 impl Libssl {
-    /// Marks a session as not resumable, wherever it is.
+    /// Marks a session as not resumable.
     ///
-    /// But for counting a reference, here alone is libssl called under a lock of ours: it calls nothing back, and frees
-    /// nothing.
+    /// Except for incrementing a reference count, only here is libssl called under a lock of the library's: it calls
+    /// nothing back, and frees nothing.
     ///
     /// # Safety
     /// `session` must be a live SSL_SESSION of this libssl, and `at_hand` a live SSL_CTX of it that does not hold it.
@@ -99,8 +99,8 @@ impl Libssl {
         unsafe { self.mark_through(at_hand, session) };
     }
 
-    /// Marks a session through a context of the application's: where the default library context has no provider, as in a
-    /// program that works in its own OSSL_LIB_CTX, no private context can be made.
+    /// Marks a session through a context of the application's: if the default library context has no provider, as in
+    /// a program that works in its own OSSL_LIB_CTX, no private context can be made.
     ///
     /// # Safety
     /// As `mark_not_resumable`.
@@ -114,16 +114,16 @@ impl Libssl {
         }
     }
 
-    /// A session without an id, which SSL_CTX_remove_session does not touch, is marked by a flush. Always in the one
-    /// context: a session's links allow it one table at a time. Without a private context it stays as it is: by what it has
-    /// it can be resumed as a client's only, and offers a ticket that its server knows how to judge.
+    /// Marks a session without an id, which SSL_CTX_remove_session does not touch, by a flush. Always in one context:
+    /// a session's links allow one table at a time. Without a private context it is not marked: such a session can be
+    /// resumed only as a client's, and offers a ticket that its server can judge.
     ///
     /// # Safety
     /// `session` must be a live SSL_SESSION of this libssl, to which the caller has a reference.
     unsafe fn mark_without_id(&'static self, session: *mut SSL_SESSION) {
         let mut private = self.marker.lock(FIRST);
         if let Some(ctx) = private.context(self) {
-            // SAFETY: live objects. The flush gives back the reference that the table took, which is not the last.
+            // SAFETY: live objects. The flush releases the reference that the table took, which is not the last.
             unsafe {
                 stand_in::add(&self.functions, ctx.as_ptr(), session);
                 (self.functions.SSL_CTX_flush_sessions_ex)(ctx.as_ptr(), 0);
@@ -151,8 +151,8 @@ impl Private {
     }
 }
 
-/// Makes a context in the default library context, by functions of the libssl's own: it does not pass the SSL_CTX_new_ex
-/// that we export, and is not attached to.
+/// Makes a context in the default library context, by functions of the libssl's own: the call bypasses the exported
+/// SSL_CTX_new_ex, and no cache is attached.
 pub(super) fn make_private(functions: &Functions) -> Option<NonNull<SSL_CTX>> {
     // SAFETY: no library context, no properties, a method of the same libssl.
     NonNull::new(unsafe {
@@ -164,7 +164,7 @@ pub(super) fn make_private(functions: &Functions) -> Option<NonNull<SSL_CTX>> {
     })
 }
 
-/// Threads take places in turn; a thread whose locals are gone takes the first.
+/// Returns this thread's context: threads take them in turn; one whose locals are destroyed takes the first.
 fn this_threads_place() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(FIRST);
     thread_local! {
@@ -181,7 +181,7 @@ fn this_threads_place() -> usize {
     place.unwrap_or(FIRST)
 }
 
-/// In the child of a process that had several threads.
+/// Notes the fork, in the child of a process that had several threads.
 pub fn forked() {
     FORKED.store(true, Ordering::Relaxed);
 }

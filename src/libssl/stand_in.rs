@@ -1,13 +1,12 @@
-//! What we put into libssl's own table of a context.
+//! Stand-ins in libssl's own table of a context.
 //!
 //! With early data and anti-replay, libssl accepts a session only if its own SSL_CTX_remove_session finds it
-//! (semantics 4.6). Upstream's libssl calls that function without passing us, so something has to stand in libssl's own
-//! table by then: a stand-in of the same version and id, by which the table finds. The session itself is taken
-//! out of our store first, which only one taker can; it does not go into the table, whose links within a
-//! session allow it one context only.
+//! (semantics 4.6). Upstream's libssl calls that function directly, so libssl's own table needs a stand-in by then,
+//! of the same version and id, by which the table finds. The session itself is taken out of our store first, which
+//! only one thread can; it is not inserted into the table, as its links allow it one context only.
 //!
-//! Debian's SSL_CTX_add_session asks SSL_CTX_ctrl, which is ours, how large its table may be, while it holds the
-//! context's lock. It must be told "unlimited" then, or it would evict what we have put there.
+//! Debian's SSL_CTX_add_session calls SSL_CTX_ctrl, which is ours, for the size of its table, while it holds the
+//! context's lock. The answer must be "unlimited" then, or it would evict the stand-in.
 
 use std::cell::Cell;
 use std::ffi::c_uint;
@@ -19,12 +18,12 @@ thread_local! {
     static LENDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
+/// Returns true while this thread is in libssl's own SSL_CTX_add_session for a stand-in.
 pub fn is_inserting_stand_in() -> bool {
     LENDING.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Puts a stand-in for a session into the context's own table; false if that failed.
+/// Inserts a stand-in for a session into the context's own table. Returns false if that failed.
 ///
 /// # Safety
 /// Both must be live objects of this libssl.
@@ -46,7 +45,8 @@ pub unsafe fn insert_stand_in(functions: &Functions, ctx: *mut SSL_CTX, session:
     }
 }
 
-/// Adds a session of our own making to the context's own table, which takes a reference; false if that failed.
+/// Adds a session that the library made to the context's own table, which references it. Returns false if that
+/// failed.
 ///
 /// # Safety
 /// Both must be live objects of this libssl; the session must be in no other table.

@@ -1,10 +1,10 @@
-//! The callback that has the keys of stateless tickets, and what it keys.
+//! The callback that provides the keys of stateless tickets, and the objects that it keys.
 //!
 //! ```text
 //!   OpenSSL 3 and later   SSL_CTX_set_tlsext_ticket_key_evp_cb: EVP_CIPHER_CTX and EVP_MAC_CTX
 //!   OpenSSL 1.1.1         SSL_CTX_callback_ctrl, command 72:    EVP_CIPHER_CTX and HMAC_CTX
 //! ```
-//! libssl holds one of each kind for a context, and prefers the first. What an application sets takes ours' place.
+//! libssl has one of each kind for a context, and prefers the first. An application's callback replaces ours.
 
 use std::ffi::{c_int, c_long, c_uchar, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -26,10 +26,10 @@ const PARAM_STRING: u32 = 4;
 const PARAM_BYTES: u32 = 5;
 const PARAM_UNMODIFIED: usize = usize::MAX;
 
-/// SSL_SECOP_TICKET: may there be stateless tickets? libssl asks before TLS 1.3 only.
+/// SSL_SECOP_TICKET: may there be stateless tickets? libssl calls with it before TLS 1.3 only.
 const MAY_HAVE_TICKET: c_int = 10;
 
-/// What one libssl's tickets take, once looked for.
+/// Functions that one libssl's tickets need, once looked up.
 #[derive(Default)]
 pub struct State {
     /// The cipher, exposed; 0 if there is none.
@@ -38,7 +38,7 @@ pub struct State {
     security: OnceBox<SecurityCallback>,
 }
 
-/// The callbacks of ours, of which one is set.
+/// The library's callbacks, of which one is set.
 #[derive(Clone, Copy)]
 pub struct Callbacks {
     pub evp: TicketKeyEvpCallback,
@@ -52,7 +52,7 @@ pub enum KeyCallback {
     Hmac(TicketKeyCallback),
 }
 
-/// What an application sets as a callback of one kind.
+/// A change of the callback of one kind, as an application makes it.
 #[derive(Clone, Copy)]
 pub enum KeyCallbackChange {
     Evp(Option<TicketKeyEvpCallback>),
@@ -93,7 +93,7 @@ impl ReplacedCallbacks {
     }
 }
 
-/// An object that libssl hands over to have a key set.
+/// An object of libssl's that gets a key.
 #[derive(Clone, Copy)]
 pub enum Mac {
     Evp(*mut EVP_MAC_CTX),
@@ -182,8 +182,9 @@ impl Libssl {
         ptr::with_exposed_provenance(*self.tickets.cipher.get_or_init(|| Box::new(find())))
     }
 
-    /// Turns stateless tickets off for a context's connections before TLS 1.3, whose sessions then have ids. It takes a callback
-    /// that libssl calls when it has chosen the version: options are asked for too late, or count for TLS 1.3 too.
+    /// Turns stateless tickets off for a context's connections before TLS 1.3, whose sessions then have ids. That
+    /// needs a callback that libssl calls once it has chosen the version: options are read too late, or count for TLS
+    /// 1.3 too.
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl, made just now.
@@ -200,12 +201,12 @@ impl Libssl {
     }
 }
 
-/// Returns true if a security callback is the one that is set here.
+/// Returns true if a security callback is the one set here.
 pub(super) fn is_ours(callback: usize) -> bool {
     callback == is_secure as SecurityCallback as usize
 }
 
-/// In the place of libssl's own security callback, which it asks for all but tickets.
+/// Replaces libssl's own security callback, and calls it for everything but tickets.
 unsafe extern "C-unwind" fn is_secure(
     ssl: *const SSL,
     ctx: *const SSL_CTX,

@@ -1,4 +1,4 @@
-//! The sizes of a shared store's parts, all of them following from one: that of the mapping.
+//! The sizes of a shared store's parts, all of them derived from that of the mapping.
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
@@ -18,40 +18,42 @@ pub const HEAD: usize = 64;
 /// A process's slot.
 pub const SLOT: usize = 384;
 
-/// Bytes of a store for which it has a slot: few of a small one.
+/// Number of bytes of a store for each slot: a small store has few.
 const BYTES_PER_SLOT: usize = 8 << 10;
 
-/// More slots than a server has processes.
+/// Number of slots that exceeds a server's processes.
 const SLOTS: usize = 256;
 
 /// Offsets within a partition's ring count units of this many bytes.
 pub const UNIT: usize = 8;
 
-/// More partitions than processes at work, so that two seldom meet in one.
+/// Number of partitions that exceeds the processes at work, so that two seldom meet in one.
 const PARTITIONS: usize = 64;
 
-/// One is emptied within a fraction of a millisecond, under its lock. Offsets within it fit 32 bits.
+/// Size of the largest partition. One is emptied within a fraction of a millisecond, under its lock. Offsets within
+/// it fit 32 bits.
 const LARGEST_PARTITION: usize = 4 << 20;
 
-/// Records that share a bucket are chained, so a bucket for each of the smallest is more than needed.
+/// Number of bytes for each bucket. Records that share a bucket are chained, so the smallest records need fewer
+/// buckets than this.
 const BYTES_PER_BUCKET: usize = 160;
 
-/// Where everything is in a mapping of one size.
+/// The offsets of all parts in a mapping of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Bytes of the whole mapping.
+    /// Size of the whole mapping in bytes.
     pub size: usize,
-    /// How many partitions there are.
+    /// Number of partitions.
     pub partitions: usize,
-    /// How many buckets each has.
+    /// Number of buckets in each.
     pub buckets: usize,
-    /// How many processes have a slot, with the one that is nobody's.
+    /// Number of slots, with the one that is nobody's.
     pub slots: usize,
     stride: usize,
 }
 
 impl Layout {
-    /// The parts of a mapping of `size` bytes; None if that is not between [`MIN_SIZE`] and [`MAX_SIZE`].
+    /// Returns the layout of a mapping of `size` bytes; None if that is not between [`MIN_SIZE`] and [`MAX_SIZE`].
     pub fn of(size: usize) -> Option<Layout> {
         if !(MIN_SIZE..=MAX_SIZE).contains(&size) {
             return None;
@@ -63,23 +65,23 @@ impl Layout {
         Some(Layout { size, partitions, buckets: (stride - HEAD) / BYTES_PER_BUCKET, slots, stride })
     }
 
-    /// The parts of a mapping that has slots and nothing else.
+    /// Returns the layout of a mapping that has only slots.
     pub fn of_slots() -> Layout {
         let size = 4 * HEADER;
         Layout { size, partitions: 0, buckets: 0, slots: (size - HEADER) / SLOT, stride: 0 }
     }
 
-    /// Where partition `number` begins, with its head.
+    /// Returns the offset of partition `number`, with its head.
     pub fn partition(&self, number: usize) -> usize {
         HEADER + number * self.stride
     }
 
-    /// Where the slots begin: behind the last partition.
+    /// Returns the offset of the slots: behind the last partition.
     pub fn first_slot(&self) -> usize {
         self.partition(self.partitions)
     }
 
-    /// The bytes of a partition that follow its head: ring state, buckets, records.
+    /// Returns the range of a partition behind its head: ring state, buckets, records.
     pub fn body(&self, number: usize) -> Range<usize> {
         let start = self.partition(number);
         start + HEAD..start + self.stride

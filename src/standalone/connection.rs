@@ -5,7 +5,7 @@
 //!                  └────────────── SSLSESSION_finish ──────────────► open
 //!   open ──(SSL_shutdown, SSL_set_shutdown with SSL_SENT_SHUTDOWN)──► shut down
 //! ```
-//! While open, letting go of the session makes it bad (contract S5): the cache is told.
+//! While open, a session that is released becomes bad (contract S5): the cache removes it.
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 #![allow(clippy::missing_safety_doc, reason = "each takes live objects, as the C function of its name does")]
@@ -45,7 +45,7 @@ impl Connection {
         self.open.load(Ordering::Relaxed) && self.shutdown.load(Ordering::Relaxed) & SSL_SENT_SHUTDOWN == 0
     }
 
-    /// Tells the cache of a session that was not shut down; gives nothing back.
+    /// Calls the cache for a session that was not shut down; releases nothing.
     unsafe fn clear_bad_session(&self) {
         let session = self.session.load(Ordering::Relaxed);
         if session.is_null() || !self.has_bad_session() {
@@ -58,7 +58,7 @@ impl Connection {
         }
     }
 
-    /// Takes over the caller's reference to `session`, which may be NULL, and gives back the one held so far.
+    /// Adopts the caller's reference to `session`, which may be NULL, and releases the previous one.
     unsafe fn replace_session(&self, session: *mut SSL_SESSION) {
         let before = self.session.swap(session, Ordering::Relaxed);
         // SAFETY: the connection owned a reference to it.
@@ -73,7 +73,8 @@ unsafe fn of<'a>(ssl: *const SSL) -> &'a Connection {
     unsafe { &*ssl.cast::<Connection>() }
 }
 
-/// A connection with one reference, of the side that the context's method says and with the context's session id context.
+/// Makes a connection with one reference, of the side of the context's method and with the context's session id
+/// context.
 pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     // SAFETY: the caller passes a live context; the connection takes a reference of its own.
     let context = unsafe {
@@ -100,14 +101,14 @@ pub unsafe fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     ssl
 }
 
-/// Takes a reference; 1.
+/// Increments the reference count. Returns 1.
 pub unsafe fn SSL_up_ref(ssl: *mut SSL) -> c_int {
     // SAFETY: the caller passes a live connection.
     unsafe { of(ssl) }.references.fetch_add(1, Ordering::Relaxed);
     1
 }
 
-/// Gives a reference back; the last one removes a session that was not shut down from the cache, and frees.
+/// Releases a reference; the last one removes a session that was not shut down from the cache, and frees.
 pub unsafe fn SSL_free(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
@@ -129,13 +130,13 @@ pub unsafe fn SSL_free(ssl: *mut SSL) {
     }
 }
 
-/// The connection's context, borrowed.
+/// Returns the connection's context, borrowed.
 pub unsafe fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX {
     // SAFETY: the caller passes a live connection.
     unsafe { of(ssl) }.context
 }
 
-/// Whether the connection is a server's.
+/// Returns 1 for a server's connection.
 pub unsafe fn SSL_is_server(ssl: *const SSL) -> c_int {
     // SAFETY: the caller passes a live connection.
     c_int::from(unsafe { of(ssl) }.server.load(Ordering::Relaxed))
@@ -153,7 +154,8 @@ pub unsafe fn SSL_set_connect_state(ssl: *mut SSL) {
     unsafe { of(ssl) }.take_side(false);
 }
 
-/// Sets the session to offer, NULL for none, taking a reference; the one before is given back, and is bad if still open.
+/// Sets the session to offer, NULL for none, and increments its reference count. Releases the previous one, which is
+/// bad if still open.
 pub unsafe fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
     // SAFETY: the caller passes a live connection, and a live session or NULL.
     unsafe {
@@ -167,13 +169,13 @@ pub unsafe fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int
     1
 }
 
-/// The connection's session, borrowed; NULL if it has none.
+/// Returns the connection's session, borrowed; NULL if it has none.
 pub unsafe fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION {
     // SAFETY: the caller passes a live connection.
     unsafe { of(ssl) }.session.load(Ordering::Relaxed)
 }
 
-/// The connection's session with a reference for the caller; NULL if it has none.
+/// Returns the connection's session with a reference for the caller; NULL if it has none.
 pub unsafe fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION {
     // SAFETY: the caller passes a live connection, which holds its session.
     unsafe {
@@ -185,13 +187,13 @@ pub unsafe fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION {
     }
 }
 
-/// Whether the connection resumed its session.
+/// Returns 1 if the connection resumed its session.
 pub unsafe fn SSL_session_reused(ssl: *const SSL) -> c_int {
     // SAFETY: the caller passes a live connection.
     c_int::from(unsafe { of(ssl) }.reused.load(Ordering::Relaxed))
 }
 
-/// Notes that the close_notify has been sent: 1 if the peer's has been received, 0 if not yet; -1 before the
+/// Notes that the close_notify has been sent. Returns 1 if the peer's has been received, 0 if not yet; -1 before the
 /// handshake has finished.
 pub unsafe fn SSL_shutdown(ssl: *mut SSL) -> c_int {
     // SAFETY: the caller passes a live connection.
@@ -209,25 +211,25 @@ pub unsafe fn SSL_set_shutdown(ssl: *mut SSL, mode: c_int) {
     unsafe { of(ssl) }.shutdown.store(mode, Ordering::Relaxed);
 }
 
-/// The shutdown state.
+/// Returns the shutdown state.
 pub unsafe fn SSL_get_shutdown(ssl: *const SSL) -> c_int {
     // SAFETY: the caller passes a live connection.
     unsafe { of(ssl) }.shutdown.load(Ordering::Relaxed)
 }
 
-/// Sets the session id context; 0 if it has more than 32 bytes.
+/// Sets the session id context. Returns 0 if it has more than 32 bytes.
 pub unsafe fn SSL_set_session_id_context(ssl: *mut SSL, context: *const c_uchar, length: c_uint) -> c_int {
     // SAFETY: the caller passes a live connection and `length` bytes.
     c_int::from(unsafe { of(ssl).id_context.set(context, length) })
 }
 
-/// The session id context.
+/// Returns the session id context.
 pub unsafe fn id_context<'a>(ssl: *const SSL) -> &'a [u8] {
     // SAFETY: the caller passes a live connection.
     unsafe { of(ssl) }.id_context.bytes()
 }
 
-/// The protocol version: TLS 1.3 until the handshake says otherwise, as in OpenSSL.
+/// Returns the protocol version: TLS 1.3 until the handshake sets another, as in OpenSSL.
 pub unsafe fn SSL_version(ssl: *const SSL) -> c_int {
     // SAFETY: the caller passes a live connection.
     unsafe { of(ssl) }.version.load(Ordering::Relaxed)
@@ -239,13 +241,14 @@ pub unsafe fn set_version(ssl: *mut SSL, version: c_int) {
     unsafe { of(ssl) }.version.store(version, Ordering::Relaxed);
 }
 
-/// Notes that a handshake starts; whether it was the first to say so.
+/// Notes that a handshake starts. Returns true the first time.
 pub unsafe fn start(ssl: *mut SSL) -> bool {
     // SAFETY: the caller passes a live connection.
     !unsafe { of(ssl) }.started.swap(true, Ordering::Relaxed)
 }
 
-/// Sets the session that the handshake found, adopting the caller's reference (NULL: none), and whether it is resumed.
+/// Sets the session that the handshake found, adopting the caller's reference (NULL: none), and notes if it is
+/// resumed.
 pub unsafe fn negotiate(ssl: *mut SSL, session: *mut SSL_SESSION, reused: bool) {
     // SAFETY: the caller passes a live connection, and a session with a reference to give away, or NULL.
     unsafe {
@@ -262,7 +265,7 @@ pub unsafe fn open(ssl: *mut SSL) {
     connection.open.store(true, Ordering::Relaxed);
 }
 
-/// Gives out an ex_data index for connections.
+/// Returns a new ex_data index for connections.
 pub fn SSL_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
@@ -273,13 +276,13 @@ pub fn SSL_get_ex_new_index(
     ex_data::new_index(Class::Connection, argl, argp, new, dup, free)
 }
 
-/// Sets the application's value; 1, or 0 for an index that cannot be.
+/// Sets the application's value. Returns 1, or 0 for an index that cannot be.
 pub unsafe fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int {
     // SAFETY: the caller passes a live connection.
     c_int::from(unsafe { of(ssl) }.ex_data.set(index, value))
 }
 
-/// The application's value, NULL if none was set.
+/// Returns the application's value, NULL if none was set.
 pub unsafe fn SSL_get_ex_data(ssl: *const SSL, index: c_int) -> *mut c_void {
     // SAFETY: the caller passes a live connection.
     unsafe { of(ssl) }.ex_data.get(index)

@@ -15,7 +15,7 @@ use crate::types::*;
 /// The timeout of a new context's sessions in seconds, as in OpenSSL's TLS methods: two hours.
 pub const DEFAULT_TIMEOUT: c_long = 7200;
 
-/// Which side a method makes an SSL take unless it is told.
+/// The default side of a method's connections.
 #[repr(u8)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
@@ -32,22 +32,22 @@ fn method_to_c(method: &'static Method) -> *const SSL_METHOD {
     ptr::from_ref(method).cast()
 }
 
-/// Either side.
+/// Returns the method for either side.
 pub unsafe fn TLS_method() -> *const SSL_METHOD {
     method_to_c(&EITHER)
 }
 
-/// Clients only.
+/// Returns the method for clients only.
 pub unsafe fn TLS_client_method() -> *const SSL_METHOD {
     method_to_c(&CLIENT)
 }
 
-/// Servers only.
+/// Returns the method for servers only.
 pub unsafe fn TLS_server_method() -> *const SSL_METHOD {
     method_to_c(&SERVER)
 }
 
-/// What is counted of a context's connections; the numbers are those of SSL_CTX_ctrl's commands.
+/// A counter of a context's connections; the numbers are those of SSL_CTX_ctrl's commands.
 #[derive(Clone, Copy)]
 pub enum Statistic {
     /// SSL_CTRL_SESS_CONNECT
@@ -81,7 +81,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// The cache attached to the context.
+    /// Returns the cache attached to the context.
     pub fn attached(&self) -> Option<&Arc<dyn Attachment>> {
         self.attached.get()
     }
@@ -102,7 +102,7 @@ pub(super) unsafe fn of<'a>(ctx: *const SSL_CTX) -> &'a Context {
     unsafe { &*ctx.cast::<Context>() }
 }
 
-/// A context with one reference; NULL without a method.
+/// Makes a context with one reference; NULL without a method.
 pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     // SAFETY: the caller passes NULL or what one of the three functions above returned.
     let Some(&method) = (unsafe { method.cast::<Method>().as_ref() }) else { return ptr::null_mut() };
@@ -127,21 +127,21 @@ pub unsafe fn attach(ctx: *mut SSL_CTX, state: Arc<dyn Attachment>) -> bool {
     unsafe { of(ctx) }.attached.set(state).is_ok()
 }
 
-/// The cache attached to a context.
+/// Returns the cache attached to a context.
 pub unsafe fn attached<'a>(ctx: *const SSL_CTX) -> Option<&'a Arc<dyn Attachment>> {
     // SAFETY: the caller passes a live context.
     unsafe { of(ctx) }.attached()
 }
 
-/// Takes a reference; 1.
+/// Increments the reference count. Returns 1.
 pub unsafe fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
     // SAFETY: the caller passes a live context.
     unsafe { of(ctx) }.references.fetch_add(1, Ordering::Relaxed);
     1
 }
 
-/// Gives a reference back. The last one empties the cache while the ex_data stands, then runs the ex_data
-/// callbacks, then frees: OpenSSL's order, on which remove_session callbacks rely.
+/// Releases a reference. The last one empties the cache while the ex_data is there, then runs the ex_data callbacks,
+/// then frees: OpenSSL's order, on which remove_session callbacks rely.
 pub unsafe fn SSL_CTX_free(ctx: *mut SSL_CTX) {
     if ctx.is_null() {
         return;
@@ -155,7 +155,7 @@ pub unsafe fn SSL_CTX_free(ctx: *mut SSL_CTX) {
     if let Some(state) = context.attached() {
         state.on_ctx_last_ref();
     }
-    // Nothing is left for Attachment::on_ctx_ex_data_free: our contexts have no table of their own.
+    // Attachment::on_ctx_ex_data_free has nothing to do: our contexts have no table of their own.
     // SAFETY: that was the last reference, so the object is ours alone.
     unsafe {
         context.ex_data.going(ctx.cast());
@@ -169,7 +169,7 @@ pub unsafe fn count(ctx: *mut SSL_CTX, statistic: Statistic) {
     unsafe { of(ctx) }.statistics[statistic as usize - FIRST_STATISTIC].fetch_add(1, Ordering::Relaxed);
 }
 
-/// Answers the statistics commands; all others are no concern of ours: 0.
+/// Answers the statistics commands; returns 0 for all others.
 pub unsafe fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, command: c_int, _larg: c_long, _parg: *mut c_void) -> c_long {
     let place = usize::try_from(command).ok().and_then(|command| command.checked_sub(FIRST_STATISTIC));
     // SAFETY: the caller passes a live context.
@@ -177,25 +177,25 @@ pub unsafe fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, command: c_int, _larg: c_long, _pa
     place.and_then(|place| statistics.get(place)).map_or(0, |count| c_long::from(count.load(Ordering::Relaxed)))
 }
 
-/// Sets the timeout of sessions to come, in seconds, unchecked as in OpenSSL; returns the one before.
+/// Sets the timeout of future sessions, in seconds, unchecked as in OpenSSL. Returns the previous one.
 pub unsafe fn SSL_CTX_set_timeout(ctx: *mut SSL_CTX, timeout: c_long) -> c_long {
     // SAFETY: the caller passes a live context.
     unsafe { of(ctx) }.timeout.swap(timeout, Ordering::Relaxed)
 }
 
-/// The timeout of sessions to come, in seconds.
+/// Returns the timeout of future sessions, in seconds.
 pub unsafe fn SSL_CTX_get_timeout(ctx: *const SSL_CTX) -> c_long {
     // SAFETY: the caller passes a live context.
     unsafe { of(ctx) }.timeout.load(Ordering::Relaxed)
 }
 
-/// Sets the session id context that new connections start with; 0 if it has more than 32 bytes.
+/// Sets the session id context that new connections begin with. Returns 0 if it has more than 32 bytes.
 pub unsafe fn SSL_CTX_set_session_id_context(ctx: *mut SSL_CTX, context: *const c_uchar, length: c_uint) -> c_int {
     // SAFETY: the caller passes a live context and `length` bytes.
     c_int::from(unsafe { of(ctx).id_context.set(context, length) })
 }
 
-/// Gives out an ex_data index for contexts.
+/// Returns a new ex_data index for contexts.
 pub fn SSL_CTX_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
@@ -206,13 +206,13 @@ pub fn SSL_CTX_get_ex_new_index(
     ex_data::new_index(Class::Context, argl, argp, new, dup, free)
 }
 
-/// Sets the application's value; 1, or 0 for an index that cannot be.
+/// Sets the application's value. Returns 1, or 0 for an index that cannot be.
 pub unsafe fn SSL_CTX_set_ex_data(ctx: *mut SSL_CTX, index: c_int, value: *mut c_void) -> c_int {
     // SAFETY: the caller passes a live context.
     c_int::from(unsafe { of(ctx) }.ex_data.set(index, value))
 }
 
-/// The application's value, NULL if none was set.
+/// Returns the application's value, NULL if none was set.
 pub unsafe fn SSL_CTX_get_ex_data(ctx: *const SSL_CTX, index: c_int) -> *mut c_void {
     // SAFETY: the caller passes a live context.
     unsafe { of(ctx) }.ex_data.get(index)

@@ -23,10 +23,10 @@ pub enum Class {
     Session,
 }
 
-/// Above any number of indexes a program asks for; bounds what a wild index can make us allocate.
+/// Number of indexes that no program needs; bounds the allocation for a wild index.
 const MOST_INDEXES: usize = 0xffff;
 
-/// What was registered with an index.
+/// The registered callbacks of an index.
 #[derive(Clone, Copy)]
 struct Index {
     argl: c_long,
@@ -45,17 +45,17 @@ fn indexes(class: Class) -> MutexGuard<'static, Vec<Index>> {
     INDEXES[class as usize].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Around a fork: no thread of the parent may be at the indexes.
+/// Guard of the indexes around a fork: no thread of the parent may be changing them.
 pub struct ForkGuard {
     _indexes: [Option<MutexGuard<'static, Vec<Index>>>; 3],
 }
 
-/// Locks the indexes of all classes until the guard goes.
+/// Acquires the locks of all classes' indexes until the guard is dropped.
 pub fn hold(patience: &mut Patience) -> ForkGuard {
     ForkGuard { _indexes: INDEXES.each_ref().map(|indexes| patience.lock(indexes)) }
 }
 
-/// Gives out the next index of a class.
+/// Returns the next index of a class.
 pub fn new_index(
     class: Class,
     argl: c_long,
@@ -84,7 +84,7 @@ unsafe impl Send for ExData {}
 unsafe impl Sync for ExData {}
 
 impl ExData {
-    /// No values yet.
+    /// Returns an object's empty values.
     pub const fn new(class: Class) -> ExData {
         ExData { class, values: Mutex::new(Vec::new()) }
     }
@@ -93,13 +93,13 @@ impl ExData {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value at an index; NULL where none was set.
+    /// Returns the value at an index; NULL if none was set.
     pub fn get(&self, index: c_int) -> *mut c_void {
         usize::try_from(index).ok().and_then(|index| self.values().get(index).copied()).unwrap_or(ptr::null_mut())
     }
 
-    /// Sets the value at an index; false for a negative index or one that no program gets. As in OpenSSL, an index
-    /// that was never given out can hold a value, which then has no callbacks.
+    /// Sets the value at an index. Returns false for a negative index or one that no program gets. As in OpenSSL, an
+    /// index that was never returned can have a value, which then has no callbacks.
     pub fn set(&self, index: c_int, value: *mut c_void) -> bool {
         let Some(index) = usize::try_from(index).ok().filter(|&index| index <= MOST_INDEXES) else { return false };
         let mut values = self.values();
@@ -128,7 +128,7 @@ impl ExData {
         });
     }
 
-    /// Runs the free callbacks for an object that is going.
+    /// Runs the free callbacks for an object that is being freed.
     ///
     /// # Safety
     /// `parent` must be the object that holds this.
@@ -142,7 +142,7 @@ impl ExData {
         });
     }
 
-    /// Copies the values of `from`, through the dup callbacks; false if one of them refused.
+    /// Copies the values of `from`, through the dup callbacks. Returns false if one of them refused.
     pub fn copy_from(&self, from: &ExData) -> bool {
         let mut copied = true;
         self.each(|number, index| {
@@ -161,7 +161,7 @@ impl ExData {
         copied
     }
 
-    /// Every index of the class, app_data's first; no lock is held over a callback.
+    /// Visits every index of the class, app_data's first; no lock is held over a callback.
     fn each(&self, mut visit: impl FnMut(c_int, &Index)) {
         let registered = indexes(self.class).clone();
         for (number, index) in registered.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::ptr;
 
 use crate::types::MAX_ID_LENGTH;
 
-/// Bytes that a C caller may read in place through the pointer that the getter gave it.
+/// Bytes that a C caller may read in place through the getter's pointer.
 ///
 /// The setters of one object need it alone, as in OpenSSL; that is the promise every `SAFETY` below leans on.
 #[derive(Default)]
@@ -21,13 +21,13 @@ unsafe impl Send for Id {}
 unsafe impl Sync for Id {}
 
 impl Id {
-    /// The bytes, for as long as nobody sets others.
+    /// Returns the bytes, valid until others are set.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: nobody sets the id meanwhile (C caller); the length is at most 32.
         unsafe { std::slice::from_raw_parts(self.bytes.get().cast(), usize::from(*self.length.get())) }
     }
 
-    /// The start of the bytes, and their number in `length` unless that is NULL.
+    /// Returns the start of the bytes, and writes their number to `length` unless that is NULL.
     ///
     /// # Safety
     /// `length` must be NULL or point to a c_uint.
@@ -39,7 +39,7 @@ impl Id {
         self.bytes.get().cast()
     }
 
-    /// Sets the bytes; false, and nothing changes, if there are more than 32 or `from` is NULL with a length.
+    /// Sets the bytes. Returns false, without a change, if there are more than 32 or `from` is NULL with a length.
     ///
     /// # Safety
     /// `from` must be NULL or point to `length` bytes, which may be this id's own.
@@ -58,7 +58,7 @@ impl Id {
         true
     }
 
-    /// Takes over another id's bytes.
+    /// Copies another id's bytes.
     pub fn copy_from(&self, other: &Id) {
         let bytes = other.bytes();
         // SAFETY: a slice is readable over its length.

@@ -1,7 +1,7 @@
 //! SSL_SESSION.
 //!
-//! It carries what the session cache works with: id, id context, version, time, timeout, the mark of being not
-//! resumable, and ex_data. It holds no secret: those are the TLS stack's that embeds us.
+//! It has the fields that the session cache works with: id, id context, version, time, timeout, the mark of being not
+//! resumable, and ex_data. It has no secret: the embedding TLS stack keeps those.
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 #![allow(clippy::missing_safety_doc, reason = "each takes live objects, as the C function of its name does")]
@@ -41,7 +41,7 @@ fn into_c(session: Session) -> *mut SSL_SESSION {
     Box::into_raw(Box::new(session)).cast()
 }
 
-/// A session with one reference, made now, of no version and without an id.
+/// Makes a session with one reference, the current time, no version and no id.
 pub unsafe fn SSL_SESSION_new() -> *mut SSL_SESSION {
     let session = into_c(Session {
         references: AtomicI32::new(1),
@@ -58,7 +58,8 @@ pub unsafe fn SSL_SESSION_new() -> *mut SSL_SESSION {
     session
 }
 
-/// A copy with one reference, in no cache; the mark of being not resumable is copied too. NULL if an ex_data callback refuses.
+/// Copies a session, with one reference, in no cache; a copy of one that is not resumable is not either. NULL if an
+/// ex_data callback refuses.
 pub unsafe fn SSL_SESSION_dup(session: *const SSL_SESSION) -> *mut SSL_SESSION {
     // SAFETY: the caller passes a live session.
     let from = unsafe { of(session) };
@@ -86,14 +87,14 @@ pub unsafe fn SSL_SESSION_dup(session: *const SSL_SESSION) -> *mut SSL_SESSION {
     copy
 }
 
-/// Takes a reference; 1.
+/// Increments the reference count. Returns 1.
 pub unsafe fn SSL_SESSION_up_ref(session: *mut SSL_SESSION) -> c_int {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.references.fetch_add(1, Ordering::Relaxed);
     1
 }
 
-/// Gives a reference back; the last one runs the ex_data callbacks and frees.
+/// Releases a reference; the last one runs the ex_data callbacks and frees.
 pub unsafe fn SSL_SESSION_free(session: *mut SSL_SESSION) {
     if session.is_null() {
         return;
@@ -110,50 +111,50 @@ pub unsafe fn SSL_SESSION_free(session: *mut SSL_SESSION) {
     }
 }
 
-/// The id, borrowed, and its length in bytes.
+/// Returns the id, borrowed, and its length in bytes.
 pub unsafe fn SSL_SESSION_get_id(session: *const SSL_SESSION, length: *mut c_uint) -> *const c_uchar {
     // SAFETY: the caller passes a live session, and NULL or a place for the length.
     unsafe { of(session).id.read(length) }
 }
 
-/// Sets the id; 0 if it has more than 32 bytes.
+/// Sets the id. Returns 0 if it has more than 32 bytes.
 pub unsafe fn SSL_SESSION_set1_id(session: *mut SSL_SESSION, id: *const c_uchar, length: c_uint) -> c_int {
     // SAFETY: the caller passes a live session and `length` bytes.
     c_int::from(unsafe { of(session).id.set(id, length) })
 }
 
-/// The session id context, borrowed, and its length in bytes.
+/// Returns the session id context, borrowed, and its length in bytes.
 pub unsafe fn SSL_SESSION_get0_id_context(session: *const SSL_SESSION, length: *mut c_uint) -> *const c_uchar {
     // SAFETY: the caller passes a live session, and NULL or a place for the length.
     unsafe { of(session).id_context.read(length) }
 }
 
-/// Sets the session id context; 0 if it has more than 32 bytes.
+/// Sets the session id context. Returns 0 if it has more than 32 bytes.
 pub unsafe fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *const c_uchar, length: c_uint) -> c_int {
     // SAFETY: the caller passes a live session and `length` bytes.
     c_int::from(unsafe { of(session).id_context.set(context, length) })
 }
 
-/// When the session was made, in seconds since the epoch.
+/// Returns the time when the session was made, in seconds since the epoch.
 pub unsafe fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.time.load(Ordering::Relaxed)
 }
 
-/// Sets the time; returns it.
+/// Sets the time, and returns it.
 pub unsafe fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.time.store(time, Ordering::Relaxed);
     time
 }
 
-/// The timeout in seconds.
+/// Returns the timeout in seconds.
 pub unsafe fn SSL_SESSION_get_timeout(session: *const SSL_SESSION) -> c_long {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.timeout.load(Ordering::Relaxed)
 }
 
-/// Sets the timeout; 0 if it is negative.
+/// Sets the timeout. Returns 0 if it is negative.
 pub unsafe fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, timeout: c_long) -> c_long {
     if timeout < 0 {
         return 0;
@@ -163,33 +164,33 @@ pub unsafe fn SSL_SESSION_set_timeout(session: *mut SSL_SESSION, timeout: c_long
     1
 }
 
-/// The protocol version, 0 if none was set.
+/// Returns the protocol version, 0 if none was set.
 pub unsafe fn SSL_SESSION_get_protocol_version(session: *const SSL_SESSION) -> c_int {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.version.load(Ordering::Relaxed)
 }
 
-/// Sets the protocol version; 1.
+/// Sets the protocol version. Returns 1.
 pub unsafe fn SSL_SESSION_set_protocol_version(session: *mut SSL_SESSION, version: c_int) -> c_int {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.version.store(version, Ordering::Relaxed);
     1
 }
 
-/// Whether the session can be offered: it has an id and has not been marked.
+/// Returns 1 if the session can be offered: it has an id and has not been marked.
 pub unsafe fn SSL_SESSION_is_resumable(session: *const SSL_SESSION) -> c_int {
     // SAFETY: the caller passes a live session.
     let session = unsafe { of(session) };
     c_int::from(!session.not_resumable.load(Ordering::Relaxed) && !session.id.bytes().is_empty())
 }
 
-/// Marks a session that leaves a cache; nothing takes the mark back.
+/// Marks a session that a cache removes; nothing removes the mark.
 pub unsafe fn mark_not_resumable(session: *mut SSL_SESSION) {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.not_resumable.store(true, Ordering::Relaxed);
 }
 
-/// Gives out an ex_data index for sessions.
+/// Returns a new ex_data index for sessions.
 pub fn SSL_SESSION_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
@@ -200,13 +201,13 @@ pub fn SSL_SESSION_get_ex_new_index(
     ex_data::new_index(Class::Session, argl, argp, new, dup, free)
 }
 
-/// Sets the application's value; 1, or 0 for an index that cannot be.
+/// Sets the application's value. Returns 1, or 0 for an index that cannot be.
 pub unsafe fn SSL_SESSION_set_ex_data(session: *mut SSL_SESSION, index: c_int, value: *mut c_void) -> c_int {
     // SAFETY: the caller passes a live session.
     c_int::from(unsafe { of(session) }.ex_data.set(index, value))
 }
 
-/// The application's value, NULL if none was set.
+/// Returns the application's value, NULL if none was set.
 pub unsafe fn SSL_SESSION_get_ex_data(session: *const SSL_SESSION, index: c_int) -> *mut c_void {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.ex_data.get(index)

@@ -1,26 +1,28 @@
 //! The shared store: one cache for all processes of a server, in memory that they share.
 //!
 //! ```text
-//! Shared ── Mapping ── header page        what the store is, for who opens it by name        header, named
+//! Shared ── Mapping ── header page        what the store is, for processes that open its name  header, file
 //!    │         ├────── partition 0        a lock, and the partition's body                   crate::mapping
-//!    │         │          └ body          ring of records, index to find them by             partition
-//!    │         ├────── partition 1        which one: of the hash of the name
+//!    │         │          └ body          ring of records, and their index                     partition
+//!    │         ├────── partition 1        selected by the hash of the record's key
 //!    │         ├────── ...
-//!    │         └────── process slots      what each process has counted, and says of itself  statistics
-//!    └───── Seal                          of a named store: records are sealed               seal, keys
+//!    │         └────── process slots      each process's counters and facts                    statistics
+//!    └───── Seal                          of a named store: records are sealed               seal, key_file
 //! ```
-//! A record is bytes under a [`RecordKey`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
-//! are copied, and nothing else: nothing is allocated, called or decoded. No lock is waited for longer than
-//! 80 milliseconds, or a second where its owner only lacks a processor; then the answer is [`Lookup::Unavailable`], which
-//! costs a full handshake.
+//! A record is bytes under a [`RecordKey`]. Bytes are sealed before a lock is acquired and opened
+//! after it is released; under it they are only copied: nothing is allocated, called or decoded. A
+//! lock is waited for at most 80 milliseconds, or a second where its owner only lacks a processor;
+//! then the answer is [`Lookup::Unavailable`], which costs a full handshake.
 //!
-//! **Order.** A partition's oldest record leaves for a new one. With equal timeouts that is the one that expires soonest.
+//! **Order.** A new record evicts a partition's oldest. With equal timeouts that is the soonest to
+//! expire.
 //!
-//! **Processes that die.** What a dead one was changing is emptied by who comes next, one partition; what it only read goes
-//! on as it is.
+//! **Processes that die.** If one dies while it changes a partition, the next process empties that
+//! partition; one that only read does no harm.
 //!
-//! **Secrets.** The memory is kept out of core dumps, and out of swap where the limits allow. A record that goes is
-//! overwritten with zeros. One that is over goes soon, if the store is used at all: see [`Shared::expire`].
+//! **Secrets.** The memory is excluded from core dumps, and from swap where the limits allow. A
+//! removed record is overwritten with zeros. An expired one is removed soon, if the store is used
+//! at all: see [`Shared::expire`].
 #![forbid(unsafe_code)]
 
 mod expiry;
@@ -58,21 +60,22 @@ use seal::Seal;
 /// A store of sessions that processes share.
 pub struct Shared {
     mapping: Mapping,
-    /// Keys the hashes of names.
+    /// Key for the hashes of record keys.
     names: [u64; 2],
-    /// Keys the fingerprints of sessions.
+    /// Key for the fingerprints of sessions.
     fingerprints: [u64; 2],
-    /// Keys what [`digest`](Self::digest) returns.
+    /// Key for the result of [`digest`](Self::digest).
     digests: [u64; 2],
-    /// Keys what hides the policies of a sealed store.
+    /// Key that hides the policies of a sealed store.
     policies: [u64; 2],
     seal: Option<Seal>,
-    /// By partition: until when it is not waited for, in milliseconds of [`mapping::monotonic`].
+    /// Time, by partition, until which it is skipped, in milliseconds of [`mapping::monotonic`].
     avoided: Box<[AtomicU64]>,
 }
 
 impl Shared {
-    /// A store that this process shares with those that it forks from now on. Why there is none, if there is not.
+    /// Makes a store that this process shares with those that it forks from now on. The error says
+    /// why there is none.
     pub fn anonymous(size: usize) -> Result<Shared, String> {
         let mapping = Mapping::anonymous(shape(size)?).map_err(|error| format!("the store {}", in_words(&error)))?;
         let mut keys = [0; KEYS];
@@ -80,8 +83,8 @@ impl Shared {
         Ok(Shared::of(mapping, &mut keys, None))
     }
 
-    /// The store at `path`, made if there is none, sealed with `keys`. Why it is refused, if it is: a clause that follows
-    /// the path.
+    /// Opens the store at `path`, or makes it, sealed with `keys`. The error says why it is
+    /// refused: a clause that follows the path.
     pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
         let (mapping, header) = file::open(path, shape(size)?, keys)?;
         let seal = Seal::new(keys, &header.salt);
@@ -103,7 +106,7 @@ impl Shared {
         self.mapping.shape().size
     }
 
-    /// What tells the session apart that has this secret and expires then.
+    /// Returns the session's fingerprint: a keyed hash of its master secret, and its expiry.
     pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
         let [one, two] = self.fingerprints;
         let mut hasher = SipHasher13::new_with_keys(one, two);
@@ -111,13 +114,15 @@ impl Shared {
         Fingerprint { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
     }
 
-    /// Stores the bytes of a session, in the place of what had its name. Whether they are there now.
+    /// Stores an encoded session and replaces any record with the same key. Returns false if it is
+    /// not stored: the record is too large or the lock timed out.
     pub fn insert(&self, name: &RecordKey, mark: Fingerprint, bytes: &[u8]) -> bool {
         self.insert_if(name, mark, bytes, |_| Ok(true))
     }
 
-    /// Stores the bytes of a session that was changed, in the place of its record: in one step, and only if the record of
-    /// `was` is still that of the session that has the mark `known`. Whether that was so. The record keeps its policy.
+    /// Replaces the record of a session that was changed: in one step, and only if the record of
+    /// `was` still has the fingerprint `known`. The record keeps its policy. Returns false if
+    /// nothing was replaced.
     pub fn replace(
         &self,
         was: &RecordKey,
@@ -136,7 +141,8 @@ impl Shared {
         if self.hash(&name) == hash {
             return self.insert_if(&name, mark, bytes, is_same);
         }
-        // Under another name, and perhaps in another partition: who takes the old record out may store the new one.
+        // Under another key, and perhaps in another partition: only a process that removed the old
+        // record may store the new one.
         let Some(mut opened) = self.lock(self.partition_of(hash)) else { return false };
         let take = |partition: &mut Partition| Ok(is_same(partition)? && partition.remove(hash)?);
         let is_taken = self.change(&mut opened, take).unwrap_or(false);
@@ -144,7 +150,7 @@ impl Shared {
         is_taken && self.insert(&name, mark, bytes)
     }
 
-    /// Stores the bytes of a session if its partition, once it is locked, is as the caller wants it.
+    /// Stores an encoded session if its partition, once locked, meets the caller's condition.
     fn insert_if(
         &self,
         name: &RecordKey,
@@ -155,7 +161,7 @@ impl Shared {
         let label = self.label(name, mark);
         let number = self.partition_of(label.hash);
         let sealed = match &self.seal {
-            // Not before it is known to fit: its length may be a client's choice.
+            // Only once it is known to fit: its length may be a client's choice.
             Some(seal) if bytes.len() <= MAX_BODY => match seal.seal(name, &label, self.serial(number), bytes) {
                 None => return false,
                 sealed => sealed,
@@ -169,7 +175,7 @@ impl Shared {
                 return Ok(Stored::Unwanted);
             }
             if body.len() > partition.longest() {
-                // What has its name is another session.
+                // The record under its key is of another session.
                 return partition.remove(label.hash).map(|_| Stored::TooLarge);
             }
             partition.insert(&label, body).map(Stored::Evicting)
@@ -188,7 +194,7 @@ impl Shared {
         }
     }
 
-    /// Removes whatever session has the name; whether one had.
+    /// Removes the record of that key. Returns true if there was one.
     pub fn remove(&self, name: &RecordKey) -> bool {
         let hash = self.hash(name);
         let number = self.partition_of(hash);
@@ -198,7 +204,8 @@ impl Shared {
         removed
     }
 
-    /// The policy of the record that has the name, whatever the name's own; None if there is no record.
+    /// Returns the policy of the record of that key, whatever the key's policy; None if there is no
+    /// record.
     pub fn policy(&self, name: &RecordKey) -> Option<Policy> {
         let hash = self.hash(name);
         let mut opened = self.lock(self.partition_of(hash))?;
@@ -206,7 +213,8 @@ impl Shared {
         opened.locked.read(find).map(|policy| Policy::of_bits(policy ^ self.hides_policy(hash)))
     }
 
-    /// A number for bytes, the same in all processes that have the store, and not to be foreseen by anybody else.
+    /// Returns a keyed digest of bytes: the same in all processes of the store, and unpredictable
+    /// for others.
     pub fn digest(&self, parts: &[&[u8]]) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.digests[0], self.digests[1]);
         for part in parts {
@@ -216,7 +224,7 @@ impl Shared {
         hasher.finish()
     }
 
-    /// How many records there are, over or not.
+    /// Returns the number of records, expired or not.
     pub fn len(&self) -> usize {
         let records = |number| {
             let mut opened = self.lock(number)?;
@@ -225,19 +233,20 @@ impl Shared {
         (0..self.mapping.shape().partitions).filter_map(records).sum()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Runs `during` while the partition of that name is locked, and `changing` also in the middle of a change. For tests.
+    /// Runs `during` while the partition of that key is locked, and `changing` also in the middle
+    /// of a change. For tests.
     #[doc(hidden)]
     pub fn stall(&self, name: &RecordKey, changing: bool, during: impl FnOnce()) {
         let Some(mut opened) = self.lock(self.partition_of(self.hash(name))) else { return };
         if changing { opened.locked.change(|_| during()) } else { during() }
     }
 
-    /// Acquires a partition's lock, and empties the partition if it was left half changed.
+    /// Acquires a partition's lock, and empties the partition if a process died in a change of it.
     #[inline(always)] // what it returns would be copied on its way, which takes as long as the lock
     fn lock(&self, number: usize) -> Option<Opened<'_>> {
         debug_assert_eq!(super::locks_held(), 0);
@@ -264,7 +273,7 @@ impl Shared {
 
     #[cold]
     fn note_refusal(&self, number: usize, why: Refused) {
-        // Only a wait in vain begins a time without waiting: else none would end where many want one lock.
+        // Only a timeout begins a time of skipping: else none would end where many want one lock.
         if why == Refused::TimedOut {
             let backoff = mapping::LOCK_BACKOFF.as_millis() as u64;
             self.avoided[number].store(mapping::monotonic() + backoff, Ordering::Relaxed);
@@ -278,7 +287,7 @@ impl Shared {
         opened
     }
 
-    /// Changes a partition; one that turns out to be broken is emptied: None.
+    /// Changes a partition. Empties it, and returns None, if its bytes are broken.
     fn change<T>(&self, opened: &mut Opened, change: impl FnOnce(&mut Partition) -> Result<T, Broken>) -> Option<T> {
         let changed = opened.locked.change(|body| change(&mut Partition::new(body, self.mapping.shape())));
         if changed.is_err() {
@@ -316,30 +325,30 @@ impl Shared {
         hasher.finish()
     }
 
-    /// A number that no other record of this store gets.
+    /// Returns a number that no other record of this store gets.
     fn serial(&self, number: usize) -> u64 {
         let partitions = self.mapping.shape().partitions as u64;
         self.mapping.head(number).serial().wrapping_mul(partitions).wrapping_add(number as u64)
     }
 
-    /// The lower half of the hash names the partition, the upper one the bucket.
+    /// Returns the partition of a hash, by its lower half; the upper half selects the bucket.
     fn partition_of(&self, hash: u64) -> usize {
         hash as u32 as usize % self.mapping.shape().partitions
     }
 }
 
-/// A partition that this thread has, and is counted to have.
+/// A partition that this thread has locked, and is counted to have.
 struct Opened<'a> {
     locked: Locked<'a>,
     _held: Count,
 }
 
-/// Bytes of the keys of all hashes of a store.
+/// Length in bytes of the keys of all hashes of a store.
 const KEYS: usize = 4 * 16;
 
-/// The end of an attempt to store a record.
+/// Result of an attempt to store a record.
 enum Stored {
-    /// So many others had to leave.
+    /// Stored, after this number of others was evicted.
     Evicting(u32),
     TooLarge,
     Unwanted,

@@ -21,7 +21,7 @@ use super::libssl::Libssl;
 use crate::common;
 use std::{fmt, fs, path::PathBuf};
 
-/// How a program runs; see tests/conformance.rs.
+/// A mode in which a program runs; see tests/conformance.rs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Stock,
@@ -57,7 +57,7 @@ impl Mode {
         NAMES.iter().find(|(known, _)| *known == name).map(|&(_, mode)| mode)
     }
 
-    /// The binary that it runs.
+    /// Returns the binary that it runs.
     pub fn build(self) -> Build {
         match self {
             Mode::Stock | Mode::Preloaded | Mode::Symbolic | Mode::Shared | Mode::SharedSymbolic => Build::Plain,
@@ -94,7 +94,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// All programs, by name. Panics if there is none, or if one asks for a mode that does not exist.
+    /// Returns all programs, by name. Panics if there is none, or if one asks for a mode that does not exist.
     pub fn all() -> Vec<Program> {
         let tests_c = common::root().join("tests-c");
         let files = fs::read_dir(&tests_c).unwrap_or_else(|error| panic!("{}: {error}", tests_c.display()));
@@ -108,7 +108,7 @@ impl Program {
         programs
     }
 
-    /// None for a source that says `// Modes: none`.
+    /// Reads a source; None if it says `// Modes: none`.
     fn read(source: PathBuf) -> Option<Program> {
         let text = fs::read_to_string(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
         let name = source.file_stem().expect("a .c file has a name").to_string_lossy().into_owned();
@@ -146,7 +146,7 @@ impl Program {
         &self.name
     }
 
-    /// The modes it runs in over the system's libssl. The first is the reference for the others.
+    /// Returns the modes it runs in over the system's libssl. The first is the reference for the others.
     ///
     /// Without a libssl the library does as Debian 12's does, so only there one can be the reference for the other.
     pub fn modes(&self, system: &Libssl) -> Vec<Mode> {
@@ -158,7 +158,7 @@ impl Program {
         self.modes.iter().copied().filter(compared).collect()
     }
 
-    /// The modes it runs in over a libssl that is not the system's; perhaps none.
+    /// Returns the modes it runs in over a libssl that is not the system's; perhaps none.
     pub fn modes_over(&self, libssl: &Libssl) -> Vec<Mode> {
         let over = |mode: &Mode| match mode {
             Mode::Stock | Mode::Preloaded | Mode::Shared => true,
@@ -171,7 +171,7 @@ impl Program {
         if runs && modes != [Mode::Stock] { modes } else { Vec::new() }
     }
 
-    /// The modes it runs in under valgrind.
+    /// Returns the modes it runs in under valgrind.
     pub fn valgrind_modes(&self) -> impl Iterator<Item = Mode> {
         let modes = self.modes.iter().copied().filter(|mode| matches!(mode, Mode::Preloaded | Mode::Alone));
         modes.filter(|_| self.valgrind)

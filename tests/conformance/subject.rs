@@ -26,7 +26,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The program over that libssl, in a directory of its own below `scratch`.
+    /// Makes the subject: the program over that libssl, in a directory of its own below `scratch`.
     pub fn new(program: &Arc<Program>, libssl: &Arc<Libssl>, scratch: &Path) -> Subject {
         Subject {
             directory: scratch.join(libssl.name()).join(program.name()),
@@ -39,42 +39,42 @@ impl Subject {
         }
     }
 
-    /// The program.
+    /// Returns the program.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// The libssl.
+    /// Returns the libssl.
     pub fn libssl(&self) -> &Libssl {
         &self.libssl
     }
 
-    /// The modes it runs in; the first is the reference.
+    /// Returns the modes it runs in; the first is the reference.
     pub fn modes(&self) -> &[Mode] {
         &self.modes
     }
 
-    /// A directory of its own.
+    /// Returns its own directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// How many times longer than others it may take.
+    /// Returns the factor by which it may take longer than others.
     pub fn slowness(&self) -> u32 {
         self.libssl.slowness() * if seeds().is_some() { 30 } else { 1 }
     }
 
-    /// The name of the test of that mode, without the program's.
+    /// Returns the name of the test of that mode, without the program's.
     pub fn mode_name(&self, mode: Mode) -> String {
         if self.libssl.is_system() { mode.to_string() } else { format!("over_{}_{mode}", self.libssl) }
     }
 
-    /// What it printed in its first mode; `run` is called once, by whoever asks first.
+    /// Returns its output in its first mode; `run` is called once, by the first caller.
     pub fn reference(&self, run: impl FnOnce() -> Result<Vec<u8>, String>) -> &Result<Vec<u8>, String> {
         self.reference.get_or_init(run)
     }
 
-    /// How it is started in `mode`; builds what that takes.
+    /// Returns the command that starts it in `mode`; builds what that needs.
     pub fn command(&self, mode: Mode) -> Result<Command, String> {
         let mut command = self.libssl.command(&self.build(mode.build())?)?;
         if let Some(seeds) = seeds().filter(|_| self.program.name().starts_with("random_")) {
@@ -103,7 +103,7 @@ impl Subject {
         Ok(command)
     }
 
-    /// The path of that binary, compiled at first use.
+    /// Returns the path of that binary, compiled at first use.
     fn build(&self, build: Build) -> Result<PathBuf, String> {
         self.objects_made.get_or_init(|| self.make_objects()).clone()?;
         self.builds[build as usize].get_or_init(|| self.make(build)).clone()
@@ -174,7 +174,7 @@ impl Subject {
     }
 }
 
-/// The linker's arguments for what the system's static libcrypto needs: since Debian 13 it compresses.
+/// Returns the linker's arguments for what the system's static libcrypto needs: since Debian 13 it compresses.
 fn libcrypto_needs() -> Result<Vec<String>, String> {
     let mut pkg_config = Command::new("pkg-config");
     let printed = pkg_config.args(["--static", "--libs", "libcrypto"]).output();
@@ -183,7 +183,7 @@ fn libcrypto_needs() -> Result<Vec<String>, String> {
     Ok(words.split_whitespace().filter(|word| *word != "-lcrypto").map(str::to_owned).collect())
 }
 
-/// How many seeds the random programs are to run, where it is not what they do by themselves.
+/// Returns the number of seeds for the random programs, if it is not their own default.
 fn seeds() -> Option<String> {
     env::var("SSLSESSION_TEST_SEEDS").ok()
 }
@@ -192,7 +192,7 @@ fn directory_of(library: &Path) -> &Path {
     library.parent().expect("a file has a directory")
 }
 
-/// Whether a variable of our own environment would change what the programs do.
+/// Returns true if a variable of our own environment would change the programs' behaviour.
 fn is_setting(name: &OsString) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("SSLSESSION_") || name.starts_with("LD_") || name.starts_with("OPENSSL_")

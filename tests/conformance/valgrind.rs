@@ -3,7 +3,7 @@
 use crate::common;
 use std::{ffi::OsStr, path::Path, process::Command};
 
-/// `command` under memcheck, which writes what it finds to `report`.
+/// Returns `command` under memcheck, which writes what it finds to `report`.
 ///
 /// A child that was forked says nothing: the memory of the threads it did not inherit is lost there by nature.
 /// `TESTS_C_BRIEF` asks programs that count in thousands to do less.
@@ -34,7 +34,7 @@ fn option(name: &str, value: &OsStr) -> std::ffi::OsString {
     option
 }
 
-/// Each error of a report as text: what it is, and the functions it was found in, innermost first.
+/// Returns each error of a report as text: its kind, and the functions it was found in, innermost first.
 pub fn errors(report: &str) -> Vec<String> {
     let errors = report.split("<error>").skip(1);
     errors
@@ -56,7 +56,7 @@ fn frame(frame: &str) -> String {
     format!("    {} in {object}{}", tag(frame, "fn").unwrap_or("?"), place.unwrap_or_default())
 }
 
-/// The text of the first element of that name.
+/// Returns the text of the first element of that name.
 fn tag<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let start = xml.find(&format!("<{name}>"))? + name.len() + 2;
     let length = xml[start..].find("</")?;

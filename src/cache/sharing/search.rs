@@ -1,17 +1,18 @@
 //! The search for a session that a client offers.
 //!
 //! ```text
-//!   memory store ─ found ─► does its record still stand? ─ yes ────────────────────────────► that one
-//!                └ not ───► record ─► may this connection have it? ─ yes ─► decode ─► keep ─► that one
-//!                                                                  └ no ──► none, and nobody else is asked
+//!   memory store ─ hit ──► is its record still there? ─ yes ─────────────────────────────────► that session
+//!                └ miss ─► record ─► may this connection have it? ─ yes ─► decode ─► insert ─► that session
+//!                                                                 └ no ──► none, and no get callback is called
 //! ```
-//! libssl marks the session of a connection that ends uncleanly, while another thread may have it from the memory store and
-//! would be refused: so where there are other threads, a connection gets a copy, which takes the session's place once the
-//! application changes it. Where the application hears of removals, it gets the session itself, which the application may know
-//! by its address.
+//! libssl marks the session of a connection that ends uncleanly as not resumable, while another
+//! thread may have it from the memory store and would be refused. So where there are other threads,
+//! a connection gets a copy, which replaces the session once the application changes it. An
+//! application with a remove callback gets the session itself, as it may know the session by its
+//! address.
 //!
-//! A session for single use is taken out of the memory store first, so that of several threads one has it; then its record is
-//! taken, which of all processes one can.
+//! A session for single use is taken out of the memory store first, so that one of several threads
+//! has it; then its record is taken, which one of all processes can.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -29,33 +30,35 @@ use crate::store::shared::Secret;
 use crate::store::{Fingerprint, Key, Lookup, Policy, RecordKey, Scope};
 use crate::types::TLS1_3_VERSION;
 
-/// How many sessions one client may offer at a time that are searched for in the shared store. Clients offer one or two; a
-/// ClientHello has room for 1,600.
+/// Number of sessions that one client may offer at a time and that are searched for in the shared
+/// store. Clients offer one or two; a ClientHello has room for 1,600.
 const MAX_OFFERS: u32 = 16;
 
 thread_local! {
-    /// The connection that searched last in this thread, the second in which it did, and how often.
+    /// The connection that searched last in this thread, the second of that search, and the number
+    /// of searches.
     static SEARCHES: Cell<(usize, i64, u32)> = const { Cell::new((0, 0, 0)) };
 }
 
 thread_local! {
-    /// The session that this thread has taken the record of, to be resumed once, and the second in which it did: libssl
-    /// removes it next.
+    /// The session for single use whose record this thread has taken, and the second in which it
+    /// did. libssl removes the session next.
     static TAKEN: Cell<Option<(Key, i64)>> = const { Cell::new(None) };
 }
 
-/// Returns true if this thread has just taken the record of that session, so that there is none to remove.
+/// Returns true if this thread has just taken the record of that session, so that there is none to
+/// remove.
 pub(super) fn has_just_taken(key: &Key, now: i64) -> bool {
     TAKEN.try_with(Cell::get).is_ok_and(|taken| taken == Some((*key, now)))
 }
 
-/// What was taken has been removed, or may have a record again.
+/// Forgets the taken session: it has been removed, or may have a record again.
 pub(super) fn forget_taken() {
     let _ = TAKEN.try_with(|taken| taken.set(None));
 }
 
-/// Returns true if the connection has offered too many sessions by now. A ClientHello is read in one piece, so another
-/// connection's search in this thread means that its offers are over.
+/// Returns true if the connection has offered too many sessions by now. A ClientHello is read in
+/// one piece, so another connection's search in this thread ends its offers.
 fn offers_too_many(connection: Connection, now: i64) -> bool {
     let address = connection.as_ptr().addr();
     let count = SEARCHES.try_with(|searches| {
@@ -67,30 +70,30 @@ fn offers_too_many(connection: Connection, now: i64) -> bool {
     count.is_ok_and(|count| count > MAX_OFFERS)
 }
 
-/// A connection's handshake has made a session, or the connection is being freed: its offers are over.
+/// Ends a connection's offers: its handshake has made a session, or the connection is being freed.
 pub(super) fn end_offers() {
     let _ = SEARCHES.try_with(|searches| searches.set((0, 0, 0)));
 }
 
-/// What a connection searches by.
+/// The key and policy with which a connection searches.
 struct Terms {
     scope: Scope,
     name: Policy,
-    /// The policy as it stands, and the server name: where a record says itself whom it is for.
+    /// The current policy and the server name, where a record says itself whom it is for.
     open: Option<Open>,
 }
 
 struct Open {
     policy: PolicyDigest,
     route: Vec<u8>,
-    /// The client_hello callback has switched the connection.
+    /// True if the client_hello callback has switched the connection.
     is_switched: bool,
-    /// The servername callback may still switch it.
+    /// True if the servername callback may still switch it.
     may_switch: bool,
 }
 
 impl Sharing {
-    /// Notes the policy by which a session is accepted that was found.
+    /// Notes the policy by which a found session is accepted.
     fn note_accepted(&self, terms: &Terms, found: &Lookup, connection: Connection) {
         let policy = match (found, &terms.open) {
             (Lookup::Current | Lookup::Record(_), None) => Some(terms.scope),
@@ -103,7 +106,8 @@ impl Sharing {
 }
 
 impl SessionCache {
-    /// Searches for the session that a client offers: the live one if its record stands, else one made of the record.
+    /// Searches for the session that a client offers: the live one if its record is current, else
+    /// the record's.
     pub(in crate::cache) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
         let found = self.search_both(sharing, key, offer);
         if offer.once {
@@ -122,13 +126,15 @@ impl SessionCache {
         let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
         let resident = resident.filter(|session| !self.refuses(session));
-        // A live session was admitted as it came here; if policies have changed since, its record is looked at again.
+        // A live session was admitted when it was inserted; if policies have changed since, its
+        // record is looked up again.
         let is_trusted = terms.open.is_none() || !sharing.routes.has_changed();
         let known = resident.as_ref().filter(|_| is_trusted).map(|session| sharing.mark(session));
         let mut found = self.ask(sharing, &terms, &name, known, offer);
         let mut has_left = false;
         if found == Lookup::Missing && resident.is_some() && !sharing.is_busy() {
-            // Alive and without a record: one that another process removed; or another thread has stored its record since.
+            // Live and without a record: another process removed it, or another thread has stored
+            // its record since.
             found = self.ask(sharing, &terms, &name, known, offer);
             if found == Lookup::Missing {
                 found = self.stood_before_callback(sharing, &terms, offer, resident.as_ref());
@@ -139,7 +145,7 @@ impl SessionCache {
         match found {
             Lookup::Current => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
                 Some(session) => Search::Found(session),
-                // It has been marked since.
+                // It has been marked as not resumable since.
                 None if offer.once => Search::Missing,
                 None => match self.ask(sharing, &terms, &name, None, offer) {
                     Lookup::Record(body) => self.revive(&terms, &body, key, offer),
@@ -160,8 +166,8 @@ impl SessionCache {
         }
     }
 
-    /// Returns what has become of a live session that was stored before the context got the callback that may switch
-    /// connections: by its policy alone. It is still this context's, unless its name has led elsewhere since.
+    /// Looks up a live session by its policy alone, as it was stored before the context got a
+    /// callback that may switch connections. It is a mismatch if its name has led elsewhere since.
     fn stood_before_callback(
         &self,
         sharing: &Sharing,
@@ -190,7 +196,8 @@ impl SessionCache {
         }
     }
 
-    /// Returns the session that a connection is to have in the place of a live one; None if that is marked.
+    /// Returns the session that a connection gets for a live one: a copy where there are other
+    /// threads. None if it is not resumable.
     fn copy_unless_known(&self, session: Session, offer: &Offer) -> Option<Session> {
         if offer.once || handle::is_alone() || self.callbacks.remove.get().is_some() {
             return Some(session);
@@ -200,7 +207,7 @@ impl SessionCache {
         Some(if is_noted { copy } else { session })
     }
 
-    /// Returns what a connection searches by, as it is before its session is known.
+    /// Returns the terms by which a connection searches, before its session is known.
     fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
         let policy = self.policy_of(sharing, connection)?;
         let server_name = connection.server_name_offered().unwrap_or_default();
@@ -222,7 +229,7 @@ impl SessionCache {
         Ok(Terms { scope: OPEN, name, open: Some(open) })
     }
 
-    /// Searches the store, or takes from it. A record that is for others is withheld, and stays.
+    /// Looks up a record, or takes it. A record for others is a policy mismatch, and stays.
     fn ask(
         &self,
         sharing: &Sharing,
@@ -237,7 +244,7 @@ impl SessionCache {
         };
         let found = self.admit(sharing, open, store.find(name, known, offer.now), offer.now);
         match found {
-            // Between the two it may have become another record.
+            // Between the two calls it may have become another record.
             Lookup::Current | Lookup::Record(_) if offer.once => {
                 self.admit(sharing, open, store.take(name, known, offer.now), offer.now)
             }
@@ -245,7 +252,7 @@ impl SessionCache {
         }
     }
 
-    /// Withholds a record that is for others.
+    /// Turns a record that is for others into a policy mismatch.
     fn admit(&self, sharing: &Sharing, open: &Open, found: Lookup, now: i64) -> Lookup {
         let Lookup::Record(body) = found else { return found };
         let Some((bearer, _)) = Bearer::split(&body) else { return Lookup::Missing };
@@ -267,7 +274,7 @@ impl SessionCache {
         }
     }
 
-    /// Makes a record's session alive in this process.
+    /// Decodes a record and inserts its session into the memory store.
     fn revive(&self, terms: &Terms, body: &Secret, key: &Key, offer: &Offer) -> Search {
         let bytes = match terms.open {
             None => Some(body.as_slice()),
@@ -282,8 +289,8 @@ impl SessionCache {
         Search::Found(session)
     }
 
-    /// A session that was alive here has no record any more: it was removed, or pushed out, by another process. None if
-    /// another thread has seen that first.
+    /// Marks a live session that another process removed or evicted as not resumable, and calls the
+    /// remove callback. None if another thread has done so.
     fn has_left_elsewhere(&self, taken: Option<Session>) {
         if let Some(session) = taken {
             self.pending_removals.begin(1);
@@ -291,8 +298,9 @@ impl SessionCache {
         }
     }
 
-    /// Takes the record of a session for single use that this context, which shares no more, still has alive. Only who
-    /// takes it may resume the session. One that never had a record is this process's alone.
+    /// Takes the record of a live session for single use, in a context that no longer shares. Only
+    /// the process that takes the record may resume the session. A session without a record was
+    /// this process's alone.
     pub(in crate::cache) fn may_use_once(&self, session: &Session) -> bool {
         !session.had_record() || self.withdraw(session)
     }

@@ -1,6 +1,6 @@
 //! SSLSESSION_TICKETS=shared: stateless tickets whose keys follow from the key file and the clock.
 //!
-//! libssl asks for the keys of each ticket:
+//! libssl calls a callback for the keys of each ticket:
 //!
 //! ```text
 //!   sealing   policy of the connection, server name, context ─► name of the ticket, keys
@@ -10,12 +10,12 @@
 //!     one may ─► has the server name led somewhere? ─ yes ─► that policy is the one ─────► for that policy?   keys : none
 //!                                                   └ no ──► sealed by a copy of this context?                keys : none
 //! ```
-//! So a ticket is good where the shared store would find the session: see [`super`] and [`super::routes`]. None is a full
-//! handshake and a new ticket.
+//! So a ticket opens where the shared store would find the session: see [`super`] and
+//! [`super::routes`]. If there are no keys, the client gets a full handshake and a new ticket.
 //!
-//! **libssl's own keys** stay where the policy cannot be digested, and where the clock has left the key file's days. Tickets are
-//! then good in the copies of the context, as without us, but under keys that are derived from those: a ticket of one server
-//! name is none of another's.
+//! **libssl's own keys** remain in use where the policy cannot be digested, and where the clock is
+//! outside the key file's days. Tickets then open in the copies of the context, as without the
+//! library, but under keys derived from libssl's: a ticket of one server name opens for no other.
 //!
 //! **Left alone** are contexts whose application has keys or callbacks of its own for tickets, from the moment it sets or reads
 //! them; SSLSESSION_ATTACH=all takes those on that it gives keys. Its keys and its callback then still serve the connections
@@ -67,19 +67,19 @@ impl<T> From<Option<T>> for TicketAnswer<T> {
 /// A ticket that opens.
 pub struct OpenedTicket {
     pub keys: TicketKeys,
-    /// The client is to get a new one.
+    /// True if the client is to get a new ticket.
     pub renew: bool,
 }
 
-/// Whom a ticket is for, and under which keys.
+/// The audience of a ticket, and the keys it is sealed under.
 struct Target {
     audience: Audience,
-    /// Only under libssl's own keys.
+    /// True if only libssl's own keys may seal it.
     is_own: bool,
 }
 
 impl SessionCache {
-    /// Has libssl ask for the keys of this context's tickets, if they are to be shared. The context was just made.
+    /// Sets the ticket key callback of a new context, if its tickets are to be shared.
     pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: i64) {
         let Some(wanted) = ring::wanted() else { return };
         let Some(own) = self.authentication.as_deref().filter(|_| ring::are_there(now)) else { return };
@@ -166,12 +166,13 @@ impl SessionCache {
         if is_own { by_libssl() } else { shared().or_else(by_libssl) }
     }
 
-    /// Returns whom the ticket of a connection is for whose handshake is over but for it.
+    /// Returns the audience of a connection's ticket, whose handshake is finished except for the
+    /// ticket.
     fn audience(&self, own: &Authentication, connection: Connection, now: i64) -> Target {
         let note = own.tickets.notes.get(connection);
         let is_resumed = connection.is_resumed();
         let server_name = match &note {
-            // There libssl says no more than what the session was made for.
+            // Before TLS 1.3 libssl then returns only the name of the session's first handshake.
             Some(note) if is_resumed && !is_tls13(connection) => note.server_name.clone(),
             _ => connection.server_name().unwrap_or_default(),
         };
@@ -181,7 +182,7 @@ impl SessionCache {
         };
         let audience = of(Label::Policy, policy, server_name);
         let may_switch = may_switch(own, connection);
-        // Where a resumed one may be switched, its ticket says what its client was asked.
+        // Where a resumed connection may be switched, its ticket says what its client was asked.
         let has_asked = may_switch && is_resumed || own.has_asked(connection, &policy);
         if !has_asked {
             return Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: true };
@@ -193,14 +194,15 @@ impl SessionCache {
             self.learn_ticket_route(own, &audience, note.as_ref(), now);
             return Target { audience, is_own: !is_complete };
         }
-        // It may have been led elsewhere than a full handshake would be: the client was not asked what they are asked.
+        // A resumed connection may have been led elsewhere than a full handshake would be: its
+        // client was not asked the same.
         match note.and_then(|note| note.accepted).is_some_and(|tag| self.is_ticket_for(tag, &audience, now)) {
             true => Target { audience, is_own: !is_complete },
             false => Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: !is_complete },
         }
     }
 
-    /// Learns from a full handshake where a name leads.
+    /// Learns a route from a full handshake.
     fn learn_ticket_route(&self, own: &Authentication, led_to: &Audience, note: Option<&Note>, now: i64) {
         let begun = note.and_then(|note| note.begun);
         if begun.is_none() && own.settings.get().has(Setting::ClientHelloCallback) {
@@ -292,7 +294,8 @@ impl SessionCache {
     ) -> Option<(TicketKeys, bool)> {
         let shared = |ring: &mut KeyRing| ring.open(name, wanted, &own.number);
         let shared = if may_share { ring::with_ring(now, shared).flatten() } else { None };
-        // A client that has a ticket under libssl's own keys, and could have a shared one, gets that.
+        // A client that has a ticket under libssl's own keys, and could have a shared one, gets a
+        // shared one.
         shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !may_share)))
     }
 
@@ -305,7 +308,8 @@ impl SessionCache {
         self.context.own_ticket_keys().map(RootKey::of_libssl)
     }
 
-    /// In TLS 1.3 each ticket is renewed, as libssl does without a callback; before, one of another epoch.
+    /// Returns an opened ticket's keys. In TLS 1.3 each ticket is renewed, as libssl does without a
+    /// callback; before, only one of another epoch.
     fn opened(&self, connection: Connection, keys: TicketKeys, is_present: bool) -> OpenedTicket {
         OpenedTicket { keys, renew: !is_present || is_tls13(connection) }
     }
@@ -320,7 +324,7 @@ fn is_tls13(connection: Connection) -> bool {
     connection.session_version() == TLS1_3_VERSION
 }
 
-/// Returns true if a servername callback may lead a connection elsewhere than it stands.
+/// Returns true if a servername callback may still switch a connection.
 fn may_switch(own: &Authentication, connection: Connection) -> bool {
     let now = connection.context().and_then(|context| crate::cache::of_context(context)?.authentication.as_deref());
     let has = |authentication: &Authentication| authentication.settings.get().has(Setting::ServerNameCallback);

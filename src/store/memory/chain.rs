@@ -1,27 +1,28 @@
-//! What stands in the slots of a bucket, for those who have locked it.
+//! The contents of a bucket's slots, for a thread that holds its lock.
 #![forbid(unsafe_code)]
 
 use super::bucket::{Reader, SLOTS, Slots, Writer};
 use super::table::Put;
 
-/// The last slot: in a bucket that goes on in an overflow bucket it holds the way there.
+/// The last slot: in a bucket with an overflow bucket it holds the link to it.
 pub(super) const LAST: usize = SLOTS - 1;
 
-/// What a slot holds.
+/// The content of a slot.
 pub(super) struct Entry<V> {
     pub(super) tag: u64,
     pub(super) value: V,
     pub(super) node: u32,
 }
 
-/// The number of the overflow bucket that a bucket goes on in.
+/// Returns the number of a bucket's overflow bucket.
 #[inline]
 fn next_overflow<V>(nodes: &[u32; SLOTS], slots: &Slots<V>) -> Option<u32> {
     if slots.values[LAST].is_some() { None } else { nodes[LAST].checked_sub(1) }
 }
 
 impl<V> Slots<V> {
-    /// The slot of a tag. All slots are compared before one branch: which one it is, nothing can predict.
+    /// Returns the slot of a tag. All slots are compared before one branch: no processor can
+    /// predict the slot.
     #[inline]
     pub(super) fn find(&self, tag: u64) -> Option<usize> {
         let is_it = |slot: usize| u32::from(self.tags[slot] == tag && self.values[slot].is_some()) << slot;
@@ -43,7 +44,7 @@ impl<V> Writer<'_, V> {
         next_overflow(nodes, slots)
     }
 
-    /// Makes the last slot the way to an overflow bucket, or free.
+    /// Makes the last slot the link to an overflow bucket, or free.
     pub(super) fn go_on_in(&mut self, next_overflow: Option<u32>) {
         self.parts().0[LAST] = next_overflow.map_or(0, |number| number + 1);
     }
@@ -63,7 +64,7 @@ impl<V> Writer<'_, V> {
         self.parts().1.values.iter().flatten().count()
     }
 
-    /// A slot that has no entry, and is not the way to an overflow bucket.
+    /// Returns a slot without an entry that is not the link to an overflow bucket.
     #[inline]
     pub(super) fn find_free(&mut self) -> Option<usize> {
         let for_entries = if self.next_overflow().is_some() { LAST } else { SLOTS };
@@ -83,7 +84,7 @@ impl<V> Writer<'_, V> {
         Some(Entry { tag: slots.tags[slot], value, node: std::mem::take(&mut nodes[slot]) })
     }
 
-    /// Puts `value` into a slot that has one of the same key.
+    /// Inserts `value` into a slot that has one of the same key.
     pub(super) fn put_over(&mut self, slot: usize, value: V) -> Put<V>
     where
         V: PartialEq,

@@ -1,16 +1,17 @@
-//! The last node of each second, sorted: where in the order a session goes that expires before others.
+//! The last node of each second, sorted: finds the position of a session that expires before
+//! others.
 #![forbid(unsafe_code)]
 
 use super::Expiry;
 use std::collections::VecDeque;
 
-/// Where a chunk is halved: what an insertion in the middle has to move at most.
+/// Length at which a chunk is halved: the most that an insertion in the middle moves.
 const CHUNK: usize = 512;
 
-/// Node numbers, 4 bytes each, soonest first. When a node expires, its owner tells: `expiry_of`.
+/// Node numbers, 4 bytes each, soonest first. The owner's `expiry_of` returns a node's expiry.
 ///
 /// ```text
-///   chunks   [a b c d] [e f] [g h i] ...     none is empty; seconds mostly come and go at the ends
+///   chunks   [a b c d] [e f] [g h i] ...     none is empty; seconds are mostly added and removed at the ends
 /// ```
 pub(super) struct ExpiryIndex {
     chunks: VecDeque<VecDeque<u32>>,
@@ -29,7 +30,7 @@ impl ExpiryIndex {
         }
     }
 
-    /// Takes the node of the latest second out.
+    /// Removes the node of the latest second.
     pub(super) fn pop(&mut self) {
         if let Some(last) = self.chunks.back_mut() {
             last.pop_back();
@@ -39,7 +40,7 @@ impl ExpiryIndex {
         }
     }
 
-    /// How many seconds up to `expiry` there are in the chunk where they end: that chunk, and how many.
+    /// Returns the chunk in which the seconds up to `expiry` end, and their number in it.
     fn up_to(&self, expiry: Expiry, expiry_of: impl Fn(u32) -> Expiry) -> (usize, usize) {
         let begins = |chunk: &VecDeque<u32>| chunk.front().is_some_and(|&first| expiry_of(first) <= expiry);
         let chunk = self.chunks.partition_point(begins).saturating_sub(1);
@@ -47,7 +48,8 @@ impl ExpiryIndex {
         (chunk, count)
     }
 
-    /// Makes `number` the last node of its second; the one that it comes after, if it is not the first.
+    /// Makes `number` the last node of its second. Returns the node before it, if it is not the
+    /// first.
     pub(super) fn put(&mut self, number: u32, expiry: Expiry, expiry_of: impl Fn(u32) -> Expiry) -> Option<u32> {
         let (at, count) = self.up_to(expiry, &expiry_of);
         let Some(chunk) = self.chunks.get_mut(at) else {
@@ -68,9 +70,9 @@ impl ExpiryIndex {
         before
     }
 
-    /// The last node of a second is now `by`, or there is none any more.
+    /// Replaces the last node of a second by `by`, or removes it.
     pub(super) fn replace(&mut self, number: u32, expiry: Expiry, by: Option<u32>, expiry_of: impl Fn(u32) -> Expiry) {
-        // Sessions mostly leave at the front, where there is nothing to search.
+        // Sessions are mostly removed at the front, where no search is needed.
         let (at, index) = match self.chunks.front().and_then(VecDeque::front) {
             Some(&first) if first == number => (0, 0),
             _ => {
@@ -90,7 +92,7 @@ impl ExpiryIndex {
         }
     }
 
-    /// Checks what must hold of the chunks; returns all nodes.
+    /// Checks the invariants of the chunks; returns all nodes.
     pub(super) fn validate(&self) -> Vec<u32> {
         assert!(self.chunks.iter().all(|chunk| (1..=CHUNK).contains(&chunk.len())));
         self.chunks.iter().flatten().copied().collect()
@@ -102,7 +104,7 @@ mod tests {
     use super::{CHUNK, Expiry, ExpiryIndex};
     use std::collections::BTreeMap;
 
-    /// The seconds of nodes 0, 1, 2 ...: all numbers below a prime, each once, in no order.
+    /// Returns the seconds of nodes 0, 1, 2 ...: all numbers below a prime, each once, in no order.
     fn seconds() -> impl Iterator<Item = i64> {
         const PRIME: i64 = if cfg!(miri) { 1201 } else { 7919 };
         (1..PRIME).scan(1, |second, _| {
@@ -126,7 +128,7 @@ mod tests {
         }
         assert!(ends.chunks.len() > 2, "more than {CHUNK}");
         assert!(ends.validate().iter().eq(model.values()));
-        // A third of the seconds get another last node, a third go.
+        // A third of the seconds get another last node, a third are removed.
         let all: Vec<_> = seconds().collect();
         for (at, &second) in all.iter().enumerate().rev() {
             let number = model[&second];

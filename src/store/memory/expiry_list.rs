@@ -1,4 +1,4 @@
-//! In which order sessions leave: soonest to expire first, those of one second oldest first.
+//! The order of removal: soonest to expire first, those of one second oldest first.
 #![forbid(unsafe_code)]
 
 use super::Expiry;
@@ -10,14 +10,14 @@ use crate::rules::Eviction;
 /// No node.
 const NONE: u32 = u32::MAX;
 
-/// What the order knows of a session: no more than is needed to find its slot again.
+/// A session's entry in the order: no more than is needed to find its slot again.
 #[derive(Clone, Copy)]
 struct Node {
     expiry: Expiry,
     before: u32,
-    /// The next in order; in a node not in use, the next such.
+    /// The next in order; in a free node, the next free one.
     after: u32,
-    /// [`Key::place`](super::Key): where the session's slot is.
+    /// [`Key::place`](super::Key): the session's slot.
     place: u32,
 }
 
@@ -27,18 +27,19 @@ struct Node {
 ///   expiry    5     5     5     9     9    12    12
 ///   node    first ─ · ─── a ─── · ─── b ─── · ── last        ends: a, b
 /// ```
-/// A session that expires no sooner than the last one is appended. For the others `ends` knows the
-/// last node of each second but the newest. A short list has no `ends`: it is walked from its end.
+/// A session that expires no sooner than the last one is appended. For the others `ends` has the
+/// last node of each second except the newest. A short list has no `ends`: it is walked from its
+/// end.
 pub(super) struct ExpiryList {
     nodes: NodeSlab<Node>,
     first: u32,
     last: u32,
     unused: u32,
-    /// When the first and the last one expire, if there are any.
+    /// Expiry of the first and of the last one, if there are any.
     soonest: Expiry,
     newest: Expiry,
     ends: Option<Box<ExpiryIndex>>,
-    /// Where the oldest is evicted first.
+    /// The order of insertion, where the oldest is evicted first.
     insertions: Option<Box<Insertions>>,
 }
 
@@ -59,13 +60,14 @@ impl ExpiryList {
         }
     }
 
-    /// The number of the node that the next [`ExpiryList::add`] uses.
+    /// Returns the number of the node that the next [`ExpiryList::add`] uses.
     #[inline]
     pub(super) fn next_free(&self) -> u32 {
         if self.unused == NONE { self.nodes.len() as u32 } else { self.unused }
     }
 
-    /// Puts the node [`ExpiryList::next_free`] in, for a session at `place`, as the newest of its second.
+    /// Inserts the node [`ExpiryList::next_free`], for a session at `place`, as the newest of its
+    /// second.
     #[inline]
     pub(super) fn add(&mut self, place: u32, expiry: Expiry) {
         let number = self.next_free();
@@ -81,7 +83,7 @@ impl ExpiryList {
         self.unused = std::mem::replace(free, node).after;
     }
 
-    /// Puts a node that was taken out in again, as the newest of its second.
+    /// Inserts a node again that was unlinked, as the newest of its second.
     pub(super) fn link(&mut self, number: u32, expiry: Expiry) {
         let (before, after) = self.link_by_expiry(number, expiry);
         let node = self.nodes.get_mut(number);
@@ -106,7 +108,7 @@ impl ExpiryList {
         }
     }
 
-    /// Gives a node back that was taken out with [`ExpiryList::unlink`].
+    /// Frees a node that was removed with [`ExpiryList::unlink`].
     pub(super) fn free(&mut self, number: u32) {
         if let Some(insertions) = &mut self.insertions {
             insertions.remove(number);
@@ -114,24 +116,24 @@ impl ExpiryList {
         self.nodes.get_mut(number).after = std::mem::replace(&mut self.unused, number);
     }
 
-    /// [`Key::place`](super::Key) of a node's session.
+    /// Returns the [`Key::place`](super::Key) of a node's session.
     #[inline]
     pub(super) fn place(&self, number: u32) -> u32 {
         self.nodes.get(number).place
     }
 
-    /// Says that the session of this node is at another place now.
+    /// Sets the place of a node's session.
     pub(super) fn rename(&mut self, number: u32, place: u32) {
         self.nodes.get_mut(number).place = place;
     }
 
-    /// The soonest to expire, the oldest of them if there are several.
+    /// Returns the soonest to expire, the oldest of them if there are several.
     #[inline]
     pub(super) fn first(&self) -> Option<u32> {
         (self.first != NONE).then_some(self.first)
     }
 
-    /// The next one in order after a node.
+    /// Returns the next node in order.
     pub(super) fn after(&self, number: u32) -> Option<u32> {
         Some(self.nodes.get(number).after).filter(|&after| after != NONE)
     }
@@ -153,13 +155,13 @@ impl ExpiryList {
         }
     }
 
-    /// When the first one expires; [`Expiry::NEVER`] if there is none.
+    /// Returns the expiry of the first one; [`Expiry::NEVER`] if there is none.
     #[inline]
     pub(super) fn soonest(&self) -> Expiry {
         if self.first == NONE { Expiry::NEVER } else { self.soonest }
     }
 
-    /// Ties a node into the list: between which two, it has still to be told.
+    /// Links the node by expiry. Returns its (before, after), which the caller stores in the node.
     #[inline]
     fn link_by_expiry(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
         if self.last == NONE {
@@ -180,7 +182,7 @@ impl ExpiryList {
         (before, NONE)
     }
 
-    /// Ties in a node that expires before the newest second.
+    /// Links a node that expires before the newest second.
     fn tie_within(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
         let nodes = &self.nodes;
         let before = match &mut self.ends {
@@ -204,7 +206,7 @@ impl ExpiryList {
         (before, after)
     }
 
-    /// Takes a node out of the order and gives it back; the place of its session.
+    /// Unlinks a node and frees it. Returns the place of its session.
     #[inline]
     pub(super) fn remove(&mut self, number: u32) -> u32 {
         if let Some(insertions) = &mut self.insertions {
@@ -217,12 +219,12 @@ impl ExpiryList {
         taken.place
     }
 
-    /// Takes a node out of the order, to be put in again.
+    /// Unlinks a node that will be inserted again.
     pub(super) fn unlink(&mut self, number: u32) {
         self.untie(number, *self.nodes.get(number));
     }
 
-    /// Ties together what is before and after a node.
+    /// Links a node's neighbours to each other.
     #[inline]
     fn untie(&mut self, number: u32, node: Node) {
         let Node { expiry, before, after, .. } = node;
@@ -251,7 +253,8 @@ impl ExpiryList {
         }
     }
 
-    /// The last node of a second has gone, out of the `newest` second or another.
+    /// Updates `ends` after the last node of a second was removed, out of the `newest` second or
+    /// another.
     fn shorten(&mut self, number: u32, expiry: Expiry, before: u32, sooner: Option<Expiry>, newest: bool) {
         let nodes = &self.nodes;
         let expiry_of = |number| nodes.get(number).expiry;
@@ -269,7 +272,7 @@ impl ExpiryList {
         }
     }
 
-    /// Begins to keep `ends`, for a list that is to become long.
+    /// Builds `ends`, for a list that is to become long.
     pub(super) fn keep_ends(&mut self) {
         let mut ends = ExpiryIndex::new();
         let list = std::iter::successors(self.first(), |&number| self.after(number));
@@ -281,7 +284,7 @@ impl ExpiryList {
         self.ends = Some(Box::new(ends));
     }
 
-    /// Checks what must hold of the list; returns the numbers of the nodes in it, in order.
+    /// Checks the invariants of the list; returns the numbers of its nodes, in order.
     pub(super) fn validate(&self) -> Vec<u32> {
         let (mut listed, mut before, mut at) = (Vec::new(), NONE, self.first);
         let mut ends = Vec::new();

@@ -4,12 +4,12 @@
 use super::Key;
 use super::table::Put;
 
-/// How many sessions a small table may have; a few cache lines of keys to read.
+/// Number of sessions in a small table at most; a few cache lines of keys to read.
 pub(super) const MAX_ENTRIES: usize = 32;
 
 pub(super) struct FlatTable<V> {
     slots: Vec<Slot<V>>,
-    /// The sessions have moved on to the buckets: nothing is here any more, nor ever will be.
+    /// True once the sessions have moved to the buckets: the small table then stays empty.
     pub(super) moved: bool,
 }
 
@@ -64,13 +64,13 @@ impl<V> FlatTable<V> {
         Some(self.slots.swap_remove(at).value)
     }
 
-    /// Everything leaves for the buckets.
+    /// Removes all slots, which move to the buckets.
     pub(super) fn move_out(&mut self) -> Vec<Slot<V>> {
         self.moved = true;
         std::mem::take(&mut self.slots)
     }
 
-    /// The node and [`Key::place`] of every slot.
+    /// Returns the node and [`Key::place`] of every slot.
     pub(super) fn slots(&self) -> impl Iterator<Item = (u32, u32)> {
         self.slots.iter().map(|slot| (slot.node, slot.place))
     }

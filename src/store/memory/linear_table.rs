@@ -14,36 +14,37 @@ use super::sync::atomic::{
 };
 use super::table::Put;
 
-/// How many buckets there are at first.
+/// Number of buckets of a new table.
 const INITIAL_BUCKETS: u32 = 16;
 
-/// Buckets 0 to `count - 1`, and the overflow buckets that they go on in.
+/// Buckets 0 to `count - 1`, and their overflow buckets.
 ///
 /// ```text
-///  count = 6           bucket 0   1   2   3   4   5      of the low bits of the key's place: 3, or 2 if that names 6 or 7
+///  count = 6           bucket 0   1   2   3   4   5      by the low bits of the key's place: 3, or 2 if they give 6 or 7
 ///                             │   │   │   │   │   │
 ///  node                       a   b   c   d   f   h
 ///  value None, node 1 + n     -   -   ▼   e   g   -      overflow bucket n, under the lock of bucket 2 and its own
 /// ```
-/// When there are too many entries for the buckets, one more is appended and takes its share from the one bucket that had
-/// its entries until then. So the table grows by a bucket at a time, and nothing else moves. Both are locked meanwhile,
-/// and `count` is raised before they are free. So a reader that holds the lock of the bucket that `count` names sees all
-/// there is; and one that did not find its key looks at `count` again.
+/// When there are too many entries for the buckets, one more is appended. It takes its share from
+/// the one bucket that had its entries until then. So the table grows by one bucket at a time, and
+/// nothing else moves. Both are locked meanwhile, and `count` is raised before they are released.
+/// So a reader that holds the lock of the bucket that `count` selects sees every entry; one that
+/// did not find its key reads `count` again.
 ///
-/// Readers come at any time, writers one at a time: they hold the store's writer lock. What only those use is behind
-/// what readers read.
+/// Readers come at any time, writers one at a time: they hold the store's writer lock. Fields that
+/// only writers use come after those that readers read.
 #[repr(C)]
 pub(super) struct LinearTable<V> {
     count: AtomicU32,
     main: Buckets<V>,
     entries: AtomicU32,
-    /// How many overflow buckets there are, and the first of those not in use, as 1 + number; 0 if none.
+    /// Number of overflow buckets, and the first free one, as 1 + number; 0 if none.
     overflow_count: AtomicU32,
     unused: AtomicU32,
     overflow: Buckets<V>,
 }
 
-/// The number of the bucket for the place of a key, of so many buckets.
+/// Returns the bucket for the place of a key, among `count` buckets.
 #[inline]
 fn bucket_of(place: u32, count: u32) -> u32 {
     let mask = u32::MAX >> (count - 1).leading_zeros();
@@ -92,7 +93,7 @@ impl<V> LinearTable<V> {
         }
     }
 
-    /// Where a tag is in an overflow bucket, or what that goes on in.
+    /// Finds a tag in an overflow bucket or the ones after it.
     fn find_in_overflow(&self, number: u32, tag: u64) -> Option<(Reader<'_, V>, usize)> {
         let mut line = self.overflow.get(number).read();
         loop {
@@ -103,18 +104,18 @@ impl<V> LinearTable<V> {
         }
     }
 
-    /// The bucket for a place, locked by a writer.
+    /// Returns the bucket for a place, locked by a writer.
     #[inline]
     fn head(&self, place: u32) -> Writer<'_, V> {
         self.main.get(self.bucket_of(place)).write()
     }
 
-    /// What a bucket goes on in, locked by a writer, who has that bucket locked.
+    /// Returns a bucket's overflow bucket, locked by a writer that holds the bucket's lock.
     fn overflow_of(&self, line: &mut Writer<V>) -> Option<Writer<'_, V>> {
         line.next_overflow().map(|number| self.overflow.get(number).write())
     }
 
-    /// The line and the slot that `find` finds in what a bucket goes on in.
+    /// Returns the line and the slot that `find` finds in a bucket's overflow buckets.
     fn seek_behind(
         &self,
         head: &mut Writer<V>,
@@ -129,7 +130,7 @@ impl<V> LinearTable<V> {
         }
     }
 
-    /// Puts a value in. `places` tells the place of the nodes that are there already.
+    /// Inserts a value. `places` returns the place of an existing node.
     #[inline]
     pub(super) fn put(&self, key: &Key, value: V, node: u32, places: impl Fn(u32) -> u32) -> Put<V>
     where
@@ -144,8 +145,9 @@ impl<V> LinearTable<V> {
         }
         let entries = self.entries.load(Relaxed) + 1;
         self.entries.store(entries, Relaxed);
-        // 3 entries to 2 buckets of 3 slots. A bucket that waits for its split has twice what a new one
-        // has: with more, too many would go on in an overflow bucket, at a lookup's second cache miss.
+        // 3 entries to 2 buckets of 3 slots. A bucket that waits for its split has twice the
+        // entries of a new one: with more, too many would have an overflow bucket, at a lookup's
+        // second cache miss.
         if u64::from(entries) * 2 > u64::from(self.count.load(Relaxed)) * 3 {
             drop(head);
             self.split(places);
@@ -184,7 +186,7 @@ impl<V> LinearTable<V> {
         Some(entry)
     }
 
-    /// Adds an entry to a bucket or to what it goes on in.
+    /// Adds an entry to a bucket or to its overflow buckets.
     #[inline]
     fn append(&self, line: &mut Writer<V>, entry: Entry<V>) {
         match line.find_free() {
@@ -205,12 +207,12 @@ impl<V> LinearTable<V> {
         }
     }
 
-    /// Fills what is free in a bucket from what it goes on in, and takes off what is empty then.
+    /// Fills free slots of a bucket from its overflow buckets, and unlinks those that become empty.
     fn compact_chain(&self, line: &mut Writer<V>) {
         while let Some(number) = line.next_overflow() {
             let mut next = self.overflow.get(number).write();
             for slot in 0..SLOTS {
-                // The last one of all takes the place of the way.
+                // The last entry takes the slot of the link.
                 let is_last = next.used() == 1 && next.next_overflow().is_none();
                 if let Some(free) = line.find_free().or(is_last.then_some(LAST))
                     && let Some(entry) = next.take(slot)
@@ -241,7 +243,7 @@ impl<V> LinearTable<V> {
         (number, self.overflow.make(number).write())
     }
 
-    /// Appends a bucket and gives it its share of the bucket that had its entries.
+    /// Appends a bucket and moves its share to it, from the bucket that had its entries.
     fn split(&self, places: impl Fn(u32) -> u32) {
         let new = self.count.load(Relaxed);
         let mut to = self.main.make(new).write();
@@ -266,7 +268,7 @@ impl<V> LinearTable<V> {
         }
     }
 
-    /// Checks what must hold of the table; returns the node of every slot.
+    /// Checks the invariants of the table; returns the node of every slot.
     pub(super) fn validate(&self, places: impl Fn(u32) -> u32) -> Vec<u32> {
         let (mut found, mut overflow) = (Vec::new(), 0);
         for head in 0..self.count.load(Relaxed) {

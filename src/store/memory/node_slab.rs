@@ -1,9 +1,9 @@
-//! A list that grows without ever moving what is in it.
+//! A list that grows without moving its elements.
 #![forbid(unsafe_code)]
 
-/// Elements in segments: four of 4, four of 8, four of 16 and so on, so that a quarter of what is
-/// there is added at a time. A segment is allocated whole but never filled in advance: a long one
-/// costs its pages when they are first used, not all at once under a lock.
+/// Elements in segments: four of 4, four of 8, four of 16 and so on, so that a quarter of the
+/// existing elements is added at a time. A segment is allocated whole but never filled in advance:
+/// a long one costs its pages when they are first used, not all at once under a lock.
 ///
 /// ```text
 /// element    0..4  4..8  8..12  12..16  16..24  24..32 ...
@@ -14,7 +14,7 @@ pub(super) struct NodeSlab<T>(Vec<Vec<T>>);
 /// Log2 of the number of elements before segment sizes first double.
 const FIRST_SEGMENT_BITS: u32 = 4;
 
-/// Where an element is in every list that has so many.
+/// Position of an element, the same in every list that has it.
 #[derive(PartialEq, Debug)]
 struct Position {
     segment: u32,
@@ -22,11 +22,11 @@ struct Position {
 }
 
 impl Position {
-    /// The place of element `index`.
+    /// Returns the position of element `index`.
     #[inline]
     fn of(index: u32) -> Self {
-        // Counted from 2^FIRST_SEGMENT_BITS, the top bit says how often the sizes doubled and the next two which
-        // of the four segments of that size it is.
+        // Counted from 2^FIRST_SEGMENT_BITS, the top bit gives the number of times the sizes
+        // doubled, and the next two which of the four segments of that size it is.
         let index = u64::from(index) + (1 << FIRST_SEGMENT_BITS);
         let top = index.ilog2();
         let size = top - 2;
@@ -37,12 +37,12 @@ impl Position {
     }
 }
 
-/// The first element of a segment.
+/// Returns the first element of a segment.
 fn first(segment: usize) -> usize {
     (4 + segment % 4) * size(segment) - (1 << FIRST_SEGMENT_BITS)
 }
 
-/// The size of a segment.
+/// Returns the size of a segment.
 fn size(segment: usize) -> usize {
     1 << (segment / 4 + FIRST_SEGMENT_BITS as usize - 2)
 }

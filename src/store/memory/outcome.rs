@@ -1,28 +1,29 @@
-//! What the store's operations answer: everything that leaves is handed out.
+//! Results of the store's operations, with all sessions that were removed.
 #![forbid(unsafe_code)]
 
-/// What [`Memory::insert`](super::Memory::insert) did.
+/// Result of [`Memory::insert`](super::Memory::insert).
 #[must_use = "what left has to be marked and freed"]
 #[derive(Debug)]
 pub struct Inserted<V> {
-    /// What became of the session handed in.
+    /// Result for the inserted session.
     pub outcome: Outcome<V>,
-    /// The sessions that had to leave for it, soonest to expire first.
+    /// The sessions that were evicted for it, soonest to expire first.
     pub evicted: Evicted<V>,
 }
 
-/// What became of a session that was to be inserted.
+/// Result for a session that was to be inserted.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome<V> {
-    /// It is in.
+    /// Inserted under a new key.
     Added,
-    /// It is in, in the place of this other object of the same key.
+    /// Inserted; it replaced this other object of the same key.
     Replaced(V),
-    /// That very object was in already, and is now at its new expiry; this is the reference handed in.
+    /// The same object was there already, and its expiry is updated; this is the caller's
+    /// reference.
     AlreadyThere(V),
 }
 
-/// Sessions that had to leave, in order. Mostly none or one, which costs no allocation.
+/// Evicted sessions, in order. Mostly none or one, which costs no allocation.
 #[derive(Debug)]
 pub struct Evicted<V> {
     first: Option<V>,
@@ -41,7 +42,7 @@ impl<V> Evicted<V> {
         }
     }
 
-    /// How many left.
+    /// Returns the number of evicted sessions.
     pub fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.rest.len()
     }
@@ -51,7 +52,7 @@ impl<V> Evicted<V> {
         self.first.iter().chain(&self.rest)
     }
 
-    /// Whether none had to leave.
+    /// Returns true if none was evicted.
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
     }
@@ -66,12 +67,12 @@ impl<V> IntoIterator for Evicted<V> {
     }
 }
 
-/// What [`Memory::place`](super::Memory::place) did.
+/// Result of [`Memory::place`](super::Memory::place).
 #[must_use = "what left has to be freed"]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Placed<V> {
-    /// It is in its new place, where it displaced this other object, if any.
+    /// Moved; it replaced this other object, if any.
     Moved(Option<V>),
-    /// That object is not here under that key.
+    /// Not found: that object is not under that key.
     NotHere,
 }

@@ -1,4 +1,4 @@
-//! Where a session is found: the small table, and from some size on the buckets.
+//! The table of sessions: the small table, and above some size the buckets.
 #![forbid(unsafe_code)]
 
 use super::Key;
@@ -9,7 +9,7 @@ use super::lock::Lock;
 use std::sync::OnceLock;
 
 /// Readers lock the small table or one bucket, once. Writers come one at a time (they hold the
-/// store's writer lock) and lock what they change, for the one change.
+/// store's writer lock) and lock only what they change, for one change.
 #[repr(C)]
 pub(super) struct Table<V> {
     /// Set once, by a writer, when the small table has become too small. First, as the most read:
@@ -18,18 +18,18 @@ pub(super) struct Table<V> {
     small: Lock<FlatTable<V>>,
 }
 
-/// What became of a value that was put into a table.
+/// Result of inserting a value into a table.
 pub(super) enum Put<V> {
-    /// It has a slot of its own.
+    /// It got a slot of its own.
     New,
-    /// It was there, at this node; the reference handed in is not needed.
+    /// The same object was there, at this node; the caller's reference is not needed.
     Same(V, u32),
-    /// It has taken the slot and the node of this other object.
+    /// It replaced this other object, in its slot and at its node.
     Other(V, u32),
 }
 
 impl<V: PartialEq> Put<V> {
-    /// Puts `value` into a slot that has `old`.
+    /// Replaces `old` in its slot by `value`, unless it is the same object.
     pub(super) fn over(old: &mut V, value: V, node: u32) -> Self {
         if *old == value { Put::Same(value, node) } else { Put::Other(std::mem::replace(old, value), node) }
     }
@@ -54,7 +54,7 @@ impl<V> Table<V> {
         }
     }
 
-    /// The node of `value`, if that very object is under `key`.
+    /// Returns the node of `value`, if that same object is under `key`.
     pub(super) fn node_of(&self, key: &Key, value: &V) -> Option<u32>
     where
         V: PartialEq,
@@ -62,7 +62,7 @@ impl<V> Table<V> {
         self.read(key, |there, node| (there == value).then_some(node))?
     }
 
-    /// Puts a value in for a node. `order` knows the nodes that are there already.
+    /// Inserts a value for a node. `order` has the existing nodes.
     #[inline]
     pub(super) fn put(&self, key: &Key, value: V, node: u32, order: &ExpiryList) -> Put<V>
     where
@@ -91,7 +91,7 @@ impl<V> Table<V> {
         }
     }
 
-    /// Moves to the buckets if that is due for this many sessions; whether it did.
+    /// Moves all sessions to the buckets if this number of them needs it. Returns true if it did.
     #[inline]
     pub(super) fn grow(&self, count: usize, order: &ExpiryList) -> bool
     where
@@ -110,7 +110,7 @@ impl<V> Table<V> {
         V: PartialEq,
     {
         let large = Box::new(LinearTable::new());
-        // Readers that come meanwhile wait for the small table, to find that its sessions have moved.
+        // Readers meanwhile wait for the small table, and then find that its sessions have moved.
         let mut small = self.small.write();
         for slot in small.move_out() {
             let _new = large.put(&slot.key(), slot.value, slot.node, |node| order.place(node));
@@ -118,7 +118,7 @@ impl<V> Table<V> {
         let _set = self.large.set(large);
     }
 
-    /// Checks what must hold; returns the node of every session.
+    /// Checks the invariants; returns the node of every session.
     pub(super) fn validate(&self, order: &ExpiryList) -> Vec<u32> {
         let small = self.small.read();
         let in_small = |(node, place)| {

@@ -1,4 +1,4 @@
-//! What one store does, alone and with several threads in it.
+//! One store, in one thread and in several.
 #![forbid(unsafe_code)]
 
 #[path = "../../../tests/store/session.rs"]
@@ -24,7 +24,7 @@ fn numbers(sessions: impl IntoIterator<Item = Session>) -> Vec<u32> {
     sessions.into_iter().map(|session| *session.0).collect()
 }
 
-/// Adds session `id` under its own number; who was evicted.
+/// Adds session `id` under its own number. Returns the evicted ones.
 fn add(store: &Memory<Session>, id: u32, second: i64, size: usize) -> Vec<u32> {
     let inserted = store.insert(&key(id), session(id), Expiry::new(second, 0), size);
     assert_eq!(inserted.outcome, Outcome::Added);
@@ -277,7 +277,7 @@ fn a_session_that_is_there_is_found_at_every_moment_while_the_store_grows() {
     assert_eq!(numbers(store.pop_soonest(usize::MAX)), (0..count).collect::<Vec<_>>());
 }
 
-/// What one of several threads does to a store that they share.
+/// Changes a shared store as one of several threads.
 fn work(store: &Memory<Session>, known: &[Session], worker: u32, rounds: u32) {
     let mut random = worker.wrapping_mul(0x9E37_79B9) | 1;
     for round in 0..rounds {
@@ -320,7 +320,7 @@ fn threads_that_do_everything_at_once_lose_no_session_and_no_reference() {
     assert!(known.iter().all(|session| Arc::strong_count(&session.0) == 1));
 }
 
-/// The rules of OpenSSL 1.1.1, as far as they are a store's.
+/// The rules of OpenSSL 1.1.1 for a store.
 const OLDEST_FIRST: Rules =
     Rules { capacity: Capacity::Size, eviction: Eviction::OldestFirst, adding_again: Stays, ..Rules::OPENSSL_3_0 };
 
@@ -334,7 +334,7 @@ fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
     let again = store.insert(&key(0), resident.clone(), Expiry::new(20, 0), 3);
     assert!(matches!(again.outcome, Outcome::AlreadyThere(_)));
     drop(again);
-    // A new time makes it no younger either.
+    // A new time does not make it younger either.
     assert_eq!(store.place(&key(0), &key(0), &resident, Expiry::new(4, 0)), Placed::Moved(None));
     assert_eq!(add(&store, 3, 1, 3), [0]);
     // But another object under its key does.

@@ -1,18 +1,19 @@
-//! A store with a name: a file that unrelated processes, and later runs, find again.
+//! A store with a name: a file that unrelated processes, and later runs, open again.
 //!
 //! ```text
 //!   create 0600, or open, no links ─► ours alone, by owner, mode and links? ─► flock
-//!     alone: exclusive ─► take its room on the disk
+//!     alone: exclusive ─► allocate its space on the disk
 //!                         empty, or all zeros ─► write the header last      a store ─► header fits?
-//!                         make the locks anew ─► shared
+//!                         initialize the locks ─► shared
 //!     else:  shared    ─► header fits?
 //!   ─► map, close
 //! ```
-//! Whoever has the store mapped holds a shared flock: it belongs to the open file, which the mapping keeps open also where
-//! all descriptors are closed, and it ends with the last process that has the mapping. So who gets an exclusive one knows
-//! that nobody has the store, on whatever side of a container's wall, and whatever run of the kernel left it so; and only
-//! then are its locks made anew. Who comes second finds what the first one made. A creator that dies leaves zeros, and the
-//! next one goes on; after the header is written the file is made anew only where none of the keys opens it.
+//! A process that maps the store holds a shared flock. It belongs to the open file, which the
+//! mapping keeps open even when all descriptors are closed, and ends with the last process that
+//! maps the store. So an exclusive flock proves that no process maps it, in no container and since
+//! no earlier boot; only then are its locks initialized again. A second process finds what the
+//! first one made. If a creator dies the file has zeros, and the next process continues; once the
+//! header is written the file is made again only if none of the keys opens it.
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
@@ -27,11 +28,11 @@ use super::header::{self, Header, Opened};
 use super::out_of_reach::in_words;
 use crate::mapping::{self, Layout, Mapping};
 
-/// How long another process may take to make the store.
+/// Time that another process may take to make the store.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Returns the store at `path`, made if there is none, and what its header says; or why it is refused: a clause that
-/// follows the path.
+/// Opens the store at `path`, or makes it, and returns its mapping and header. The error says why
+/// it is refused: a clause that follows the path.
 pub fn open(path: &Path, shape: Layout, keys: &Keys) -> Result<(Mapping, Opened), String> {
     /// More than one only if somebody removes the file as fast as it is made.
     const ATTEMPTS: usize = 8;
@@ -52,12 +53,12 @@ pub fn open(path: &Path, shape: Layout, keys: &Keys) -> Result<(Mapping, Opened)
     Err("is removed as soon as it is made".to_owned())
 }
 
-/// Creates the file, or opens the one that is there; None if it goes just then.
+/// Creates the file, or opens the one that exists; None if it is removed at that moment.
 fn open_file(path: &Path) -> Result<Option<File>, String> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK);
     match options.clone().create_new(true).mode(0o600).open(path) {
-        // The umask may have taken rights from us.
+        // The umask may have removed permissions that are needed.
         Ok(file) => file.set_permissions(Permissions::from_mode(0o600)).map_err(text).map(|()| Some(file)),
         // Not to be created: where the directory is everybody's, the kernel refuses that for other users' files.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match options.open(path) {
@@ -69,7 +70,8 @@ fn open_file(path: &Path) -> Result<Option<File>, String> {
     }
 }
 
-/// Removes a file that was made for nothing. Whoever has it open finds that it has no name, and makes another.
+/// Removes a file that was made in vain. A process that has it open finds that it has no name, and
+/// makes another.
 fn remove_if_empty(path: &Path, file: &File) {
     if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
         let _ = fs::remove_file(path);
@@ -81,15 +83,15 @@ fn text(error: io::Error) -> String {
     in_words(&error)
 }
 
-/// The names that a file has.
+/// The links of a file.
 #[derive(PartialEq, Eq)]
 enum Links {
-    /// It was removed.
+    /// No link: the file was removed.
     None,
     One,
 }
 
-/// Checks that the file is ours alone: before anything of its is waited for.
+/// Checks that the file is this user's alone, before the process waits for anything in it.
 fn check(file: &File) -> Result<Links, String> {
     let metadata = file.metadata().map_err(text)?;
     if !metadata.is_file() {
@@ -106,13 +108,15 @@ fn check(file: &File) -> Result<Links, String> {
     }
 }
 
-/// Locks the file, makes in it what is to be made, and leaves it mapped and locked as shared. None if it was removed.
+/// Locks the file, makes the store in it if there is none, maps it and keeps a shared lock. None if
+/// it was removed.
 fn lock_and_read(file: &File, shape: &Layout, keys: &Keys) -> Result<Option<(Mapping, Opened)>, String> {
     let since = Instant::now();
     loop {
         if locked(file.try_lock())? {
             let made = make(file, shape, keys)?;
-            // Between the two locks another process may get the exclusive one: it finds this store, with free locks.
+            // Between the two locks another process may get the exclusive one: it finds this store,
+            // with free locks.
             if locked(file.try_lock_shared())? {
                 return Ok((check(file)? == Links::One).then_some(made));
             }
@@ -141,7 +145,7 @@ fn locked(result: Result<(), TryLockError>) -> Result<bool, String> {
     }
 }
 
-/// Returns true if there is no store yet: an empty file, or what a creator left who died.
+/// Returns true if there is no store yet: an empty file, or one whose creator died.
 fn is_unfinished(file: &File, shape: &Layout) -> io::Result<bool> {
     let length = file.metadata()?.len();
     let mut start = [1; header::WRITTEN_LAST];
@@ -162,10 +166,10 @@ fn read(file: &File, shape: &Layout) -> Result<Header, String> {
     Ok(header)
 }
 
-/// Makes of the file a store whose locks are free. Nobody else has it.
+/// Makes a store with free locks in the file, which no other process has open.
 fn make(file: &File, shape: &Layout, keys: &Keys) -> Result<(Mapping, Opened), String> {
     let found = if is_unfinished(file, shape).map_err(text)? { None } else { Some(read(file, shape)?) };
-    // Also of a store that was there: a copy of one may have holes.
+    // Also for an existing store: a copy of one may have holes.
     mapping::reserve(file, shape.size).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => no_room(file, shape.size),
         _ => text(error),
@@ -178,7 +182,7 @@ fn make(file: &File, shape: &Layout, keys: &Keys) -> Result<(Mapping, Opened), S
         seal_for_first(&mapping, header, keys, &opened);
         return Ok((mapping, opened));
     }
-    // What a creator left; or a store that none of the keys opens.
+    // A creator died here; or none of the keys opens the store.
     let header = Header::new(keys).ok_or("cannot be made: the kernel gives no random numbers")?;
     let opened = header.open(keys).ok_or("cannot be made: its key does not fit")?;
     mapping.clear();
@@ -186,7 +190,7 @@ fn make(file: &File, shape: &Layout, keys: &Keys) -> Result<(Mapping, Opened), S
     Ok((mapping, opened))
 }
 
-/// Returns what is needed and what is there. In KiB, as a size can be given.
+/// Returns the space needed and available. In KiB, as a size can be set.
 fn no_room(file: &File, size: usize) -> String {
     let free = mapping::free_room(file).map_or_else(String::new, |free| format!(", and {}K are free", free >> 10));
     format!(
@@ -196,7 +200,7 @@ fn no_room(file: &File, size: usize) -> String {
     )
 }
 
-/// Lets the first of the keys open the store, should it be the only one some day.
+/// Enables the first of the keys to open the store, as it may be the only one some day.
 fn seal_for_first(mapping: &Mapping, mut header: Header, keys: &Keys, opened: &Opened) {
     if header.seal_for_first(keys, opened) {
         write(mapping, &header);

@@ -9,8 +9,9 @@
 //! 48   sealed key [48] x 2  the store's own key, sealed with lines of the key file: the one that was first when the store
 //!                           was made, and the one that is first now
 //! ```
-//! The store's key is random. From it are derived the keys of all hashes in the store, which have to be the same whichever
-//! line of a key file seals the records: so who reads the file without a key can tell no name, policy or id by trying.
+//! The store's key is random. It derives the keys of all hashes in the store, which must be the
+//! same whichever line of a key file seals the records: so a reader of the file without a key can
+//! confirm no key, policy or id by trying.
 #![forbid(unsafe_code)]
 
 use super::Keys;
@@ -18,10 +19,10 @@ use super::seal::{Seal, derive};
 use crate::mapping::{Layout, Region};
 use crate::secret::Secret;
 
-/// How many bytes of the page mean something.
+/// Number of bytes of the page that are used.
 pub const LENGTH: usize = SEALED_KEYS + SLOTS * SEALED_KEY;
 
-/// How many of them are written last.
+/// Number of them that are written last.
 pub const WRITTEN_LAST: usize = 8;
 
 const MAGIC: &[u8; 16] = b"sslsession store";
@@ -33,7 +34,7 @@ const SEALED_KEY: usize = KEY + Seal::TAG;
 const SLOTS: usize = 2;
 const KEY: usize = 32;
 
-/// What the first page of a fitting store says that is not known beforehand.
+/// The fields of a fitting store's first page that are not known beforehand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     salt: [u8; 16],
@@ -42,12 +43,12 @@ pub struct Header {
 
 /// A header that was opened.
 pub struct Opened {
-    /// Random, of this store.
+    /// The random salt of this store.
     pub salt: [u8; 16],
     /// The store's own key.
     key: Secret,
     slot: usize,
-    /// Which of the keys opened it.
+    /// Index of the key that opened it.
     opened_by: usize,
 }
 
@@ -61,7 +62,7 @@ impl Header {
         Some(Header { salt, sealed })
     }
 
-    /// Opens it with one of the keys, the first that fits.
+    /// Opens the header with the first of the keys that fits.
     pub fn open(&self, keys: &Keys) -> Option<Opened> {
         for (opened_by, secret) in keys.secrets().enumerate() {
             let seal = Seal::of_store_key(secret, &self.salt);
@@ -84,7 +85,8 @@ impl Header {
         sealed.map(|sealed| self.sealed[1 - opened.slot] = sealed).is_some()
     }
 
-    /// Reads a store's first bytes. What is wrong with them, if they are not of a store of this shape.
+    /// Reads a store's first bytes. The error says what is wrong, if they are not of a store of
+    /// this layout.
     pub fn read(bytes: &[u8; LENGTH], shape: &Layout) -> Result<Header, String> {
         let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let size = u64::from(word(24)) | u64::from(word(28)) << 32;
@@ -121,13 +123,14 @@ impl Header {
 }
 
 impl Opened {
-    /// Returns a key of this store for one purpose. Its user wipes it.
+    /// Returns a key of this store for one purpose. The caller wipes it.
     pub fn derive<const N: usize>(&self, purpose: &str) -> [u8; N] {
         derive(&self.key, &self.salt, purpose)
     }
 }
 
-/// Marks the first page as that of a store of this shape: of one without a name, which has no other header.
+/// Marks the first page as that of a store of this layout without a name, which has no other
+/// header.
 pub fn mark(page: Region, shape: &Layout) {
     let is_written = page.write(0, &plain(shape));
     debug_assert!(is_written.is_some(), "a page has room for a header");

@@ -1,12 +1,12 @@
-//! The secrets that a named store is sealed with, and the files they stand in.
+//! The secrets that seal a named store, and the files that contain them.
 //!
 //! ```text
 //!   # first seals, all open; `openssl rand -hex 32` makes one      comment
 //!   4f1d...c0                                                      a key: the line, at least 32 printable characters
 //!   91aa...07                                                      an older one
 //! ```
-//! A key is the line's own characters: no encoding is undone, as what seals is derived from them. Lines whose key changes
-//! daily are for tickets alone: see [`ticket_keys`](crate::store::ticket_keys).
+//! A key is the line's own characters, not decoded: the sealing key is derived from them. Lines
+//! whose key changes daily are for tickets alone: see [`ticket_keys`](crate::store::ticket_keys).
 //!
 //! A key file is trusted only if nobody else can have written or read it: a regular file, of this process's user or of
 //! root, without any rights for group and others. The file that was checked is the one that is read.
@@ -28,23 +28,23 @@ use crate::mapping;
 use crate::secret::Secret;
 use crate::store::ticket_keys::is_walking;
 
-/// The fewest bytes of a key.
+/// Length in bytes of the shortest key.
 const SHORTEST: usize = 32;
 
-/// The most keys of a file: each is tried on what the others do not open.
+/// Number of keys that a file may have: each is tried on what the others do not open.
 const MAX_KEYS: usize = 16;
 
-/// The most bytes of a file.
+/// Length in bytes of the longest file.
 const MAX_FILE_LEN: usize = 64 << 10;
 
-/// One or more secrets, first seals, all open. They are overwritten when this is dropped.
+/// One or more secrets: the first seals, all open. They are overwritten when dropped.
 pub struct Keys {
     secrets: Vec<Secret>,
 }
 
 impl Keys {
-    /// Reads the keys of a file, but for those that are for tickets alone. If they are refused: which file, why, and what to
-    /// do.
+    /// Reads the keys of a file, except those for tickets alone. The error says which file is
+    /// refused, why, and what to do.
     pub fn read(path: &Path) -> Result<Keys, String> {
         let mut keys = Keys::read_all(path)?;
         keys.secrets.retain(|line| !is_walking(line));
@@ -60,8 +60,9 @@ impl Keys {
         Keys::of(&file).map_err(|reason| format!("{}: {reason}", path.display()))
     }
 
-    /// The key of a store that has no key file: that of STORE.key beside it, which is made if it is not there. All
-    /// processes that do this at once get the same key. If there is none to be had: which file, why, and what to do.
+    /// Returns the key of a store without a key file: that of STORE.key beside it, made if it does
+    /// not exist. All processes that do this at once get the same key. The error says which file
+    /// failed, why, and what to do.
     pub fn beside(store: &Path) -> Result<Keys, String> {
         /// More than one only if somebody removes keys as fast as they are made.
         const ATTEMPTS: usize = 8;
@@ -76,7 +77,7 @@ impl Keys {
         Err(format!("{}: it goes as soon as it is made", path.display()))
     }
 
-    /// The secrets, at least one; the first seals.
+    /// Returns the secrets, at least one; the first seals.
     pub fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         self.secrets.iter().map(|secret| secret.as_slice())
     }
@@ -110,7 +111,7 @@ impl Keys {
     }
 }
 
-/// Says how many there are, and nothing else of them.
+/// Prints the number of keys, and nothing else of them.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.secrets.len())
@@ -119,13 +120,13 @@ impl fmt::Debug for Keys {
 
 const MAKE: &str = "`openssl rand -hex 32` makes one";
 
-/// Opens a key file, whatever it turns out to be, without waiting for the other end of a FIFO.
+/// Opens a key file of any kind, without waiting for the other end of a FIFO.
 fn open(path: &Path) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Why it cannot be opened.
+/// Returns the reason why it cannot be opened.
 fn opening(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ELOOP) => "it is a symbolic link: name the file itself".to_owned(),
@@ -137,7 +138,7 @@ fn opening(error: &io::Error) -> String {
     }
 }
 
-/// Whether nobody but this process's user and root can have written or read it.
+/// Checks that only this process's user and root can have written or read it.
 fn check(file: &File) -> Result<(), String> {
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
@@ -152,7 +153,7 @@ fn check(file: &File) -> Result<(), String> {
     }
 }
 
-/// All of it. The memory is taken once, so that no part of it is left where the text was moved from.
+/// Reads the whole file. The memory is allocated once, so that no moved text leaves a copy behind.
 fn contents(mut file: &File) -> Result<Secret, String> {
     let mut text = Secret::from(vec![0; MAX_FILE_LEN + 1]);
     let mut length = 0;

@@ -1,27 +1,27 @@
-//! Finds a record, or takes it out.
+//! Looks a record up, or takes it.
 //!
 //! ```text
-//!   lock ─► none                                ─► missing
-//!           of another policy                   ─► withheld
-//!           the one that the caller has alive   ─► standing          nothing is copied
-//!           over                                ─► missing           and wiped
+//!   lock ─► none                                      ─► missing
+//!           of another policy                         ─► policy mismatch
+//!           has the fingerprint that the caller knows ─► current          nothing is copied
+//!           expired                                   ─► missing          and wiped
 //!           else: copy it, if there is room ─► unlock ─► open ─► record
-//!                 else unlock, make room, again
+//!                 else unlock, allocate, again
 //! ```
-//! Who takes a record wipes it before the lock is given back, so that of all processes one has it.
+//! Taking a record wipes it before the lock is released, so that one of all processes has it.
 #![forbid(unsafe_code)]
 
 use super::partition::{Broken, Partition, RecordHeader};
 use super::{Event, Fingerprint, Lookup, Policy, RecordKey, Secret, Shared};
 use crate::mapping::Region;
 
-/// What a sealed session without a certificate needs, and some more.
+/// Length of most sealed sessions without a certificate, with some margin.
 const USUAL_LENGTH: usize = 256;
 
 struct Wanted {
     hash: u64,
     policy: Policy,
-    /// What hides the record's policy.
+    /// Mask that hides the record's policy.
     hidden: u64,
     known: Option<Fingerprint>,
     now: i64,
@@ -29,7 +29,7 @@ struct Wanted {
 
 enum Seen {
     Nothing,
-    /// A record that is over.
+    /// An expired record.
     Over,
     PolicyMismatch,
     Current,
@@ -38,13 +38,13 @@ enum Seen {
 }
 
 impl Shared {
-    /// Searches for a session that is not over at `now`. `known` is the mark of the one that the caller has: if that is it,
-    /// nothing is copied, and whether it is over is for the caller to see.
+    /// Looks up a session that has not expired at `now`. `known` is the fingerprint of the caller's
+    /// live session: if the record has it, nothing is copied, and the caller checks the expiry.
     pub fn find(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup {
         self.search(name, known, now, false)
     }
 
-    /// The same, and takes the session out, which of all processes only one can.
+    /// Does the same and removes the record. Only one of all processes can take it.
     pub fn take(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup {
         self.search(name, known, now, true)
     }
@@ -53,7 +53,7 @@ impl Shared {
         let hash = self.hash(name);
         let wanted = Wanted { hash, policy: name.policy, hidden: self.hides_policy(hash), known, now };
         let number = self.partition_of(wanted.hash);
-        // Most sessions fit, so that the lock need not be taken twice: nothing is allocated under it.
+        // Most sessions fit, so that one locking is enough: nothing is allocated under the lock.
         let mut copy = Secret::with_capacity(if known.is_some() { 0 } else { USUAL_LENGTH });
         loop {
             let Some(mut opened) = self.lock(number) else { return Lookup::Unavailable };
@@ -92,7 +92,7 @@ impl Shared {
         }
     }
 
-    /// Looks for a record, and copies it if `copy` has room for it.
+    /// Looks a record up, and copies it if `copy` has room for it.
     fn probe(&self, body: Region, wanted: &Wanted, copy: &mut Vec<u8>) -> Result<Seen, Broken> {
         let partition = Partition::new(body, self.mapping.shape());
         let Some(record) = partition.find(wanted.hash)? else { return Ok(Seen::Nothing) };

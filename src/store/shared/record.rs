@@ -1,4 +1,4 @@
-//! The terms in which a shared store is asked, and answers.
+//! The keys and the answers of a shared store.
 #![forbid(unsafe_code)]
 
 use crate::secret::Secret;
@@ -6,13 +6,13 @@ use crate::secret::Secret;
 /// A digest of what must be equal for one SSL_CTX to use another's sessions.
 pub type Scope = [u8; 16];
 
-/// What a record is found by.
+/// The key of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordKey<'a> {
-    /// The SSL_CTX, or others that are as good as it.
+    /// The SSL_CTX, or others with the same policy.
     pub scope: &'a Scope,
-    /// What else the session and the connection have to agree in. A record of another policy is not found; but it is
-    /// removed.
+    /// The policy that session and connection have to agree in. A lookup skips a record of another
+    /// policy; `remove` removes it.
     pub policy: Policy,
     /// The protocol version.
     pub version: i32,
@@ -20,10 +20,11 @@ pub struct RecordKey<'a> {
     pub id: &'a [u8],
 }
 
-/// What a session and a connection have to agree in, as digests of which 40 and 24 bits are kept.
+/// The policy that a session and a connection have to agree in, as digests of which 40 and 24 bits
+/// are stored.
 ///
-/// Who stores knows all of it. Who searches may know only how the connection began: its name says what will be asked of
-/// the client in the end, so that is compared only if it is settled already.
+/// An insertion knows all of it. A search may know only how the connection began: the policy that
+/// the server name leads to is compared only if it is settled already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     begun: u64,
@@ -32,8 +33,9 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// `begun` is of the server name and of what is asked at first, `begun_by_any_name` the same for a session that is good
-    /// for all names, and `settled` of what is asked in the end, if that is known.
+    /// Returns a policy. `begun` is of the server name and of the first policy, `begun_by_any_name`
+    /// the same for a session that is good for all names, and `settled` of the final policy, if
+    /// that is known.
     pub const fn new(begun: u64, begun_by_any_name: u64, settled: Option<u64>) -> Policy {
         const KEPT: u64 = (1 << BEGUN) - 1;
         let settled = match settled {
@@ -43,17 +45,17 @@ impl Policy {
         Policy { begun: begun & KEPT, begun_by_any_name: begun_by_any_name & KEPT, settled }
     }
 
-    /// As a record has it.
+    /// Returns the bits for a record.
     pub(super) fn bits(&self) -> u64 {
         self.settled.unwrap_or(0) << BEGUN | self.begun
     }
 
-    /// That of a record.
+    /// Returns the policy of a record's bits.
     pub(super) fn of_bits(bits: u64) -> Policy {
         Policy::new(bits, bits, Some(bits))
     }
 
-    /// Whether a record of these bits is for a connection of this policy.
+    /// Returns true if a record of these bits is for a connection of this policy.
     pub(super) fn fits(&self, bits: u64) -> bool {
         let record = Policy::of_bits(bits);
         (record.begun == self.begun || record.begun == self.begun_by_any_name)
@@ -61,36 +63,37 @@ impl Policy {
     }
 }
 
-/// How many bits are kept of how a connection began.
+/// Number of bits stored of how a connection began.
 const BEGUN: u32 = 40;
 
-/// Tells one session from another of the same id, and from itself before its expiry was changed: what a live session has
-/// in common with its record.
+/// Fingerprint of a session: a live session and its record have the same. It differs between two
+/// sessions of one id, and after a change of expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     pub(super) expiry: u32,
     pub(super) fingerprint: u32,
 }
 
-/// The answer to a search.
+/// The answer to a lookup.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// The very session that the caller has stands, or stood until it was taken; over or not.
+    /// The record has the fingerprint that the caller knows, or had it until it was taken; expired
+    /// or not.
     Current,
-    /// The session's bytes.
+    /// The encoded session.
     Record(Secret),
-    /// There is none, or one that is over.
+    /// No record, or an expired one.
     Missing,
-    /// There is one, for connections of another policy.
+    /// A record for connections of another policy.
     PolicyMismatch,
-    /// Another process has had the partition for too long; there may be one.
+    /// Another process held the partition's lock for too long; there may be a record.
     Unavailable,
 }
 
-/// What a store counts, by process, since it was made. The numbers are part of the layout.
+/// An event that a store counts, by process, since it was made. The numbers are part of the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A record was found, or found still standing.
+    /// A record was found, or found to be current.
     Found,
     /// No record was found.
     Missed,
@@ -98,21 +101,21 @@ pub enum Event {
     Stored,
     /// A record was removed, or taken to be used once.
     Removed,
-    /// A record left because its partition was full.
+    /// A record was evicted because its partition was full.
     Evicted,
     /// A record was larger than 10 KiB, or than a quarter of a small partition, and not stored.
     TooLarge,
     /// A sealed record was found and did not open.
     Refused,
-    /// A lock was not to be had in time.
+    /// A lock was not acquired in time.
     Unavailable,
-    /// A partition was emptied, because a process died while changing it or because its bytes made no sense.
+    /// A partition was emptied: a process died while changing it, or its bytes made no sense.
     Emptied,
-    /// A record was over, and wiped.
+    /// An expired record was wiped.
     Expired,
     /// A record was found that is for connections of another policy.
     PolicyMismatch,
-    /// A record was found that is over.
+    /// An expired record was found.
     Over,
     /// A lock was held by another.
     Waited,

@@ -1,4 +1,4 @@
-//! Keys such as no hash would give: far too many in one bucket.
+//! Keys that no hash would give: far too many in one bucket.
 #![forbid(unsafe_code)]
 
 use super::{Key, LinearTable, Put, Relaxed};
@@ -10,7 +10,7 @@ fn key(node: u32, place: u32) -> Key {
 #[test]
 fn buckets_with_far_too_many_entries_lose_none_and_give_their_overflow_buckets_back() {
     const COUNT: u32 = 69;
-    // Buckets 0, 1 and 2 have them all: no split tells them apart.
+    // Buckets 0, 1 and 2 have them all: no split separates them.
     let place = |node: u32| node % 3;
     for stride in [1, 2, 5, 31, 68] {
         let table = LinearTable::new();
@@ -37,7 +37,7 @@ fn buckets_with_far_too_many_entries_lose_none_and_give_their_overflow_buckets_b
 #[test]
 fn a_bucket_with_overflow_buckets_is_split_again_and_again() {
     const COUNT: u32 = 200;
-    // All in bucket 0, half of which goes to bucket 16, a quarter to 32, and to 48.
+    // All in bucket 0, half of which moves to bucket 16, a quarter to 32, and to 48.
     let place = |node: u32| node % 4 * 16;
     let table = LinearTable::new();
     for node in 0..COUNT {

@@ -1,11 +1,12 @@
-//! A key file that we make ourselves.
+//! A key file that the library makes itself.
 //!
 //! ```text
 //!   STORE.key.<16 hex>.tmp   written, 0600, on the disk ──link──► STORE.key ──► the former name is removed
-//!                                                          └─ is there already: another process's key is the key
+//!                                                          └─ exists already: another process's key is the key
 //! ```
-//! The name appears with the whole key in it, or not at all. What a process left that was killed in between is removed by
-//! the next that makes a key; and of a process that is still at it, which then finds the key that is there by now.
+//! The name appears with the whole key in it, or not at all. The next process that makes a key
+//! removes the files of those that were killed in between; and of one still at work, which then
+//! finds the existing key.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -20,16 +21,16 @@ use crate::secret::{self, Secret};
 use super::super::out_of_reach::in_words;
 use super::with_suffix;
 
-/// What the names end with under which keys are written.
+/// Suffix of the names under which keys are written.
 const UNFINISHED: &str = ".tmp";
 
-/// Characters of a random part of such a name.
+/// Length in characters of the random part of such a name.
 const RANDOM: usize = 16;
 
-/// Makes a file with one key, unless there is one by the time it would appear. What cannot be done, if that fails.
+/// Makes a file with one key, unless the file exists by then. The error says what failed.
 pub fn make(path: &Path) -> Result<(), String> {
     let made = Unfinished::write(path).and_then(|unfinished| match fs::hard_link(&unfinished.0, path) {
-        // there already; or ours was removed, by one who saw that there is one
+        // exists already; or another process, which saw a key file, removed ours
         Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(()),
         linked => linked,
     });
@@ -38,7 +39,7 @@ pub fn make(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A file with a key that has not its name yet, removed when this is dropped.
+/// A file with a key before it has its name; removed when dropped.
 struct Unfinished(PathBuf);
 
 impl Unfinished {
@@ -54,7 +55,7 @@ impl Unfinished {
     }
 
     fn fill(&self, file: &mut File) -> io::Result<()> {
-        // the umask may have taken rights from us
+        // the umask may have removed permissions
         file.set_permissions(Permissions::from_mode(0o600))?;
         let mut line = random_hex::<32>()?;
         line.push(b'\n');
@@ -62,7 +63,7 @@ impl Unfinished {
             return Err(io::Error::other("may have no bytes (ulimit -f)"));
         }
         file.write_all(&line)?;
-        // else the name might outlast a loss of power, and the key not
+        // otherwise the name might outlast a power failure, and the key not
         file.sync_all()
     }
 }
@@ -73,7 +74,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// As many random bytes, as text. Its memory has room for one more character.
+/// Returns random bytes as hex. Its memory has room for one more character.
 fn random_hex<const BYTES: usize>() -> io::Result<Secret> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
@@ -85,7 +86,8 @@ fn random_hex<const BYTES: usize>() -> io::Result<Secret> {
     Ok(text)
 }
 
-/// Removes what others left of their keys for this path. There is a key now, so they need theirs no longer.
+/// Removes the unfinished keys of other processes for this path. A key exists now, so none needs
+/// them.
 fn remove_leftovers(path: &Path) {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
     let Ok(entries) = fs::read_dir(directory) else { return };

@@ -12,7 +12,7 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// A directory that goes with all that is in it.
+/// A directory that is removed, with its files, when dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -24,7 +24,7 @@ impl Directory {
         Directory(path)
     }
 
-    /// A file of that text and mode.
+    /// Makes a file of that text and mode.
     fn file(&self, text: impl AsRef<[u8]>, mode: u32) -> PathBuf {
         let path = self.0.join("keys");
         let _ = fs::remove_file(&path);
@@ -59,7 +59,7 @@ fn secrets(keys: &Keys) -> Vec<&str> {
     keys.secrets().map(|secret| str::from_utf8(secret).expect("ASCII")).collect()
 }
 
-/// Why the file is refused: what follows its name.
+/// Returns the reason why the file is refused: the text after its name.
 fn refusal(path: &Path) -> String {
     let error = Keys::read(path).expect_err("it is refused");
     error.strip_prefix(&format!("{}: ", path.display())).unwrap_or_else(|| panic!("no name in {error:?}")).to_owned()
@@ -116,7 +116,7 @@ fn a_file_that_others_can_reach_is_refused() {
     }
 }
 
-/// Root may read a file of anybody's, and must not trust it. The rest needs no root.
+/// Root may read anybody's file, and must not trust it. The rest of the test needs no root.
 #[test]
 fn a_file_of_another_user_is_refused() {
     let directory = Directory::new();
@@ -155,7 +155,7 @@ fn a_secret_is_not_printed() {
     let directory = Directory::new();
     let keys = Keys::read(&directory.file(format!("{ONE}\n{TWO}"), 0o600)).expect("it is right");
     assert_eq!(format!("{keys:?} {keys:#?}"), "Keys(2) Keys(2)");
-    // nor by what refuses one
+    // nor in the error that refuses one
     let error = Keys::read(&directory.file(format!("{ONE}\n{}", &TWO[..31]), 0o600)).expect_err("too short");
     assert!(!error.contains(&ONE[..8]) && !error.contains(&TWO[..8]), "{error}");
 }
@@ -184,7 +184,7 @@ fn a_key_beside_the_store_is_checked_as_any_other() {
     fs::write(&path, ONE).and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o644))).expect("written");
     let error = Keys::beside(&directory.store()).expect_err("it is refused");
     assert_eq!(error, format!("{}: its mode is 0644, which lets others in: chmod 600", path.display()));
-    // one that leads nowhere is no reason to make another
+    // a link that leads nowhere is no reason to make another key
     fs::remove_file(&path).and_then(|()| symlink(directory.0.join("elsewhere"), &path)).expect("a link can be made");
     let error = Keys::beside(&directory.store()).expect_err("it is refused");
     assert_eq!(error, format!("{}: it is a symbolic link: name the file itself", path.display()));
@@ -278,7 +278,8 @@ fn a_maker() {
 }
 
 proptest! {
-    /// Whatever stands in the file: either nothing of it counts, or every key is a line of it that is long enough.
+    /// Any text in the file: either it is refused, or every key is a line of it that is long
+    /// enough.
     #[test]
     fn any_text_is_read_or_refused(
         lines in prop::collection::vec(prop_oneof!["[ -~]{0,80}", "#[ -~]{0,40}", "\\PC{0,40}", "[0-9a-f]{64}"], 0..20)
