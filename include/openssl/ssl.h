@@ -8,11 +8,11 @@
  * over SSL_CTX_ctrl and CRYPTO_get_ex_new_index are functions here, callable in the same way.
  *
  * Objects. SSL_CTX, SSL and SSL_SESSION are opaque and counted. A function whose name ends in _new, _new_ex or
- * _dup, or begins with SSL_get1_, returns an object with one reference, which goes back with SSL_CTX_free, SSL_free or
- * SSL_SESSION_free. _up_ref takes one more. A function that returns an object otherwise lends it: it lives as long as
- * what it was taken from. A function that keeps an object it is given takes a reference of its own, so that the caller
- * still has to give back the one it had. An SSL holds its SSL_CTX and its SSL_SESSION; a cache holds its sessions; a
- * session holds nothing, and can outlive every context it was in.
+ * _dup, or begins with SSL_get1_, returns an object with one reference, which the caller releases with SSL_CTX_free,
+ * SSL_free or SSL_SESSION_free. _up_ref adds one. Any other function that returns an object keeps its reference: the
+ * object lives as long as the one that it was taken from. A function that keeps an object adds a reference of its own;
+ * the caller still has to release the one it had. An SSL owns references to its SSL_CTX and its SSL_SESSION, a cache to
+ * its sessions; a session owns none, and can outlive every context it was in.
  *
  * Bad input. Wherever a function takes a pointer it takes NULL, and gives what its comment says: the failure value, or
  * nothing. A pointer with a length may be NULL if the length is 0. Any other pointer has to be a live object of its
