@@ -123,7 +123,7 @@ impl Run {
                 _ => 200,
             };
         let body = vec![input.byte(); length];
-        store.insert(&name(&short, &scope(&short)), mark(store, input), &body);
+        store.insert(&name(&short, &scope(&short)), fingerprint(store, input), &body);
         self.stored.entry(short).or_default().push(body);
     }
 
@@ -131,7 +131,7 @@ impl Run {
     fn search(&mut self, input: &mut Input, takes: bool) {
         let Some(store) = &self.store else { return };
         let short = name_of(input);
-        let known = input.byte().is_multiple_of(2).then(|| mark(store, input));
+        let known = input.byte().is_multiple_of(2).then(|| fingerprint(store, input));
         let scope = scope(&short);
         let name = name(&short, &scope);
         let found = if takes { store.take(&name, known, NOW) } else { store.find(&name, known, NOW) };
@@ -283,7 +283,7 @@ impl Run {
         let store = self.store.as_ref()?;
         self.marked += 1;
         let timeout = 10_000_000 + self.marked;
-        store.insert(&name(&short, &scope(&short)), store.mark(body, Expiry::new(NOW, timeout)), body);
+        store.insert(&name(&short, &scope(&short)), store.fingerprint(body, Expiry::new(NOW, timeout)), body);
         self.stored.entry(short).or_default().push(body.to_vec());
         let mut bytes = vec![0; MIN_SIZE - BODY];
         self.file.file.read_exact_at(&mut bytes, BODY as u64).expect("the file can be read");
@@ -329,7 +329,7 @@ impl Run {
         let short = [1, 2, 3, 4];
         let (scope, body) = (scope(&short), b"the last session");
         let name = name(&short, &scope);
-        let mark = store.mark(b"secret", Expiry::new(NOW, 300));
+        let mark = store.fingerprint(b"secret", Expiry::new(NOW, 300));
         // Looks through all of it, and empties what makes no sense: not later, when the record is in.
         store.expire(NOW - 1);
         store.expire(NOW);
@@ -377,10 +377,10 @@ fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> RecordKey<'a> {
 }
 
 /// Returns one of a few fingerprints: of two secrets, past, present or for ever.
-fn mark(store: &Shared, input: &mut Input) -> Fingerprint {
+fn fingerprint(store: &Shared, input: &mut Input) -> Fingerprint {
     let bits = input.byte();
     let timeout = [-1, 0, 300, i64::MAX][usize::from(bits >> 1 & 3)];
-    store.mark(&[bits & 1; 48], Expiry::new(NOW, timeout))
+    store.fingerprint(&[bits & 1; 48], Expiry::new(NOW, timeout))
 }
 
 /// The file of a store, removed when this is dropped.

@@ -36,7 +36,7 @@ pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{
-    TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end,
+    TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, report_end,
     try_hold_ticket_keys,
 };
 

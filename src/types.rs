@@ -182,5 +182,5 @@ pub trait Attachment: Any + Send + Sync {
     ///
     /// # Safety
     /// `session` must be a live session.
-    unsafe fn session_is_bad(&self, session: *mut SSL_SESSION);
+    unsafe fn on_bad_session(&self, session: *mut SSL_SESSION);
 }

@@ -152,7 +152,7 @@ fn work(store: &Shared, notes: &Notes, worker: usize, seed: u64) {
         match random.below(10) {
             0..4 => {
                 let bytes = session(id, random.below(u64::MAX), random.below(60) as usize);
-                store.insert(&name(&key), store.mark(&bytes, Expiry::NEVER), &bytes);
+                store.insert(&name(&key), store.fingerprint(&bytes, Expiry::NEVER), &bytes);
             }
             4 => {
                 store.remove(&name(&key));
@@ -219,7 +219,7 @@ fn workers_are_killed() {
 fn a_process_is_stopped() {
     let store = Shared::anonymous(1 << 16).expect("memory");
     let bytes = session(1, 1, 10);
-    assert!(store.insert(&name(b"one"), store.mark(&bytes, Expiry::NEVER), &bytes));
+    assert!(store.insert(&name(b"one"), store.fingerprint(&bytes, Expiry::NEVER), &bytes));
     // SAFETY: stops this process, until its parent says otherwise.
     let stop = || unsafe {
         libc::raise(libc::SIGSTOP);
@@ -240,7 +240,9 @@ fn a_process_is_stopped() {
     let reached = (0..1000).filter(|_| look().0 != Lookup::Unavailable).count();
     assert_eq!(reached, 0);
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
-    assert!(!store.insert(&name(b"two"), store.mark(&bytes, Expiry::NEVER), &bytes) && !store.remove(&name(b"one")));
+    assert!(
+        !store.insert(&name(b"two"), store.fingerprint(&bytes, Expiry::NEVER), &bytes) && !store.remove(&name(b"one"))
+    );
     child.signal(libc::SIGCONT);
     assert!(libc::WIFEXITED(child.wait()));
     assert!(matches!(look().0, Lookup::Record(_)), "and all is as it was");
@@ -251,7 +253,7 @@ fn a_process_is_stopped() {
 fn a_process_dies() {
     let store = Shared::anonymous(1 << 16).expect("memory");
     let bytes = session(1, 1, 10);
-    let insert = || store.insert(&name(b"one"), store.mark(&bytes, Expiry::NEVER), &bytes);
+    let insert = || store.insert(&name(b"one"), store.fingerprint(&bytes, Expiry::NEVER), &bytes);
     let is_there = || matches!(store.find(&name(b"one"), None, NOW), Lookup::Record(_));
     // SAFETY: ends this process.
     let die = || unsafe {
@@ -277,7 +279,7 @@ fn many_count() {
         let work = |process: u64| {
             for time in 0..TIMES {
                 let id = (process << 32 | time).to_ne_bytes();
-                while !store.insert(&name(&id), store.mark(&bytes, Expiry::NEVER), &bytes) {}
+                while !store.insert(&name(&id), store.fingerprint(&bytes, Expiry::NEVER), &bytes) {}
             }
             // All of its own, or none of it where it has no slot of its own.
             assert!([0, TIMES].contains(&store.statistics().counted_here(Event::Stored)));

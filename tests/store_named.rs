@@ -30,12 +30,12 @@ fn name(id: &[u8]) -> RecordKey<'_> {
 }
 
 /// Returns the fingerprint of a session of that secret that expires after ten seconds.
-fn mark(store: &Shared, secret: &[u8]) -> Fingerprint {
-    store.mark(secret, Expiry::new(NOW, 10))
+fn fingerprint(store: &Shared, secret: &[u8]) -> Fingerprint {
+    store.fingerprint(secret, Expiry::new(NOW, 10))
 }
 
 fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
-    store.insert(&name(id), mark(store, bytes), bytes)
+    store.insert(&name(id), fingerprint(store, bytes), bytes)
 }
 
 fn find(store: &Shared, id: &[u8]) -> Option<Vec<u8>> {
@@ -67,7 +67,11 @@ fn a_named_store_is_found_again_with_all_its_sessions() {
     insert(&store, b"one", b"bytes");
     let (_, other) = named(&scratch, &['a']);
     assert_eq!(find(&other, b"one").as_deref(), Some(&b"bytes"[..]), "at the same time");
-    assert_eq!(store.find(&name(b"one"), Some(mark(&other, b"bytes")), NOW), Lookup::Current, "marks are the same");
+    assert_eq!(
+        store.find(&name(b"one"), Some(fingerprint(&other, b"bytes")), NOW),
+        Lookup::Current,
+        "fingerprints are the same"
+    );
     drop((store, other));
     let (_, later) = named(&scratch, &['a']);
     assert_eq!(find(&later, b"one").as_deref(), Some(&b"bytes"[..]), "later");
@@ -326,7 +330,7 @@ fn the_file_shows_neither_what_a_session_was_for_nor_whose_two_sessions_have_in_
     let (path, store) = named(&scratch, &['a']);
     let end = NOW as u32 + 77;
     for (number, id) in [b"one", b"two"].into_iter().enumerate() {
-        store.insert(&name(id), store.mark(b"x", Expiry::new(NOW, 77 + number as i64)), b"bytes");
+        store.insert(&name(id), store.fingerprint(b"x", Expiry::new(NOW, 77 + number as i64)), b"bytes");
     }
     let found = records(&path, &[end, end + 1]);
     assert!(found[0].1 != 0 && found[1].1 != 0 && found[0].1 != found[1].1, "of the policy that asks for nothing");
@@ -339,6 +343,6 @@ fn the_file_shows_neither_what_a_session_was_for_nor_whose_two_sessions_have_in_
     assert_ne!(hasher.finish(), found[0].0);
     let other = Scratch::new("store");
     let (other_path, elsewhere) = named(&other, &['a']);
-    elsewhere.insert(&name(b"one"), elsewhere.mark(b"x", Expiry::new(NOW, 77)), b"bytes");
+    elsewhere.insert(&name(b"one"), elsewhere.fingerprint(b"x", Expiry::new(NOW, 77)), b"bytes");
     assert_ne!(records(&other_path, &[end])[0].0, found[0].0, "nor does another store of that key tell");
 }

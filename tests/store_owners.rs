@@ -50,7 +50,7 @@ fn name(id: &[u8]) -> RecordKey<'_> {
 }
 
 fn insert(store: &Shared, id: &[u8]) -> bool {
-    store.insert(&name(id), store.mark(id, Expiry::NEVER), &id.repeat(20))
+    store.insert(&name(id), store.fingerprint(id, Expiry::NEVER), &id.repeat(20))
 }
 
 fn find(store: &Shared, id: &[u8]) -> Lookup {

@@ -20,12 +20,12 @@ fn name(id: &[u8]) -> RecordKey<'_> {
 }
 
 /// Returns the fingerprint of a session of that secret that expires after ten seconds.
-fn mark(store: &Shared, secret: &[u8]) -> Fingerprint {
-    store.mark(secret, Expiry::new(NOW, 10))
+fn fingerprint(store: &Shared, secret: &[u8]) -> Fingerprint {
+    store.fingerprint(secret, Expiry::new(NOW, 10))
 }
 
 fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
-    store.insert(&name(id), mark(store, bytes), bytes)
+    store.insert(&name(id), fingerprint(store, bytes), bytes)
 }
 
 fn find(store: &Shared, id: &[u8]) -> Option<Vec<u8>> {
@@ -49,7 +49,7 @@ fn a_session_is_found_until_it_is_over_or_removed() {
     assert!(!store.remove(&name(b"one")) && insert(&store, b"one", b"bytes"));
     assert!(store.remove(&name(b"one")) && !store.remove(&name(b"one")));
     assert_eq!((find(&store, b"one"), store.len()), (None, 0));
-    let never = store.mark(b"", Expiry::NEVER);
+    let never = store.fingerprint(b"", Expiry::NEVER);
     assert!(
         store.insert(&name(b"two"), never, b"")
             && matches!(store.find(&name(b"two"), None, i64::MAX), Lookup::Record(_))
@@ -92,12 +92,16 @@ fn a_policy_is_compared_as_far_as_it_is_known() {
     let found =
         |id: &[u8], policy| matches!(store.find(&RecordKey { policy, ..name(id) }, None, NOW), Lookup::Record(_));
     let settled = 5 << 40;
-    store.insert(&RecordKey { policy: asked(1, Some(settled)), ..name(b"one") }, mark(&store, b""), b"");
+    store.insert(&RecordKey { policy: asked(1, Some(settled)), ..name(b"one") }, fingerprint(&store, b""), b"");
     assert!(found(b"one", asked(1, None)) && found(b"one", asked(1, Some(settled))));
     assert!(
         !found(b"one", asked(2, None)) && !found(b"one", asked(1, Some(6 << 40))) && !found(b"one", asked(1, Some(0)))
     );
-    store.insert(&RecordKey { policy: Policy::new(9, 9, Some(settled)), ..name(b"any") }, mark(&store, b""), b"");
+    store.insert(
+        &RecordKey { policy: Policy::new(9, 9, Some(settled)), ..name(b"any") },
+        fingerprint(&store, b""),
+        b"",
+    );
     assert!(found(b"any", asked(1, None)) && found(b"any", asked(2, Some(settled))));
     assert!(!found(b"any", Policy::new(1, 8, None)) && !found(b"any", asked(1, Some(0))));
 }
@@ -106,12 +110,12 @@ fn a_policy_is_compared_as_far_as_it_is_known() {
 fn a_session_that_is_known_is_not_copied_and_over_or_not_it_stands() {
     let store = anonymous();
     insert(&store, b"one", b"bytes");
-    let (known, other) = (mark(&store, b"bytes"), mark(&store, b"other bytes"));
+    let (known, other) = (fingerprint(&store, b"bytes"), fingerprint(&store, b"other bytes"));
     assert!(matches!(store.find(&name(b"one"), Some(other), NOW), Lookup::Record(_)));
     assert_eq!(store.find(&name(b"one"), Some(known), NOW + 1000), Lookup::Current);
     assert_eq!(store.find(&name(b"one"), Some(known), NOW), Lookup::Missing, "it was over then");
     insert(&store, b"one", b"bytes");
-    let longer = store.mark(b"bytes", Expiry::new(NOW, 11));
+    let longer = store.fingerprint(b"bytes", Expiry::new(NOW, 11));
     assert!(matches!(store.find(&name(b"one"), Some(longer), NOW), Lookup::Record(_)), "it was changed");
     assert_eq!(store.take(&name(b"one"), Some(known), NOW + 1000), Lookup::Current);
     assert_eq!(store.find(&name(b"one"), Some(known), NOW), Lookup::Missing);
@@ -170,7 +174,7 @@ fn sessions_with_large_certificates_push_out_few_others() {
 #[test]
 fn a_record_is_replaced_only_while_it_is_that_of_the_session() {
     let store = anonymous();
-    let (before, later) = (mark(&store, b"secret"), store.mark(b"secret", Expiry::new(NOW, 99)));
+    let (before, later) = (fingerprint(&store, b"secret"), store.fingerprint(b"secret", Expiry::new(NOW, 99)));
     let replace = |known| store.replace(&name(b"one"), known, &name(b"one"), later, b"later");
     assert!(!replace(before) && find(&store, b"one").is_none(), "there is none");
     let withheld = Policy::new(1, 2, Some(3 << 40));
@@ -190,7 +194,7 @@ fn a_record_that_gets_another_id_is_never_there_twice() {
     for n in 0..100u8 {
         let (was, is) = ([n, 0], [n, 1]);
         insert(&store, &was, b"bytes");
-        let known = mark(&store, b"bytes");
+        let known = fingerprint(&store, b"bytes");
         assert!(store.replace(&name(&was), known, &name(&is), known, b"bytes"));
         assert!(find(&store, &was).is_none() && find(&store, &is).is_some());
         assert!(!store.replace(&name(&was), known, &name(&is), known, b"again"));
@@ -202,7 +206,7 @@ fn a_record_that_gets_another_id_is_never_there_twice() {
 #[test]
 fn what_is_removed_or_taken_while_it_is_changed_does_not_come_back() {
     let store = anonymous();
-    let known = mark(&store, b"bytes");
+    let known = fingerprint(&store, b"bytes");
     for round in 0..2000u32 {
         let id = round.to_ne_bytes();
         insert(&store, &id, b"bytes");
@@ -224,7 +228,7 @@ fn what_is_over_is_wiped_though_nobody_asks_for_it() {
     let store = Shared::anonymous(64 * MIB).expect("memory");
     let ids: Vec<[u8; 4]> = (0..300u32).map(u32::to_ne_bytes).collect();
     assert!(ids.iter().all(|id| insert(&store, id, b"bytes")));
-    let longer = store.mark(b"", Expiry::new(NOW, 1000));
+    let longer = store.fingerprint(b"", Expiry::new(NOW, 1000));
     assert!(store.insert(&name(b"longer"), longer, b"") && store.len() == 301);
     store.expire(NOW + 10);
     assert_eq!(store.len(), 301, "all in their last second");
@@ -255,7 +259,7 @@ fn a_hundred_thousand_scopes_cost_no_more_than_their_sessions() {
     for n in 0..100_000 {
         let scope = scope(n);
         let name = RecordKey { scope: &scope, ..name(b"one id") };
-        assert!(store.insert(&name, mark(&store, b""), &n.to_ne_bytes()));
+        assert!(store.insert(&name, fingerprint(&store, b""), &n.to_ne_bytes()));
     }
     let found = (0..100_000).filter(|&n| {
         let (scope, expected) = (scope(n), Lookup::Record(n.to_ne_bytes().to_vec().into()));

@@ -46,7 +46,7 @@ fn keys(path: &Path) -> Keys {
 /// Checks that an accepted store works.
 fn check(store: &Shared) {
     let name = RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id: b"one" };
-    let insert = || store.insert(&name, store.mark(b"secret", Expiry::NEVER), b"bytes");
+    let insert = || store.insert(&name, store.fingerprint(b"secret", Expiry::NEVER), b"bytes");
     assert!(insert() || insert());
     assert!(matches!(store.find(&name, None, 0), Lookup::Record(bytes) if bytes[..] == b"bytes"[..]));
 }

@@ -58,7 +58,7 @@ impl SessionCache {
     fn take_all(&self, flush: Flush, mut then: impl FnMut(Vec<Session>)) {
         match flush {
             Flush::OverAt(time) => loop {
-                let (number, over) = self.take_over(time);
+                let (number, over) = self.take_expired(time);
                 then(over);
                 if number < BATCH {
                     return;
@@ -90,7 +90,7 @@ impl SessionCache {
 
     /// Takes up to a batch of sessions that have expired at `time` out of the store. Also returns
     /// the number that the store removed.
-    fn take_over(&self, time: i64) -> (usize, Vec<Session>) {
+    fn take_expired(&self, time: i64) -> (usize, Vec<Session>) {
         let taken = self.store.take_expired(time, BATCH);
         let number = taken.len();
         // libssl sets times without a call that we see: a session that has not expired by its own
@@ -171,7 +171,7 @@ impl SessionCache {
             self.auto_flush.begin(now);
         }
         let Some(up_to) = self.auto_flush.up_to() else { return };
-        let (number, over) = self.take_over(up_to);
+        let (number, over) = self.take_expired(up_to);
         if number < BATCH {
             self.auto_flush.end();
         }

@@ -25,7 +25,7 @@ pub(super) enum Search {
     Found(Session),
     Missing,
     /// A record that is for others: the application's get callback is not called either.
-    Withheld,
+    PolicyMismatch,
 }
 
 impl SessionCache {
@@ -50,7 +50,7 @@ impl SessionCache {
             Search::Found(session) if once => self.insert_stand_in(session).or_else(|| self.ask_application(&offer)),
             Search::Found(session) => Some(session),
             Search::Missing => self.ask_application(&offer),
-            Search::Withheld => None,
+            Search::PolicyMismatch => None,
         }
     }
 

@@ -157,7 +157,7 @@ fn listed(address: usize) -> Option<Arc<SessionCache>> {
 /// Notes that the application sets data of its own at a session, under an index: other processes
 /// could not restore that data. The caches that hold the session stop sharing before the data is
 /// set.
-pub fn keep_at_home(session: &Session, index: i32) {
+pub fn keep_private(session: &Session, index: i32) {
     session.note_application_data(index);
     take_place(session);
     if LISTED.load(Ordering::Acquire) == 0 || !sharing::is_wanted() {
@@ -166,7 +166,7 @@ pub fn keep_at_home(session: &Session, index: i32) {
     let key = places_of(session).own;
     let caches = lock().caches();
     for cache in caches.iter().filter(|cache| cache.store.contains(&key)) {
-        cache.keep_at_home(session);
+        cache.keep_private(session);
     }
 }
 

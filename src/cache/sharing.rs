@@ -59,7 +59,7 @@ pub use open::at_load;
 pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
-pub use report::tell_of_end;
+pub use report::report_end;
 pub(super) use report::{count, on_new_context};
 pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
@@ -107,13 +107,13 @@ impl Sharing {
         self.storing.number() != 0
     }
 
-    fn mark(&self, session: &Session) -> Fingerprint {
-        mark(self.store, session)
+    fn fingerprint(&self, session: &Session) -> Fingerprint {
+        fingerprint(self.store, session)
     }
 }
 
-fn mark(store: &Shared, session: &Session) -> Fingerprint {
-    session.with_secret(|secret| store.mark(secret, SessionCache::expiry_of(session)))
+fn fingerprint(store: &Shared, session: &Session) -> Fingerprint {
+    session.with_secret(|secret| store.fingerprint(secret, SessionCache::expiry_of(session)))
 }
 
 /// The policy of a key that is not searched for.
@@ -132,7 +132,7 @@ impl Identity {
         store().map(|store| Identity {
             version: session.version(),
             id: session.id().to_vec(),
-            mark: mark(store, session),
+            mark: fingerprint(store, session),
         })
     }
 }
@@ -240,7 +240,7 @@ impl SessionCache {
         }
         if session.has_application_data() {
             // A record that was stored before it had data is removed too.
-            self.keep_at_home(session);
+            self.keep_private(session);
             return;
         }
         if record.once && !session.note_record() {
@@ -249,14 +249,14 @@ impl SessionCache {
         if let Some(bytes) = session.encode() {
             let name =
                 RecordKey { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
-            let mark = sharing.mark(session);
+            let mark = sharing.fingerprint(session);
             Bearer::before(record.bearer.as_ref(), &bytes, |body| sharing.store.insert(&name, mark, body));
         }
     }
 
     /// Removes the session's record because the application has set data at it. This cache stores
     /// no further records.
-    pub(super) fn keep_at_home(&self, session: &Session) {
+    pub(super) fn keep_private(&self, session: &Session) {
         if let Some(sharing) = &self.sharing {
             sharing.has_application_data.store(true, Ordering::Relaxed);
             self.withdraw(session);
@@ -326,7 +326,7 @@ impl SessionCache {
             if let Some(bytes) = session.encode() {
                 let name = RecordKey { scope: &scope, policy: terms, version: session.version(), id: session.id() };
                 let replace = |body: &[u8]| {
-                    sharing.store.replace(&was, before.mark, &name, sharing.mark(session), body);
+                    sharing.store.replace(&was, before.mark, &name, sharing.fingerprint(session), body);
                 };
                 Bearer::before(bearer.as_ref(), &bytes, replace);
             }

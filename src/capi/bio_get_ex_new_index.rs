@@ -53,7 +53,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx
     on_session(s, || {
         // SAFETY: C caller.
         if let Some(session) = unsafe { Session::borrow(s) }.filter(|_| !data.is_null()) {
-            owners::keep_at_home(&session, idx);
+            owners::keep_private(&session, idx);
         }
         // SAFETY: C caller.
         unsafe { dispatch::SSL_SESSION_set_ex_data(s, idx, data) }

@@ -174,7 +174,7 @@ impl Attachment for SessionCache {
         SessionCache::on_ctx_ex_data_free(self);
     }
 
-    unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {
+    unsafe fn on_bad_session(&self, session: *mut SSL_SESSION) {
         // SAFETY: a live session, by the caller's promise.
         if let Some(session) = unsafe { Session::borrow(session) } {
             self.remove(&session, clock::now(), || false);

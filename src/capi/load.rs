@@ -24,5 +24,5 @@ static AT_EXIT: extern "C" fn() = at_exit;
 /// Logs a line if SSLSESSION_LOG is set and the process has used the store. Frees nothing: other threads may still be
 /// at work.
 extern "C" fn at_exit() {
-    catch_panic((), cache::tell_of_end);
+    catch_panic((), cache::report_end);
 }

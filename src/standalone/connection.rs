@@ -54,7 +54,7 @@ impl Connection {
         // SAFETY: the connection holds its context.
         if let Some(state) = unsafe { context::attached(self.context) } {
             // SAFETY: the connection holds its session.
-            unsafe { state.session_is_bad(session) };
+            unsafe { state.on_bad_session(session) };
         }
     }
 

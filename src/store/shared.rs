@@ -107,7 +107,7 @@ impl Shared {
     }
 
     /// Returns the session's fingerprint: a keyed hash of its master secret, and its expiry.
-    pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
+    pub fn fingerprint(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
         let [one, two] = self.fingerprints;
         let mut hasher = SipHasher13::new_with_keys(one, two);
         hasher.write(secret);

@@ -142,7 +142,7 @@ const OUT_OF_REACH: &str = "was locked for too long by another process, which ma
 const TOO_LARGE: &str = "does not take sessions as large as some are: their clients show large certificates";
 
 /// Logs at exit what this process has counted, if it has stored sessions and SSLSESSION_LOG is set.
-pub fn tell_of_end() {
+pub fn report_end() {
     let Some(shown) = shown() else { return };
     let counted = |event| shown.counted_here(event);
     let (hits, stored) = (counted(Event::Found).saturating_sub(counted(Event::Refused)), counted(Event::Stored));

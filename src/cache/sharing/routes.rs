@@ -89,7 +89,7 @@ impl Routes {
         self.remember(name, digest);
         let Some(store) = store.into() else { return };
         let (scope, id) = key(number, name);
-        let mark = store.mark(&digest, Expiry::new(now, TIMEOUT));
+        let mark = store.fingerprint(&digest, Expiry::new(now, TIMEOUT));
         store.insert(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);
     }
 

@@ -129,7 +129,7 @@ impl SessionCache {
         // A live session was admitted when it was inserted; if policies have changed since, its
         // record is looked up again.
         let is_trusted = terms.open.is_none() || !sharing.routes.has_changed();
-        let known = resident.as_ref().filter(|_| is_trusted).map(|session| sharing.mark(session));
+        let known = resident.as_ref().filter(|_| is_trusted).map(|session| sharing.fingerprint(session));
         let mut found = self.ask(sharing, &terms, &name, known, offer);
         let mut has_left = false;
         if found == Lookup::Missing && resident.is_some() && !sharing.is_busy() {
@@ -154,14 +154,14 @@ impl SessionCache {
             },
             Lookup::Record(body) => self.revive(&terms, &body, key, offer),
             Lookup::Missing if has_left => {
-                self.has_left_elsewhere(if offer.once { resident } else { self.store.take(key) });
+                self.on_removed_elsewhere(if offer.once { resident } else { self.store.take(key) });
                 Search::Missing
             }
             Lookup::Missing | Lookup::PolicyMismatch | Lookup::Unavailable => {
                 if let Some(session) = resident.filter(|_| offer.once) {
                     self.insert_live(key, &session, offer.now);
                 }
-                if found == Lookup::PolicyMismatch { Search::Withheld } else { Search::Missing }
+                if found == Lookup::PolicyMismatch { Search::PolicyMismatch } else { Search::Missing }
             }
         }
     }
@@ -178,7 +178,7 @@ impl SessionCache {
         let (Some(open), Some(resident)) = (&terms.open, resident.filter(|_| !offer.once)) else {
             return Lookup::Missing;
         };
-        let mark = Some(sharing.mark(resident));
+        let mark = Some(sharing.fingerprint(resident));
         let server_name = offer.connection.server_name_offered().unwrap_or_default();
         let became = |scope: PolicyDigest| {
             let policy = ServerName::Said(&server_name).terms(sharing.store, Some(&scope));
@@ -291,7 +291,7 @@ impl SessionCache {
 
     /// Marks a live session that another process removed or evicted as not resumable, and calls the
     /// remove callback. None if another thread has done so.
-    fn has_left_elsewhere(&self, taken: Option<Session>) {
+    fn on_removed_elsewhere(&self, taken: Option<Session>) {
         if let Some(session) = taken {
             self.pending_removals.begin(1);
             self.mark_and_notify(&session);
