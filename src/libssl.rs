@@ -80,6 +80,8 @@ pub struct Libssl {
     object: elf::Object,
     /// It has SSL_new.
     makes_connections: bool,
+    /// It is OpenSSL, known or to come: others have a CRYPTO_get_ex_new_index with other arguments.
+    is_openssl: bool,
     /// We are told of the objects that it makes and frees.
     is_tracked: AtomicBool,
     application_data: application_data::State,

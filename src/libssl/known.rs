@@ -49,6 +49,10 @@ static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
 /// How many objects had been loaded when libssls were last looked for.
 static SEARCHED: AtomicU64 = AtomicU64::new(u64::MAX);
 
+/// One of them does not tell of its objects. Those that no address tells of are then of the libssl that the calling object
+/// needs.
+static IS_ONE_SILENT: AtomicBool = AtomicBool::new(false);
+
 /// The libssl of each object that another than the first made.
 static OBJECTS: AddressMap = AddressMap::new();
 
@@ -138,11 +142,23 @@ pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
 fn owner(object: *const c_void) -> Option<&'static Libssl> {
     // SAFETY: `object_made` put there a libssl that lives for ever.
     let known = OBJECTS.get(object.addr()).map(|libssl| unsafe { &*ptr::with_exposed_provenance(libssl) });
-    known.or_else(meant)
+    known.or_else(meant).or_else(|| if IS_ONE_SILENT.load(Ordering::Relaxed) { of_caller() } else { None })
 }
 
 fn meant() -> Option<&'static Libssl> {
     MEANT.try_with(Cell::get).unwrap_or(None)
+}
+
+/// Returns the libssl of a call that makes something from nothing; None when we stand alone. Such a call reaches us from an object
+/// that names no versions, or by a search through the whole process: it is of the libssl that the calling object needs.
+pub fn of_maker() -> Option<&'static Libssl> {
+    let first = first();
+    // An embedding stack makes a session for each handshake: alone, what was loaded since is met by its first context.
+    if first.is_some() {
+        meet_loaded();
+    }
+    let of_several = || of_caller().or_else(meant);
+    if SEVERAL.load(Ordering::Relaxed) { of_several().or(first) } else { first }
 }
 
 /// Returns the libssl whose method this is; None when we stand alone.
@@ -265,10 +281,20 @@ fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -
     result
 }
 
-/// Asks to be told of every object that a libssl makes and frees from now on; once.
+/// Asks to be told of every object that a libssl makes and frees from now on; once. Where it does not tell, the first one is
+/// asked, so that not every call has to be asked where it comes from.
 fn track(libssl: &'static Libssl) {
     SEVERAL.store(true, Ordering::Relaxed);
-    if shares_libcrypto(libssl, first()) || libssl.is_tracked.swap(true, Ordering::Relaxed) {
+    if !libssl.is_openssl {
+        IS_ONE_SILENT.store(true, Ordering::Relaxed);
+        first().filter(|first| first.is_openssl).into_iter().for_each(ask);
+    } else if !shares_libcrypto(libssl, first()) {
+        ask(libssl);
+    }
+}
+
+fn ask(libssl: &'static Libssl) {
+    if libssl.is_tracked.swap(true, Ordering::Relaxed) {
         return;
     }
     for class in [CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION] {

@@ -11,7 +11,7 @@ use std::{iter, mem, ptr};
 use super::elf::{Listed, Object};
 use super::loader::Loaded;
 use super::symbols::Functions;
-use super::{Family, Libssl, is_ours};
+use super::{Family, Libssl};
 
 /// Returns all libssls that are loaded, those to attach to first: an object that we know nothing of is the first one's.
 pub fn libssls() -> Vec<Libssl> {
@@ -39,6 +39,13 @@ pub fn needed_at(address: *const c_void) -> Vec<Range<usize>> {
 /// The function by which a libssl is known.
 const DEFINED: &CStr = c"SSL_CTX_new";
 
+/// Returns true for an object that has a function of this name around that of a libssl which it needs: it calls that by
+/// RTLD_NEXT, and so by us where we come after it. One with a libcrypto in it is a libssl of its own.
+fn is_wrapper(object: &Object, needed: &[&Listed]) -> bool {
+    let needs_libssl = needed.iter().any(|other| other.defines && !other.is_ours());
+    needs_libssl && object.symbol(c"CRYPTO_get_ex_new_index").is_none()
+}
+
 /// An object that defines it and is not ours, held meanwhile; and those that it needs.
 struct Found {
     held: Loaded,
@@ -50,11 +57,15 @@ impl Found {
     /// Returns the one that this is; None if it is another object.
     fn among(all: &[Listed], listed: &Listed) -> Option<Found> {
         let object = &listed.object;
-        if !listed.defines || is_ours(ptr::without_provenance(object.addresses.start)) {
+        if !listed.defines || listed.is_ours() {
+            return None;
+        }
+        let needed: Vec<&Listed> = all.iter().filter(|other| object.needs(other)).collect();
+        if is_wrapper(object, &needed) {
             return None;
         }
         let held = Loaded::new(&listed.name)?;
-        let needed = all.iter().filter(|other| object.needs(other)).map(|other| other.object.clone()).collect();
+        let needed = needed.iter().map(|other| other.object.clone()).collect();
         Some(Found { held, object: object.clone(), needed })
     }
 
@@ -81,8 +92,9 @@ impl Found {
         }
         // SAFETY: the object is a libssl, so its functions of these names are OpenSSL's.
         let functions = unsafe { Functions::find(|name| self.symbol(name)) };
+        let is_openssl = family.is_some() || functions.SSL_CTX_new_ex.is_some();
         // One that names no versions is an OpenSSL 3 that was built for a program of its own; or another's, which lacks some.
-        let is_known = family.is_some() || !self.object.names_versions() && functions.SSL_CTX_new_ex.is_some();
+        let is_known = family.is_some() || !self.object.names_versions() && is_openssl;
         mem::forget(self.held);
         Some(Libssl {
             functions,
@@ -90,6 +102,7 @@ impl Found {
             attachable: is_known && functions.are_complete,
             object: self.object,
             makes_connections,
+            is_openssl,
             is_tracked: Default::default(),
             application_data: Default::default(),
             attachment: Default::default(),
