@@ -81,6 +81,8 @@ pub struct Libssl {
     object: elf::Object,
     /// True if it has SSL_new.
     makes_connections: bool,
+    /// True for OpenSSL, known or to come. Others have a CRYPTO_get_ex_new_index with other arguments.
+    is_openssl: bool,
     /// True once callbacks announce the objects that it makes and frees.
     is_tracked: AtomicBool,
     application_data: application_data::State,

@@ -98,9 +98,9 @@ __attribute__((visibility("default"))) void use_sessions(void) {
 
 #else
 
-#include <dlfcn.h>
-#include <stdio.h>
 #include <unistd.h>
+
+#include "helpers.h"
 
 int main(int argc, char **argv) {
   alarm(seconds(60));

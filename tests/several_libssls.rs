@@ -33,6 +33,24 @@ fn each_libssl_is_served_by_its_own() {
     same(&program, &users.iter().rev().collect::<Vec<_>>(), "all of them, backwards");
 }
 
+/// Two of them under musl, whose loader knows no symbol versions: what makes something from nothing reaches us too, and no node
+/// says whom the caller means.
+#[test]
+fn each_libssl_is_served_by_its_own_under_musl() {
+    let scratch = Scratch::new("several_libssls_musl");
+    let libssls: Vec<Libssl> =
+        Libssl::others().into_iter().filter(|libssl| libssl.name().starts_with("musl-")).collect();
+    let libssls: Vec<Libssl> = libssls.into_iter().filter(|libssl| libssl.slowness() == 1).collect();
+    let Some(last) = libssls.last() else { return };
+    let cc = last.cc().unwrap_or_else(|why| panic!("{why}"));
+    let program = compile(cc, &scratch.join("program"), &[]);
+    let users: Vec<PathBuf> = libssls.iter().map(|libssl| user(libssl, &scratch)).collect();
+    for (one, other) in users.iter().zip(users.iter().skip(1)) {
+        same_with(&last.library(), &program, &[one, other], "two under musl");
+        same_with(&last.library(), &program, &[other, one], "two under musl, the other way");
+    }
+}
+
 /// Sessions of a plugin's libssl that has made no context yet, where the program's is of another release. (Two of OpenSSL 3 are
 /// told apart from the first context on: docs/limits.md.)
 #[test]
@@ -63,6 +81,10 @@ fn is_native(libssl: &Libssl) -> bool {
 
 /// Checks that the program prints the same preloaded, with the memory store and the shared one.
 fn same(program: &Path, users: &[&PathBuf], which: &str) {
+    same_with(library(), program, users, which);
+}
+
+fn same_with(library: &Path, program: &Path, users: &[&PathBuf], which: &str) {
     let command = || {
         let mut command = Command::new(program);
         command.args(users).env_remove("LD_PRELOAD").env_remove("SSLSESSION_STORE");
@@ -70,7 +92,7 @@ fn same(program: &Path, users: &[&PathBuf], which: &str) {
     };
     let stock = ran(&mut command());
     for store in ["memory", "shared"] {
-        let preloaded = ran(command().env("LD_PRELOAD", library()).env("SSLSESSION_STORE", store));
+        let preloaded = ran(command().env("LD_PRELOAD", library).env("SSLSESSION_STORE", store));
         assert_eq!(stock, preloaded, "{which}, store {store}");
     }
 }
@@ -78,7 +100,11 @@ fn same(program: &Path, users: &[&PathBuf], which: &str) {
 fn user(libssl: &Libssl, scratch: &Scratch) -> PathBuf {
     let cc = libssl.cc().unwrap_or_else(|why| panic!("{why}"));
     let to = scratch.join(format!("{libssl}.so"));
-    compile(cc, &to, &["-DUSER", "-shared", "-fPIC", "-fvisibility=hidden", "-lssl", "-lcrypto", "-ldl"])
+    compile(
+        cc,
+        &to,
+        &["-DUSER", "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,--eh-frame-hdr", "-lssl", "-lcrypto", "-ldl"],
+    )
 }
 
 fn compile(mut cc: Command, to: &Path, flags: &[&str]) -> PathBuf {

@@ -77,12 +77,12 @@ macro_rules! out_of {
     }};
 }
 
-/// Functions that take no object: of the process's libssl, or the library's own.
+/// Functions that take no object: of the caller's libssl, or the library's own.
 macro_rules! make {
     ($(fn $name:ident() -> $result:ty;)*) => {$(
         #[doc = concat!("`", stringify!($name), "`")]
         pub unsafe fn $name() -> $result {
-            match libssl::in_process() {
+            match known::of_maker() {
                 // SAFETY: the function takes nothing.
                 Some(libssl) => unsafe { (libssl.functions.$name)() },
                 // SAFETY: as above.
@@ -213,8 +213,8 @@ pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     }
 }
 
-/// Calls `SSL_CTX_new_ex` of the method's libssl; alone there is no library context, and it is
-/// `SSL_CTX_new`.
+/// Calls `SSL_CTX_new_ex` of the method's libssl. Alone and before OpenSSL 3 there is no library context, and it is
+/// `SSL_CTX_new`: a program that searches for the function finds this one, and then has no way of its own.
 pub unsafe fn SSL_CTX_new_ex(
     libctx: *mut OSSL_LIB_CTX,
     properties: *const c_char,
@@ -229,7 +229,8 @@ pub unsafe fn SSL_CTX_new_ex(
                     (libctx: *mut OSSL_LIB_CTX, properties: *const c_char, method: *const SSL_METHOD) -> *mut SSL_CTX
                 )
             }),
-            None => ptr::null_mut(),
+            // SAFETY: as above.
+            None => unsafe { SSL_CTX_new(method) },
         },
         // SAFETY: as above.
         None => unsafe { standalone::SSL_CTX_new(method) },
@@ -323,7 +324,7 @@ macro_rules! new_index {
             dup: Option<ExDataDup>,
             free: Option<ExDataFree>,
         ) -> c_int {
-            let Some(libssl) = libssl::in_process() else { return standalone::$name(argl, argp, new, dup, free) };
+            let Some(libssl) = known::of_maker() else { return standalone::$name(argl, argp, new, dup, free) };
             let name = concat!(stringify!($name), "\0");
             let own = libssl.own(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""));
             // SAFETY: the caller hands over callbacks of OpenSSL's types, and a function of this name takes them.

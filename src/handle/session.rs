@@ -1,6 +1,6 @@
 //! SSL_SESSION: an owned reference.
 
-use std::ffi::{c_int, c_uint};
+use std::ffi::{c_int, c_uchar, c_uint};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -64,7 +64,7 @@ impl Session {
         // SAFETY: a live session; its id stays in place as long as it lives.
         unsafe {
             let id = dispatch::SSL_SESSION_get_id(self.as_ptr(), &mut length);
-            std::slice::from_raw_parts(id, length as usize)
+            bytes_at(id, length)
         }
     }
 
@@ -74,7 +74,7 @@ impl Session {
         // SAFETY: a live session; its id context stays in place as long as it lives.
         unsafe {
             let context = dispatch::SSL_SESSION_get0_id_context(self.as_ptr(), &mut length);
-            std::slice::from_raw_parts(context, length as usize)
+            bytes_at(context, length)
         }
     }
 
@@ -209,6 +209,18 @@ impl Session {
             None => unsafe { standalone::mark_not_resumable(self.as_ptr()) },
         }
     }
+}
+
+/// Returns what libssl points to; nothing for NULL, the answer of a libssl that has no such function.
+///
+/// # Safety
+/// `start` must be NULL or readable over `length` bytes for `'a`.
+unsafe fn bytes_at<'a>(start: *const c_uchar, length: c_uint) -> &'a [u8] {
+    if start.is_null() {
+        return &[];
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { std::slice::from_raw_parts(start, length as usize) }
 }
 
 impl Clone for Session {

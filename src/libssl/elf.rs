@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ops::Range;
-use std::{iter, slice};
+use std::{iter, ptr, slice};
 
 use super::loader::visit;
 
@@ -52,6 +52,11 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Returns true for this library.
+    pub fn is_ours(&self) -> bool {
+        super::is_ours(ptr::without_provenance(self.object.addresses.start))
+    }
+
     /// Returns all objects, in the loader's order, with a note of those that define a symbol.
     pub fn all(symbol: &CStr) -> Vec<Listed> {
         let mut all: Vec<Listed> = Vec::new();

@@ -1,6 +1,6 @@
 //! OpenSSL's error queue, which is the application's: its SSL_get_error reads it.
 
-use std::ffi::{c_int, c_ulong};
+use std::ffi::{c_char, c_int, c_ulong};
 use std::ptr;
 
 use super::Functions;
@@ -30,13 +30,43 @@ pub fn raise(functions: &Functions, reason: c_int) {
 
 /// Makes a call that may fail, and restores the calling thread's error queue.
 pub fn unnoted<T>(functions: &Functions, call: impl FnOnce() -> T) -> T {
-    // SAFETY: both take nothing. Where nothing is on the queue there is nothing to mark, and all that comes is taken off.
+    let was_marked = is_marked_once(functions);
+    // SAFETY: all take nothing. Where nothing is on the queue there is nothing to mark, and all that comes is taken off.
     unsafe {
         (functions.ERR_set_mark)();
         let result = call();
         (functions.ERR_pop_to_mark)();
+        if was_marked {
+            (functions.ERR_set_mark)();
+        }
         result
     }
+}
+
+/// ERR_NUM_ERRORS and ERR_FLAG_MARK.
+const ENTRIES: usize = 16;
+const MARK: c_int = 1;
+
+/// ERR_STATE, the calling thread's queue, as <openssl/err.h> of OpenSSL 1.1.1 has it: a ring in which `top` is the last entry.
+#[repr(C)]
+pub struct Queue {
+    flags: [c_int; ENTRIES],
+    _errors: [c_ulong; ENTRIES],
+    _data: [*mut c_char; ENTRIES],
+    _data_flags: [c_int; ENTRIES],
+    _files: [*const c_char; ENTRIES],
+    _lines: [c_int; ENTRIES],
+    top: c_int,
+    bottom: c_int,
+}
+
+/// Returns true if the last entry has a mark of the application's that one of ours would take the place of: OpenSSL 3 counts the
+/// marks of an entry, 1.1.1 knows one.
+fn is_marked_once(functions: &Functions) -> bool {
+    let (None, Some(get_state)) = (functions.ERR_new, functions.ERR_get_state) else { return false };
+    // SAFETY: takes nothing. Without ERR_new it is 1.1.1's, whose queue is laid out like that and is this thread's.
+    unsafe { get_state().as_ref() }
+        .is_some_and(|queue| queue.top != queue.bottom && queue.flags[queue.top as usize % ENTRIES] & MARK != 0)
 }
 
 /// SSL_AD_REASON_OFFSET: the reason of an alert that was received is its number and this.

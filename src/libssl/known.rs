@@ -49,6 +49,10 @@ static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
 /// Number of objects that had been loaded at the last search for libssls.
 static SEARCHED: AtomicU64 = AtomicU64::new(u64::MAX);
 
+/// True if one of them announces no objects. An object whose address is not known is then of the libssl that the calling
+/// object needs.
+static IS_ONE_SILENT: AtomicBool = AtomicBool::new(false);
+
 /// The libssl of each object that another one than the first made.
 static OBJECTS: AddressMap = AddressMap::new();
 
@@ -138,11 +142,24 @@ pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
 fn owner(object: *const c_void) -> Option<&'static Libssl> {
     // SAFETY: `object_made` put there a libssl that lives for ever.
     let known = OBJECTS.get(object.addr()).map(|libssl| unsafe { &*ptr::with_exposed_provenance(libssl) });
-    known.or_else(meant)
+    known.or_else(meant).or_else(|| if IS_ONE_SILENT.load(Ordering::Relaxed) { of_caller() } else { None })
 }
 
 fn meant() -> Option<&'static Libssl> {
     MEANT.try_with(Cell::get).unwrap_or(None)
+}
+
+/// Returns the libssl for a function that takes no object; None alone. Such a call comes from an object that names no versions,
+/// or after a search through the whole process: it is for the libssl that the calling object needs.
+pub fn of_maker() -> Option<&'static Libssl> {
+    let first = first();
+    // An embedding stack makes a session for each handshake. So alone, a libssl that was loaded since is met by its first
+    // context only.
+    if first.is_some() {
+        meet_loaded();
+    }
+    let of_several = || of_caller().or_else(meant);
+    if SEVERAL.load(Ordering::Relaxed) { of_several().or(first) } else { first }
 }
 
 /// Returns the libssl of a method; None alone.
@@ -265,10 +282,20 @@ fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -
     result
 }
 
-/// Reserves callbacks for every object that a libssl makes and frees from now on; once.
+/// Reserves callbacks for every object that a libssl makes and frees from now on; once. For one that has no such callbacks, the
+/// first one's are reserved, so that an object of that is known without a look at the caller.
 fn track(libssl: &'static Libssl) {
     SEVERAL.store(true, Ordering::Relaxed);
-    if shares_libcrypto(libssl, first()) || libssl.is_tracked.swap(true, Ordering::Relaxed) {
+    if !libssl.is_openssl {
+        IS_ONE_SILENT.store(true, Ordering::Relaxed);
+        first().filter(|first| first.is_openssl).into_iter().for_each(ask);
+    } else if !shares_libcrypto(libssl, first()) {
+        ask(libssl);
+    }
+}
+
+fn ask(libssl: &'static Libssl) {
+    if libssl.is_tracked.swap(true, Ordering::Relaxed) {
         return;
     }
     for class in [CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION] {

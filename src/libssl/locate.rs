@@ -10,7 +10,7 @@ use std::{iter, mem, ptr};
 use super::elf::{Listed, Object};
 use super::loader::Loaded;
 use super::symbols::Functions;
-use super::{Family, Libssl, is_ours};
+use super::{Family, Libssl};
 
 /// Returns all loaded libssls, those to attach to first: an unknown object is then the first one's.
 pub fn libssls() -> Vec<Libssl> {
@@ -38,6 +38,13 @@ pub fn needed_at(address: *const c_void) -> Vec<Range<usize>> {
 /// The function by which a libssl is known.
 const DEFINED: &CStr = c"SSL_CTX_new";
 
+/// Returns true for an object whose function of this name wraps that of a libssl which it needs: it calls that by RTLD_NEXT, and
+/// so this library where that comes after it. An object with a libcrypto in it is a libssl of its own.
+fn is_wrapper(object: &Object, needed: &[&Listed]) -> bool {
+    let needs_libssl = needed.iter().any(|other| other.defines && !other.is_ours());
+    needs_libssl && object.symbol(c"CRYPTO_get_ex_new_index").is_none()
+}
+
 /// An object that defines it and is not the library, held meanwhile; and the objects that it needs.
 struct Found {
     held: Loaded,
@@ -49,11 +56,15 @@ impl Found {
     /// Returns the one that this is; None if it is another object.
     fn among(all: &[Listed], listed: &Listed) -> Option<Found> {
         let object = &listed.object;
-        if !listed.defines || is_ours(ptr::without_provenance(object.addresses.start)) {
+        if !listed.defines || listed.is_ours() {
+            return None;
+        }
+        let needed: Vec<&Listed> = all.iter().filter(|other| object.needs(other)).collect();
+        if is_wrapper(object, &needed) {
             return None;
         }
         let held = Loaded::new(&listed.name)?;
-        let needed = all.iter().filter(|other| object.needs(other)).map(|other| other.object.clone()).collect();
+        let needed = needed.iter().map(|other| other.object.clone()).collect();
         Some(Found { held, object: object.clone(), needed })
     }
 
@@ -80,8 +91,9 @@ impl Found {
         }
         // SAFETY: the object is a libssl, so its functions of these names are OpenSSL's.
         let functions = unsafe { Functions::find(|name| self.symbol(name)) };
+        let is_openssl = family.is_some() || functions.SSL_CTX_new_ex.is_some();
         // One that names no versions is an OpenSSL 3 that was built for a program of its own; or another's, which lacks some.
-        let is_known = family.is_some() || !self.object.names_versions() && functions.SSL_CTX_new_ex.is_some();
+        let is_known = family.is_some() || !self.object.names_versions() && is_openssl;
         mem::forget(self.held);
         Some(Libssl {
             functions,
@@ -89,6 +101,7 @@ impl Found {
             attachable: is_known && functions.are_complete,
             object: self.object,
             makes_connections,
+            is_openssl,
             is_tracked: Default::default(),
             application_data: Default::default(),
             attachment: Default::default(),

@@ -5,6 +5,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::{mem, ptr};
 
+use super::error::Queue;
 use crate::types::*;
 
 /// Replaces a function that the libssl lacks: returns 0 or NULL, the failure value of all that we call. No cache is attached
@@ -286,4 +287,5 @@ functions! {
     fn SSL_get0_server_cert_type(*const SSL, *mut *mut c_uchar, *mut usize) -> c_int;
     // Before OpenSSL 3.
     fn ERR_put_error(c_int, c_int, c_int, *const c_char, c_int);
+    fn ERR_get_state() -> *mut Queue;
 }
