@@ -18,8 +18,8 @@
 //! library, but under keys derived from libssl's: a ticket of one server name opens for no other.
 //!
 //! **Left alone** are contexts whose application has keys or callbacks of its own for tickets, from the moment it sets or reads
-//! them; SSLSESSION_ATTACH=all takes those on that it gives keys. Its keys and its callback then still serve the connections
-//! whose policy cannot be digested.
+//! them; SSLSESSION_ATTACH=all takes those on that it gives keys. Its callback then still serves the connections whose policy
+//! cannot be digested.
 #![forbid(unsafe_code)]
 
 mod notes;

@@ -42,7 +42,7 @@ const NODE: Program = Program {
 /// Two workers with keys that their parent draws.
 const LIGHTTPD: Program = Program {
     start: |machine| start_lighttpd(machine, ""),
-    reload: None,
+    reload: Some(|server| reload_by(server, libc::SIGUSR1, "server started", 1)),
     end: libc::SIGTERM,
     learners: 0,
     are_copies: false,
@@ -57,7 +57,8 @@ fn start_lighttpd<'a>(machine: &'a Machine, settings: &str) -> Server<'a> {
     // A version; from when and until when it holds, the same in either order of bytes; a name, and two keys.
     let stek = [&[0, 0, 0, 0, 1, 0, 0, 1, 0x70, 0, 0, 0x70][..], &[7; 80]].concat();
     std::fs::write(machine.0.path("stek"), stek).expect("our own directory");
-    let minimum = "ssl.openssl.ssl-conf-cmd = (\"MinProtocol\" => \"TLSv1.2\")\nserver.max-worker = 2\n";
+    let minimum = "ssl.openssl.ssl-conf-cmd = (\"MinProtocol\" => \"TLSv1.2\")\nserver.max-worker = 2
+        server.feature-flags = (\"server.graceful-restart-bg\" => \"enable\")\n";
     lighttpd::start(&machine.0, &format!("{minimum}{settings}"))
 }
 
