@@ -166,13 +166,17 @@ fn expect_no_other_answers(version: &str) {
     let mut seen = BTreeMap::<_, BTreeMap<_, usize>>::new();
     for seed in 0..COUNT {
         for (kind, mutation) in MUTATIONS {
-            let answer = |server: &Server, hello: &Hello, foreign| {
-                send(server.port(), &mutation(&mut Draw::new(seed), hello.clone(), foreign))
+            let mutated = |hello: &Hello, foreign| mutation(&mut Draw::new(seed), hello.clone(), foreign);
+            let for_ours = mutated(&of_ours, &foreign[0]);
+            let ours = send(at_ours.port(), &for_ours);
+            let stock = send(at_stock.port(), &mutated(&of_stock, &foreign[1]));
+            // To a name of another server, ours is a full handshake, with all that stock then looks at. And noise may happen to be
+            // what was there.
+            let is_right = || {
+                ours == stock
+                    || ours == send(at_stock.port(), &mutated(&of_ours, &foreign[1]))
+                    || (ours == Answer::Resumed && for_ours == of_ours.records())
             };
-            let ours = answer(&at_ours, &of_ours, &foreign[0]);
-            let stock = answer(&at_stock, &of_stock, &foreign[1]);
-            // To a name of another server, ours is a full handshake, with all that stock then looks at.
-            let is_right = || ours == stock || ours == answer(&at_stock, &of_ours, &foreign[1]);
             assert!(is_right(), "{version}, {kind}, {seed}: stock {stock:?}, ours {ours:?}");
             *seen.entry(kind).or_default().entry((stock, ours)).or_default() += 1;
         }

@@ -64,7 +64,7 @@ pub const MUTATIONS: [(&str, Mutation); 14] = [
         with_ticket(hello, |ticket| {
             let length = draw.one(&[1, 8, 16, 32]);
             let noise = draw.bytes(length);
-            ticket[..length].copy_from_slice(&noise);
+            ticket.iter_mut().zip(noise).for_each(|(byte, noise)| *byte ^= noise | 1);
         })
     }),
     ("a foreign ticket", |draw, hello, foreign| {
