@@ -38,12 +38,13 @@ pub fn needed_at(address: *const c_void) -> Vec<Range<usize>> {
 /// The function by which a libssl is known.
 const DEFINED: &CStr = c"SSL_CTX_new";
 
-/// Returns true for an object whose function of this name wraps that of a libssl which it needs: it calls that by RTLD_NEXT, and
-/// so this library where that comes after it. An object with a libcrypto in it is a libssl of its own.
-fn is_wrapper(object: &Object, needed: &[&Listed]) -> bool {
-    let needs_libssl = needed.iter().any(|other| other.defines && !other.is_ours());
-    needs_libssl && object.symbol(c"CRYPTO_get_ex_new_index").is_none()
+/// Returns the release of an object's symbol version nodes; None if it defines no versions, or unknown ones.
+fn family_of(object: &Object) -> Option<Family> {
+    Family::NODES.iter().find(|(_, node)| object.defines_version(node)).map(|&(family, _)| family)
 }
+
+/// A function of each libcrypto.
+const OF_LIBCRYPTO: &CStr = c"ERR_get_error";
 
 /// An object that defines it and is not the library, held meanwhile; and the objects that it needs.
 struct Found {
@@ -59,13 +60,32 @@ impl Found {
         if !listed.defines || listed.is_ours() {
             return None;
         }
-        let needed: Vec<&Listed> = all.iter().filter(|other| object.needs(other)).collect();
-        if is_wrapper(object, &needed) {
-            return None;
-        }
         let held = Loaded::new(&listed.name)?;
-        let needed = needed.iter().map(|other| other.object.clone()).collect();
-        Some(Found { held, object: object.clone(), needed })
+        let needed = all.iter().filter(|other| object.needs(other)).map(|other| other.object.clone()).collect();
+        let found = Found { held, object: object.clone(), needed };
+        if found.is_wrapper(all) { None } else { Some(found) }
+    }
+
+    /// Returns true for an object that has functions of these names around a libssl's: it calls those by RTLD_NEXT, and so by us
+    /// where we come after it. It needs that libssl, or has no libcrypto beside one that
+    /// we know, or the same.
+    fn is_wrapper(&self, all: &[Listed]) -> bool {
+        if self.object.symbol(OF_LIBCRYPTO).is_some() {
+            return false;
+        }
+        let is_other =
+            |other: &&Listed| other.defines && !other.is_ours() && other.object.addresses != self.object.addresses;
+        let mut others = all.iter().filter(is_other);
+        if family_of(&self.object).is_some() {
+            return others.any(|other| self.object.needs(other));
+        }
+        let libcrypto = self.symbol(OF_LIBCRYPTO).addr();
+        let has_it = |other: &Listed| {
+            let its = all.iter().filter(|needed| other.object.needs(needed));
+            its.filter_map(|needed| needed.object.symbol(OF_LIBCRYPTO)).any(|found| found == libcrypto)
+        };
+        let is_around = |other: &Listed| family_of(&other.object).is_some() && (libcrypto == 0 || has_it(other));
+        others.any(|other| self.object.needs(other) || is_around(other))
     }
 
     /// Returns a function of its own, or of an object that it needs; NULL if there is none.
@@ -74,16 +94,10 @@ impl Found {
         objects.find_map(|object| object.symbol(name)).map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
     }
 
-    /// Returns the release of its symbol version nodes; None if it defines no versions, or unknown ones.
-    fn family(&self) -> Option<Family> {
-        let known = Family::NODES.iter().find(|(_, node)| self.object.defines_version(node));
-        known.map(|&(family, _)| family)
-    }
-
     /// Takes all functions from it, and keeps it loaded for ever, as they must not outlive it. Returns None for an
     /// object that shares only a name with a libssl: it has neither known versions nor a session cache.
     fn into_libssl(self) -> Option<Libssl> {
-        let family = self.family();
+        let family = family_of(&self.object);
         let makes_connections = !self.symbol(c"SSL_new").is_null();
         let has_cache = !self.symbol(c"SSL_CTX_add_session").is_null();
         if family.is_none() && !(makes_connections && has_cache) {
