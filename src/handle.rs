@@ -17,7 +17,7 @@ mod undigested;
 
 pub use connection::Connection;
 pub use context::{Context, Hooks};
-pub use policy::{ServerPolicy, Snapshot};
+pub use policy::{KeptSnapshot, ServerPolicy, Snapshot};
 pub use session::Session;
 pub use settings::{Setting, Settings};
 pub use ticket::TicketCipher;

@@ -37,7 +37,7 @@ use std::sync::atomic::AtomicBool;
 
 use once_cell::race::OnceBox;
 
-pub use accepted::Accepted;
+pub use accepted::{Accepted, KeptLists, Lists};
 pub use known::{first as in_process, of_method, of_object};
 pub use symbols::Functions;
 

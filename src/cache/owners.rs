@@ -141,8 +141,15 @@ fn last_added_to() -> Option<Arc<SessionCache>> {
 }
 
 /// Replaces a cached session by its copy, if the session is still cached.
+#[inline]
 pub(super) fn take_place(session: &Session) {
-    let Some(cache) = session.forget_copy().and_then(listed) else { return };
+    if let Some(cache) = session.forget_copy() {
+        take_place_in(cache, session);
+    }
+}
+
+fn take_place_in(cache: usize, session: &Session) {
+    let Some(cache) = listed(cache) else { return };
     let replaced = cache.store.replace(&places_of(session).own, session.clone(), cache.expiry(session));
     SessionCache::assert_unlocked();
     drop(replaced);

@@ -26,7 +26,7 @@ use super::held::{Certificate, TrustStore};
 use super::undigested::Undigested;
 use super::{Connection, Setting, Settings};
 use crate::libssl::code::Code;
-use crate::libssl::{self, Accepted, Functions, Libssl, verification};
+use crate::libssl::{self, Accepted, Functions, KeptLists, Libssl, Lists, verification};
 use crate::libssl::{der, error};
 use crate::types::*;
 
@@ -36,22 +36,35 @@ const POLICY_CHECK: u64 = 0x80;
 /// SSL_VERIFY_PEER: a server asks its client for a certificate.
 const VERIFY_PEER: c_int = 1;
 
-/// The part of a policy that shows in a few instructions if the rest may have changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+/// The part of a policy that shows in a few instructions if the rest may have changed. Each search reads it: nothing is
+/// allocated, and lists are compared where they lie.
+pub struct Snapshot<'a> {
+    numbers: Numbers,
+    lists: Lists<'a>,
+}
+
+/// A copy of a snapshot.
+pub struct KeptSnapshot {
+    numbers: Numbers,
+    lists: KeptLists,
+}
+
+/// Numbers and addresses of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Numbers {
     settings: Settings,
     verify_mode: c_int,
     security_level: c_int,
     ciphers: List,
     /// None if clients are asked for none.
-    verification: Option<Box<Verification>>,
+    verification: Option<Verification>,
 }
 
 /// The address of a list, and its length.
 type List = (usize, c_int);
 
 /// The part of a snapshot that matters only if clients are asked for a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Verification {
     callback: usize,
     depth: c_int,
@@ -64,9 +77,8 @@ struct Verification {
     authorities: [List; 2],
     /// The keys and signatures that are accepted; None if they cannot be read.
     accepted: Option<Accepted>,
-    /// Names that certificates must have. Each connection has its own, so a policy with names is
-    /// worked out anew.
-    peer_names: Vec<Vec<u8>>,
+    /// True if certificates must have one of some names. Each connection has its own, so such a policy is worked out anew.
+    expects_names: bool,
 }
 
 /// Parameters that may be set at any time, by an address that the application has read before.
@@ -83,18 +95,28 @@ struct Parameters {
     expects_address: bool,
 }
 
-impl Snapshot {
+impl Snapshot<'_> {
     /// Returns true if the connection itself says how clients are verified (DANE).
     pub fn is_apart(&self) -> bool {
-        let accepted = self.verification.as_ref().and_then(|verification| verification.accepted.as_ref());
+        let accepted = self.numbers.verification.as_ref().and_then(|verification| verification.accepted.as_ref());
         accepted.is_some_and(|accepted| accepted.has_dane)
     }
 
     /// Returns true if equal snapshots have equal policies.
     pub fn is_telling(&self) -> bool {
-        self.verification.as_ref().is_none_or(|verification| {
-            verification.peer_names.is_empty() && !verification.parameters.iter().any(|one| one.expects_address)
+        self.numbers.verification.as_ref().is_none_or(|verification| {
+            !verification.expects_names && !verification.parameters.iter().any(|one| one.expects_address)
         })
+    }
+
+    /// Returns true if the snapshot is equal to one that was kept.
+    pub fn is(&self, kept: &KeptSnapshot) -> bool {
+        self.numbers == kept.numbers && (self.numbers.verification.is_none() || self.lists.are(&kept.lists))
+    }
+
+    /// Returns a copy.
+    pub fn keep(&self) -> KeptSnapshot {
+        KeptSnapshot { numbers: self.numbers, lists: self.lists.keep() }
     }
 }
 
@@ -119,7 +141,7 @@ impl ServerPolicy {
     }
 }
 
-impl Connection<'_> {
+impl<'a> Connection<'a> {
     /// Returns the current certificate's address; 0 for none, or if a callback chooses it.
     pub fn certificate_address(self, settings: Settings) -> usize {
         let libssl = libssl::of_object(self.as_ptr()).filter(|_| !settings.has(Setting::CertificateCallback));
@@ -129,26 +151,28 @@ impl Connection<'_> {
         })
     }
 
-    /// Returns the snapshot of the policy as it is now; None alone.
-    pub fn policy_snapshot(self, settings: Settings) -> Option<Snapshot> {
+    /// Returns the snapshot of the policy as it is now; None alone. The connection's settings must not change while it is used.
+    pub fn policy_snapshot(self, settings: Settings) -> Option<Snapshot<'a>> {
         let libssl = libssl::of_object(self.as_ptr())?;
         let functions = &libssl.functions;
         // SAFETY: a live connection, whose lists stay as long as nobody changes them.
         unsafe {
             let verify_mode = (functions.SSL_get_verify_mode)(self.as_ptr());
+            let mut lists = Lists::NONE;
             let asks = verify_mode & VERIFY_PEER != 0;
-            Some(Snapshot {
+            let numbers = Numbers {
                 settings,
                 verify_mode,
                 security_level: (functions.SSL_get_security_level)(self.as_ptr()),
                 ciphers: list(functions, (functions.SSL_get_ciphers)(self.as_ptr())),
-                verification: if asks { Some(verification_of(libssl, self.as_ptr())) } else { None },
-            })
+                verification: if asks { Some(verification_of(libssl, self.as_ptr(), &mut lists)) } else { None },
+            };
+            Some(Snapshot { numbers, lists })
         }
     }
 
     /// Works its policy out; None alone. The error queue and errno do not change.
-    pub fn policy(self, snapshot: &Snapshot) -> Option<ServerPolicy> {
+    pub fn policy(self, snapshot: &KeptSnapshot) -> Option<ServerPolicy> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection, in the hands of this thread.
         Some(error::unnoted(&libssl.functions, || unsafe { work_out(libssl, self.as_ptr(), snapshot) }))
@@ -177,14 +201,15 @@ unsafe fn parameters_of(libssl: &Libssl, param: *mut X509_VERIFY_PARAM) -> Param
     }
 }
 
-unsafe fn verification_of(libssl: &'static Libssl, ssl: *mut SSL) -> Box<Verification> {
+/// Reads the part that counts where clients are asked, and the lists of what is accepted.
+unsafe fn verification_of<'a>(libssl: &'static Libssl, ssl: *mut SSL, lists: &mut Lists<'a>) -> Verification {
     let functions = &libssl.functions;
     // SAFETY: the caller's live connection.
     unsafe {
         let param = (functions.SSL_get0_param)(ssl);
         let store = verification::store(functions, ssl);
         let store_param = if store.is_null() { param } else { (functions.X509_STORE_get0_param)(store) };
-        Box::new(Verification {
+        Verification {
             callback: (functions.SSL_get_verify_callback)(ssl).map_or(0, |callback| callback as usize),
             depth: (functions.SSL_get_verify_depth)(ssl),
             parameters: [param, store_param].map(|param| parameters_of(libssl, param)),
@@ -195,9 +220,12 @@ unsafe fn verification_of(libssl: &'static Libssl, ssl: *mut SSL) -> Box<Verific
                 list(functions, (functions.SSL_get_client_CA_list)(ssl)),
                 list(functions, (functions.SSL_get0_CA_list)(ssl)),
             ],
-            accepted: libssl.accepted(ssl),
-            peer_names: verification::peer_names(functions, param),
-        })
+            accepted: libssl.accepted(ssl).map(|(accepted, found)| {
+                *lists = found;
+                accepted
+            }),
+            expects_names: verification::expects_names(functions, param),
+        }
     }
 }
 
@@ -246,7 +274,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// # Safety
 /// `ssl` must be a live connection, in the hands of this thread.
-unsafe fn work_out(libssl: &Libssl, ssl: *mut SSL, snapshot: &Snapshot) -> ServerPolicy {
+unsafe fn work_out(libssl: &Libssl, ssl: *mut SSL, snapshot: &KeptSnapshot) -> ServerPolicy {
     let functions = &libssl.functions;
     let mut work = Work { sha: Sha256::new(), undigested: None };
     for (setting, reason) in [
@@ -255,7 +283,7 @@ unsafe fn work_out(libssl: &Libssl, ssl: *mut SSL, snapshot: &Snapshot) -> Serve
         (Setting::PskFindSessionCallback, Undigested::PreSharedKeys),
         (Setting::SrpCallback, Undigested::Srp),
     ] {
-        if snapshot.settings.has(setting) {
+        if snapshot.numbers.settings.has(setting) {
             work.lacks(reason);
         }
     }
@@ -263,18 +291,17 @@ unsafe fn work_out(libssl: &Libssl, ssl: *mut SSL, snapshot: &Snapshot) -> Serve
     let certificates = unsafe { show(functions, ssl, snapshot, &mut work) };
     // SAFETY: the connection's list.
     work.add(&unsafe { verification::cipher_suites(functions, (functions.SSL_get_ciphers)(ssl)) });
-    work.add(&snapshot.security_level.to_le_bytes());
-    work.add(&snapshot.verify_mode.to_le_bytes());
+    work.add(&snapshot.numbers.security_level.to_le_bytes());
+    work.add(&snapshot.numbers.verify_mode.to_le_bytes());
     // SAFETY: the caller's connection.
-    let verify_with = |with| unsafe { verify(libssl, ssl, snapshot.settings, with, &mut work) };
-    let store = snapshot.verification.as_deref().and_then(verify_with);
+    let verify_with = |with| unsafe { verify(libssl, ssl, snapshot, with, &mut work) };
+    let store = snapshot.numbers.verification.as_ref().and_then(verify_with);
     ServerPolicy { digest: work.sha.finalize().into(), undigested: work.undigested, certificates, _store: store }
 }
 
-/// Adds all certificates of a connection; none if a callback chooses them, which has run by the
-/// handshake's end.
-unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: &mut Work) -> Vec<Certificate> {
-    if snapshot.settings.has(Setting::CertificateCallback) {
+/// Adds all certificates of a connection; none if a callback chooses them, which has run by the handshake's end.
+unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &KeptSnapshot, work: &mut Work) -> Vec<Certificate> {
+    if snapshot.numbers.settings.has(Setting::CertificateCallback) {
         return Vec::new();
     }
     // SAFETY: certificates that the caller's connection holds.
@@ -293,8 +320,8 @@ unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: 
 }
 
 /// Adds the accepted keys and signatures.
-fn accept(accepted: &Accepted, work: &mut Work) {
-    work.add(&accepted.lists);
+fn accept(accepted: &Accepted, lists: &KeptLists, work: &mut Work) {
+    work.add(&lists.bytes());
     work.add(&accepted.flags.to_le_bytes());
     work.add_code(accepted.security_callback);
     if accepted.security_data != 0 {
@@ -306,11 +333,12 @@ fn accept(accepted: &Accepted, work: &mut Work) {
 unsafe fn verify(
     libssl: &Libssl,
     ssl: *mut SSL,
-    settings: Settings,
+    snapshot: &KeptSnapshot,
     with: &Verification,
     work: &mut Work,
 ) -> Option<TrustStore> {
     let functions = &libssl.functions;
+    let settings = snapshot.numbers.settings;
     let may_miss = |one: &Parameters| {
         one.flags & POLICY_CHECK != 0 || one.expects_address && libssl.may_expect_several_addresses()
     };
@@ -324,7 +352,7 @@ unsafe fn verify(
     work.add_code(with.callback);
     work.add_code(settings.cert_verify_callback);
     match &with.accepted {
-        Some(accepted) => accept(accepted, work),
+        Some(accepted) => accept(accepted, &snapshot.lists, work),
         None => work.lacks(Undigested::Accepted),
     }
     // SAFETY: the caller's connection, and its store, parameters and lists.

@@ -61,11 +61,20 @@ struct Places {
 #[derive(Default)]
 pub struct State(OnceBox<Option<Places>>);
 
-/// What a connection accepts of its peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How many lists are read: certificate types, signatures, clients' signatures, groups, both kinds of certificates.
+const LISTS: usize = 6;
+
+/// The lists of what a connection accepts of its peer, as their bytes lie there.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a>([&'a [u8]; LISTS]);
+
+/// A copy of such lists.
+#[derive(Debug)]
+pub struct KeptLists([Vec<u8>; LISTS]);
+
+/// What a connection accepts of its peer, besides the lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Certificate types, signatures, clients' signatures, groups, kinds of certificates.
-    pub lists: Vec<u8>,
     /// SSL_set_cert_flags: Suite B, strict.
     pub flags: c_long,
     /// The application's security callback; 0 for none.
@@ -85,11 +94,12 @@ impl Libssl {
         self.accepted.0.get_or_init(|| Box::new(find())).as_ref()
     }
 
-    /// Returns what a connection accepts of its peer; None if it cannot be read.
+    /// Returns what a connection accepts of its peer; None if it cannot be read. It is read with each search: nothing is
+    /// allocated.
     ///
     /// # Safety
-    /// `ssl` must be a live SSL of this libssl, in the hands of this thread.
-    pub unsafe fn accepted(&'static self, ssl: *mut SSL) -> Option<Accepted> {
+    /// `ssl` must be a live SSL of this libssl, in the hands of this thread, that nobody changes as long as the lists are used.
+    pub unsafe fn accepted<'a>(&'static self, ssl: *mut SSL) -> Option<(Accepted, Lists<'a>)> {
         let functions = &self.functions;
         let places = self.places_of_accepted()?;
         // SAFETY: the caller's connection; not QUIC's, so what was found lies in it.
@@ -101,29 +111,30 @@ impl Libssl {
             if certificates.is_null() {
                 return None;
             }
-            let of_certificates = |at, size| List(word(certificates, at), word(certificates, at + 1), size);
+            let of_certificates = |at, size| list(word(certificates, at), word(certificates, at + 1), size);
             let kinds = |get: Option<GetKinds>| {
+                let Some(get) = get else { return Some(&[] as &[u8]) };
                 let (mut kinds, mut number): (*mut c_uchar, usize) = (ptr::null_mut(), 0);
-                get.map(|get| get(ssl, &raw mut kinds, &raw mut number));
-                List(kinds.addr(), number, 1)
+                get(ssl, &raw mut kinds, &raw mut number);
+                list(kinds.addr(), number, 1)
             };
-            let lists = [
-                of_certificates(places.lists, 1),
-                of_certificates(places.lists + 2, 2),
-                of_certificates(places.lists + 4, 2),
-                List(word(ssl, places.groups), word(ssl, places.groups - 1), 2),
-                kinds(functions.SSL_get0_client_cert_type),
-                kinds(functions.SSL_get0_server_cert_type),
-            ];
+            let lists = Lists([
+                of_certificates(places.lists, 1)?,
+                of_certificates(places.lists + 2, 2)?,
+                of_certificates(places.lists + 4, 2)?,
+                list(word(ssl, places.groups), word(ssl, places.groups - 1), 2)?,
+                kinds(functions.SSL_get0_client_cert_type)?,
+                kinds(functions.SSL_get0_server_cert_type)?,
+            ]);
             let callback = functions.SSL_get_security_callback?(ssl).map_or(0, |callback| callback as usize);
             let is_usual = callback == places.security || super::tickets::is_ours(callback);
-            Some(Accepted {
-                lists: List::bytes_of_all(&lists)?,
+            let accepted = Accepted {
                 flags: (functions.SSL_ctrl)(ssl, CTRL_CERT_FLAGS, 0, ptr::null_mut()),
                 security_callback: if is_usual { 0 } else { callback },
                 security_data: if is_usual { 0 } else { functions.SSL_get0_security_ex_data?(ssl).addr() },
                 has_dane: word(functions.SSL_get0_dane?(ssl), 0) != 0,
-            })
+            };
+            Some((accepted, lists))
         }
     }
 }
@@ -137,32 +148,44 @@ unsafe fn word(object: *const impl Sized, at: usize) -> usize {
     unsafe { object.cast::<usize>().add(at).read_unaligned() }
 }
 
-/// A list: its address, how many elements it has, and the size of each.
-struct List(usize, usize, usize);
+/// Returns a list's bytes, by its address, the number of its elements, and the size of each; None if it is no list.
+///
+/// # Safety
+/// One that is not empty must be such a list, which nobody changes meanwhile.
+unsafe fn list<'a>(address: usize, number: usize, size: usize) -> Option<&'a [u8]> {
+    if number == 0 {
+        return Some(&[]);
+    }
+    let is_list = address != 0 && number <= LONGEST;
+    // SAFETY: by the caller's promise.
+    is_list.then(|| unsafe { slice::from_raw_parts(address as *const u8, number * size) })
+}
 
-impl List {
-    /// Returns the bytes of lists, each with its length; nothing if they are all empty, as they are by default. None if one is
-    /// no list.
-    ///
-    /// # Safety
-    /// Those that are not empty must be such lists.
-    unsafe fn bytes_of_all(lists: &[List]) -> Option<Vec<u8>> {
-        if lists.iter().any(|&List(address, number, _)| number > LONGEST || address == 0 && number > 0) {
-            return None;
+impl Lists<'_> {
+    /// Those of a connection of which none can be read.
+    pub const NONE: Lists<'static> = Lists([&[]; LISTS]);
+
+    /// Returns true if the lists are those that were kept. Mostly none is set, so lengths are compared first.
+    pub fn are(&self, kept: &KeptLists) -> bool {
+        let is_it =
+            |at: usize| self.0[at].len() == kept.0[at].len() && (kept.0[at].is_empty() || self.0[at] == kept.0[at]);
+        (0..LISTS).all(is_it)
+    }
+
+    /// Returns a copy.
+    pub fn keep(&self) -> KeptLists {
+        KeptLists(self.0.map(<[u8]>::to_vec))
+    }
+}
+
+impl KeptLists {
+    /// Returns the bytes of all, each with its length; nothing if all are empty, as they are by default.
+    pub fn bytes(&self) -> Vec<u8> {
+        if self.0.iter().all(Vec::is_empty) {
+            return Vec::new();
         }
-        let length: usize = lists.iter().map(|&List(_, number, size)| number * size).sum();
-        if length == 0 {
-            return Some(Vec::new());
-        }
-        let mut bytes = Vec::with_capacity(length + 2 * lists.len());
-        for &List(address, number, size) in lists {
-            bytes.extend((number as u16).to_le_bytes());
-            if number > 0 {
-                // SAFETY: by the caller's promise.
-                bytes.extend(unsafe { slice::from_raw_parts(address as *const u8, number * size) });
-            }
-        }
-        Some(bytes)
+        let of_one = |list: &Vec<u8>| [&(list.len() as u16).to_le_bytes(), list.as_slice()].concat();
+        self.0.iter().flat_map(of_one).collect()
     }
 }
 
@@ -254,27 +277,46 @@ unsafe fn has<T: PartialEq>(address: usize, expected: &[T]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, List};
+    use super::{LISTS, LONGEST, Lists, list};
+
+    const ONE: &[u8] = &[3, 4, 1, 4];
 
     #[test]
     fn lists_that_differ_have_other_bytes_and_empty_ones_none() {
-        let (one, two) = ([0x0403_u16, 0x0401], [1_u8, 64]);
-        let of = |lists: &[List]| {
-            // SAFETY: each is empty, or one of the arrays above.
-            unsafe { List::bytes_of_all(lists) }
+        let with = |at: usize, list| {
+            let mut lists = [&[] as &[u8]; LISTS];
+            lists[at] = list;
+            Lists(lists).keep().bytes()
         };
-        let [one, two] = [one.as_ptr().expose_provenance(), two.as_ptr().expose_provenance()];
-        assert_eq!(of(&[List(0, 0, 1), List(0, 0, 2)]), Some(vec![]));
-        assert_eq!(of(&[List(two, 2, 1), List(one, 2, 2)]), Some(vec![2, 0, 1, 64, 2, 0, 3, 4, 1, 4]));
-        assert_eq!(of(&[List(0, 0, 1), List(one, 1, 2)]), Some(vec![0, 0, 1, 0, 3, 4]));
-        assert_ne!(of(&[List(one, 1, 2), List(0, 0, 2)]), of(&[List(0, 0, 2), List(one, 1, 2)]));
+        assert!(with(0, &[]).is_empty());
+        assert_eq!(with(0, ONE), [&[4, 0, 3, 4, 1, 4], [0; 10].as_slice()].concat());
+        assert_ne!(with(0, ONE), with(1, ONE));
+        assert_ne!(with(1, ONE), with(1, &ONE[..2]));
+    }
+
+    #[test]
+    fn lists_are_those_that_were_kept_if_all_bytes_are_equal() {
+        for at in 0..LISTS {
+            let with = |list| {
+                let mut lists = [ONE; LISTS];
+                lists[at] = list;
+                Lists(lists)
+            };
+            let kept = with(ONE).keep();
+            assert!(with(ONE).are(&kept));
+            for other in [&[] as &[u8], &[3, 4], &[3, 4, 1, 5], &[3, 4, 1, 4, 0, 0]] {
+                assert!(!with(other).are(&kept), "{at}: {other:?}");
+            }
+        }
+        assert!(!Lists([ONE; LISTS]).are(&Lists::NONE.keep()));
     }
 
     #[test]
     fn what_is_no_list_is_not_followed() {
         // SAFETY: neither is read.
-        let of = |list| unsafe { List::bytes_of_all(&[list]) };
-        assert_eq!(of(List(0, 1, 2)), None);
-        assert_eq!(of(List(1, LONGEST + 1, 2)), None);
+        let of = |address, number| unsafe { list(address, number, 2) };
+        assert_eq!(of(0, 1), None);
+        assert_eq!(of(1, LONGEST + 1), None);
+        assert_eq!(of(0, 0), Some(&[] as &[u8]));
     }
 }

@@ -67,8 +67,13 @@ impl AddressMap {
         entry.is_some()
     }
 
-    /// Removes an address. Returns its value; None if it had none.
+    /// Removes an address. Returns its value; None if it had none. Every session asks, mostly an empty map.
+    #[inline]
     pub fn remove(&self, address: usize) -> Option<usize> {
+        if self.made.load(Ordering::Acquire) == 0 { None } else { self.take_out(address) }
+    }
+
+    fn take_out(&self, address: usize) -> Option<usize> {
         let entry = self.entry(address)?;
         let value = entry.value.swap(0, Ordering::AcqRel);
         entry.address.store(0, Ordering::Release);

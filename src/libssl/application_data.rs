@@ -76,6 +76,7 @@ pub fn had_record(session: *const SSL_SESSION) -> bool {
 }
 
 /// Removes the note that a session is a copy. Returns the address of its cache; None if it was not noted.
+#[inline]
 pub fn forget_copy(session: *const SSL_SESSION) -> Option<usize> {
     COPIES.remove(session.addr())
 }

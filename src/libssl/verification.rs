@@ -255,6 +255,19 @@ pub fn reads_peer_names(functions: &Functions) -> bool {
     functions.X509_VERIFY_PARAM_get0_host.is_some() && functions.X509_VERIFY_PARAM_get0_email.is_some()
 }
 
+/// Returns true if a client's certificate must have one of some names.
+///
+/// # Safety
+/// As for [`parameters`].
+pub unsafe fn expects_names(functions: &Functions, param: *mut X509_VERIFY_PARAM) -> bool {
+    // SAFETY: a live param.
+    let (has_host, has_email) = unsafe {
+        let has_host = functions.X509_VERIFY_PARAM_get0_host.is_some_and(|get| !get(param, 0).is_null());
+        (has_host, functions.X509_VERIFY_PARAM_get0_email.is_some_and(|get| !get(param).is_null()))
+    };
+    has_host || has_email
+}
+
 /// Returns the names, of hosts and mail, one of which a client's certificate must have.
 ///
 /// # Safety

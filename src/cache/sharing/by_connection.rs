@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::brief_lock::BriefLock;
@@ -10,9 +11,31 @@ use crate::handle::Connection;
 /// How many connections are noted at most. Such as libssl frees out of our sight are not forgotten one by one.
 const MAX_NOTES: usize = 4096;
 
+/// Values by the addresses of connections.
+type Values<V> = HashMap<usize, V, BuildHasherDefault<AddressHasher>>;
+
+/// Spreads addresses over a table. The allocator chooses them, no client does, so no secret is needed.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write_usize(&mut self, address: usize) {
+        // The golden ratio's bits; the table takes the highest bits and the lowest.
+        self.0 = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_right(32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_usize(self.0 as usize ^ usize::from(byte)));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// A value for some of a context's connections.
 pub(super) struct ByConnection<V> {
-    values: BriefLock<HashMap<usize, V>>,
+    values: BriefLock<Values<V>>,
     /// How many there are, readable without the lock: mostly none.
     number: AtomicUsize,
 }
@@ -58,11 +81,11 @@ impl<V> ByConnection<V> {
         self.if_any(|values| values.remove(&address(connection)))?
     }
 
-    fn if_any<T>(&self, change: impl FnOnce(&mut HashMap<usize, V>) -> T) -> Option<T> {
+    fn if_any<T>(&self, change: impl FnOnce(&mut Values<V>) -> T) -> Option<T> {
         if self.number.load(Ordering::Acquire) == 0 { None } else { self.change(change) }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut HashMap<usize, V>) -> T) -> Option<T> {
+    fn change<T>(&self, change: impl FnOnce(&mut Values<V>) -> T) -> Option<T> {
         let mut values = self.values.lock()?;
         let changed = change(&mut values);
         self.number.store(values.len(), Ordering::Release);

@@ -20,7 +20,7 @@ use super::brief_lock::BriefLock;
 use super::not_shared::Kind;
 use super::{Authentication, NotShared};
 use crate::cache::{self, SessionCache};
-use crate::handle::{Connection, ServerPolicy, Setting, Settings, Snapshot};
+use crate::handle::{Connection, KeptSnapshot, ServerPolicy, Setting, Settings, Snapshot};
 
 /// The number of a context and its copies.
 pub(super) type Number = [u8; 16];
@@ -74,7 +74,7 @@ impl NotedSettings {
 
 /// A policy that has been worked out.
 struct Known {
-    snapshot: Snapshot,
+    snapshot: Box<KeptSnapshot>,
     /// Number of the context that the connection began with, if that was another one.
     begun: Option<Number>,
     policy: ServerPolicy,
@@ -88,7 +88,7 @@ pub(super) struct Policies(BriefLock<Vec<Known>>);
 impl Policies {
     fn find(&self, snapshot: &Snapshot, begun: Option<Number>, certificate: usize) -> Option<(PolicyDigest, bool)> {
         let is_it = |known: &Known| {
-            known.snapshot == *snapshot && known.begun == begun && known.policy.has_certificate(certificate)
+            snapshot.is(&known.snapshot) && known.begun == begun && known.policy.has_certificate(certificate)
         };
         let mut known = self.0.lock()?;
         let at = known.iter().position(is_it)?;
@@ -110,8 +110,8 @@ impl Policies {
 
     /// Returns the digests for connections that were not switched, the last used first.
     pub(super) fn digests(&self) -> Vec<PolicyDigest> {
-        let own = |known: &&Known| known.begun.is_none();
-        self.0.lock().map_or_else(Vec::new, |known| known.iter().filter(own).map(|known| known.digest).collect())
+        let own = |known: &Known| known.begun.is_none().then_some(known.digest);
+        self.0.lock().map_or_else(Vec::new, |known| known.iter().filter_map(own).collect())
     }
 
     /// Returns the last used digest, if its context still has that certificate.
@@ -164,11 +164,12 @@ impl SessionCache {
             return Ok(found);
         }
         Self::assert_unlocked();
+        let snapshot = snapshot.keep();
         let policy = connection.policy(&snapshot).ok_or(NotShared::NoStore)?;
         policy.undigested.into_iter().for_each(|reason| of.noted.note(Kind::AmongCopies(reason)));
         let digest = with_numbers(&policy, &of.number, begun.as_ref());
         let is_complete = policy.undigested.is_none();
-        of.policies.insert(Known { snapshot, begun, policy, digest });
+        of.policies.insert(Known { snapshot: Box::new(snapshot), begun, policy, digest });
         Ok((digest, is_complete))
     }
 
