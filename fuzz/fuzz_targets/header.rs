@@ -6,6 +6,7 @@ use sslsession::store::shared::{Lookup, Keys, RecordKey, Policy, MIN_SIZE, Share
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((&kind, bytes)) = input.split_first() else { return };
@@ -13,17 +14,17 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let _ = fs::remove_file(&path);
     let keys = keys(&path);
     if kind.is_multiple_of(2) {
-        drop(Shared::named(&path, MIN_SIZE, &keys).expect("a new store"));
+        drop(Shared::named(&path, MIN_SIZE, keys).expect("a new store"));
     }
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).expect("a file");
     write(&file, kind, bytes);
     let before = fs::read(&path).expect("the file");
-    match Shared::named(&path, MIN_SIZE, &keys) {
+    match Shared::named(&path, MIN_SIZE, keys) {
         Ok(store) => check(&store),
         // What is refused stays as it is.
         Err(why) => assert!(!why.is_empty() && fs::read(&path).expect("the file") == before, "{why}"),
     }
-    if let Ok(store) = Shared::named(&path, MIN_SIZE, &keys) {
+    if let Ok(store) = Shared::named(&path, MIN_SIZE, keys) {
         check(&store);
     }
     let _ = fs::remove_file(&path);
@@ -38,9 +39,14 @@ fn write(file: &File, kind: u8, bytes: &[u8]) {
     }
 }
 
-/// Returns the keys, made once: they stay beside the path.
-fn keys(path: &Path) -> Keys {
-    Keys::beside(path).expect("a key")
+/// Returns the keys, made once. Their file is removed at once, as nothing follows the last input.
+fn keys(path: &Path) -> &'static Keys {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let keys = Keys::beside(path).expect("a key");
+        fs::remove_file(format!("{}.key", path.display())).expect("its file");
+        keys
+    })
 }
 
 /// Checks that an accepted store works.

@@ -11,7 +11,8 @@ use std::{
     fs,
     os::unix::fs::chown,
     process::Command,
-    time::{Duration, SystemTime},
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 const MAIN: &str = "
@@ -42,7 +43,7 @@ rewrite unix - - n - - trivial-rewrite
 tlsmgr unix - - n 1000? 1 tlsmgr
 ";
 
-const CACHE: &str = "smtpd_tls_session_cache_database = btree:${data_directory}/smtpd_scache";
+pub const CACHE: &str = "smtpd_tls_session_cache_database = btree:${data_directory}/smtpd_scache";
 
 /// The words of docs/operations.md that let a variable through.
 fn import_library() -> &'static str {
@@ -53,7 +54,7 @@ fn import_library() -> &'static str {
 
 /// Starts a master with `settings` added to main.cf; its ports are those of `MASTER`. Only root can: Postfix's daemons
 /// are other users.
-fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
+pub fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
     start_processes(run, settings, import, 1)
 }
 
@@ -74,13 +75,31 @@ pub fn start_processes<'a>(run: &'a Run, settings: &str, import: bool, processes
         printed(run.plain_command("sh").args(["-c", import_library()]).env("MAIL_CONFIG", run.path("")));
     }
     settle(run);
-    Server::start(run, 2, |ports| {
-        let text = MASTER.replace("STARTTLS_PORT", &ports[1].to_string()).replace("TLS_PORT", &ports[0].to_string());
-        run.write("master.cf", &text.replace("PROCESSES", &processes.to_string()));
-        let mut master = run.command("/usr/lib/postfix/sbin/master");
-        master.arg("-d").arg("-c").arg(run.path("")).env("MAIL_CONFIG", run.path(""));
-        master
-    })
+    loop {
+        let server = Server::start(run, 2, |ports| {
+            let text =
+                MASTER.replace("STARTTLS_PORT", &ports[1].to_string()).replace("TLS_PORT", &ports[0].to_string());
+            run.write("master.cf", &text.replace("PROCESSES", &processes.to_string()));
+            let mut master = run.command("/usr/lib/postfix/sbin/master");
+            master.arg("-d").arg("-c").arg(run.path("")).env("MAIL_CONFIG", run.path(""));
+            master
+        });
+        if serves(&server) {
+            return server;
+        }
+        server.stop(libc::SIGTERM);
+    }
+}
+
+/// Waits until both smtpd have taken leave of who looked if their ports are open. Returns false if they do not: of some 300
+/// starts, with stock libssl too, one leaves an smtpd that answers nobody.
+fn serves(server: &Server) -> bool {
+    let until = Instant::now() + Duration::from_secs(10);
+    let have = || server.log().matches(": disconnect from ").count() >= 2;
+    while !have() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
+    have()
 }
 
 /// Postfix waits until main.cf has not been written for a second before it reads it.

@@ -12,6 +12,7 @@ mod examples;
 pub mod hitch;
 mod hosts;
 mod lasting;
+mod mail;
 pub mod nginx;
 mod openssl;
 mod python;
