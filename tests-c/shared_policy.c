@@ -548,6 +548,18 @@ static const char *set_time_of_store(void) {
   return "set";
 }
 
+static const char *set_name_of_store(void) {
+  X509_VERIFY_PARAM *param = X509_STORE_get0_param(SSL_CTX_get_cert_store(server));
+  REQUIRE(X509_VERIFY_PARAM_set1_host(param, "another.example", 0));
+  return "set";
+}
+
+static const char *set_mail_of_store(void) {
+  X509_VERIFY_PARAM *param = X509_STORE_get0_param(SSL_CTX_get_cert_store(server));
+  REQUIRE(X509_VERIFY_PARAM_set1_email(param, "another@example", 0));
+  return "set";
+}
+
 static const char *set_callback_of_store(void) {
   X509_STORE_set_verify_cb(SSL_CTX_get_cert_store(server), say_no);
   return "set";
@@ -699,6 +711,8 @@ static void by_address(void) {
   set_later("another time, later", set_time, "failed");
   set_later("an address, later", set_address, "failed");
   set_later("another time of the store's, later", set_time_of_store, "failed");
+  set_later("a name that the store expects, later", set_name_of_store, "failed");
+  set_later("mail that the store expects, later", set_mail_of_store, "failed");
   set_later("a callback of the store's, later", set_callback_of_store, "failed");
   set_later("a directory, later", add_directory, "new");
   set_later("a method of the application's, later", add_method, "new");

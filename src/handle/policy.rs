@@ -77,8 +77,6 @@ struct Verification {
     authorities: [List; 2],
     /// The keys and signatures that are accepted; None if they cannot be read.
     accepted: Option<Accepted>,
-    /// True if certificates must have one of some names. Each connection has its own, so such a policy is worked out anew.
-    expects_names: bool,
 }
 
 /// Parameters that may be set at any time, by an address that the application has read before.
@@ -91,8 +89,9 @@ struct Parameters {
     level: c_int,
     time: i64,
     purpose_and_trust: Option<[c_int; 2]>,
-    /// True if an IP address is expected. It cannot be read, so such a policy is worked out anew.
+    /// True if an IP address, or a name, is expected. Neither is read here, so such a policy is worked out anew.
     expects_address: bool,
+    expects_names: bool,
 }
 
 impl Snapshot<'_> {
@@ -104,9 +103,9 @@ impl Snapshot<'_> {
 
     /// Returns true if equal snapshots have equal policies.
     pub fn is_telling(&self) -> bool {
-        self.numbers.verification.as_ref().is_none_or(|verification| {
-            !verification.expects_names && !verification.parameters.iter().any(|one| one.expects_address)
-        })
+        let verification = self.numbers.verification.as_ref();
+        let expects = |one: &Parameters| one.expects_address || one.expects_names;
+        verification.is_none_or(|verification| !verification.parameters.iter().any(expects))
     }
 
     /// Returns true if the snapshot is equal to one that was kept.
@@ -197,6 +196,7 @@ unsafe fn parameters_of(libssl: &Libssl, param: *mut X509_VERIFY_PARAM) -> Param
             time: (functions.X509_VERIFY_PARAM_get_time)(param),
             purpose_and_trust: libssl.purpose_and_trust(param),
             expects_address: libssl.expects_address(param),
+            expects_names: verification::expects_names(functions, param),
         }
     }
 }
@@ -224,7 +224,6 @@ unsafe fn verification_of<'a>(libssl: &'static Libssl, ssl: *mut SSL, lists: &mu
                 *lists = found;
                 accepted
             }),
-            expects_names: verification::expects_names(functions, param),
         }
     }
 }
