@@ -5,17 +5,17 @@
 //! A server with a servername callback has to learn where a name leads, by a full handshake of each of its processes.
 
 mod cost;
-mod daemons;
-
-mod gunicorn;
+pub mod daemons;
+pub mod gunicorn;
 mod hellos;
 mod kept;
-mod nginx;
-mod others;
+pub mod nginx;
+pub mod others;
 mod rotation;
 mod strangers;
 
 use super::{
+    paper,
     run::{Run, With},
     server::Server,
 };
@@ -38,15 +38,16 @@ const KEYS: [&str; 2] = [
 ];
 
 /// A machine: a directory with a certificate, its key and a key file.
-struct Machine(Run);
+pub struct Machine(pub Run);
 
 impl Machine {
-    /// Makes one with that key, and shared tickets if it has the library.
+    /// Makes one with that key, and with the settings that docs/operations.md calls KEYS.
     fn new(with: With, key: &str) -> Machine {
         let machine = Machine(Run::new(with));
         machine.write_keys(key);
-        machine.0.set(TICKETS, "shared");
-        machine.0.set(KEY_FILE, "@DIR@/keys");
+        for (variable, value) in paper::keys() {
+            machine.0.set(variable, if variable == KEY_FILE { "@DIR@/keys" } else { value });
+        }
         machine
     }
 
@@ -91,18 +92,18 @@ fn session(client: &str) -> String {
 }
 
 /// How a server is started and ended.
-struct Program {
-    start: for<'a> fn(&'a Machine) -> Server<'a>,
+pub struct Program {
+    pub start: for<'a> fn(&'a Machine) -> Server<'a>,
     /// Has it reload, and waits until it has; None if it cannot.
-    reload: Option<fn(&mut Server)>,
+    pub reload: Option<fn(&mut Server)>,
     /// The signal that it ends at.
-    end: i32,
+    pub end: i32,
     /// How many processes learn where a name leads, each by a full handshake; 0 if there is no servername callback.
-    learners: usize,
+    pub learners: usize,
     /// Those processes have copies of one context, and know each other's tickets without learning.
-    are_copies: bool,
+    pub are_copies: bool,
     /// More words for the client.
-    words: &'static str,
+    pub words: &'static str,
 }
 
 impl Program {
@@ -128,7 +129,7 @@ fn expect_resumed(program: &Program, at: &Machine, server: &Server, from: &Machi
 
 /// Starts two machines, reloads both, and starts both again after they have ended: all are resumed at once, but for what has to
 /// be learnt.
-fn expect_resumption_everywhere(program: &Program) {
+pub fn expect_resumption_everywhere(program: &Program) {
     expect_resumption_at(program, &Machine::two(With::Library));
 }
 

@@ -1,10 +1,10 @@
 //! gunicorn with four workers, each of which makes a context for each connection.
 
-use super::{CLIENTS, COUNT, Machine, Program, expect_resumption_everywhere, reload_by};
+use super::{CLIENTS, COUNT, Machine, Program, reload_by};
 use crate::common;
 use crate::programs::{run::With, server::Server};
 
-const PROGRAM: Program = Program {
+pub const PROGRAM: Program = Program {
     start,
     reload: Some(|server| reload_by(server, libc::SIGHUP, "Worker exiting", 4)),
     end: libc::SIGTERM,
@@ -27,11 +27,6 @@ fn start(machine: &Machine) -> Server<'_> {
         }));
         command
     })
-}
-
-#[test]
-fn all_workers_and_machines_open_them() {
-    expect_resumption_everywhere(&PROGRAM);
 }
 
 /// A context for each connection has keys of its own each time.

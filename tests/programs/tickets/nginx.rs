@@ -1,9 +1,9 @@
 //! nginx as its configuration is by default: tickets, and no cache.
 
-use super::{Machine, Program, expect_no_resumption_with_stock, expect_resumption_everywhere};
+use super::{Machine, Program, expect_no_resumption_with_stock};
 use crate::programs::{nginx::Nginx, server::Server, shared::nginx};
 
-const PROGRAM: Program = Program {
+pub const PROGRAM: Program = Program {
     start,
     reload: Some(nginx::reload),
     end: libc::SIGQUIT,
@@ -14,11 +14,6 @@ const PROGRAM: Program = Program {
 
 fn start(machine: &Machine) -> Server<'_> {
     Nginx { workers: nginx::WORKERS, main: "", server: "", front: "" }.start(&machine.0)
-}
-
-#[test]
-fn all_workers_and_machines_open_them() {
-    expect_resumption_everywhere(&PROGRAM);
 }
 
 #[test]
