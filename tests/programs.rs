@@ -27,6 +27,7 @@ mod programs {
     mod server;
 
     mod apache;
+    mod containers;
     mod curl;
     mod environment;
     mod haproxy;

@@ -13,7 +13,7 @@ pub const PROGRAM: Program = Program {
     words: "",
 };
 
-fn start(machine: &Machine) -> Server<'_> {
+pub fn start(machine: &Machine) -> Server<'_> {
     let run = &machine.0;
     Server::start(run, 1, |ports| {
         let mut command = run.command("gunicorn");
