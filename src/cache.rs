@@ -221,5 +221,6 @@ impl SessionCache {
 impl Drop for SessionCache {
     fn drop(&mut self) {
         owners::forget(self);
+        sharing::keeps(-(self.store.len() as i64));
     }
 }

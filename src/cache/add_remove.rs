@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::lookup::Offer;
-use super::sharing::count;
+use super::sharing::{count, keeps};
 use super::{Mode, SessionCache, owners};
 use crate::handle::Session;
 use crate::rules::{AddingAgain, Callbacks, UpdateTime};
@@ -50,6 +50,7 @@ impl SessionCache {
         Self::assert_unlocked();
         self.arm_sentinel();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
+        keeps(i64::from(inserted.outcome == Outcome::Added) - inserted.evicted.len() as i64);
         // The replaced object is freed first, as in OpenSSL; the evicted ones still count as cached
         // then.
         self.pending_removals.begin(inserted.evicted.len());
@@ -118,7 +119,7 @@ impl SessionCache {
         // Read before the search: the processor fetches all cache lines of the session at once.
         let is_marked = !session.is_resumable();
         let key = Self::key_of(session);
-        let resident = self.store.take(&key);
+        let resident = self.take(&key);
         count(Event::Removed, u64::from(resident.is_some()));
         let was_here = self.withdraw_removed(session, &key, now, is_by_libssl) || resident.is_some();
         Self::assert_unlocked();
@@ -142,7 +143,7 @@ impl SessionCache {
             return;
         }
         let key = Self::key_of(session);
-        let resident = self.store.take(&key);
+        let resident = self.take(&key);
         count(Event::Removed, u64::from(resident.is_some()));
         self.withdraw_removed_by_libssl(session, &key, now);
         self.forget_why_removed();
@@ -151,10 +152,18 @@ impl SessionCache {
         drop(resident);
     }
 
+    /// Removes the session under a key from this process and returns it.
+    pub(super) fn take(&self, key: &Key) -> Option<Session> {
+        let resident = self.store.take(key);
+        keeps(-i64::from(resident.is_some()));
+        resident
+    }
+
     /// Moves a session from key `from` to key `to`, at its current expiry. Returns true if it is
     /// cached here.
     pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) -> bool {
         let placed = self.store.place(from, to, session, self.expiry(session));
+        keeps(-i64::from(matches!(placed, Placed::Moved(Some(_)))));
         Self::assert_unlocked();
         !matches!(placed, Placed::NotHere)
     }

@@ -60,7 +60,7 @@ impl SessionCache {
             Ok(sharing) => self.search_shared(sharing, &key, offer),
             Err(_) if self.mode().has(Mode::NO_INTERNAL_LOOKUP) => return Search::Missing,
             Err(_) if offer.once => {
-                let taken = self.store.take(&key).filter(|session| self.may_use_once(session));
+                let taken = self.take(&key).filter(|session| self.may_use_once(session));
                 taken.map_or(Search::Missing, Search::Found)
             }
             Err(_) => self.store.get(&key).map_or(Search::Missing, Search::Found),
@@ -89,7 +89,7 @@ impl SessionCache {
         // A session for single use is resumed only by the thread that takes it out of the cache,
         // where it is by now or the application's add put it. If libssl's removal finds nothing,
         // libssl refuses the session.
-        if offer.once && self.store.take(&Self::key_of(&session)).is_some() {
+        if offer.once && self.take(&Self::key_of(&session)).is_some() {
             return self.insert_stand_in(session);
         }
         Some(session)

@@ -123,7 +123,7 @@ impl SessionCache {
         }
         let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };
         let name = RecordKey { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
-        let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
+        let resident = if offer.once { self.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
         let resident = resident.filter(|session| !self.refuses(session));
         // A live session was admitted when it was inserted; if policies have changed since, its
@@ -154,7 +154,7 @@ impl SessionCache {
             },
             Lookup::Record(body) => self.revive(&terms, &body, key, offer),
             Lookup::Missing if has_left => {
-                self.on_removed_elsewhere(if offer.once { resident } else { self.store.take(key) });
+                self.on_removed_elsewhere(if offer.once { resident } else { self.take(key) });
                 Search::Missing
             }
             Lookup::Missing | Lookup::PolicyMismatch | Lookup::Unavailable => {

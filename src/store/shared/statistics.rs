@@ -14,6 +14,7 @@
 //!                                8 SSLSESSION_PRIVATE, 16 a store was asked for and is not to be had
 //!                 3  epoch          seconds of an epoch of shared tickets; 0 without
 //!                 4  libssl         its name and version, as it returns them: text, 5 u64, zeros behind
+//!                 9  sessions       of a process without a store: the number that it keeps, and 1; 0 before the first
 //!               its counters are `Event`s in their order, its contexts are counted by a number that their cache gives
 //! ```
 //! Any change here changes the layout: the command has these numbers too.
@@ -31,6 +32,7 @@ const SETTINGS: usize = 2;
 const EPOCH: usize = 3;
 const LIBSSL: usize = 4;
 const LIBSSL_WORDS: usize = 5;
+const SESSIONS: usize = 9;
 
 /// Facts that a process reports of itself.
 pub struct ProcessFacts<'a> {
@@ -147,6 +149,12 @@ impl Statistics<'_> {
     /// Returns the number of an event in this process, if it has a slot of its own.
     pub fn counted_here(&self, event: Event) -> u64 {
         self.mapping.own_slot().map_or(0, |slot| slot.counted(event as usize))
+    }
+
+    /// Shows the number of sessions that this process keeps itself.
+    pub fn show_sessions(&self, number: u64) {
+        self.mapping.begin();
+        self.mapping.slot().set_fact(SESSIONS, number.wrapping_add(1));
     }
 
     /// Counts an event in this process, which may not have a slot yet.
