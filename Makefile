@@ -1,5 +1,5 @@
 # make demo     gunicorn and openssl s_server, with and without the library; some seconds once it is built
-# make test     runs all tests, installing what they need of Debian's packages
+# make test     runs all tests, installing what they need of Debian's packages; says at the end how many passed and failed
 # make one T=NAME  runs one test of any kind in seconds, see tests/README.md
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
 # make test-random  random sequences over every libssl, 2,000 seeds each
@@ -52,15 +52,9 @@ demo:
 	@echo
 	@demo/run $(LIBRARY)
 
+# See tests/run, which also takes parts of it.
 test:
-	tests/install
-	$(CARGO) build --release --lib
-	$(CARGO) build --profile checked --lib
-	tests/reach/musl
-	$(CARGO) test
-	$(CARGO) test --package sslsession-cli
-	SSLSESSION_TEST_LIBRARY=$(CARGO_TARGET_DIR)/checked/libsslsession.so tests/reach/debian trixie
-	$(MAKE) --no-print-directory shuttle check-elf deb deb-test
+	@CARGO="$(CARGO)" tests/run
 
 one:
 	@tests/one $(T)
