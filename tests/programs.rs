@@ -33,8 +33,10 @@ mod programs {
     mod lighttpd;
     mod nginx;
     mod openssl;
+    mod paper;
     mod php;
     mod postfix;
+    mod recipes;
     mod redis;
     mod reports;
     mod scripts;

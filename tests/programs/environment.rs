@@ -3,7 +3,10 @@
 use super::{
     apache,
     compare::{Story, same_with_all},
+    paper,
     run::{Run, With},
+    server::Server,
+    tickets::{Machine, Program, daemons::HTTPD, expect_resumption_everywhere},
 };
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -15,13 +18,15 @@ fn emptying() -> String {
 }
 
 /// Has `apache2` be what the script in /etc/init.d runs, for a configuration directory of ours: an empty environment,
-/// and then apache2ctl, which reads `envvars`. Of the environment of this run, `envvars` names what `exports` says.
+/// and then apache2ctl, which reads `envvars`. Of the environment of this run, `envvars` has the variables of the test, and what
+/// `exports` names.
 fn start_by_script(run: &Run, exports: &[&str]) {
     let directory = run.path("");
     let mut envvars = format!("export APACHE_RUN_DIR={0} APACHE_LOCK_DIR={0}/lock\n", directory.display());
     envvars += "APACHE_ULIMIT_MAX_FILES=true\nAPACHE_HTTPD='exec /usr/sbin/apache2'\n";
     for (variable, value) in run.command("apache2").get_envs() {
-        if let (Some(variable), Some(value)) = (variable.to_str().filter(|name| exports.contains(name)), value) {
+        let is_exported = |name: &&str| exports.contains(name) || OF_THE_TEST.contains(name);
+        if let (Some(variable), Some(value)) = (variable.to_str().filter(is_exported), value) {
             envvars += &format!("export {variable}='{}'\n", value.to_str().expect("a path that is text"));
         }
     }
@@ -41,16 +46,33 @@ fn reconnections(run: &Run, exports: &[&str]) -> String {
 
 const OF_THE_TEST: [&str; 2] = ["SSLSESSION_TEST_WITNESS", "LD_LIBRARY_PATH"];
 
+/// The variables that docs/operations.md exports.
+fn exported() -> Vec<&'static str> {
+    let lines = paper::block("**Apache**'s script", "sh").lines();
+    let settings = lines.map(|line| line.strip_prefix("export ").and_then(|line| line.split_once('=')));
+    settings.map(|setting| setting.expect("a line that exports a variable").0).collect()
+}
+
 #[test]
 fn what_envvars_exports_reaches_apache_from_its_init_script() {
-    let exports = [OF_THE_TEST[0], OF_THE_TEST[1], "LD_PRELOAD"];
+    let exports = exported();
     let story = same_with_all(|run| Story::new(reconnections(run, &exports), &run.witness().connections(true, 6)));
     assert_eq!(story.handshakes, "NRRRRR");
+}
+
+/// The lines as they are written: shared tickets reach httpd, and another machine.
+#[test]
+fn keys_that_envvars_exports_reach_apache() {
+    let start: for<'a> fn(&'a Machine) -> Server<'a> = |machine| {
+        start_by_script(&machine.0, &exported());
+        (HTTPD.start)(machine)
+    };
+    expect_resumption_everywhere(&Program { start, ..HTTPD });
 }
 
 #[test]
 fn what_it_does_not_export_does_not_reach_apache() {
     let run = Run::new(With::Library);
-    assert_eq!(reconnections(&run, &OF_THE_TEST), "NRRRRR");
+    assert_eq!(reconnections(&run, &[]), "NRRRRR");
     assert_eq!(run.witness().told(), []);
 }

@@ -3,11 +3,14 @@
 
 use super::{
     compare::{Story, same_with_all},
+    paper::{Recipe, block, settings_of},
     run::{Run, With, printed},
     server::Server,
+    shared::Name,
     witness::letters,
 };
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::chown,
     process::Command,
@@ -44,13 +47,6 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 
 const CACHE: &str = "smtpd_tls_session_cache_database = btree:${data_directory}/smtpd_scache";
 
-/// The words of docs/operations.md that let a variable through.
-fn import_library() -> &'static str {
-    let paper = include_str!("../../docs/operations.md");
-    let mut commands = paper.split('`').filter(|words| words.starts_with("postconf -e"));
-    commands.next().expect("docs/operations.md says how the variable gets through")
-}
-
 /// Starts a master with `settings` added to main.cf; its ports are those of `MASTER`. Only root can: Postfix's daemons
 /// are other users.
 fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
@@ -66,7 +62,9 @@ fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
     import_settings(run);
     if import {
         settle(run);
-        printed(run.plain_command("sh").args(["-c", import_library()]).env("MAIL_CONFIG", run.path("")));
+        printed(
+            run.plain_command("sh").args(["-c", block("**Postfix**'s master", "sh")]).env("MAIL_CONFIG", run.path("")),
+        );
     }
     settle(run);
     Server::start(run, 2, |ports| {
@@ -125,6 +123,36 @@ fn without_a_database_nothing_is_kept() {
     expect("smtpd_tls_session_cache_database =", "tls1_2", "NNNNNN", 0);
 }
 
+/// Connects to smtpds that each serve one connection and end, and have no cache of tlsmgr.
+fn one_smtpd_for_each(run: &Run, settings: &str, client: &str) -> String {
+    let settings = format!("smtpd_tls_session_cache_database =\nmax_use = 1\n{settings}");
+    let server = start(run, &settings, true);
+    let handshakes = run.reconnect(server.ports[0], 6, client);
+    let freed = run.witness().connections(true, 6);
+    server.stop(libc::SIGTERM);
+    let processes: BTreeSet<u32> = freed.iter().map(|freed| freed.pid).collect();
+    assert_eq!(processes.len(), 6, "{freed:#?}");
+    handshakes
+}
+
+/// The recipe for clients with tickets: nothing, as all smtpds have the keys of tlsmgr.
+pub fn tickets_as_written(recipe: &Recipe) {
+    assert!(recipe.tickets.starts_with("nothing: "), "{recipe:?}");
+    for client in ["tls1_2", "tls1_3"] {
+        assert_eq!(one_smtpd_for_each(&Run::new(With::Stock), "tls_ssl_options =", client), "NRRRRR", "{client}");
+    }
+}
+
+/// The recipe for clients without: a named store, whose settings are handed on.
+pub fn store_as_written(recipe: &Recipe) {
+    assert_eq!(one_smtpd_for_each(&Run::new(With::Stock), "", "tls1_2"), "NNNNNN");
+    let (run, name) = (Run::new(With::Library), Name::new());
+    for (variable, value) in settings_of(recipe.sessions) {
+        run.set(variable, &name.in_place_of("NAME", value));
+    }
+    assert_eq!(one_smtpd_for_each(&run, "", "tls1_2"), "NRRRRR");
+}
+
 /// Says `EHLO`, `STARTTLS` and goodbye to the second smtpd, twice, a second apart; what it says of it.
 fn finger(run: &Run, port: u16) -> String {
     let mut finger = run.command("posttls-finger");
@@ -146,7 +174,7 @@ fn the_client_side_resumes_after_starttls() {
 }
 
 #[test]
-fn the_variable_gets_through_as_the_readme_says_and_not_without() {
+fn the_variables_get_through_as_the_paper_says_and_not_without() {
     for import in [false, true] {
         let run = Run::new(With::Library);
         let server = start(&run, CACHE, import);

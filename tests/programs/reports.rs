@@ -5,14 +5,15 @@
 //! Which client is not resumed is looked at only where that does not depend on the worker that it meets.
 
 mod daemons;
-mod databases;
+pub mod databases;
 mod dns;
 pub mod executed;
 mod ftp;
-mod proxies;
-mod workers;
+pub mod proxies;
+pub mod workers;
 
 use super::{
+    paper::{self, Recipe, Setting},
     run::{Run, With, printed},
     server::Server,
     shared::Name,
@@ -26,22 +27,22 @@ use std::{
 /// The version and what it offers; how it ends.
 const CLIENTS: [&str; 6] = ["id clean", "id unclean", "ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
 
-const TICKETS: &[&str] = &["ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
-const ALL: &[&str] = &CLIENTS;
+pub const TICKETS: &[&str] = &["ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
+pub const ALL: &[&str] = &CLIENTS;
 /// Without those for whom the end of the client's connection is the end of its session.
 const ALL_BUT_IDS_UNCLEAN: &[&str] = &["id clean", "ticket clean", "ticket unclean", "1.3 clean", "1.3 unclean"];
-const IDS: &[&str] = &["id clean", "id unclean"];
+pub const IDS: &[&str] = &["id clean", "id unclean"];
 const NONE: &[&str] = &[];
 
-/// The settings of a run, with the library; `@NAME@` is a store's name that nobody else has.
-type Mode = &'static [(&'static str, &'static str)];
+/// The settings of a run, with the library; `NAME` is a store's name that nobody else has.
+type Mode = &'static [Setting];
 
 const ALONE: Mode = &[];
 const SHARED: Mode = &[("SSLSESSION_STORE", "shared,size=1M")];
-const NAMED: Mode = &[("SSLSESSION_STORE", "@NAME@")];
+const NAMED: Mode = &[("SSLSESSION_STORE", "shared:NAME,size=1M")];
 const STATEFUL: Mode = &[("SSLSESSION_TICKETS", "stateful")];
 const SHARED_STATEFUL: Mode = &[("SSLSESSION_STORE", "shared,size=1M"), ("SSLSESSION_TICKETS", "stateful")];
-const NAMED_STATEFUL: Mode = &[("SSLSESSION_STORE", "@NAME@"), ("SSLSESSION_TICKETS", "stateful")];
+const NAMED_STATEFUL: Mode = &[("SSLSESSION_STORE", "shared:NAME,size=1M"), ("SSLSESSION_TICKETS", "stateful")];
 const SHARED_ALL: Mode = &[("SSLSESSION_STORE", "shared,size=1M"), ("SSLSESSION_ATTACH", "all")];
 const ALL_STATEFUL: Mode =
     &[("SSLSESSION_STORE", "shared,size=1M"), ("SSLSESSION_ATTACH", "all"), ("SSLSESSION_TICKETS", "stateful")];
@@ -64,24 +65,26 @@ const MODES: [Mode; 8] = [ALONE, SHARED, NAMED, STATEFUL, SHARED_STATEFUL, NAMED
 /// Reconnections of each client.
 const COUNT: usize = 5;
 
-struct Row {
+pub struct Row {
     start: for<'a> fn(&'a Run, &Environment) -> Server<'a>,
     protocol: &'static str,
     /// Whom stock libssl resumes each time, and so every mode has to.
-    stock: &'static [&'static str],
+    pub stock: &'static [&'static str],
     /// Whom these modes resume besides.
-    fixed: &'static [(Mode, &'static [&'static str])],
+    pub fixed: &'static [(Mode, &'static [&'static str])],
 }
 
 /// What a server is started with.
-struct Environment(Vec<(&'static str, String)>);
+pub struct Environment(Vec<(&'static str, String)>);
 
 impl Environment {
-    fn of(mode: Option<Mode>, name: &Name) -> Environment {
-        let Some(mode) = mode else { return Environment(Vec::new()) };
+    fn of(settings: Option<&[Setting]>, name: &Name) -> Environment {
+        let Some(settings) = settings else { return Environment(Vec::new()) };
         let library = common::library().to_str().expect("a path that is text").to_owned();
-        let settings = mode.iter().map(|&(variable, value)| (variable, value.replace("@NAME@", &name.setting())));
-        Environment([("LD_PRELOAD", library)].into_iter().chain(settings).collect())
+        let (preload, file) = paper::library();
+        assert!(library.ends_with(&format!("/{file}")), "docs/operations.md preloads {file}, which is not {library}");
+        let settings = settings.iter().map(|&(variable, value)| (variable, name.in_place_of("NAME", value)));
+        Environment([(preload, library)].into_iter().chain(settings).collect())
     }
 
     /// A program that has it.
@@ -89,11 +92,6 @@ impl Environment {
         let mut command = run.plain_command(program);
         command.envs(self.0.iter().map(|(variable, value)| (variable, value)));
         command
-    }
-
-    /// The names of its variables.
-    fn names(&self) -> String {
-        self.0.iter().map(|&(variable, _)| variable).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -166,25 +164,33 @@ fn check(row: &Row) {
 fn check_in(row: &Row, modes: &[Mode]) {
     let mut wrong = Vec::new();
     for mode in [None].into_iter().chain(modes.iter().copied().map(Some)) {
-        let (run, name) = (Run::new(With::Stock), Name::new());
-        let server = (row.start)(&run, &Environment::of(mode, &name));
         let fixed = row.fixed.iter().find(|(fixed, _)| Some(*fixed) == mode).map_or(NONE, |&(_, clients)| clients);
-        for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, row.protocol)) {
-            if std::env::var_os("SHOW").is_some() {
-                eprintln!(
-                    "{:50} {client:15} {letters}",
-                    format!("{:?}", mode.map(|m| m.iter().map(|(_, v)| *v).collect::<Vec<_>>()))
-                );
-            }
-            let is_due = row.stock.contains(&client) || fixed.contains(&client);
-            if is_due && letters != format!("N{}", "R".repeat(COUNT)) {
-                wrong.push(format!("{mode:?} {client}: {letters}"));
-            }
-        }
-        let log = server.stop(libc::SIGTERM);
-        let is_stateful = mode.is_some_and(|mode| mode == STATEFUL);
-        let complaints = log.matches("sslsession: SSLSESSION_TICKETS=stateful: there is no shared store").count();
-        assert!((complaints > 0) == is_stateful, "{mode:?}:\n{log}");
+        wrong.extend(missed(row, mode, fixed));
     }
     assert!(wrong.is_empty(), "not resumed each time:\n{}", wrong.join("\n"));
+}
+
+/// Runs the server with settings as they are written, NAME being a store's name; the clients that are due are all resumed.
+#[track_caller]
+pub fn check_recipe(row: &Row, settings: &[Setting], due: &[&str]) {
+    let wrong = missed(row, Some(settings), due);
+    assert!(wrong.is_empty(), "not resumed each time:\n{}", wrong.join("\n"));
+}
+
+/// Runs the server with these settings, or with stock libssl. Returns the clients that are not resumed each time and ought to.
+fn missed(row: &Row, mode: Option<&[Setting]>, due: &[&str]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (run, name) = (Run::new(With::Stock), Name::new());
+    let server = (row.start)(&run, &Environment::of(mode, &name));
+    for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, row.protocol)) {
+        let is_due = row.stock.contains(&client) || due.contains(&client);
+        if is_due && letters != format!("N{}", "R".repeat(COUNT)) {
+            wrong.push(format!("{mode:?} {client}: {letters}"));
+        }
+    }
+    let log = server.stop(libc::SIGTERM);
+    let is_stateful = mode.is_some_and(|mode| mode == STATEFUL);
+    let complaints = log.matches("sslsession: SSLSESSION_TICKETS=stateful: there is no shared store").count();
+    assert!((complaints > 0) == is_stateful, "{mode:?}:\n{log}");
+    wrong
 }

@@ -5,10 +5,11 @@
 //! reach another worker first; that is so with the programs' own shared caches too. The client here waits for the
 //! server's answer, which comes after the storing, so every single reconnection has to be resumed.
 
-mod apache;
+pub mod apache;
 mod binds;
 mod daemon;
 mod examples;
+pub mod haproxy;
 pub mod hitch;
 mod hosts;
 mod lasting;
@@ -182,6 +183,11 @@ impl Name {
     /// What asks for it.
     pub fn setting(&self) -> String {
         format!("shared:{},size=1M", self.0)
+    }
+
+    /// Puts it into the place of another in a setting.
+    pub fn in_place_of(&self, name: &str, setting: &str) -> String {
+        setting.replace(&format!("shared:{name}"), &format!("shared:{}", self.0))
     }
 
     /// Everything on /dev/shm that carries the name: the store, its key.

@@ -4,22 +4,24 @@ use super::*;
 use std::{fs, os::unix::fs::chown};
 
 /// Closes without SSL_shutdown, and keeps its clients' connections.
+pub const REDIS: Row = Row {
+    start: |run, environment| {
+        Server::start(run, 1, |ports| {
+            let mut command = environment.command(run, "redis-server");
+            command.args(["--bind", "127.0.0.1", "--port", "0", "--tls-port", &ports[0].to_string()]);
+            command.args(["--tls-cert-file", "cert.pem", "--tls-key-file", "key.pem"]);
+            command.args(["--tls-ca-cert-file", "cert.pem", "--tls-auth-clients", "no", "--save", ""]);
+            command
+        })
+    },
+    protocol: "redis",
+    stock: TICKETS,
+    fixed: FIXED_BY_ANY_STORE,
+};
+
 #[test]
 fn redis() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let mut command = environment.command(run, "redis-server");
-                command.args(["--bind", "127.0.0.1", "--port", "0", "--tls-port", &ports[0].to_string()]);
-                command.args(["--tls-cert-file", "cert.pem", "--tls-key-file", "key.pem"]);
-                command.args(["--tls-ca-cert-file", "cert.pem", "--tls-auth-clients", "no", "--save", ""]);
-                command
-            })
-        },
-        protocol: "redis",
-        stock: TICKETS,
-        fixed: FIXED_BY_ANY_STORE,
-    });
+    check(&REDIS);
 }
 
 /// Turns its cache off.
@@ -52,34 +54,36 @@ fn memcached() {
     });
 }
 
+pub const MARIADB: Row = Row {
+    start: |run, environment| {
+        Server::start(run, 1, |ports| {
+            let mut command = environment.command(run, "mariadbd");
+            command.args([
+                "--no-defaults",
+                "--datadir=.",
+                "--socket=mariadb.sock",
+                "--user=root",
+                "--skip-grant-tables",
+            ]);
+            command.args([
+                "--bind-address=127.0.0.1",
+                "--skip-networking=0",
+                "--ssl-cert=cert.pem",
+                "--ssl-key=key.pem",
+            ]);
+            command.args(["--default-storage-engine=Aria", "--innodb=OFF"]);
+            command.arg(format!("--port={}", ports[0]));
+            command
+        })
+    },
+    protocol: "mysql",
+    stock: ALL_BUT_IDS_UNCLEAN,
+    fixed: FIXED_BY_ANY_STORE,
+};
+
 #[test]
 fn mariadb() {
-    check(&Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let mut command = environment.command(run, "mariadbd");
-                command.args([
-                    "--no-defaults",
-                    "--datadir=.",
-                    "--socket=mariadb.sock",
-                    "--user=root",
-                    "--skip-grant-tables",
-                ]);
-                command.args([
-                    "--bind-address=127.0.0.1",
-                    "--skip-networking=0",
-                    "--ssl-cert=cert.pem",
-                    "--ssl-key=key.pem",
-                ]);
-                command.args(["--default-storage-engine=Aria", "--innodb=OFF"]);
-                command.arg(format!("--port={}", ports[0]));
-                command
-            })
-        },
-        protocol: "mysql",
-        stock: ALL_BUT_IDS_UNCLEAN,
-        fixed: FIXED_BY_ANY_STORE,
-    });
+    check(&MARIADB);
 }
 
 /// A program that gives up the rights of root, as these servers want it; the environment stays.
@@ -112,16 +116,20 @@ fn start_postgres<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
     })
 }
 
+/// The clients of TLS 1.2.
+pub const OF_TLS_1_2: &[&str] = &["id clean", "id unclean", "ticket clean", "ticket unclean"];
+
 /// Forks for each connection, turns its cache and its tickets off, and gives none in TLS 1.3.
+pub const POSTGRESQL: Row = Row {
+    start: start_postgres,
+    protocol: "postgres",
+    stock: NONE,
+    fixed: &[(SHARED_ALL, OF_TLS_1_2), (ALL_STATEFUL, OF_TLS_1_2)],
+};
+
 #[test]
 fn postgresql() {
-    const FIXED: &[&str] = &["id clean", "id unclean", "ticket clean", "ticket unclean"];
-    check(&Row {
-        start: start_postgres,
-        protocol: "postgres",
-        stock: NONE,
-        fixed: &[(SHARED_ALL, FIXED), (ALL_STATEFUL, FIXED)],
-    });
+    check(&POSTGRESQL);
 }
 
 const PGBOUNCER: &str = "

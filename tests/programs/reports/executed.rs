@@ -2,9 +2,9 @@
 
 use super::*;
 
-const NAMED_ALL: Mode = &[("SSLSESSION_STORE", "@NAME@"), ("SSLSESSION_ATTACH", "all")];
+const NAMED_ALL: Mode = &[("SSLSESSION_STORE", "shared:NAME,size=1M"), ("SSLSESSION_ATTACH", "all")];
 const NAMED_ALL_STATEFUL: Mode =
-    &[("SSLSESSION_STORE", "@NAME@"), ("SSLSESSION_ATTACH", "all"), ("SSLSESSION_TICKETS", "stateful")];
+    &[("SSLSESSION_STORE", "shared:NAME,size=1M"), ("SSLSESSION_ATTACH", "all"), ("SSLSESSION_TICKETS", "stateful")];
 
 /// A store without a name changes nothing here, and takes nothing away.
 const MODES_OF_EXECUTED: [Mode; 8] =
@@ -19,9 +19,9 @@ log_path = @DIR@/server.log
 ssl = required
 ssl_cert = <@DIR@/cert.pem
 ssl_key = <@DIR@/key.pem
-import_environment = $import_environment NAMES
+import_environment = $import_environment SSLSESSION_TEST_WITNESS
+BLOCK
 service imap-login {
-  service_count = SERVED
   process_min_avail = 2
   process_limit = 2
   inet_listener imap {
@@ -37,10 +37,16 @@ passdb {
 }
 ";
 
+/// Returns the block of docs/operations.md, or one in which each login process serves one connection.
+pub fn block(served: &str) -> String {
+    let block = paper::block("\n## Dovecot", "");
+    assert!(block.contains("service_count = 0"), "{block}");
+    block.replace("service_count = 0", &format!("service_count = {served}"))
+}
+
 fn start_dovecot<'a>(run: &'a Run, environment: &Environment, served: &str) -> Server<'a> {
     Server::start(run, 1, |ports| {
-        let text = DOVECOT.replace("SERVED", served);
-        let text = text.replace("PORT", &ports[0].to_string()).replace("NAMES", &environment.names());
+        let text = DOVECOT.replace("BLOCK", &block(served)).replace("PORT", &ports[0].to_string());
         let mut command = environment.command(run, "dovecot");
         command.arg("-F").arg("-c").arg(run.write("dovecot.conf", &text));
         command
@@ -49,20 +55,27 @@ fn start_dovecot<'a>(run: &'a Run, environment: &Environment, served: &str) -> S
 
 /// Its login processes change their root before they make a context. As their context has a servername callback, each does
 /// a full handshake first, from which it learns where the name leads: so they have to serve more than one connection.
+fn check_dovecot(settings: &[Setting], due: &[&str]) {
+    let (run, name) = (Run::new(With::Stock), Name::new());
+    let server = start_dovecot(&run, &Environment::of(Some(settings), &name), "0");
+    for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, "imap")) {
+        if due.contains(&client) {
+            assert!(letters.matches('R').count() >= COUNT - 1, "{settings:?} {client}: {letters}");
+        }
+    }
+    let log = server.stop(libc::SIGTERM);
+    assert!(!log.contains("sslsession:"), "{log}");
+}
+
 #[test]
 fn dovecot() {
-    for mode in [NAMED, NAMED_STATEFUL] {
-        let (run, name) = (Run::new(With::Stock), Name::new());
-        let server = start_dovecot(&run, &Environment::of(Some(mode), &name), "0");
-        for (client, letters) in CLIENTS.into_iter().zip(visit(&run, server.port(), &CLIENTS, "imap")) {
-            if mode != NAMED_STATEFUL && !IDS.contains(&client) {
-                continue;
-            }
-            assert!(letters.matches('R').count() >= COUNT - 1, "{mode:?} {client}: {letters}");
-        }
-        let log = server.stop(libc::SIGTERM);
-        assert!(!log.contains("sslsession:"), "{log}");
-    }
+    check_dovecot(NAMED_STATEFUL, ALL);
+}
+
+/// The recipe, and the store that the section on Dovecot names.
+pub fn dovecot_as_written(recipe: &Recipe) {
+    assert!(recipe.sessions.contains("(#dovecot)"), "{recipe:?}");
+    check_dovecot(&paper::settings_of(recipe.sessions), IDS);
 }
 
 /// As packaged: a process for each connection, which would have to know where a name leads before it has led there.
@@ -79,25 +92,26 @@ fn dovecot_with_a_process_for_each_connection() {
 }
 
 /// Starts its workers by multiprocessing's "spawn".
+pub const UVICORN: Row = Row {
+    start: |run, environment| {
+        Server::start(run, 1, |ports| {
+            let mut command = environment.command(run, "uvicorn");
+            command.args(["--workers", "3", "--log-level", "error", "--host", "127.0.0.1"]);
+            command.args(["--port", &ports[0].to_string(), "--app-dir"]);
+            command.arg(common::root().join("tests/programs/reports")).arg("app:asynchronous");
+            command.args(["--ssl-certfile", "cert.pem", "--ssl-keyfile", "key.pem"]);
+            command.env("PYTHONDONTWRITEBYTECODE", "1");
+            command
+        })
+    },
+    protocol: "http",
+    stock: NONE,
+    fixed: &[(NAMED, IDS), (NAMED_STATEFUL, ALL), (NAMED_ALL, IDS), (NAMED_ALL_STATEFUL, ALL)],
+};
+
 #[test]
 fn uvicorn() {
-    let row = Row {
-        start: |run, environment| {
-            Server::start(run, 1, |ports| {
-                let mut command = environment.command(run, "uvicorn");
-                command.args(["--workers", "3", "--log-level", "error", "--host", "127.0.0.1"]);
-                command.args(["--port", &ports[0].to_string(), "--app-dir"]);
-                command.arg(common::root().join("tests/programs/reports")).arg("app:asynchronous");
-                command.args(["--ssl-certfile", "cert.pem", "--ssl-keyfile", "key.pem"]);
-                command.env("PYTHONDONTWRITEBYTECODE", "1");
-                command
-            })
-        },
-        protocol: "http",
-        stock: NONE,
-        fixed: &[(NAMED, IDS), (NAMED_STATEFUL, ALL), (NAMED_ALL, IDS), (NAMED_ALL_STATEFUL, ALL)],
-    };
-    check_in(&row, &MODES_OF_EXECUTED);
+    check_in(&UVICORN, &MODES_OF_EXECUTED);
 }
 
 fn start_node<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
@@ -113,8 +127,9 @@ fn start_node<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
 
 /// The workers of a cluster, which have common ticket keys from their master. Each connection has a callback for its
 /// certificate, so none is shared, and none loses its tickets. This is Debian's binary, which has a libssl beside it.
+pub const NODE: Row = Row { start: start_node, protocol: "http", stock: TICKETS, fixed: &[] };
+
 #[test]
 fn node() {
-    let row = Row { start: start_node, protocol: "http", stock: TICKETS, fixed: &[] };
-    check_in(&row, &MODES_OF_EXECUTED);
+    check_in(&NODE, &MODES_OF_EXECUTED);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::programs::plain;
 
 /// Four workers that are forked with one context.
-const HITCH: Row = Row {
+pub const HITCH: Row = Row {
     start: |run, environment| {
         let backend = plain::serve();
         Server::start(run, 1, |ports| {
@@ -34,25 +34,27 @@ fn hitch_started_anew() {
     check_restart(&HITCH, true);
 }
 
+pub const STUNNEL: Row = Row {
+    start: |run, environment| {
+        let backend = plain::serve();
+        Server::start(run, 1, |ports| {
+            let text = format!(
+                "foreground = yes\npid =\nsyslog = no\n[server]\naccept = 127.0.0.1:{}\nconnect = 127.0.0.1:{backend}\ncert = @DIR@/both.pem\n",
+                ports[0]
+            );
+            let mut command = environment.command(run, "stunnel4");
+            command.arg(run.write("stunnel.conf", &text));
+            command
+        })
+    },
+    protocol: "http",
+    stock: TICKETS,
+    fixed: &[],
+};
+
 #[test]
 fn stunnel() {
-    check(&Row {
-        start: |run, environment| {
-            let backend = plain::serve();
-            Server::start(run, 1, |ports| {
-                let text = format!(
-                    "foreground = yes\npid =\nsyslog = no\n[server]\naccept = 127.0.0.1:{}\nconnect = 127.0.0.1:{backend}\ncert = @DIR@/both.pem\n",
-                    ports[0]
-                );
-                let mut command = environment.command(run, "stunnel4");
-                command.arg(run.write("stunnel.conf", &text));
-                command
-            })
-        },
-        protocol: "http",
-        stock: TICKETS,
-        fixed: &[],
-    });
+    check(&STUNNEL);
 }
 
 #[test]

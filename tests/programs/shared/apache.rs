@@ -1,18 +1,29 @@
 //! apache2 in processes. mod_ssl turns OpenSSL's cache off or brings its own, so ours has to be asked for.
 
 use super::{ATTACH, CLIENTS, COUNT, STORE, With, connect, expect_reuse, run_with};
-use crate::programs::apache::{start, stop_signal};
+use crate::programs::{
+    apache::{start, stop_signal},
+    paper::{Recipe, settings_of},
+};
 
 const CHILDREN: usize = 4;
 
 #[test]
-fn all_children_share_whatever_the_cache() {
-    for cache in ["none", "nonenotnull", "shmcb:@DIR@/cache(512000)"] {
+fn all_children_share_beside_a_cache_of_its_own() {
+    for cache in ["nonenotnull", "shmcb:@DIR@/cache(512000)"] {
         let run = run_with(With::Library, &[(STORE, "shared"), (ATTACH, "all")]);
         let server = start(&run, "prefork", CHILDREN, cache);
         CLIENTS.iter().for_each(|client| expect_reuse(&run, server.port(), &format!("{client} path=/index.html")));
         server.stop(stop_signal("prefork"));
     }
+}
+
+/// The recipe: its settings, where the program has no cache.
+pub fn as_written(recipe: &Recipe) {
+    let run = run_with(With::Library, &settings_of(recipe.sessions));
+    let server = start(&run, "prefork", CHILDREN, "none");
+    CLIENTS.iter().for_each(|client| expect_reuse(&run, server.port(), &format!("{client} path=/index.html")));
+    server.stop(stop_signal("prefork"));
 }
 
 #[test]

@@ -4,26 +4,24 @@ use super::{
     CLIENTS, KEY_FILE, Name, Run, STORE, With, begin, connect, daemon::Daemon, expect_continued, expect_forgotten,
     expect_learning, new_key, run_with, write_keys,
 };
-use crate::programs::{nginx::Nginx, server::Server};
+use crate::programs::{nginx::Nginx, paper::block, server::Server};
 use std::{fs, os::unix::fs::PermissionsExt};
 
-/// nginx empties its environment but for what is named here, for its workers and for the binary that follows it.
-const KEPT_ENVIRONMENT: &str = "env LD_PRELOAD; env LD_LIBRARY_PATH; env SSLSESSION_TEST_WITNESS;
-env SSLSESSION_STORE; env SSLSESSION_KEY_FILE;";
+const NGINX: Nginx<'static> =
+    Nginx { workers: 4, main: "", server: "ssl_session_cache builtin; ssl_session_tickets off;", front: "" };
 
-const NGINX: Nginx<'static> = Nginx {
-    workers: 4,
-    main: KEPT_ENVIRONMENT,
-    server: "ssl_session_cache builtin; ssl_session_tickets off;",
-    front: "",
-};
+/// nginx empties its environment but for what is named, for its workers and for the binary that follows it. These are the
+/// lines of docs/operations.md, and the variables of the test.
+fn kept_environment() -> String {
+    block("**nginx** hands nothing on", "nginx").to_owned() + "env LD_LIBRARY_PATH; env SSLSESSION_TEST_WITNESS;"
+}
 
 #[test]
 fn a_binary_upgrade_keeps_the_sessions() {
     for with in [With::Library, With::LibraryOverSymbolic] {
         let name = Name::new();
         let run = run_with(with, &[(STORE, &name.setting())]);
-        let mut nginx = Daemon::start(&run, &NGINX);
+        let mut nginx = Daemon::start(&run, &Nginx { main: &kept_environment(), ..NGINX });
         let port = nginx.port();
         let old = CLIENTS.map(|client| begin(&run, port, client).workers);
         nginx.upgrade();
@@ -41,7 +39,7 @@ fn a_binary_upgrade_with_a_key_file_keeps_the_sessions() {
     let run = Run::new(With::Library);
     keep_on_disk(&run);
     set_keys(&run, &[&new_key(&run)]);
-    let mut nginx = Daemon::start(&run, &NGINX);
+    let mut nginx = Daemon::start(&run, &Nginx { main: &kept_environment(), ..NGINX });
     CLIENTS.iter().for_each(|client| drop(begin(&run, nginx.port(), client)));
     nginx.upgrade();
     nginx.end_oldest();

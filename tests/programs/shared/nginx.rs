@@ -5,7 +5,11 @@ use super::{
     expect_reuse,
 };
 use super::{Run, With, run_with};
-use crate::programs::{nginx::Nginx, server::Server};
+use crate::programs::{
+    nginx::Nginx,
+    paper::{Recipe, code, settings_of},
+    server::Server,
+};
 
 pub const WORKERS: usize = 4;
 
@@ -31,6 +35,15 @@ fn builtin_is_shared_by_all_workers() {
         CLIENTS.iter().for_each(|client| expect_reuse(&run, server.port(), client));
         server.stop(libc::SIGQUIT);
     }
+}
+
+/// The recipe: its directive, and its settings.
+pub fn as_written(recipe: &Recipe) {
+    let directive = code(recipe.sessions).find(|words| words.ends_with(';')).expect("a directive of nginx");
+    let run = run_with(With::Library, &settings_of(recipe.sessions));
+    let server = start(&run, directive);
+    expect_reuse(&run, server.port(), CLIENTS[0]);
+    server.stop(libc::SIGQUIT);
 }
 
 #[test]

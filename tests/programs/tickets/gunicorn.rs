@@ -1,10 +1,10 @@
 //! gunicorn with four workers, each of which makes a context for each connection.
 
-use super::{CLIENTS, COUNT, Machine, Program, expect_resumption_everywhere};
+use super::{CLIENTS, COUNT, Machine, Program};
 use crate::common;
 use crate::programs::{run::With, server::Server};
 
-const PROGRAM: Program = Program { start, end: libc::SIGTERM, learners: 0, are_copies: true, words: "" };
+pub const PROGRAM: Program = Program { start, end: libc::SIGTERM, learners: 0, are_copies: true, words: "" };
 
 fn start(machine: &Machine) -> Server<'_> {
     let run = &machine.0;
@@ -20,11 +20,6 @@ fn start(machine: &Machine) -> Server<'_> {
         }));
         command
     })
-}
-
-#[test]
-fn all_workers_and_machines_open_them() {
-    expect_resumption_everywhere(&PROGRAM);
 }
 
 /// A context for each connection has keys of its own each time.

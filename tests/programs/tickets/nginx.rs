@@ -1,20 +1,13 @@
 //! nginx as its configuration is by default: tickets, and no cache.
 
-use super::{
-    CLIENTS, COUNT, KEYS, Machine, Program, expect_no_resumption_with_stock, expect_resumption_everywhere, offered,
-};
+use super::{CLIENTS, COUNT, KEYS, Machine, Program, expect_no_resumption_with_stock, offered};
 use crate::programs::{nginx::Nginx, run::With, server::Server, shared::nginx::reload};
 
 const WORKERS: usize = 4;
-const PROGRAM: Program = Program { start, end: libc::SIGQUIT, learners: WORKERS, are_copies: true, words: "" };
+pub const PROGRAM: Program = Program { start, end: libc::SIGQUIT, learners: WORKERS, are_copies: true, words: "" };
 
 fn start(machine: &Machine) -> Server<'_> {
     Nginx { workers: WORKERS, main: "", server: "", front: "" }.start(&machine.0)
-}
-
-#[test]
-fn all_workers_and_machines_open_them() {
-    expect_resumption_everywhere(&PROGRAM);
 }
 
 #[test]
