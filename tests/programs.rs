@@ -27,6 +27,7 @@ mod programs {
     mod witness;
 
     mod apache;
+    mod containers;
     mod curl;
     mod environment;
     mod haproxy;

@@ -3,7 +3,7 @@
 /// A variable and its value, as the paper has them.
 pub type Setting = (&'static str, &'static str);
 
-const PAPER: &str = include_str!("../../docs/operations.md");
+pub const PAPER: &str = include_str!("../../docs/operations.md");
 
 /// A row of the table of recipes: a server, what it gains for clients with tickets, and for those without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,6 +30,7 @@ pub enum With {
 pub struct Run {
     with: With,
     settings: RefCell<Vec<(&'static str, String)>>,
+    starter: RefCell<Vec<String>>,
     witness: Witness,
     claims: RefCell<Vec<Claim>>,
     scratch: common::Scratch,
@@ -42,7 +43,14 @@ impl Run {
         // Workers of nginx and apache come here as another user.
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let witness = Witness::new(&scratch.join("witness"));
-        let run = Run { with, settings: RefCell::default(), witness, claims: RefCell::default(), scratch };
+        let run = Run {
+            with,
+            settings: RefCell::default(),
+            starter: RefCell::default(),
+            witness,
+            claims: RefCell::default(),
+            scratch,
+        };
         run.make_certificate();
         run
     }
@@ -52,6 +60,11 @@ impl Run {
         let mut settings = self.settings.borrow_mut();
         settings.retain(|(set, _)| *set != variable);
         settings.push((variable, self.with_directory(value)));
+    }
+
+    /// Has `command`s started by these words from now on, as a container's are.
+    pub fn start_by(&self, words: &[&str]) {
+        *self.starter.borrow_mut() = words.iter().map(|word| self.with_directory(word)).collect();
     }
 
     /// What it is with, for what a failure says.
@@ -100,7 +113,11 @@ impl Run {
         }
         let other = env::var_os("SSLSESSION_TEST_OPENSSL").filter(|_| program == "openssl");
         let other = other.map(|directory| Path::new(&directory).join("bin/openssl"));
-        let mut command = self.plain_command(other.as_ref().map_or(program, |path| path.to_str().expect("a text")));
+        let program = other.as_ref().map_or(program, |path| path.to_str().expect("a text"));
+        let starter = self.starter.borrow();
+        let mut words = starter.iter().map(String::as_str).chain([program]);
+        let mut command = self.plain_command(words.next().expect("the program at least"));
+        command.args(words);
         if self.with == With::LibraryOverSymbolic {
             command.env("LD_LIBRARY_PATH", build::symbolic_libssl());
         }

@@ -46,7 +46,7 @@ const COUNT: usize = 40;
 const CLIENTS: [&str; 3] = ["tls1_2 ids", "tls1_3", "tls1_3 latest"];
 
 /// A run with the library and these settings.
-fn run_with(with: With, settings: &[(&'static str, &str)]) -> Run {
+pub fn run_with(with: With, settings: &[(&'static str, &str)]) -> Run {
     let run = Run::new(with);
     for (variable, value) in settings {
         run.set(variable, value);

@@ -57,7 +57,7 @@ impl Machine {
     }
 
     /// Makes two with the same of everything.
-    fn two(with: With) -> [Machine; 2] {
+    pub fn two(with: With) -> [Machine; 2] {
         let first = Machine::new(with, KEYS[0]);
         let second = Machine::beside(&first, KEYS[0]);
         [first, second]

@@ -6,7 +6,7 @@ use crate::programs::{run::With, server::Server};
 
 pub const PROGRAM: Program = Program { start, end: libc::SIGTERM, learners: 0, are_copies: true, words: "" };
 
-fn start(machine: &Machine) -> Server<'_> {
+pub fn start(machine: &Machine) -> Server<'_> {
     let run = &machine.0;
     Server::start(run, 1, |ports| {
         let mut command = run.command("gunicorn");
