@@ -235,5 +235,6 @@ impl SessionCache {
 impl Drop for SessionCache {
     fn drop(&mut self) {
         residence::forget(self);
+        sharing::keeps(-(self.store.len() as i64));
     }
 }

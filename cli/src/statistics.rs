@@ -37,8 +37,7 @@ pub struct Statistics {
     /// The file was removed: processes that start now make another.
     pub is_removed: bool,
     pub size_bytes: u64,
-    /// False for processes without a store, which keep their sessions each in its own memory: then nothing is known of the
-    /// sessions' number and size.
+    /// False for processes without a store, which keep their sessions each in its own memory: then only their number is known.
     pub is_shared: bool,
     /// False until a process has made its first SSL_CTX.
     pub is_used: bool,
@@ -184,6 +183,9 @@ impl Statistics {
         statistics.processes = process::all(source, census, &slots, now());
         if layout.has_partitions() {
             statistics.count_sessions(&layout, source);
+        } else {
+            let kept = statistics.processes.iter().filter_map(|process| process.sessions);
+            statistics.sessions = kept.fold(0, u64::saturating_add);
         }
         Ok(statistics)
     }

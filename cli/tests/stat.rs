@@ -246,6 +246,13 @@ fn processes_without_a_store_show_what_they_do() {
         let process = &shown["processes"][0];
         assert_eq!((&shown["is_shared"], &process["without_store"]), (&json!(false), &json!(why)), "{shown:#}");
         assert_eq!((number(process, "hits"), number(&shown, "hits")), (6, 6), "TLS 1.2 without tickets: {shown:#}");
+        // Those that are resumed once leave, and all others stay.
+        let (stored, removed) = (number(process, "stored"), number(process, "removed"));
+        assert_eq!(
+            (number(process, "sessions"), number(&shown, "sessions")),
+            (stored - removed, stored - removed),
+            "{shown:#}"
+        );
         assert!(number(process, "stored") > 0 && process["libssl"].is_string(), "{shown:#}");
         let text = printed(&mut sslsession(["stat", &server.id().to_string()]));
         assert!(text.contains("no store: processes that keep their sessions each in its own memory"), "{text}");

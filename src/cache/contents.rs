@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use super::lookup::Offer;
-use super::sharing::count;
+use super::sharing::{count, keeps};
 use super::{Mode, SessionCache, residence};
 use crate::handle::Session;
 use crate::rules::{AddingAgain, Callbacks, UpdateTime};
@@ -50,6 +50,7 @@ impl SessionCache {
         Self::assert_unlocked();
         self.watch();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
+        keeps(i64::from(inserted.outcome == Outcome::Added) - inserted.evicted.len() as i64);
         // What was replaced is freed first, as in OpenSSL; the evicted still count then.
         self.start_leaving(inserted.evicted.len());
         count(Event::Evicted, inserted.evicted.len() as u64);
@@ -116,7 +117,7 @@ impl SessionCache {
         // Asked before the search, so that the processor waits for all lines of the session at once.
         let is_marked = !session.is_resumable();
         let key = Self::key_of(session);
-        let resident = self.store.take(&key);
+        let resident = self.take(&key);
         count(Event::Removed, u64::from(resident.is_some()));
         let was_here = self.unshare_removed(session, &key, now, is_by_libssl) || resident.is_some();
         Self::assert_unlocked();
@@ -140,7 +141,7 @@ impl SessionCache {
             return;
         }
         let key = Self::key_of(session);
-        let resident = self.store.take(&key);
+        let resident = self.take(&key);
         count(Event::Removed, u64::from(resident.is_some()));
         self.unshare_removed_by_libssl(session, &key, now);
         self.forget_why_removed();
@@ -149,9 +150,17 @@ impl SessionCache {
         drop(resident);
     }
 
+    /// Takes the session under a key out of this process.
+    pub(super) fn take(&self, key: &Key) -> Option<Session> {
+        let resident = self.store.take(key);
+        keeps(-i64::from(resident.is_some()));
+        resident
+    }
+
     /// Puts a session that is cached under `from` under `to` and at its expiry of now; whether it is cached here.
     pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) -> bool {
         let placed = self.store.place(from, to, session, self.expiry(session));
+        keeps(-i64::from(matches!(placed, Placed::Moved(Some(_)))));
         Self::assert_unlocked();
         !matches!(placed, Placed::NotHere)
     }

@@ -15,12 +15,12 @@
 
 use std::sync::atomic::Ordering;
 
-use super::sharing::count;
+use super::sharing::{count, keeps};
 use super::{Mode, Role, SessionCache};
 use crate::handle::Session;
 use crate::rules::{Callbacks, Freed};
-use crate::store::BATCH;
 use crate::store::shared::Event;
+use crate::store::{BATCH, Outcome};
 
 /// What is to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ impl SessionCache {
                 let mut rest = self.store.len();
                 while rest > 0 {
                     let left = self.store.take_soonest(rest.min(BATCH));
+                    keeps(-(left.len() as i64));
                     rest = if left.is_empty() { 0 } else { rest - left.len() };
                     then(left);
                 }
@@ -95,6 +96,7 @@ impl SessionCache {
     fn take_over(&self, time: i64) -> (usize, Vec<Session>) {
         let taken = self.store.take_expired(time, BATCH);
         let number = taken.len();
+        keeps(-(number as i64));
         // libssl sets times without a call that we would see: what is not over by its own account stays.
         let (over, alive): (Vec<_>, Vec<_>) = taken.into_iter().partition(|session| self.expiry(session).is_over(time));
         count(Event::Expired, over.len() as u64);
@@ -138,7 +140,8 @@ impl SessionCache {
         let key = Self::key_of(&session);
         if !self.store.contains(&key) {
             let expiry = self.expiry(&session);
-            drop(self.store.insert(&key, session, expiry, 0));
+            let inserted = self.store.insert(&key, session, expiry, 0);
+            keeps(i64::from(inserted.outcome == Outcome::Added));
         }
     }
 

@@ -62,7 +62,7 @@ impl SessionCache {
             Ok(sharing) => self.search_shared(sharing, &key, offer),
             Err(_) if self.mode().has(Mode::NO_INTERNAL_LOOKUP) => return Search::Missing,
             Err(_) if offer.once => {
-                let taken = self.store.take(&key).filter(|session| self.may_use_once(session));
+                let taken = self.take(&key).filter(|session| self.may_use_once(session));
                 taken.map_or(Search::Missing, Search::Found)
             }
             Err(_) => self.store.get(&key).map_or(Search::Missing, Search::Found),
@@ -90,7 +90,7 @@ impl SessionCache {
         }
         // What may be used once is resumed only by who takes it out of the cache, where it stands by now or because the
         // application has added it. If it does not, libssl's removal finds nothing, and refuses it.
-        if offer.once && self.store.take(&Self::key_of(&session)).is_some() {
+        if offer.once && self.take(&Self::key_of(&session)).is_some() {
             return self.lend(session);
         }
         Some(session)

@@ -58,7 +58,7 @@ pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
 pub use report::tell_of_end;
-pub(super) use report::{count, on_new_context};
+pub(super) use report::{count, keeps, on_new_context};
 pub use ticket_keys::{HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;

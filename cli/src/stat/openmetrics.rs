@@ -104,6 +104,8 @@ impl Stores {
         let mut gauge = |name, help, value: fn(&ProcessStatistics) -> Option<i64>| {
             encode_gauge(encoder, (name, help, None), &processes, value)
         };
+        let help = "Sessions that a process without a store keeps itself";
+        gauge("sslsession_process_sessions", help, |process| process.sessions?.try_into().ok())?;
         let help = "1 if the process keeps the store out of swap";
         gauge("sslsession_process_locked_in_memory", help, |process| process.locked_in_memory.map(i64::from))?;
         let help = "Epoch of the keys of shared tickets";

@@ -93,6 +93,9 @@ fn print_process(process: &ProcessStatistics) {
     if let Some(why) = process.without_store {
         println!("    store      none: {}", why_without(why));
     }
+    if let Some(sessions) = process.sessions {
+        println!("    sessions   {sessions}, in its own memory");
+    }
     println!("    lookups    {}; {} stored", lookups(&process.counts), process.counts.stored);
     let contexts = &process.contexts;
     println!(

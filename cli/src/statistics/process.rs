@@ -28,6 +28,8 @@ pub struct ProcessStatistics {
     pub ticket_epoch_seconds: Option<u64>,
     pub ticket_epoch: Option<i64>,
     pub locked_in_memory: Option<bool>,
+    /// How many sessions it keeps in its own memory, if it has no store.
+    pub sessions: Option<u64>,
     /// Why there is no store, if there is none: it was not asked for, is refused, or the process is private.
     pub without_store: Option<&'static str>,
     pub contexts: Contexts,
@@ -76,6 +78,7 @@ const LIBRARY: usize = 1;
 const SETTINGS: usize = 2;
 const EPOCH: usize = 3;
 const LIBSSL: std::ops::Range<usize> = 4..9;
+const SESSIONS: usize = 9;
 
 /// Returns the processes that have a store whose slots are these.
 pub fn all(source: &Source, census: &Census, slots: &[Slot], now: i64) -> Vec<ProcessStatistics> {
@@ -113,6 +116,7 @@ impl ProcessStatistics {
             ticket_epoch_seconds: None,
             ticket_epoch: None,
             locked_in_memory: None,
+            sessions: None,
             without_store: None,
             contexts: Contexts::default(),
             counts: Counts::default(),
@@ -154,7 +158,9 @@ impl ProcessStatistics {
             _ => "private",
         };
         let statistics = ProcessStatistics::of(process, slot, now);
-        ProcessStatistics { without_store: Some(why), locked_in_memory: None, ..statistics }
+        // A number more than there are, so that 0 says that none were kept yet.
+        let sessions = Some(slot.facts[SESSIONS].saturating_sub(1));
+        ProcessStatistics { without_store: Some(why), sessions, locked_in_memory: None, ..statistics }
     }
 }
 

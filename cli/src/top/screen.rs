@@ -131,7 +131,7 @@ fn draw_heads(frame: &mut Frame, line: Rect) {
 fn rows(history: &History) -> Vec<Row<'_>> {
     let of_store = |store: &Statistics| Row {
         name: if store.is_shared { store.name.clone() } else { "no store".to_owned() },
-        sessions: if store.is_shared { store.sessions.to_string() } else { String::new() },
+        sessions: store.sessions.to_string(),
         full: if store.is_shared { format!("{:.0} %", 100.0 * store.fill()) } else { String::new() },
         past: history.of(&store.name, None),
         is_store: true,

@@ -8,7 +8,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 
@@ -35,6 +35,21 @@ fn shown() -> Option<Statistics<'static>> {
 pub(in crate::cache) fn count(event: Event, times: u64) {
     if let Some(Some(shows)) = WITHOUT_STORE.get() {
         shows.statistics().count(event, times);
+    }
+}
+
+/// Sessions that the caches of this process keep, while that is shown; a forked process has as many.
+static KEPT: AtomicU64 = AtomicU64::new(0);
+
+/// Sessions have come into this process's caches, or, below 0, have left them. Shown as `count` shows events. Threads that do so
+/// at once may show the number of one of them before the other's, until the next session comes or leaves.
+#[inline]
+pub(in crate::cache) fn keeps(more: i64) {
+    if let Some(Some(shows)) = WITHOUT_STORE.get()
+        && more != 0
+    {
+        let more = more as u64;
+        shows.statistics().show_sessions(KEPT.fetch_add(more, Ordering::Relaxed).wrapping_add(more));
     }
 }
 

@@ -119,7 +119,7 @@ impl SessionCache {
         }
         let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };
         let name = Name { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
-        let resident = if offer.once { self.store.take(key) } else { self.store.get(key) };
+        let resident = if offer.once { self.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
         let resident = resident.filter(|session| !self.refuses(session));
         // A live session was admitted as it came here; if policies have changed since, its record is looked at again.
@@ -148,7 +148,7 @@ impl SessionCache {
             },
             Found::Record(body) => self.revive(&terms, &body, key, offer),
             Found::Missing if has_left => {
-                self.has_left_elsewhere(if offer.once { resident } else { self.store.take(key) });
+                self.has_left_elsewhere(if offer.once { resident } else { self.take(key) });
                 Search::Missing
             }
             Found::Missing | Found::Withheld | Found::OutOfReach => {

@@ -13,6 +13,7 @@
 //!                                8 SSLSESSION_PRIVATE, 16 a store was asked for and is not to be had
 //!                 3  epoch          seconds of an epoch of shared tickets; 0 without
 //!                 4  libssl         its name and version, as it tells them: text, 5 u64, zeros behind
+//!                 9  sessions       of a process without a store: how many it keeps, and 1; 0: it has not kept any
 //!               its counters are `Event`s in their order, its contexts are counted by a number that their cache gives
 //! ```
 //! Whatever is changed here is a change of the layout: the command has these numbers too.
@@ -30,6 +31,7 @@ const SETTINGS: usize = 2;
 const EPOCH: usize = 3;
 const LIBSSL: usize = 4;
 const LIBSSL_WORDS: usize = 5;
+const SESSIONS: usize = 9;
 
 /// What a process says of itself.
 pub struct ProcessFacts<'a> {
@@ -146,6 +148,12 @@ impl Statistics<'_> {
     /// Returns how often something happened in this process, if it has a slot of its own.
     pub fn counted_here(&self, event: Event) -> u64 {
         self.mapping.own_slot().map_or(0, |slot| slot.counted(event as usize))
+    }
+
+    /// Shows how many sessions this process keeps itself.
+    pub fn show_sessions(&self, number: u64) {
+        self.mapping.begin();
+        self.mapping.slot().set_fact(SESSIONS, number.wrapping_add(1));
     }
 
     /// Counts something in this process, which may not have begun.
