@@ -84,6 +84,10 @@ impl ProcessSlot {
         for (counter, sum) in self.counters.iter().zip(&nobodys.counters) {
             sum.fetch_add(counter.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         }
+    }
+
+    /// Forgets what the process has said of itself.
+    fn forget(&self) {
         self.facts.iter().for_each(|fact| fact.store(0, Ordering::Relaxed));
         self.contexts.iter().for_each(|contexts| contexts.store(0, Ordering::Relaxed));
     }
@@ -101,8 +105,12 @@ pub fn claim<'a>(slots: &'a [ProcessSlot], parent: &ProcessSlot, process: u64) -
             let is_free = owner == 0 || is_same(owner, process) || has_died(owner);
             if is_free && slot.owner.compare_exchange(owner, process, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 slot.add_up(nobodys);
-                if !std::ptr::eq(parent, nobodys) && !std::ptr::eq(parent, slot) {
-                    slot.inherit(parent);
+                // A daemon's parent has ended: what it said of itself is in the slot that its child takes.
+                if !std::ptr::eq(parent, slot) {
+                    slot.forget();
+                    if !std::ptr::eq(parent, nobodys) {
+                        slot.inherit(parent);
+                    }
                 }
                 return slot;
             }
@@ -115,6 +123,7 @@ pub fn claim<'a>(slots: &'a [ProcessSlot], parent: &ProcessSlot, process: u64) -
 pub fn free_all(slots: &[ProcessSlot]) {
     for slot in &slots[1..] {
         slot.add_up(&slots[0]);
+        slot.forget();
         slot.owner.store(0, Ordering::Release);
     }
 }
@@ -162,6 +171,21 @@ mod tests {
         free_all(&slots);
         assert_eq!((sum(), slots[0].counted(3)), (8, 8));
         assert!(std::ptr::eq(claim(&slots, &slots[0], elsewhere(4)), &slots[1]));
+    }
+
+    #[test]
+    fn a_child_that_takes_the_slot_of_its_dead_parent_says_what_that_said() {
+        // A process of this namespace that has ended.
+        let mut ended = std::process::Command::new("true").spawn().expect("it is there");
+        let number = u64::from(ended.id());
+        ended.wait().expect("our child");
+        let slots = slots();
+        let parent = claim(&slots, &slots[0], super::super::owner::Owner::this_thread().word & !TID | number);
+        parent.set_fact(1, 7);
+        parent.count(3, 5);
+        let child = claim(&slots, parent, elsewhere(2));
+        assert!(std::ptr::eq(child, parent), "it has died");
+        assert_eq!((child.fact(1), child.counted(3), slots[0].counted(3)), (7, 0, 5));
     }
 
     #[test]
