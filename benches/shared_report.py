@@ -1,7 +1,5 @@
 """The part of the report that is about the shared store."""
 
-from dataclasses import dataclass
-
 import report
 from shared_store import MEBIBYTES, NAME, PROCESSES
 
@@ -53,12 +51,6 @@ the time of one is of both; processor time is the workers' own. Stock nginx has 
 worker; with the library it is `builtin` both times."""
 
 
-@dataclass(frozen=True)
-class Target:
-    label: str
-    reached: bool
-
-
 class Text:
     """The section's text and targets. `section` is a shared_store.Section."""
 
@@ -66,9 +58,8 @@ class Text:
         self.section = section
         self.targets = []
 
-    def verdict(self, label, reached):
-        self.targets.append(Target(label, reached))
-        return "reached" if reached else "**missed**"
+    def aim(self, label, wanted, measured, reached):
+        self.targets.append(report.Target(label, wanted, measured, reached))
 
     def markdown(self):
         self.targets = []
@@ -104,10 +95,11 @@ class Text:
         for operation, common, label in self.rows_of(store):
             rates = [f"{store.value(operation, common, count, 'rate'):,.0f}" for count in PROCESSES]
             scaling = store.scaling(operation, common)
-            target = operation in ("live", "stored") and not common
-            outcome = self.verdict(f"{store.title}: {label}, 2 processes to 1", scaling >= SCALING) if target else ""
-            rows.append([label, *rates, f"{scaling:.2f}", f"{SCALING}" if target else "", outcome])
-        header = ["", "1 process", *(f"{count} processes" for count in PROCESSES[1:]), "2 to 1", "target", ""]
+            if operation in ("live", "stored") and not common:
+                reached = scaling >= SCALING
+                self.aim(f"{store.title}: {label}, 2 processes to 1", f"{SCALING}", f"{scaling:.2f}", reached)
+            rows.append([label, *rates, f"{scaling:.2f}"])
+        header = ["", "1 process", *(f"{count} processes" for count in PROCESSES[1:]), "2 to 1"]
         return report.table(header, rows)
 
     def own_parts(self):
@@ -118,12 +110,12 @@ class Text:
                 other = store.value(beside, False, 1, "p50") if beside else 0
                 part = store.beside(operation, beside, 1) if beside else whole
                 label = f"{store.title}: {OPERATIONS[operation]}"
-                target = operation in ("store", "live", "stored")
-                outcome = self.verdict(f"{label}, its own part", part <= OWN_PART_NS) if target else ""
+                if operation in ("store", "live", "stored"):
+                    wanted, measured = f"{OWN_PART_NS:,} ns", f"{part:,.0f} ns"
+                    self.aim(f"{label}, its own part", wanted, measured, part <= OWN_PART_NS)
                 alone = f"{beside} {other:,.0f}" if beside else ""
-                wanted = f"{OWN_PART_NS:,}" if target else ""
-                rows.append([label, f"{whole:,.0f}", alone, f"{part:,.0f}", wanted, outcome])
-        return report.table(["", "whole", "of that", "its own part", "target", ""], rows)
+                rows.append([label, f"{whole:,.0f}", alone, f"{part:,.0f}"])
+        return report.table(["", "whole", "of that", "its own part"], rows)
 
     def latencies(self, store):
         rows = []
@@ -142,16 +134,14 @@ class Text:
                 held, der = store.held[f"{version}.held"], store.held[f"{version}.der"]
                 each = MEBIBYTES * 2**20 / held
                 label = f"{store.title}: {name}"
-                outcome = self.verdict(f"{label}, bytes of a session", each <= BYTES)
-                rows.append([label, f"{held / MEBIBYTES:,.0f}", f"{der:.1f} B", f"{each:.1f} B", f"{BYTES} B", outcome])
-        header = ["", "sessions in a MiB", "its DER", "bytes of a session, all told", "target", ""]
+                self.aim(f"{label}, bytes of a session", f"{BYTES} B", f"{each:.1f} B", each <= BYTES)
+                rows.append([label, f"{held / MEBIBYTES:,.0f}", f"{der:.1f} B", f"{each:.1f} B"])
+        header = ["", "sessions in a MiB", "its DER", "bytes of a session, all told"]
         return report.table(header, rows)
 
     def nginx(self):
-        rows = []
         for row, pairs in self.section.rows:
-            found = report.cells(row, pairs)
-            if row.target is not None:
-                self.targets.append(Target(found[0], found[-1] == "reached"))
-            rows.append(found)
-        return report.table(["", "stock", "with the library", "target", "measured", "min – max of the rounds", ""], rows)
+            if aim := report.target(row, pairs):
+                self.targets.append(aim)
+        rows = [report.cells(row, pairs) for row, pairs in self.section.rows]
+        return report.table(["", "stock", "with the library", "measured", "min – max of the rounds"], rows)
