@@ -3,7 +3,7 @@
 use super::{KEY_FILE, Name, Run, STORE, TICKETS, With, expect_reuse, new_key, run_with, write_keys};
 use crate::{
     common,
-    programs::{nginx, server::Server},
+    programs::{nginx, paper, server::Server},
 };
 use std::fs;
 
@@ -38,9 +38,18 @@ fn expect_sharing(run: &Run, server: Server, client: &str, signal: i32) {
     server.stop(signal);
 }
 
+/// systemd itself starts that of the paper: tests/deb/systemd.
+#[test]
+fn the_drop_in_is_that_of_the_paper() {
+    let lines = |text: &str| {
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&example("nginx.service.d/sslsession.conf")), lines(paper::block("### systemd", "ini")));
+}
+
 #[test]
 fn nginx_as_systemd_starts_it() {
-    assert!(environment("LD_PRELOAD").ends_with("/libsslsession.so"));
+    assert_eq!(("LD_PRELOAD", environment("LD_PRELOAD").as_str()), paper::library());
     let run = run_with(With::Library, &[]);
     let keys = write_keys(&run, "keys", &[&new_key(&run)]);
     assert_eq!(environment(KEY_FILE), "/etc/sslsession.key");
