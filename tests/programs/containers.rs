@@ -34,8 +34,15 @@ fn settings(variables: impl Iterator<Item = Setting>) -> Vec<Setting> {
     settings
 }
 
+fn need_root() {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    assert_eq!(user, 0, "only root can mount a /dev/shm and be another user: run the tests as root");
+}
+
 /// Runs gunicorn where /dev/shm has a size; all clients are resumed.
 fn expect_sharing(size: &str, settings: &[Setting]) {
+    need_root();
     let run = run_with(With::Library, settings);
     let mount = format!("mount -t tmpfs -o size={size} tmpfs /dev/shm && exec \"$@\"");
     run.start_by(&["unshare", "--mount", "sh", "-c", &mount, "sh"]);
@@ -85,6 +92,7 @@ fn in_run(path: &str) -> String {
 
 /// Makes a machine a pod: its init container copies the key, and its server runs as the manifest's user.
 fn make_pod(machine: &Machine) {
+    need_root();
     let user = between(kubernetes(), "runAsUser: ", ",");
     let run = &machine.0;
     mount_secret(run, user.parse().expect("a number"));
