@@ -17,7 +17,7 @@
 //! locks nobody wrote to takes a new record, at the second attempt at the latest, and gives it back.
 
 use sslsession::store::Expiry;
-use sslsession::store::shared::{Event, Found, Keys, Mark, Name, Policy, SMALLEST, Scope, Shared};
+use sslsession::store::shared::{Event, Fingerprint, Keys, Lookup, MIN_SIZE, Policy, RecordKey, Scope, Shared};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -34,22 +34,22 @@ const HEADER: usize = 4096;
 /// Where the first partition's body begins: behind its lock.
 const BODY: usize = HEADER + 64;
 
-/// What stands before a record's own body: next, length, hash, policy, expiry, fingerprint.
+/// Bytes before a record's own body: next, length, hash, policy, expiry, fingerprint.
 const RECORD_HEAD: usize = 32;
 
 /// Some more than what the smallest store takes: a quarter of its records' room.
-const TOO_LONG: usize = SMALLEST / 4 + 512;
+const TOO_LONG: usize = MIN_SIZE / 4 + 512;
 
 /// When it is in the store's time.
 const NOW: i64 = 1_000_000;
 
-/// What was ever stored under a name: scope, policy, version and id in small numbers.
+/// All bodies that were ever stored under a key: scope, policy, version and id in small numbers.
 type Stored = HashMap<[u8; 4], Vec<Vec<u8>>>;
 
 /// Takes the steps that the bytes describe. Panics if the store does what it must not.
 pub fn run(bytes: &[u8]) {
     let mut input = Input { bytes };
-    let file = StoreFile::new(if input.byte().is_multiple_of(8) { 8 * SMALLEST } else { SMALLEST });
+    let file = StoreFile::new(if input.byte().is_multiple_of(8) { 8 * MIN_SIZE } else { MIN_SIZE });
     let mut run =
         Run { store: file.open(), file, stored: Stored::new(), locks_touched: false, header_touched: false, marked: 0 };
     for _ in 0..MOST_STEPS {
@@ -89,7 +89,7 @@ struct Run {
     stored: Stored,
     locks_touched: bool,
     header_touched: bool,
-    /// How many records were given an expiry of their own.
+    /// Number of records that were given an expiry of their own.
     marked: i64,
 }
 
@@ -127,7 +127,7 @@ impl Run {
         self.stored.entry(short).or_default().push(body);
     }
 
-    /// Finds, or takes, a session; now and then one that the caller has already.
+    /// Looks up, or takes, a session; sometimes one that the caller has already.
     fn search(&mut self, input: &mut Input, takes: bool) {
         let Some(store) = &self.store else { return };
         let short = name_of(input);
@@ -135,7 +135,7 @@ impl Run {
         let scope = scope(&short);
         let name = name(&short, &scope);
         let found = if takes { store.take(&name, known, NOW) } else { store.find(&name, known, NOW) };
-        assert!(known.is_some() || found != Found::Standing, "nothing was known");
+        assert!(known.is_some() || found != Lookup::Current, "nothing was known");
         self.check(short, found);
     }
 
@@ -152,9 +152,10 @@ impl Run {
         }
     }
 
-    /// What is found is what was stored: a seal cannot be made without the key, nor moved to another name.
-    fn check(&self, short: [u8; 4], found: Found) {
-        if let Found::Record(bytes) = found {
+    /// Checks that a lookup finds only what was stored: a seal cannot be made without the key, nor moved to another
+    /// key.
+    fn check(&self, short: [u8; 4], found: Lookup) {
+        if let Lookup::Record(bytes) = found {
             let stored = self.stored.get(&short);
             assert!(
                 stored.is_some_and(|stored| stored.contains(&bytes)),
@@ -242,7 +243,7 @@ impl Run {
         self.file.file.write_all_at(&bytes[..end - at], at as u64).expect("the file can be written");
         self.header_touched |= at < HEADER;
         // where a larger store's second partition begins is not known here: all behind the smallest store may be its lock
-        let first_body = BODY..SMALLEST;
+        let first_body = BODY..MIN_SIZE;
         self.locks_touched |= end > at && !(first_body.contains(&at) && end <= first_body.end) && end > HEADER;
     }
 
@@ -284,7 +285,7 @@ impl Run {
         let timeout = 10_000_000 + self.marked;
         store.insert(&name(&short, &scope(&short)), store.mark(body, Expiry::new(NOW, timeout)), body);
         self.stored.entry(short).or_default().push(body.to_vec());
-        let mut bytes = vec![0; SMALLEST - BODY];
+        let mut bytes = vec![0; MIN_SIZE - BODY];
         self.file.file.read_exact_at(&mut bytes, BODY as u64).expect("the file can be read");
         let expiry = ((NOW + timeout) as u32).to_ne_bytes();
         let at = 4 * bytes.chunks_exact(4).position(|word| word == expiry)?;
@@ -293,7 +294,7 @@ impl Run {
         (start + length <= bytes.len()).then_some((BODY + start, length))
     }
 
-    /// As another process would, with a header that some bytes may have been written to.
+    /// Opens the store again as another process would, with a header that some bytes may have been written to.
     fn open_again(&mut self, input: &mut Input) {
         if input.byte().is_multiple_of(2) {
             let at = usize::from(input.byte()) % 96;
@@ -322,7 +323,7 @@ impl Run {
         );
     }
 
-    /// A store whose locks are its own works, whatever the rest is.
+    /// Checks that a store whose locks are its own works, whatever the rest is.
     fn ends_well(&self) {
         let Some(store) = self.store.as_ref().filter(|_| !self.locks_touched) else { return };
         let short = [1, 2, 3, 4];
@@ -333,14 +334,14 @@ impl Run {
         store.expire(NOW - 1);
         store.expire(NOW);
         assert!(store.insert(&name, mark, body) || store.insert(&name, mark, body), "it takes no record");
-        assert!(matches!(store.find(&name, None, NOW), Found::Record(found) if found[..] == body[..]));
-        assert_eq!(store.find(&name, Some(mark), NOW), Found::Standing);
-        assert!(matches!(store.take(&name, None, NOW), Found::Record(found) if found[..] == body[..]));
-        assert_eq!(store.take(&name, None, NOW), Found::Missing);
+        assert!(matches!(store.find(&name, None, NOW), Lookup::Record(found) if found[..] == body[..]));
+        assert_eq!(store.find(&name, Some(mark), NOW), Lookup::Current);
+        assert!(matches!(store.take(&name, None, NOW), Lookup::Record(found) if found[..] == body[..]));
+        assert_eq!(store.take(&name, None, NOW), Lookup::Missing);
     }
 }
 
-/// What is written during operations, and where: the lock, the partition's state and index, or its records.
+/// Returns a write during operations, and its offset: in the lock, the partition's state and index, or its records.
 fn race_write(input: &mut Input) -> (usize, Vec<u8>) {
     let at = match input.byte() % 4 {
         0 => HEADER + usize::from(input.byte()) % 24,
@@ -356,7 +357,7 @@ fn race_write(input: &mut Input) -> (usize, Vec<u8>) {
     (at, bytes)
 }
 
-/// One of a few names, so that steps meet.
+/// Returns one of a few keys, so that steps meet.
 fn name_of(input: &mut Input) -> [u8; 4] {
     let bits = input.byte();
     [bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3]
@@ -366,8 +367,8 @@ fn scope(short: &[u8; 4]) -> Scope {
     [short[0]; 16]
 }
 
-fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> Name<'a> {
-    Name {
+fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> RecordKey<'a> {
+    RecordKey {
         scope,
         policy: Policy::new(u64::from(short[1]), u64::MAX, Some(0)),
         version: 0x303 + i32::from(short[2]),
@@ -375,8 +376,8 @@ fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> Name<'a> {
     }
 }
 
-/// One of a few marks: of two secrets, past, present or for ever.
-fn mark(store: &Shared, input: &mut Input) -> Mark {
+/// Returns one of a few fingerprints: of two secrets, past, present or for ever.
+fn mark(store: &Shared, input: &mut Input) -> Fingerprint {
     let bits = input.byte();
     let timeout = [-1, 0, 300, i64::MAX][usize::from(bits >> 1 & 3)];
     store.mark(&[bits & 1; 48], Expiry::new(NOW, timeout))
@@ -400,7 +401,7 @@ impl StoreFile {
         StoreFile { path, file, size }
     }
 
-    /// The store in it, with one key for all runs of this process; None if it is refused.
+    /// Opens the store in it, with one key for all runs of this process; None if it is refused.
     fn open(&self) -> Option<Shared> {
         thread_local! {
             static KEYS: Keys = make_keys();
@@ -422,7 +423,7 @@ fn make_keys() -> Keys {
     keys
 }
 
-/// In memory if there is such a place.
+/// Returns a directory in memory if there is one.
 fn directory() -> PathBuf {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }

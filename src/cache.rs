@@ -1,47 +1,57 @@
-//! The session cache of one SSL_CTX: what the man pages promise.
+//! The session cache of one SSL_CTX, as the man pages describe it.
 //!
 //! ```text
-//!   capi ─► SessionCache ─► store::Memory<Session>      who is cached, in what order they leave
-//!                ├────────► store::Shared               the same sessions as bytes, for other processes
+//!   capi ─► SessionCache ─► store::Memory<Session>      live sessions, in the order of their expiry
+//!                ├────────► store::Shared               the same sessions, encoded, for other processes
 //!                │
-//!                ├────────► handle::callbacks           whom the application wants told
-//!                └────────► handle::{Context, Session}  marks, counts, libssl's own table
+//!                ├────────► handle::callbacks           the application's callbacks
+//!                └────────► handle::{Context, Session}  not-resumable flag, counters, libssl's own table
 //! ```
-//! The store returns what leaves it; here it is marked, told of and freed, while no lock of ours is held. So
-//! callbacks may call any function of the cache, and a session's last free may run any code.
+//! Its parts own their state: `PendingRemovals`, `AutoFlush`, `OwnTable`, `Counters`, `Sharing`. No part touches another; the
+//! verbs in `add_remove`, `lookup`, `flush`, `handshake` and `standalone` do.
+//!
+//! The store returns the sessions that it removes. This layer marks each as not resumable, calls
+//! the remove callback and frees it, and holds no lock meanwhile. So callbacks may call any
+//! function of the cache, and a session's last free may run any code.
 
 #![forbid(unsafe_code)]
 
-mod contents;
-pub mod embedded;
+mod add_remove;
+mod auto_flush;
 mod flush;
 mod handshake;
 mod lookup;
 mod mode;
-pub mod residence;
+mod own_table;
+pub mod owners;
+mod pending_removals;
 mod sharing;
+pub mod standalone;
 mod statistics;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{
-    HeldTicketKeys, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end, try_hold_ticket_keys,
+    TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, tell_of_end,
+    try_hold_ticket_keys,
 };
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 use crate::rules::Rules;
 use crate::settings;
-use crate::store::era::UnderWay;
 use crate::store::{Expiry, Key, Memory};
+use auto_flush::AutoFlush;
+use own_table::OwnTable;
+use pending_removals::PendingRemovals;
 use sharing::{Authentication, Sharing, TicketUse, on_new_context};
 use statistics::Counters;
 
-/// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: how many sessions a context keeps unless it is told.
+/// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: the number of sessions that a context caches by default.
 pub const DEFAULT_SIZE: usize = 1024 * 20;
 
 /// One context's session cache.
@@ -49,36 +59,27 @@ pub struct SessionCache {
     context: Context<'static>,
     mode: AtomicU32,
     size: AtomicUsize,
-    /// What the application asked to be called.
+    /// Callbacks that the application has set.
     pub callbacks: Callbacks,
     counters: Counters,
-    /// How its libssl's own cache would do what differs between releases.
+    /// Behaviour of this libssl's own cache where releases differ.
     rules: Rules,
     store: Memory<Session>,
-    /// What it needs to share its sessions with other processes, if there is a shared store.
+    /// State for sharing sessions with other processes; None without a shared store.
     sharing: Option<Box<Sharing>>,
-    /// What it needs for that, and to share tickets.
+    /// Policies, settings and routes for sharing sessions and tickets.
     authentication: Option<Arc<Authentication>>,
     tickets: TicketUse,
-    /// Sessions that have left the store and are yet to be told of: OpenSSL counts them until then.
-    leaving: UnderWay,
-    /// The time up to which an automatic flush still has sessions to remove; 0 for none.
-    flush_up_to: AtomicI64,
-    /// By role: how many automatic flushes have been due, modulo 256.
-    flush_turns: [AtomicU8; 2],
-    /// Known to `residence` since its first session.
+    pending_removals: PendingRemovals,
+    auto_flush: AutoFlush,
+    own_table: OwnTable,
+    /// True once `owners` lists this cache, from its first insertion.
     listed: AtomicBool,
-    /// The context will tell when it goes.
-    watching: AtomicBool,
-    /// How many threads flush everything, and have come to libssl's own table: what tells then is not the context's end.
-    flushing: AtomicUsize,
-    /// Sessions have been lent to libssl's own table.
-    lends: AtomicBool,
     this: Weak<SessionCache>,
 }
 
-/// Attaches a cache to a context that was just made. A context that has one already keeps it: on Debian
-/// SSL_CTX_new calls SSL_CTX_new_ex, and both are ours.
+/// Attaches a cache to a new context. Does nothing if the context has one: on Debian SSL_CTX_new
+/// calls SSL_CTX_new_ex, and the library exports both.
 pub fn attach(context: Context, hooks: &Hooks, now: i64) {
     if of_context(context).is_some() {
         return;
@@ -92,7 +93,7 @@ pub fn attach(context: Context, hooks: &Hooks, now: i64) {
     }
 }
 
-/// Says once, to who has set something, that it has no effect here.
+/// Complains once if a setting is set but the libssl is unknown, so that it has no effect.
 fn complain_of_unknown_libssl() {
     static IS_SAID: AtomicBool = AtomicBool::new(false);
     if settings::are_given() && !IS_SAID.swap(true, Ordering::Relaxed) {
@@ -102,12 +103,12 @@ fn complain_of_unknown_libssl() {
     }
 }
 
-/// The cache of a context; None for one that we did not see being made.
+/// Returns the cache of a context; None if the context was created without the library.
 pub fn of_context<'a>(context: Context<'a>) -> Option<&'a SessionCache> {
     context.attached()
 }
 
-/// The cache that serves a connection: that of the context it was created with.
+/// Returns the cache that serves a connection: that of the context it was created with.
 pub fn of_connection<'a>(connection: Connection<'a>) -> Option<&'a SessionCache> {
     connection.attached()
 }
@@ -126,48 +127,47 @@ impl SessionCache {
             sharing: Sharing::new(authentication.as_ref()),
             authentication,
             tickets: TicketUse::default(),
-            leaving: UnderWay::default(),
-            flush_up_to: AtomicI64::new(0),
-            flush_turns: [const { AtomicU8::new(0) }; 2],
+            pending_removals: PendingRemovals::default(),
+            auto_flush: AutoFlush::default(),
+            own_table: OwnTable::default(),
             listed: AtomicBool::new(false),
-            watching: AtomicBool::new(false),
-            flushing: AtomicUsize::new(0),
-            lends: AtomicBool::new(false),
             this,
         }
     }
 
-    /// The mode as the application set it (contract M1).
+    /// Returns the mode as the application set it (contract M1).
     pub fn mode(&self) -> Mode {
         Mode::new(self.mode.load(Ordering::Relaxed))
     }
 
-    /// Sets the mode, any bits; returns the one before. What is cached stays, also with SSL_SESS_CACHE_OFF.
+    /// Sets the mode, any bits, and returns the previous one. Cached sessions stay, also with
+    /// SSL_SESS_CACHE_OFF.
     ///
-    /// libssl itself gets the roles, by which it decides whether to tell us, and nothing else: what it is not to do,
-    /// because we do it, is fixed.
+    /// libssl's own mode gets only the roles, for which it calls the new callback. Its other bits
+    /// are fixed: they turn off what this cache does itself.
     pub fn set_mode(&self, bits: u32) -> Mode {
         let before = self.mode.swap(bits, Ordering::Relaxed);
         self.context.set_own_mode(self.mode_for_libssl(bits).bits());
         Mode::new(before)
     }
 
-    /// How many sessions may be cached, as set by the application; 0 for any number.
+    /// Returns the cache size that the application set; 0 for no limit.
     pub fn size(&self) -> usize {
         self.size.load(Ordering::Relaxed)
     }
 
-    /// Sets how many sessions may be cached; returns the number before. A smaller one acts at the next insertion.
+    /// Sets the cache size and returns the previous one. A smaller size takes effect at the next
+    /// insertion.
     pub fn set_size(&self, size: usize) -> usize {
         self.size.swap(size, Ordering::Relaxed)
     }
 
-    /// How many sessions are cached.
+    /// Returns the number of cached sessions.
     pub fn number(&self) -> usize {
-        self.store.len() + self.leaving.number() as usize
+        self.store.len() + self.pending_removals.number()
     }
 
-    /// Whether a session of that version and id is cached.
+    /// Returns true if a session of that version and id is cached.
     pub fn contains(&self, version: i32, id: &[u8]) -> bool {
         self.store.contains(&Key::new(version, id))
     }
@@ -176,57 +176,43 @@ impl SessionCache {
         Key::new(session.version(), session.id())
     }
 
-    /// Returns when a session expires, for all processes alike.
+    /// Returns a session's expiry, the same in all processes.
     fn expiry_of(session: &Session) -> Expiry {
         Expiry::new(session.time(), session.timeout())
     }
 
-    /// Returns when a session expires by the rules of this cache: where the store has it.
+    /// Returns a session's expiry by the rules of this cache: its position in the store's order.
     fn expiry(&self, session: &Session) -> Expiry {
         Expiry::by_rule(session.time(), session.timeout(), self.rules.overflow)
     }
 
-    /// Counts sessions that have left the store and are yet to be told of.
-    fn start_leaving(&self, number: usize) {
-        if number > 0 {
-            self.leaving.begin(number as u32);
-        }
-    }
-
-    /// Counts them as told of.
-    fn stop_leaving(&self, number: usize) {
-        self.leaving.end(number as u32);
-    }
-
-    /// A connection is being made.
-    pub fn connection_is_made(&self, connection: Connection, now: i64) {
+    /// Flushes and prepares tickets as a connection is created.
+    pub fn on_ssl_new(&self, connection: Connection, now: i64) {
         self.prepare(connection);
         self.note_if_not_shared(connection);
         self.flush_with_connection(now);
     }
 
-    /// The context is going, and the application's data at it still stands: every session leaves, and is told of. Or it is
-    /// a flush that took what tells.
-    pub fn context_is_going(&self) {
-        self.watching.store(false, Ordering::Relaxed);
-        if self.flushing.load(Ordering::Acquire) == 0 {
+    /// Removes every session, with callbacks, as the context's last reference is released: the
+    /// application's ex_data is still there. Does nothing if a flush removed the sentinel.
+    pub fn on_ctx_last_ref(&self) {
+        if self.own_table.on_sentinel_freed() {
             self.flush(Flush::Everything);
         }
     }
 
-    /// The context is being freed, and nobody is told any more: what is still here is marked. A watch that its callbacks
-    /// caused while it was going must not stay in libssl's table, which lets go of no session by itself.
-    pub fn context_is_freed(&self) {
+    /// Marks what is still cached as not resumable, without callbacks, as the context is freed.
+    /// Removes a sentinel that callbacks armed during the free: libssl's table would never release
+    /// it.
+    pub fn on_ctx_ex_data_free(&self) {
         self.callbacks.remove.set(None);
-        if self.watching.load(Ordering::Relaxed) {
-            self.context.flush_lent(0);
-        }
+        self.own_table.empty(self.context);
         while !self.store.is_empty() {
             self.remove_all(Flush::Everything);
         }
     }
 
-    /// Before anything is called out: nothing of ours may be locked.
+    /// Asserts that no lock of the library's is held, before anything outside is called.
     fn assert_unlocked() {
         debug_assert_eq!(crate::store::locks_held(), 0, "called out under a lock");
     }
@@ -234,7 +220,7 @@ impl SessionCache {
 
 impl Drop for SessionCache {
     fn drop(&mut self) {
-        residence::forget(self);
+        owners::forget(self);
         sharing::keeps(-(self.store.len() as i64));
     }
 }

@@ -1,27 +1,27 @@
-//! The exported functions, a file per man page, named as the page; and the callbacks by which libssl, our own objects
-//! and the C library come back to us.
+//! The exported functions, a file per man page, named as the page; and the callbacks that libssl, the library's own
+//! objects and the C library call.
 //!
-//! Each does three things: check what C passed, make one call, convert the answer. No rule lives here.
+//! Each does three things: check the arguments from C, make one call, convert the result. No rule lives here.
 //!
-//! **Arguments.** Where a safety comment says "C caller" it means: every pointer is NULL or a live object of its type,
-//! made by the libssl in the process or, alone, by us; and a pointer with a length is readable over it. NULL gets the
+//! **Arguments.** "C caller" in a safety comment means: every pointer is NULL or a live object of its type, made by the
+//! libssl in the process or, alone, by the library; and a pointer with a length is readable over it. NULL gets the
 //! function's failure value, also where OpenSSL would crash.
 //!
-//! **Symbol versions.** Under each function stand its nodes, that of OpenSSL 3 first: programs that are linked with us get it.
-//! OPENSSL_1_1_0, OPENSSL_3.0.0, OPENSSL_4.0.0 (and later ones, where the function came later): programs that are preloaded
-//! reach us, and the node by which they do says which libssl they mean. SSLSESSION_0: they reach libssl, and only programs
-//! linked with us reach us.
+//! **Symbol versions.** Each function is followed by its nodes, that of OpenSSL 3 first: programs that link the library
+//! get that one. OPENSSL_1_1_0, OPENSSL_3.0.0, OPENSSL_4.0.0 (and later ones, where the function is newer): a preloaded
+//! program's calls arrive here, and the node says which libssl they mean. SSLSESSION_0: such calls reach libssl, and
+//! only programs linked with the library call it here.
 
 #![allow(non_snake_case, reason = "OpenSSL's names")]
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 #![cfg_attr(target_env = "musl", allow(deprecated, reason = "time_t, which has 64 bits on all machines of 64 bits"))]
 
-/// Binds a function that stands in this file to its symbol version nodes, the first as the default of its name.
+/// Binds a function of this file to its symbol version nodes, the first as the default of its name.
 ///
-/// `symver!(NAME, "NODE", ...)` gives the function itself these versions. `symver!(NAME(arguments) -> type, "NODE", ...)` makes
-/// an entry for each node but the first, which notes the release that its caller means: for functions that take objects,
-/// in a process with several libssls. (`@@@`, `remove`: the name without a version goes, as GNU ld takes it for a second
-/// definition.)
+/// `symver!(NAME, "NODE", ...)` gives the function itself these versions. `symver!(NAME(arguments) -> type, "NODE",
+/// ...)` makes an entry for each node but the first, which notes the release that its caller means: for functions that
+/// take objects, in a process with several libssls. (`@@@`, `remove`: removes the name without a version, which GNU ld
+/// takes for a second definition.)
 macro_rules! symver {
     ($name:ident, $default:literal $(, $more:literal)*) => {
         #[cfg(not(any(miri, fuzzing)))]
@@ -30,7 +30,7 @@ macro_rules! symver {
             concat!(".symver ", stringify!($name), ",", stringify!($name), "@@@", $default),
         );
     };
-    // The others are bound with `@node`, each beside its entry: the two have to come into one object.
+    // The others are bound with `@node`, each beside its entry: the two must be in one object file.
     ($name:ident by entries of its own, $default:literal $(, $more:literal)*) => {
         symver!($name, $default);
     };
@@ -50,7 +50,7 @@ macro_rules! symver {
             unsafe extern "C-unwind" fn entry($($argument: $type),*) $(-> $result)? {
                 const FAMILY: crate::handle::Family = crate::handle::Family::of_node($node);
                 // SAFETY: C caller.
-                crate::guard::and_go_on(|| crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) }))
+                crate::catch_panic::and_go_on(|| crate::handle::for_caller_of(FAMILY, || unsafe { $name($($argument),*) }))
             }
         };
         symver!(@node $node, $name);
@@ -63,7 +63,8 @@ macro_rules! symver {
     };
 }
 
-/// The body of a naked function of two arguments: goes on to a function that has where the call returns to as a third.
+/// Expands to the body of a naked function of two arguments: jumps to a function that gets the return address as a
+/// third.
 macro_rules! with_caller_as_third_argument {
     ($function:ident) => {{
         #[cfg(target_arch = "x86_64")]
@@ -125,11 +126,11 @@ mod tests;
 use std::ffi::{c_uchar, c_uint};
 
 use crate::cache::{self, SessionCache};
-use crate::guard::guard;
-use crate::handle::{self, Connection, Context, Setting};
+use crate::catch_panic::catch_panic;
+use crate::handle::{self, Connection, Context, KeyCallbackChange, Setting};
 use crate::types::{MAX_ID_LENGTH, SSL, SSL_CTX, SSL_SESSION};
 
-/// What the header says in literals, because it is generated from them, and the layers below in names of their own.
+/// Checks that the header's literals, from which it is generated, equal the constants of the layers below.
 const _: () = {
     use crate::cache::{DEFAULT_SIZE, Mode};
     use crate::types;
@@ -147,8 +148,8 @@ const _: () = {
     assert!(SSL_SESS_CACHE_UPDATE_TIME as u32 == Mode::UPDATE_TIME);
 };
 
-/// Runs `on_cache` with the cache of `ctx`; `otherwise` for a context whose cache is libssl's own, because we did not
-/// see it being made; `failure` for NULL and after a fault of ours.
+/// Runs `on_cache` with the cache of `ctx`. Runs `otherwise` for a context that was created without the library, whose
+/// cache is libssl's own. Returns `failure` for NULL and after a fault of the library's.
 ///
 /// # Safety
 /// `ctx` must be NULL or a live context.
@@ -158,7 +159,7 @@ unsafe fn with_cache<T: Copy>(
     on_cache: impl FnOnce(&SessionCache) -> T,
     otherwise: impl FnOnce() -> T,
 ) -> T {
-    guard(failure, move || {
+    catch_panic(failure, move || {
         // SAFETY: by the caller's promise.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return failure };
         match cache::of_context(context) {
@@ -168,9 +169,10 @@ unsafe fn with_cache<T: Copy>(
     })
 }
 
-/// Runs the body of a function that takes a session and nothing else of libssl's. Returns 0 after a fault of ours.
+/// Runs the body of a function that takes a session and nothing else of libssl's. Returns 0 after a fault of the
+/// library's.
 fn on_session<T: From<u8> + Copy>(session: *const SSL_SESSION, body: impl FnOnce() -> T) -> T {
-    guard(T::from(0), || handle::for_session_of_caller(session, body))
+    catch_panic(T::from(0), || handle::for_session_of_caller(session, body))
 }
 
 /// Notes a setting of a context that libssl has no function to read.
@@ -197,13 +199,13 @@ unsafe fn set_apart(ssl: *const SSL) {
     }
 }
 
-/// Leaves the keys of a context's tickets to its application, if it sets any. Returns true if its call is to have no effect.
+/// Handles that the application sets a callback for the keys of a context's tickets. Returns true if libssl is not to have it.
 ///
 /// # Safety
 /// `ctx` must be NULL or a live context.
-unsafe fn leave_tickets(ctx: *const SSL_CTX, is_any: bool) -> bool {
+unsafe fn on_ticket_callback(ctx: *const SSL_CTX, change: KeyCallbackChange) -> bool {
     // SAFETY: by the caller's promise.
-    unsafe { with_cache(ctx, false, |cache| cache.leave_tickets(is_any), || false) }
+    unsafe { with_cache(ctx, false, |cache| cache.on_ticket_callback(change, hooks::HOOKS.tickets), || false) }
 }
 
 /// Borrows a connection for one call.
@@ -215,7 +217,7 @@ unsafe fn connection<'a>(ssl: *const SSL) -> Option<Connection<'a>> {
     unsafe { Connection::borrow(ssl) }
 }
 
-/// Gives a connection the cache of the context that it has now, if it has none yet.
+/// Gives a connection the cache of its current context, if it has none yet.
 ///
 /// # Safety
 /// `ssl` must be NULL or a live connection.
@@ -224,7 +226,7 @@ unsafe fn settle(ssl: *mut SSL) {
     let _ = unsafe { connection(ssl) }.and_then(cache::of_connection);
 }
 
-/// A session id from C: None if it is longer than 32 bytes, or NULL with a length.
+/// Returns a session id from C; None if it is longer than 32 bytes, or NULL with a length.
 ///
 /// # Safety
 /// `id` must be NULL or readable over `length` bytes for `'a`.
@@ -237,7 +239,7 @@ unsafe fn session_id<'a>(id: *const c_uchar, length: usize) -> Option<&'a [u8]> 
     }
 }
 
-/// Whether `bytes` can be read: a NULL pointer with a length cannot.
+/// Returns true if `bytes` can be read: a NULL pointer with a length cannot.
 fn is_readable(bytes: *const c_uchar, length: c_uint) -> bool {
     !bytes.is_null() || length == 0
 }

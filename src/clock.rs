@@ -1,7 +1,7 @@
-//! The clock, read at the edge only: below `capi` and `native` time is an argument.
+//! The clock, read at the edge only: below `capi` and `standalone` time is an argument.
 
-/// Seconds since the epoch, by the C library's time(): OpenSSL reads it too, and a finer clock is ahead of it for some
-/// milliseconds at each second's turn.
+/// Returns the seconds since the epoch, by the C library's time(): OpenSSL reads it too, and a finer clock is ahead
+/// of it for some milliseconds at each turn of a second.
 pub fn now() -> i64 {
     // Miri knows no time().
     if cfg!(miri) {

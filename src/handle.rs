@@ -1,15 +1,15 @@
-//! SSL_CTX, SSL and SSL_SESSION, whosever they are.
+//! SSL_CTX, SSL and SSL_SESSION, of any owner.
 //!
-//! Beside a libssl they are its objects; alone they are ours (`native`). Above this line nobody needs to know.
-//! `Session` owns a reference and gives it back when dropped; `Context` and `Connection` are borrowed from the C
-//! caller for the time of its call.
+//! Beside a libssl they are its objects; alone they are the library's (`standalone`). The layers
+//! above need not know. `Session` owns a reference and releases it when dropped; `Context` and
+//! `Connection` are borrowed from the C caller during its call.
 
 pub mod callbacks;
 mod connection;
 mod context;
+pub mod dispatch;
 mod held;
 mod policy;
-pub mod raw;
 mod session;
 mod settings;
 mod ticket;
@@ -24,62 +24,66 @@ pub use ticket::TicketCipher;
 pub use undigested::Undigested;
 
 pub use crate::libssl::Family;
-/// Returns true if a call came from a libssl: see there.
+/// Returns true if a call came from a libssl: see the definition.
 pub use crate::libssl::called_from::is_of_libssl;
-/// A fatal alert: see there.
+/// A fatal alert: see the definition.
 pub use crate::libssl::error::Alert;
-/// Whether the calls of an object reach us: see there.
+/// Returns true if the calls of an object reach the library: see the definition.
 pub use crate::libssl::is_bound_in;
-/// Around calls, in a process with several libssls: see there.
+/// Wrappers of calls in a process with several libssls: see their definitions.
 pub use crate::libssl::known::{for_caller_of, for_libssl, for_session_of_caller, note_session_with};
-/// Whether this thread is inside libssl's own SSL_CTX_add_session on our behalf.
-pub use crate::libssl::lending::is_lending;
-/// When we are loaded: see there.
+/// Runs when the library is loaded: see the definition.
 pub use crate::libssl::loader::at_load;
-/// Whether this thread is marking a session through a context of the application's.
-pub use crate::libssl::marker::is_marking;
-/// Shared tickets: see there.
-pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, Mac as TicketMac};
-pub use crate::native::{DEFAULT_TIMEOUT, Statistic};
+/// Returns true while this thread marks a session through a context of the application's.
+pub use crate::libssl::not_resumable::is_marking;
+/// Returns true while this thread is in libssl's SSL_CTX_add_session for a stand-in.
+pub use crate::libssl::stand_in::is_inserting_stand_in;
+/// Callbacks and MAC of shared tickets: see their definitions.
+pub use crate::libssl::tickets::{
+    Callbacks as TicketCallbacks, KeyCallback, KeyCallbackChange, Mac as TicketMac, ReplacedCallbacks,
+};
+pub use crate::standalone::{DEFAULT_TIMEOUT, Statistic};
 use crate::threads::Patience;
-/// Whether the process has no other thread: see there.
+/// Returns true if the process has no other thread: see the definition.
 pub use crate::threads::is_alone;
-use crate::{libssl, native};
+use crate::{libssl, standalone};
 
-/// Whether this process has no libssl: the objects are ours and handshakes are the embedding stack's.
+/// Returns true if this process has no libssl: the library owns the objects, and an embedding stack
+/// runs the handshakes.
 pub fn stands_alone() -> bool {
     libssl::in_process().is_none()
 }
 
 /// Returns true if a libssl is loaded now. Others may be loaded later.
 pub fn has_libssl() -> bool {
-    !libssl::find::libssls().is_empty()
+    !libssl::locate::libssls().is_empty()
 }
 
-/// What is locked around a fork that is not a cache's.
-pub struct Held {
-    _libssls: Vec<libssl::marker::Held<'static>>,
-    _native: native::Held,
+/// Guards for all locks outside the caches, held across fork().
+pub struct ForkGuard {
+    _libssls: Vec<libssl::not_resumable::ForkGuard<'static>>,
+    _native: standalone::ForkGuard,
 }
 
-/// Locks it until the guard goes.
-pub fn hold(patience: &mut Patience) -> Held {
-    Held { _libssls: libssl::known::hold(patience), _native: native::hold(patience) }
+/// Acquires these locks until the guard is dropped.
+pub fn hold(patience: &mut Patience) -> ForkGuard {
+    ForkGuard { _libssls: libssl::known::hold(patience), _native: standalone::hold(patience) }
 }
 
-/// In the child of a process that had several threads.
+/// Resets state in the child of a process that had several threads.
 pub fn forked() {
-    libssl::marker::forked();
+    libssl::not_resumable::forked();
 }
 
-/// Before the first session of a context is stored: makes what marking sessions that leave will need.
+/// Makes, before a context's first session is stored, what marking its removed sessions will need.
 pub fn prepare_to_mark(context: Context) {
     if let Some(libssl) = libssl::of_object(context.as_ptr()) {
         libssl.prepare_to_mark();
     }
 }
 
-/// Notes on libssl's error stack, where there is one, that a function was called which has no place beside libssl.
+/// Puts an error on libssl's error queue, if there is one: the function called has no meaning
+/// beside libssl.
 pub fn raise_not_beside_libssl() {
     if let Some(libssl) = libssl::in_process() {
         libssl::error::raise(&libssl.functions, libssl::error::SHOULD_NOT_HAVE_BEEN_CALLED);

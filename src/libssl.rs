@@ -1,30 +1,31 @@
-//! The libssls in the process: which there are, their functions, and what we leave with their objects.
+//! The libssls in the process: their functions, and the library's state for their objects.
 //!
-//! `find` looks for them; `known` lists those that were found and says which one an object belongs to; `symbols` is the table
-//! of one's functions; `attachment` keeps our state for its objects, by their address (`address_map`); `loader` lists what is loaded, and `elf` reads it;
-//! `encoding` turns objects into bytes and back; `farewell` notices the last `SSL_CTX_free`; `marker` marks sessions as not
-//! resumable; `called_from` says who called us; `recursion` stops a call that comes back to us; `rules` finds out by which rules one caches sessions;
-//! `verification` reads by what a server and its clients know each other, `hidden` and `accepted` what of it has no function, and `code` names a
-//! callback; `tickets` sets the callback that has the keys of stateless tickets.
+//! `locate` searches for them; `known` lists those that were found and says to which one an object belongs; `symbols`
+//! is the table of one's functions. `ex_data` keeps our state for its objects, by their address (`address_map`).
+//! `loader` lists the loaded objects, and `elf` reads them; `der` encodes and decodes. `free_sentinel` notices the
+//! last `SSL_CTX_free`; `not_resumable` marks sessions; `called_from` finds the caller; `recursion` ends a call that
+//! libssl sends back to us; `rules` tries out the rules of one's cache. `verification` reads everything that
+//! authenticates a server and its clients, `hidden` and `accepted` the parts without a function, and `code` names a
+//! callback; `tickets` sets the callback that provides the keys of stateless tickets.
 
 mod accepted;
 mod address_map;
 pub mod application_data;
-pub mod attachment;
 pub mod called_from;
 pub mod code;
+pub mod der;
 mod elf;
-pub mod encoding;
 pub mod error;
-pub mod farewell;
-pub mod find;
+pub mod ex_data;
+pub mod free_sentinel;
 mod hidden;
 pub mod known;
-pub mod lending;
 pub mod loader;
-pub mod marker;
+pub mod locate;
+pub mod not_resumable;
 pub mod recursion;
 mod rules;
+pub mod stand_in;
 mod symbols;
 pub mod tickets;
 pub mod verification;
@@ -40,7 +41,7 @@ pub use accepted::Accepted;
 pub use known::{first as in_process, of_method, of_object};
 pub use symbols::Functions;
 
-/// The releases of OpenSSL whose programs reach us, by the symbol version node of their libssl.
+/// The releases of OpenSSL whose programs call the library, by the symbol version node of their libssl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// OPENSSL_1_1_0 and OPENSSL_1_1_1.
@@ -52,11 +53,11 @@ pub enum Family {
 }
 
 impl Family {
-    /// Each with the node that SSL_CTX_new carries there.
+    /// Each family with the node of its SSL_CTX_new.
     const NODES: [(Family, &CStr); 3] =
         [(Family::V3, c"OPENSSL_3.0.0"), (Family::V4, c"OPENSSL_4.0.0"), (Family::V1_1, c"OPENSSL_1_1_0")];
 
-    /// Returns the family that a symbol version node is of.
+    /// Returns the family of a symbol version node.
     pub const fn of_node(node: &str) -> Family {
         match node.as_bytes() {
             [.., b'_', b'3', b'.', _, b'.', _] => Family::V3,
@@ -71,21 +72,21 @@ impl Family {
 pub struct Libssl {
     /// Its functions.
     pub functions: Functions,
-    /// The release that it is of; None for one that we do not know.
+    /// The release that it is of; None for an unknown one.
     pub family: Option<Family>,
-    /// True if it is of a release that we know and has every function that we need: its contexts are attached to, if it also
-    /// does what we rest on (`rules`). Others are passed on to and left alone.
+    /// True if it is of a known release, has every function that is needed, and keeps the promises that an attachment
+    /// needs (`rules`). Calls for any other libssl are passed on unchanged.
     pub attachable: bool,
-    /// It, as the loader has it.
+    /// The libssl as the loader lists it.
     object: elf::Object,
-    /// It has SSL_new.
+    /// True if it has SSL_new.
     makes_connections: bool,
-    /// We are told of the objects that it makes and frees.
+    /// True once callbacks announce the objects that it makes and frees.
     is_tracked: AtomicBool,
     application_data: application_data::State,
-    attachment: attachment::State,
-    farewell: farewell::State,
-    marker: marker::State,
+    attachment: ex_data::State,
+    farewell: free_sentinel::State,
+    marker: not_resumable::State,
     rules: rules::State,
     tickets: tickets::State,
     hidden: hidden::State,
@@ -93,8 +94,8 @@ pub struct Libssl {
 }
 
 impl Libssl {
-    /// Returns the libssl's function of exactly this name, for one of no release that we know: there a function may be what is a
-    /// macro in OpenSSL.
+    /// Returns the libssl's function of exactly this name, for an unknown release: it may have a function where
+    /// OpenSSL has a macro.
     pub fn own(&self, name: &CStr) -> Option<NonNull<c_void>> {
         if self.family.is_some() {
             return None;
@@ -103,9 +104,9 @@ impl Libssl {
     }
 }
 
-/// Returns true if the object in which an address lies has a function of this name bound by the loader, and so bound to ours.
-/// Not a libssl itself; and not one that looks functions up in libssl, by dlsym on its handle, or has them from there because
-/// it was loaded with RTLD_DEEPBIND: its calls go around us. Alone there is no way around us.
+/// Returns true if the object at an address has a function of this name bound by the loader, and so bound to the
+/// library's. False for a libssl itself, and for an object that looks functions up in libssl, by dlsym on its handle,
+/// or has them from there because it was loaded with RTLD_DEEPBIND: its calls bypass the library. Alone no call can.
 pub fn is_bound_in(address: *const c_void, function: &CStr) -> bool {
     if in_process().is_none() {
         return true;

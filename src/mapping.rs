@@ -1,12 +1,12 @@
 //! The memory that processes share: one mapping, cut into partitions, each behind a lock of its own. Beside it `secret_slots`,
 //! memory of one process for its secrets.
 
+mod layout;
 mod owner;
 mod process_slot;
 mod region;
 mod robust_mutex;
 mod secret_slots;
-mod shape;
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -16,23 +16,23 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+pub use layout::{Layout, MAX_SIZE, MIN_SIZE, UNIT};
 pub use process_slot::ProcessSlot;
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};
 pub use secret_slots::SecretSlots;
-pub use shape::{LARGEST, SMALLEST, Shape, UNIT};
 
+use layout::{HEADER, SLOT};
 use owner::{Owner, TID};
 use robust_mutex::Head;
-use shape::{HEADER, SLOT};
 
-/// A mapping of one shape, until it is dropped.
+/// A mapping of one layout.
 pub struct Mapping {
     start: NonNull<u8>,
-    shape: Shape,
-    /// The process that has last begun to use the memory: no child inherits that it is kept out of swap.
+    shape: Layout,
+    /// The process that last began to use the memory: a child inherits no memory lock.
     begun_by: AtomicU32,
-    /// Its slot.
+    /// The slot of that process.
     slot: AtomicPtr<ProcessSlot>,
 }
 
@@ -43,12 +43,12 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps memory of zeros that this process shares with those it forks.
-    pub fn anonymous(shape: Shape) -> io::Result<Mapping> {
+    pub fn anonymous(shape: Layout) -> io::Result<Mapping> {
         Mapping::new(shape, libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE, -1)
     }
 
-    /// Maps a file of at least the shape's size.
-    pub fn of_file(shape: Shape, file: &File) -> io::Result<Mapping> {
+    /// Maps a file of at least the layout's size.
+    pub fn of_file(shape: Layout, file: &File) -> io::Result<Mapping> {
         // While there is a /proc: a server may change its root before it locks a partition.
         owner::find_namespace();
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
@@ -57,7 +57,7 @@ impl Mapping {
     /// Maps memory without partitions, which this process shares with those it forks: for slots only. It has a name in
     /// /proc/PID/maps.
     pub fn of_slots(name: &CStr) -> io::Result<Mapping> {
-        let shape = Shape::of_slots();
+        let shape = Layout::of_slots();
         // By the system call: not every C library has the function.
         // SAFETY: a NUL-terminated name.
         let file = unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), libc::MFD_CLOEXEC) };
@@ -70,7 +70,7 @@ impl Mapping {
         Mapping::new(shape, libc::MAP_SHARED, file.as_raw_fd())
     }
 
-    fn new(shape: Shape, flags: i32, file: i32) -> io::Result<Mapping> {
+    fn new(shape: Layout, flags: i32, file: i32) -> io::Result<Mapping> {
         // SAFETY: a new mapping, at an address of the kernel's choice.
         let start = unsafe { libc::mmap(ptr::null_mut(), shape.size, PROTECTION, flags, file, 0) };
         if start == libc::MAP_FAILED {
@@ -81,7 +81,7 @@ impl Mapping {
         let slot = unsafe { start.add(shape.first_slot()) }.cast().as_ptr();
         let mapping = Mapping { start, shape, begun_by: AtomicU32::new(0), slot: AtomicPtr::new(slot) };
         mapping.leave_out_of_core_dumps()?;
-        // What else there is to do, who first locks a partition does: who never does pays for the mapping only.
+        // The thread that first locks a partition does the rest: a process that never does pays for the mapping only.
         Ok(mapping)
     }
 
@@ -96,8 +96,8 @@ impl Mapping {
         }
     }
 
-    /// Begins the use of the memory by this process, if it has not begun yet: keeps the memory out of swap, if the
-    /// process's limits allow it, and claims a slot.
+    /// Begins the use of the memory by this process, if it has not begun yet: locks the memory against swapping, if
+    /// the process's limits allow it, and claims a slot.
     pub fn begin(&self) {
         self.begin_as(&Owner::this_thread());
     }
@@ -147,18 +147,18 @@ impl Mapping {
         }
     }
 
-    /// Returns the mapping's shape.
-    pub fn shape(&self) -> &Shape {
+    /// Returns the mapping's layout.
+    pub fn shape(&self) -> &Layout {
         &self.shape
     }
 
-    /// Makes the locks of all partitions free, and the slots of all processes. Nobody may be using the store.
+    /// Initializes the locks of all partitions and the slots of all processes. No process may be using the store.
     pub fn reset_locks(&self) {
         (0..self.shape.partitions).for_each(|number| self.head(number).reset());
         process_slot::free_all(self.slots());
     }
 
-    /// Makes all of the memory zeros. Nobody may be using the store.
+    /// Clears all of the memory. No process may be using the store.
     pub fn clear(&self) {
         // SAFETY: this mapping, of which nothing is borrowed but atomics.
         unsafe { self.start.as_ptr().write_bytes(0, self.shape.size) };
@@ -177,7 +177,8 @@ impl Mapping {
         unsafe { self.start.add(self.shape.partition(number)).cast().as_ref() }
     }
 
-    /// Acquires a partition's lock; not later than robust_mutex.rs waits for one, and at once or not at all unless `may_wait`.
+    /// Acquires a partition's lock, within the limits of robust_mutex.rs, and at once or not at all unless
+    /// `may_wait`.
     #[inline(always)]
     pub fn lock(&self, number: usize, may_wait: impl FnOnce() -> bool) -> Result<Locked<'_>, Refused> {
         assert!(number < self.shape.partitions);
@@ -195,13 +196,13 @@ const PROTECTION: i32 = libc::PROT_READ | libc::PROT_WRITE;
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: mapped in `new`, and nothing that borrows from it is left.
+        // SAFETY: mapped in `new`, and nothing borrows from it any more.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.shape.size) };
     }
 }
 
-/// Takes the room for a file of `size` bytes now: memory of a file for which there is none kills who touches it. Nobody
-/// else may have the file.
+/// Allocates the space for a file of `size` bytes now: touching a mapped page without space kills the process. No
+/// other process may have the file.
 pub fn reserve(file: &File, size: usize) -> io::Result<()> {
     let limit = largest_file();
     if has_all_its_room(file, size)? {
@@ -224,15 +225,15 @@ pub fn reserve(file: &File, size: usize) -> io::Result<()> {
     }
 }
 
-/// What statfs(2) says of tmpfs: the C libraries have it in types of their own.
+/// The type that statfs(2) returns for tmpfs: the C libraries have it in types of their own.
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 
-/// Returns how many bytes the file system of a file has for this user.
+/// Returns the number of bytes free in a file's file system for this user.
 pub fn free_room(file: &File) -> Option<u64> {
     system_of(file).map(|system| system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0)))
 }
 
-/// Returns what the kernel says of the file system of a file.
+/// Returns the kernel's data on a file's file system.
 fn system_of(file: &File) -> Option<libc::statfs> {
     // SAFETY: all zeros are a statfs.
     let mut system: libc::statfs = unsafe { std::mem::zeroed() };
@@ -248,7 +249,7 @@ fn has_all_its_room(file: &File, size: usize) -> io::Result<bool> {
         && metadata.blocks() * 512 >= size as u64)
 }
 
-/// Writes zeros wherever a file may have a hole: where its file system has no other way to take the room.
+/// Writes zeros wherever a file may have a hole: for file systems that cannot allocate the space otherwise.
 fn fill(file: &File, size: usize) -> io::Result<()> {
     const BLOCK: usize = 4096;
     if largest_file() < size as u64 {
@@ -264,7 +265,7 @@ fn fill(file: &File, size: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns how large this process may make a file. One that is made larger does not fail: SIGXFSZ ends the process.
+/// Returns the largest file size of this process. Exceeding it does not fail: SIGXFSZ ends the process.
 pub fn largest_file() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a place for the limit.
@@ -272,7 +273,7 @@ pub fn largest_file() -> u64 {
     limit.rlim_cur
 }
 
-/// The user as whom this process makes files.
+/// Returns the user as whom this process makes files.
 pub fn user() -> u32 {
     // SAFETY: takes nothing, and cannot fail.
     unsafe { libc::geteuid() }

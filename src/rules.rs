@@ -1,34 +1,34 @@
 //! Rules of a session cache that are not the same in all releases of OpenSSL.
 //!
 //! ```text
-//!   libssl::rules ──tries a libssl──► Rules ──► cache     whom to call, in what order
-//!                                          └──► store     who is evicted, and when
+//!   libssl::rules ──tries a libssl──► Rules ──► cache     callbacks, and their order
+//!                                          └──► store     order and time of eviction
 //! ```
-//! A distribution backports fixes, so the version of a libssl does not tell its rules: docs/openssl-behaviour.md has the
-//! releases in which each was seen.
+//! A distribution backports fixes, so the version of a libssl does not determine its rules: docs/openssl-behaviour.md
+//! has the releases in which each was seen.
 
 #![forbid(unsafe_code)]
 
 /// Rules of one libssl's session cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rules {
-    /// How many sessions a cache of a given size keeps.
+    /// Number of sessions in a cache of a given size.
     pub capacity: Capacity,
-    /// Which session a full cache evicts.
+    /// Order of eviction of a full cache.
     pub eviction: Eviction,
-    /// Where a session goes in that order when it is added again.
+    /// Position of a session that is added again.
     pub adding_again: AddingAgain,
-    /// When a session expires whose time and timeout are too large to be added up.
+    /// Expiry of a session whose time and timeout are too large to be added up.
     pub overflow: Overflow,
     /// Effect of SSL_SESS_CACHE_UPDATE_TIME.
     pub update_time: UpdateTime,
-    /// When the application is called for evicted sessions.
+    /// Time and order of the remove_session callbacks for evicted sessions.
     pub evicted: Callbacks,
-    /// When the application is called for flushed sessions.
+    /// Time and order of the remove_session callbacks for flushed sessions.
     pub flushed: Callbacks,
-    /// When flushed sessions are freed.
+    /// Time at which flushed sessions are freed.
     pub freed: Freed,
-    /// What becomes of a session that is marked as not resumable.
+    /// Treatment of a session that is marked as not resumable.
     pub marked: Marked,
 }
 
@@ -37,14 +37,14 @@ pub struct Rules {
 pub enum Marked {
     /// It counts as not found.
     Refused,
-    /// It is resumed: its copies inherit the mark, so it says nothing of a new ticket's session.
+    /// It is resumed: its copies inherit the mark, which therefore means nothing for a new ticket's session.
     Used,
 }
 
-/// How many sessions a cache keeps when a session is added to a full one.
+/// Number of sessions that a cache keeps when one is added to a full cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capacity {
-    /// As many as its size says.
+    /// Its size.
     Size,
     /// One less, but at least one.
     SizeLessOne,
@@ -88,7 +88,7 @@ pub enum UpdateTime {
     Unknown,
 }
 
-/// Time and order of the remove_session callbacks when several sessions leave together.
+/// Time and order of the remove_session callbacks when several sessions are removed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Callbacks {
     /// Each as its session is removed: those after it still count as cached.
@@ -107,7 +107,7 @@ pub enum Freed {
 }
 
 impl Rules {
-    /// Rules of OpenSSL 3.0 and 3.1, which a cache of our own has too.
+    /// Rules of OpenSSL 3.0 and 3.1, which a cache alone has too.
     pub const OPENSSL_3_0: Rules = Rules {
         capacity: Capacity::SizeLessOne,
         eviction: Eviction::SoonestFirst,
@@ -144,8 +144,8 @@ impl Marked {
 }
 
 impl Capacity {
-    /// Returns the number of sessions from which on a cache of this size evicts, the new session counted; 0 for a cache
-    /// without a limit.
+    /// Returns the number of sessions from which on a cache of this size evicts, the new session counted; 0 for a
+    /// cache without a limit.
     #[inline]
     pub const fn full_at(self, size: usize) -> usize {
         match self {
@@ -157,7 +157,7 @@ impl Capacity {
 }
 
 impl Overflow {
-    /// Returns the second that a libssl takes `seconds` for.
+    /// Returns the second as which a libssl reads `seconds`.
     ///
     /// ```text
     ///   Saturates    seconds × 10^9 modulo 2^64 are its nanoseconds, so 1970 to 2554 are all that there is

@@ -1,4 +1,4 @@
-//! Bytes that are overwritten when they go.
+//! Bytes that are overwritten when they are dropped.
 //!
 //! With the C library's explicit_bzero, which wipes a line of cache at a time: each lookup in a shared store has some
 //! hundred bytes to wipe, and the usual crate for that writes them one by one.
@@ -8,19 +8,19 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
-/// Bytes of their owner's, all of which, unused capacity included, are overwritten when it is dropped.
+/// Owned bytes, all of which, unused capacity included, are overwritten when dropped.
 ///
-/// What outgrows its capacity leaves a copy behind: give it enough from the start.
+/// Growing beyond the capacity copies them and does not wipe the old memory: give it enough from the start.
 #[derive(Default, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// None yet, with room for so many.
+    /// Returns an empty secret with that capacity.
     pub fn with_capacity(capacity: usize) -> Secret {
         Secret(Vec::with_capacity(capacity))
     }
 
-    /// Has room for so many from now on, and none of those that it had. Fails, and changes nothing, without the memory.
+    /// Sets the capacity, and removes all bytes. Fails, and changes nothing, without the memory.
     pub fn start_anew(&mut self, capacity: usize) -> Result<(), TryReserveError> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(capacity)?;
@@ -62,14 +62,14 @@ impl Drop for Secret {
     }
 }
 
-/// Overwrites bytes that are used no more.
+/// Overwrites bytes that are no longer used.
 pub fn wipe(bytes: &mut [u8]) {
     // SAFETY: a slice of our own.
     unsafe { overwrite(bytes.as_mut_ptr(), bytes.len()) };
 }
 
-/// Runs what works with secrets, and overwrites the part of the stack that it used: a value that is returned, or taken by a
-/// function, leaves copies there which have no owner.
+/// Runs a function that works with secrets, and overwrites the part of the stack that it used. Values that are
+/// returned or passed leave copies there that have no owner.
 pub fn leaving_no_trace<T>(body: impl FnOnce() -> T) -> T {
     let result = in_own_frame(body);
     wipe_below();
@@ -81,13 +81,13 @@ fn in_own_frame<T>(body: impl FnOnce() -> T) -> T {
     body()
 }
 
-/// More than the keys' derivation goes down.
+/// Depth in bytes that exceeds the keys' derivation.
 const DEPTH: usize = 16 * 1024;
 
 #[inline(never)]
 fn wipe_below() {
     let mut below = MaybeUninit::<[u8; DEPTH]>::uninit();
-    // SAFETY: all of it is written, which is also why it stands there.
+    // SAFETY: all of it is written, which is also why the memory is there.
     unsafe { overwrite(below.as_mut_ptr().cast(), DEPTH) };
 }
 
@@ -121,7 +121,7 @@ mod tests {
         assert!(secret.is_empty() && secret.capacity() >= 20);
     }
 
-    /// How many bytes of a secret stand in the stack below, which nobody owns.
+    /// Returns the number of a secret's bytes in the stack below, which nobody owns.
     #[cfg(not(miri))]
     #[inline(never)]
     fn left_below() -> usize {

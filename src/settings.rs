@@ -1,20 +1,21 @@
-//! What the environment asks for.
+//! The settings, from the environment.
 //!
 //! ```text
-//!   SSLSESSION_STORE     memory | shared[:NAME][,size=BYTES]   where sessions are kept
-//!   SSLSESSION_ATTACH    default | all                         which contexts a shared store takes on
+//!   SSLSESSION_STORE     memory | shared[:NAME][,size=BYTES]   the store of sessions
+//!   SSLSESSION_ATTACH    default | all                         the contexts that share
 //!   SSLSESSION_TICKETS   stateful                              no stateless tickets, so that TLS 1.3 uses the cache
 //!                        shared[,tls13][,epoch=TIME]           stateless tickets that all processes with the key file open
 //!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store, and tickets
-//!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           whose sessions stay in their own memory
-//!   SSLSESSION_LOG       stderr | syslog | /a/file, ,debug     what it does, beside what is wrong
+//!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           programs whose sessions stay in their own memory
+//!   SSLSESSION_LOG       stderr | syslog | /a/file, ,debug     log of the library's work, beside complaints
 //! ```
 //! A variable that is unset or empty means its default: OpenSSL's own behaviour, in the memory of each process.
 //!
-//! The values are copied when the library is loaded, because servers replace their environment later (nginx does before
-//! it serves), and only then: what a program puts into its own environment is not for us. They are parsed at the first
-//! [`get`], or at load if a shared store is asked for ([`asking_for_store`]), and complained about at the first [`get`]:
-//! LD_PRELOAD is inherited by every child of a server, and one that makes no SSL_CTX is to print nothing. In secure-execution mode (setuid, setgid, file capabilities) the environment counts for nothing.
+//! The values are copied when the library is loaded, because servers replace their environment later (nginx does
+//! before it serves). They are copied only then: values that a program sets in its own environment do not count. They
+//! are parsed at the first [`get`], or at load if a shared store is asked for ([`asking_for_store`]). Complaints come
+//! at the first [`get`]: every child of a server inherits LD_PRELOAD, and one that makes no SSL_CTX must print
+//! nothing. Setuid, setgid and file-capability programs (secure-execution mode) ignore the environment.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code, reason = "the C library's environment and descriptor 2")]
@@ -31,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use log::Severity;
 use once_cell::race::OnceBox;
 
-/// What is to be done, as the environment asked when the library was loaded.
+/// The settings, as the environment was when the library was loaded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// SSLSESSION_STORE.
@@ -40,35 +41,36 @@ pub struct Settings {
     pub attach: Attach,
     /// SSLSESSION_TICKETS.
     pub tickets: Tickets,
-    /// SSLSESSION_KEY_FILE, an absolute path. Nobody has looked yet whether there is such a file.
+    /// SSLSESSION_KEY_FILE, an absolute path. The file may not exist.
     pub key_file: Option<PathBuf>,
-    /// SSLSESSION_PRIVATE: this program takes a resumed session for the same client, so it shares with no other process.
+    /// SSLSESSION_PRIVATE: this program takes a resumed session for the same client, so it shares with no other
+    /// process.
     pub is_private: bool,
     /// SSLSESSION_LOG.
     pub log: Option<Log>,
 }
 
-/// Where to tell what the library does.
+/// The log of the library's work.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Log {
-    /// Where lines go.
+    /// Target of the lines.
     pub target: LogTarget,
-    /// `,debug`: more of them.
+    /// True with `,debug`, which logs more.
     pub is_debug: bool,
 }
 
-/// Where lines go.
+/// Target of log lines.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LogTarget {
-    /// `stderr`
+    /// `stderr`, the program's standard error.
     Stderr,
     /// `syslog`: the system's log, as a daemon's.
     Syslog,
-    /// A file, which lines are appended to.
+    /// A file, to which lines are appended.
     File(PathBuf),
 }
 
-/// Where sessions are kept.
+/// The store of sessions.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Store {
     /// `memory`, the default: in each process, for each SSL_CTX, as in OpenSSL.
@@ -82,8 +84,8 @@ pub enum Store {
 pub struct Shared {
     /// Its file, an absolute path: in /dev/shm if NAME has no slash. None: anonymous, inherited over fork.
     pub path: Option<PathBuf>,
-    /// Its size in bytes, from [`Shared::SMALLEST`] to [`Shared::LARGEST`]; None if none is given: that of the store that is
-    /// there, or [`Shared::USUAL`].
+    /// Its size in bytes, from [`Shared::MIN_SIZE`] to [`Shared::MAX_SIZE`]; None if none is given: that of the
+    /// existing store, or [`Shared::USUAL`].
     pub size: Option<usize>,
 }
 
@@ -91,12 +93,12 @@ impl Shared {
     /// The size if none is given: 32 MiB. It fits into a container's /dev/shm, which has 64.
     pub const USUAL: usize = 32 << 20;
     /// The smallest that may be given: 64 KiB.
-    pub const SMALLEST: usize = 64 << 10;
+    pub const MIN_SIZE: usize = 64 << 10;
     /// The largest that may be given: 32 GiB, as offsets in the mapping are 32 bits that count 8 bytes.
-    pub const LARGEST: usize = 32 << 30;
+    pub const MAX_SIZE: usize = 32 << 30;
 }
 
-/// Which contexts a shared store takes on.
+/// The contexts that use a shared store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attach {
     /// `default`: not those whose mode is 0, nor those that have a get_session callback of their own.
@@ -105,12 +107,12 @@ pub enum Attach {
     All,
 }
 
-/// What a server does about stateless tickets.
+/// The kind of tickets that a server issues.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tickets {
-    /// The default: as the application has it.
+    /// The default: as the application sets it.
     Application,
-    /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 goes through the cache.
+    /// `stateful`: stateless tickets are off where sessions are shared, so that TLS 1.3 uses the cache.
     Stateful,
     /// `shared`: their keys follow from the key file and the clock.
     Shared(SharedTickets),
@@ -121,7 +123,7 @@ pub enum Tickets {
 pub struct SharedTickets {
     /// `tls13`: clients of TLS 1.2 and older get none, and are resumed by the session's id.
     pub only_tls13: bool,
-    /// `epoch=TIME`: for how many seconds tickets are sealed with one key.
+    /// `epoch=TIME`: number of seconds for which one key seals tickets.
     pub epoch: u32,
 }
 
@@ -142,11 +144,11 @@ const NAMES: [&CStr; 6] = [
     c"SSLSESSION_LOG",
 ];
 
-/// What all of them begin with.
+/// The beginning of all their names.
 const PREFIX: &[u8] = b"SSLSESSION_";
 
-/// Returns true for the name of a variable that was meant for us, as far as can be seen, and is none of ours. The project's
-/// tests have variables of their own.
+/// Returns true for a variable's name that seems meant for the library and is unknown. The project's tests have
+/// variables of their own.
 fn is_misspelt(name: &[u8]) -> bool {
     let is_ours = |name: &[u8]| NAMES.iter().any(|ours| ours.to_bytes() == name);
     match name.strip_prefix(PREFIX) {
@@ -155,12 +157,12 @@ fn is_misspelt(name: &[u8]) -> bool {
     }
 }
 
-/// Why tickets are left alone without a shared store. In one process's memory their sessions would not survive what a stateless
-/// ticket does: another worker, a client that sends no close_notify, an eviction.
+/// Reason why tickets stay as they are without a shared store. In one process's memory their sessions would not survive
+/// what a stateless ticket does: another worker, a client that sends no close_notify, an eviction.
 pub const NO_STORE_FOR_TICKETS: &str = "there is no shared store (SSLSESSION_STORE=shared); \
                                         tickets stay as the application has them";
 
-/// What the environment says of us.
+/// The library's part of the environment.
 #[derive(Default)]
 struct Environment {
     /// The values of [`NAMES`]; None for one that is unset.
@@ -169,12 +171,12 @@ struct Environment {
     unknown: Vec<OsString>,
 }
 
-/// Why tickets are left alone without a key file.
+/// Reason why tickets stay as they are without a key file.
 const NO_KEYS_FOR_TICKETS: &str = "there is no key file (SSLSESSION_KEY_FILE=/path, made with `openssl rand -hex 32`); \
                                    tickets stay as the application has them";
 
-/// The settings, the same for the life of the process. The first call writes a line to stderr for each value that is
-/// not understood, which then counts as unset. Any thread may call it.
+/// Returns the settings, the same for the life of the process. The first call writes a line to stderr for each value
+/// that is invalid, which then counts as unset. Any thread may call it.
 pub fn get() -> &'static Settings {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
     let (settings, complaints) = parsed();
@@ -184,14 +186,14 @@ pub fn get() -> &'static Settings {
     settings
 }
 
-/// Returns the settings if they ask for a shared store, and says nothing: for the time of loading. Where they do not,
-/// nothing is parsed.
+/// Returns the settings if they ask for a shared store, without complaints: for the time of loading. Otherwise parses
+/// nothing.
 pub fn asking_for_store() -> Option<&'static Settings> {
     let value = load::environment().values[0].as_deref()?;
     value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Store::Memory)
 }
 
-/// Returns the settings if they ask for shared tickets, and says nothing: for the time of loading.
+/// Returns the settings if they ask for shared tickets, without complaints: for the time of loading.
 pub fn asking_for_ticket_keys() -> Option<&'static Settings> {
     let value = load::environment().values[2].as_deref()?;
     value.as_bytes().starts_with(b"shared").then(|| &parsed().0)
@@ -207,25 +209,25 @@ pub fn is_named(names: &[&str]) -> bool {
     private::program_names().iter().any(|own| names.iter().any(|name| own == name))
 }
 
-/// Returns true if a variable of ours was set.
+/// Returns true if a variable of the library's was set.
 pub fn are_given() -> bool {
     let environment = load::environment();
     !environment.unknown.is_empty() || environment.values.iter().flatten().any(|value| !value.is_empty())
 }
 
-/// Returns what the program is called.
+/// Returns the program's name.
 pub fn program() -> OsString {
     private::program_names().into_iter().next().unwrap_or_default()
 }
 
-/// Says what is wrong, in one line: where SSLSESSION_LOG says, else on stderr, after "sslsession: ". Control characters are
-/// replaced, and what is beyond the 4096 bytes that a pipe takes at once is cut off. A stderr that is gone, or takes nothing
-/// for 100 ms, costs the line and nothing else. Any thread may call it.
+/// Logs a complaint in one line: to SSLSESSION_LOG's target, else to stderr, after "sslsession: ". Control characters
+/// are replaced. A line is cut off at the 4096 bytes that a pipe takes at once. A stderr that is closed, or blocks
+/// for 100 ms, costs only the line. Any thread may call it.
 pub fn complain(what: &str) {
     log::write(parsed().0.log.as_ref(), Severity::Warning, what);
 }
 
-/// Says what the library does, in one line, if SSLSESSION_LOG is set.
+/// Logs a line on the library's work, if SSLSESSION_LOG is set.
 pub fn tell(what: impl FnOnce() -> String) {
     if let Some(log) = &parsed().0.log {
         log::write(Some(log), Severity::Info, &what());
@@ -233,7 +235,7 @@ pub fn tell(what: impl FnOnce() -> String) {
 }
 
 impl Settings {
-    /// Returns what the values mean to a program of these names, and a complaint for each that means nothing.
+    /// Returns the settings for a program of these names, and a complaint for each invalid value.
     fn of(environment: &Environment, program: &[OsString]) -> (Settings, Vec<String>) {
         let mut reading = Reading { values: &environment.values, complaints: Vec::new() };
         let mut settings = Settings {
@@ -250,7 +252,7 @@ impl Settings {
         let complaints = reading.complaints.len();
         settings.key_file = reading.value(3, parse::key_file, None, MEMORY);
         if settings.is_private || reading.complaints.len() > complaints {
-            // Who asked for a key of his own is not to get another in silence.
+            // A process that asked for a key of its own must not get another in silence.
             settings.store = Store::Memory;
             if matches!(settings.tickets, Tickets::Shared(_)) {
                 settings.tickets = Tickets::Application;
@@ -267,7 +269,7 @@ impl Settings {
         (settings, reading.complaints)
     }
 
-    /// Returns a complaint for each setting that means something elsewhere.
+    /// Returns a complaint for each setting that has no effect here.
     fn without_effect(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         let is_named = matches!(&self.store, Store::Shared(shared) if shared.path.is_some());
@@ -277,11 +279,14 @@ impl Settings {
         if self.store == Store::Memory && self.tickets == Tickets::Stateful {
             complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
         }
-        if self.store == Store::Memory && self.attach == Attach::All {
-            complaints
-                .push("SSLSESSION_ATTACH=all: no effect without a shared store (SSLSESSION_STORE=shared)".to_owned());
+        let shares_tickets = matches!(self.tickets, Tickets::Shared(_));
+        if self.store == Store::Memory && !shares_tickets && self.attach == Attach::All {
+            complaints.push(
+                "SSLSESSION_ATTACH=all: no effect without a shared store (SSLSESSION_STORE=shared) or shared tickets"
+                    .to_owned(),
+            );
         }
-        match (matches!(self.tickets, Tickets::Shared(_)), &self.key_file) {
+        match (shares_tickets, &self.key_file) {
             (true, None) => complaints.push(format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")),
             (false, Some(_)) if !is_named => complaints.push(
                 "SSLSESSION_KEY_FILE: no effect without a named store (SSLSESSION_STORE=shared:NAME) or shared tickets"
@@ -293,18 +298,18 @@ impl Settings {
     }
 }
 
-/// What follows where there is to be no shared store.
+/// The consequence of having no shared store, for messages.
 pub const MEMORY: &str = "sessions stay in each process's memory";
 
-/// The values being read, and what is wrong with those read so far.
+/// The values being read, and the complaints so far.
 struct Reading<'a> {
     values: &'a [Option<OsString>],
     complaints: Vec<String>,
 }
 
 impl Reading<'_> {
-    /// What the variable of that number in [`NAMES`] means. `default` if it is unset, empty, or means nothing; a complaint
-    /// then ends with `instead`, which says what follows from that.
+    /// Returns the value of the variable of that number in [`NAMES`]. Returns `default` if it is unset, empty, or
+    /// invalid; a complaint then ends with `instead`, which says what follows from that.
     fn value<T>(&mut self, number: usize, parse: impl Fn(&[u8]) -> Result<T, String>, default: T, instead: &str) -> T {
         let value = self.values[number].as_deref().unwrap_or_default();
         if value.is_empty() {
@@ -318,7 +323,7 @@ impl Reading<'_> {
     }
 }
 
-/// A value as a complaint shows it: one that is very long must not push the reason off the line.
+/// Returns a value for a complaint: a very long one must not push the reason off the line.
 fn shortened(value: &OsStr) -> String {
     const ENOUGH: usize = 200;
     let text = value.to_string_lossy();

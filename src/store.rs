@@ -1,11 +1,11 @@
-//! Where sessions are kept.
+//! The stores of sessions.
 //!
-//! A store knows nothing of TLS: it keeps values under a [`key::Key`] until their [`expiry::Expiry`].
-//! It never reads a clock (the time is an argument) and never calls out or drops a value while it
-//! holds a lock: whatever leaves is returned, and the layer above notifies and frees.
+//! A store knows nothing of TLS: it maps a [`key::Key`] to a value until its [`expiry::Expiry`]. It
+//! never reads a clock (the time is an argument). It never calls out or drops a value while it
+//! holds a lock: removed values are returned, and the layer above calls back and frees.
 //!
-//! `memory` keeps live sessions in this process, `shared` their bytes for all processes of a server. `ticket_keys` are what
-//! tickets are sealed with, in which the client keeps its session.
+//! `memory` has the live sessions of this process, `shared` their encodings for all processes of a
+//! server. `ticket_keys` seal the tickets in which clients hold their sessions.
 #![deny(unsafe_code)]
 
 pub mod era;
@@ -20,5 +20,5 @@ pub mod ticket_keys;
 pub use expiry::Expiry;
 pub use key::Key;
 pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed};
-pub use shared::{Found, Mark, Name, Policy, Scope, Shared};
+pub use shared::{Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
 pub use sync::{Mutex, MutexGuard, locks_held};

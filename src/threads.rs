@@ -1,7 +1,6 @@
-//! The threads of the process: whether there are others, and how one waits for them.
+//! The threads of the process: finds if there are others, and waits for them.
 //!
-//! A wait here is no place where a thread can be cancelled, as the C library's own sleeps are: nothing of Rust's may be
-//! unwound by that.
+//! A wait here is not a cancellation point, as the C library's own sleeps are: none may unwind Rust's frames.
 
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
@@ -15,13 +14,13 @@ pub use std::thread::yield_now;
 #[cfg(shuttle)]
 pub use shuttle::thread::yield_now;
 
-/// What stands for the C library's variable where it has none: there may be others.
+/// Replacement for the C library's variable if it has none: there may be other threads.
 static THERE_MAY_BE_OTHERS: AtomicU8 = AtomicU8::new(0);
 
-/// glibc's `__libc_single_threaded`, since 2.32. Looked up in advance, as a signal handler may ask.
+/// glibc's `__libc_single_threaded`, since 2.32. Looked up in advance, as a signal handler may read it.
 static SINGLE_THREADED: AtomicPtr<AtomicU8> = AtomicPtr::new((&raw const THERE_MAY_BE_OTHERS).cast_mut());
 
-/// Asks the C library to be told of other threads.
+/// Looks the C library's variable up.
 pub fn watch() {
     // SAFETY: a NUL-terminated name.
     let single: *mut c_char = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()).cast() };
@@ -37,20 +36,21 @@ pub fn is_alone() -> bool {
     unsafe { (*SINGLE_THREADED.load(Ordering::Relaxed)).load(Ordering::Relaxed) != 0 }
 }
 
-/// Returns true if the process has no other thread, also where only the kernel knows. Allocates nothing and takes no lock.
+/// Returns true if the process has no other thread, also where only the kernel knows. Allocates nothing, acquires no
+/// lock.
 pub fn is_alone_for_certain() -> bool {
     is_alone() || (cfg!(not(miri)) && has_one_task())
 }
 
-/// Asks the kernel: a directory has two links, and one for each directory in it.
+/// Reads it from the kernel: a directory has two links, and one for each directory in it.
 fn has_one_task() -> bool {
     let mut tasks = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a NUL-terminated name, and a place for the answer.
     unsafe { libc::stat(c"/proc/self/task".as_ptr(), tasks.as_mut_ptr()) == 0 && tasks.assume_init().st_nlink == 3 }
 }
 
-/// Runs what reads and writes files of ours: the places where a thread may be cancelled are not there for Rust. A thread
-/// that is to end does so at the next place of its program's.
+/// Runs a function that reads and writes files, without cancellation points in Rust. A thread that is to end does so
+/// at the next one of its program's.
 pub fn uncancelled<T>(body: impl FnOnce() -> T) -> T {
     let mut before = 0;
     // SAFETY: a place for the state before.
@@ -63,14 +63,14 @@ pub fn uncancelled<T>(body: impl FnOnce() -> T) -> T {
     answer
 }
 
-/// glibc's, and musl's.
+/// The value of glibc, and of musl.
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 unsafe extern "C" {
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
-/// Sleeps for a moment: longer than anyone has a lock of ours who has a processor.
+/// Sleeps for a moment: longer than any running thread holds a lock of the library's.
 pub fn pause() {
     if cfg!(any(miri, shuttle)) {
         return yield_now();
@@ -80,10 +80,10 @@ pub fn pause() {
     unsafe { libc::syscall(libc::SYS_nanosleep, &moment, ptr::null::<libc::timespec>()) };
 }
 
-/// How long a fork waits for what other threads have: some tenths of a second in all. A signal handler may fork, and the
-/// thread that it has interrupted may have it: that wait would have no end.
+/// A bound on a fork's wait for other threads: some tenths of a second in all. A signal handler may fork while the
+/// interrupted thread holds a lock: that wait would have no end.
 ///
-/// Counted and not timed: a process may get no processor for long.
+/// It counts turns, not time: a process may get no processor for long.
 pub struct Patience(u32);
 
 impl Default for Patience {
@@ -94,10 +94,10 @@ impl Default for Patience {
 
 impl Patience {
     const TRIES: u32 = 2000;
-    /// Most threads are out of the lock when this one comes back.
+    /// Number of turns, after which most threads have released the lock.
     const TURNS: u32 = 200;
 
-    /// Waits a little; false if that has been done for too long.
+    /// Waits a little. Returns false if it has waited for too long.
     pub fn wait(&mut self) -> bool {
         self.0 = self.0.saturating_sub(1);
         match self.0 {
@@ -108,7 +108,7 @@ impl Patience {
         true
     }
 
-    /// Takes what another thread may have, once it can be had; None if it cannot.
+    /// Takes a thing that another thread may hold, once it is free; None if it stays held.
     pub fn until<T>(&mut self, take: impl Fn() -> Option<T>) -> Option<T> {
         loop {
             let taken = take();
@@ -118,7 +118,7 @@ impl Patience {
         }
     }
 
-    /// Locks; None if another thread does not let go.
+    /// Acquires a lock; None if another thread does not release it.
     pub fn lock<'a, T>(&mut self, mutex: &'a Mutex<T>) -> Option<MutexGuard<'a, T>> {
         self.until(|| match mutex.try_lock() {
             Ok(guard) => Some(guard),

@@ -1,5 +1,5 @@
-//! The C types that cross the line, named as in OpenSSL's headers, and the one trait by which the owner
-//! of an `SSL_CTX` (our own objects or libssl) reaches the cache that is attached to it.
+//! The C types that cross the line, named as in OpenSSL's headers; and `Attachment`, by which the owner of an
+//! `SSL_CTX` (the library or libssl) calls the cache that is attached to it.
 
 #![allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "OpenSSL's names")]
 
@@ -39,13 +39,13 @@ opaque! {
     stack_st_X509_NAME;
     /// A list of revoked certificates.
     X509_CRL;
-    /// What a certificate is verified against.
+    /// Certificates and CRLs that verify a certificate.
     X509_STORE;
     /// A certificate or a CRL of a store.
     X509_OBJECT;
-    /// A verification at work.
+    /// A verification in progress.
     X509_STORE_CTX;
-    /// How a certificate is verified.
+    /// Parameters of a verification.
     X509_VERIFY_PARAM;
     /// A private key.
     EVP_PKEY;
@@ -53,15 +53,15 @@ opaque! {
     SSL_CIPHER;
     /// A cipher.
     EVP_CIPHER;
-    /// A cipher at work.
+    /// A cipher in progress.
     EVP_CIPHER_CTX;
-    /// A MAC at work, since OpenSSL 3.
+    /// A MAC in progress, since OpenSSL 3.
     EVP_MAC_CTX;
     /// A hash function.
     EVP_MD;
     /// A hash function that an HSM or the like may carry out.
     ENGINE;
-    /// An HMAC at work, before OpenSSL 3.
+    /// An HMAC in progress, before OpenSSL 3.
     HMAC_CTX;
 }
 
@@ -76,24 +76,26 @@ pub struct OSSL_PARAM {
     pub data: *mut c_void,
     /// The length of the value.
     pub data_size: usize,
-    /// What a function that reads parameters puts there.
+    /// The length that a function which reads parameters writes there.
     pub return_size: usize,
 }
 
-/// The application's, or our, new_session callback.
+/// The application's, or the library's, new_session callback.
 pub type NewSessionCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
-/// The application's, or our, get_session callback.
+/// The application's, or the library's, get_session callback.
 pub type GetSessionCallback =
     unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;
-/// The application's, or our, remove_session callback.
+/// The application's, or the library's, remove_session callback.
 pub type RemoveSessionCallback = unsafe extern "C-unwind" fn(*mut SSL_CTX, *mut SSL_SESSION);
 
 /// The application's callback that is called as a stateless ticket is made (SSL_CTX_generate_session_ticket_fn).
 pub type GenerateTicketCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut c_void) -> c_int;
-/// The same as one comes back (SSL_CTX_decrypt_session_ticket_fn): its answer is a C enumeration, as is the status.
+/// The same for a ticket that a client offers (SSL_CTX_decrypt_session_ticket_fn): its answer is a C enumeration, as
+/// is the status.
 pub type DecryptTicketCallback =
     unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION, *const c_uchar, usize, c_int, *mut c_void) -> c_int;
-/// The callback that has the keys of stateless tickets, since OpenSSL 3: name and IV in or out, encrypting if the last is 1.
+/// The callback that provides the keys of stateless tickets, since OpenSSL 3: name and IV in or out, encrypting if
+/// the last is 1.
 pub type TicketKeyEvpCallback = unsafe extern "C-unwind" fn(
     *mut SSL,
     *mut c_uchar,
@@ -102,10 +104,10 @@ pub type TicketKeyEvpCallback = unsafe extern "C-unwind" fn(
     *mut EVP_MAC_CTX,
     c_int,
 ) -> c_int;
-/// The callback that decides what is secure enough (SSL_CTX_set_security_callback).
+/// The callback that decides security (SSL_CTX_set_security_callback).
 pub type SecurityCallback =
     unsafe extern "C-unwind" fn(*const SSL, *const SSL_CTX, c_int, c_int, c_int, *mut c_void, *mut c_void) -> c_int;
-/// The callback that has the keys of tickets, before OpenSSL 3.
+/// The callback that provides the keys of tickets, before OpenSSL 3.
 pub type TicketKeyCallback = unsafe extern "C-unwind" fn(
     *mut SSL,
     *mut c_uchar,
@@ -133,7 +135,7 @@ pub type AnyCallback = unsafe extern "C-unwind" fn();
 /// Called for an ex_data index when an object is made.
 pub type ExDataNew =
     unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void);
-/// Called for an ex_data index when an object goes.
+/// Called for an ex_data index when an object is freed.
 pub type ExDataFree = ExDataNew;
 /// Called for an ex_data index when an object is copied.
 pub type ExDataDup = unsafe extern "C-unwind" fn(
@@ -156,27 +158,27 @@ pub const SSL_SENT_SHUTDOWN: c_int = 1;
 /// SSL_set_shutdown: the peer's close_notify has been received.
 pub const SSL_RECEIVED_SHUTDOWN: c_int = 2;
 
-/// What is attached to an `SSL_CTX` and is told, by whoever owns the context, what only the owner can know.
+/// State attached to an `SSL_CTX`. The context's owner calls it at events that only the owner knows.
 pub trait Attachment: Any + Send + Sync {
-    /// A connection of the context is being made.
+    /// Handles a new connection of the context.
     ///
     /// # Safety
     /// `ssl` must be a live connection.
-    unsafe fn connection_is_made(&self, ssl: *mut SSL);
+    unsafe fn on_ssl_new(&self, ssl: *mut SSL);
 
-    /// The last reference to a connection of the context is going; it is still whole.
+    /// Handles the last release of a connection of the context; the connection is still whole.
     ///
     /// # Safety
     /// `ssl` must be a live connection.
-    unsafe fn connection_is_going(&self, ssl: *mut SSL);
+    unsafe fn on_ssl_free(&self, ssl: *mut SSL);
 
-    /// The last reference to the context is going, and the application's ex_data still stands.
-    fn context_is_going(&self);
+    /// Handles the last release of the context; the application's ex_data is still there.
+    fn on_ctx_last_ref(&self);
 
-    /// The context is being freed: its table is still there, the application's ex_data may not be.
-    fn context_is_freed(&self);
+    /// Handles the free of the context: its table is still there, the application's ex_data may not be.
+    fn on_ctx_ex_data_free(&self);
 
-    /// A connection of the context ended, or was given another session, without having been shut down.
+    /// Handles a session whose connection ended, or got another session, without a shutdown.
     ///
     /// # Safety
     /// `session` must be a live session.

@@ -2,7 +2,7 @@
  * A fatal alert, sent or received, takes the connection's session out of the cache (semantics 4.1, callers of
  * SSL_CTX_remove_session); one that only closes does not.
  */
-#include "scene.h"
+#include "fixture.h"
 
 /* A record that no one can decrypt, put between the ends: the one that reads it answers with a fatal alert. */
 static void write_rubbish(SSL *from) {

@@ -78,7 +78,7 @@ static void load_work_unload(void) {
 }
 
 int main(void) {
-  alarm(60);
+  alarm(seconds(60));
   load_work_unload();
   load_work_unload();
   return 0;

@@ -22,6 +22,11 @@
 
 #define UNUSED __attribute__((unused))
 
+/* How long nothing may happen before it counts as a hang: longer where TESTS_C_BRIEF says that all is slow. */
+static UNUSED unsigned seconds(unsigned natively) {
+  return getenv("TESTS_C_BRIEF") != NULL ? 10 * natively : natively;
+}
+
 /* VALUE("A1", SSL_CTX_add_session(ctx, c)) prints "A1  SSL_CTX_add_session(ctx, c) = 1". */
 #define VALUE(promise, expression) printf("%-8s%s = %ld\n", promise, #expression, (long)(expression))
 

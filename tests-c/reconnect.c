@@ -13,6 +13,7 @@
  *   ids                 offer no ticket (TLS 1.2: the server has to know the session id)
  *   latest              offer the latest session, not the first one again
  *   early               send the request as early data once the session allows it
+ *   smtp                begin with STARTTLS
  *   bye                 send the close_notify first: for a server that closes only then, and answers nothing
  *   pause=MS            wait so many milliseconds before each connection but the first
  *   name=NAME           the server name to ask for
@@ -40,7 +41,7 @@
 #define SECONDS 20 /* of silence that count as a failure */
 
 static struct {
-  int version, ids, latest, early, bye, pause, alerts, answers;
+  int version, ids, latest, early, smtp, bye, pause, alerts, answers;
   const char *name, *path, *cert, *load, *save;
 } settings = {.version = TLS1_2_VERSION, .path = "/"};
 
@@ -82,6 +83,24 @@ static int tcp_connect(int port) {
     fail("connect");
   hurry(socket_);
   return socket_;
+}
+
+/* Sends a command of SMTP, and reads the answer up to its last line, which has a blank behind the status. */
+static void ask(int socket_, const char *command) {
+  char line[512];
+  size_t length;
+  if (write(socket_, command, strlen(command)) != (ssize_t)strlen(command)) fail("write");
+  do {
+    for (length = 0; length == 0 || line[length - 1] != '\n'; length++)
+      if (length == sizeof line || read(socket_, line + length, 1) != 1) fail("no answer");
+  } while (length < 4 || line[3] != ' ');
+  if (*line != '2') fail(command);
+}
+
+static void start_tls(int socket_) {
+  ask(socket_, "");
+  ask(socket_, "EHLO localhost\r\n");
+  ask(socket_, "STARTTLS\r\n");
 }
 
 /* Whether what just failed did so by the server's alert, where that is expected. */
@@ -141,6 +160,7 @@ static char connect_once(SSL_CTX *ctx, int port) {
   int socket_ = tcp_connect(port);
   SSL *ssl = SSL_new(ctx);
   char letter;
+  if (settings.smtp) start_tls(socket_);
   if (ssl == NULL || !SSL_set_fd(ssl, socket_)) fail("SSL_new");
   if (settings.name != NULL && !SSL_set_tlsext_host_name(ssl, settings.name)) fail("server name");
   offer(ssl);
@@ -166,6 +186,8 @@ static void read_word(const char *word) {
     settings.latest = 1;
   else if (strcmp(word, "early") == 0)
     settings.early = 1;
+  else if (strcmp(word, "smtp") == 0)
+    settings.smtp = 1;
   else if (strcmp(word, "bye") == 0)
     settings.bye = 1;
   else if (strcmp(word, "alerts") == 0)

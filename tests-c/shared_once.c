@@ -25,7 +25,7 @@ enum {
   PROCESSES = 8,
   RACED = 25,     /* in a batch */
   WHOLE = 2,      /* of them, the first: by whole clients */
-  SECONDS = 100,  /* that a process may live */
+  SECONDS = 100,  /* that a batch may take: a fraction of a second, if nothing else runs */
   PATIENCE = 200, /* steps for the handshake that carries the tickets */
 };
 
@@ -273,6 +273,7 @@ static void tally_batch(void) {
 
 static void take_part(int process, int batches) {
   for (int i = 0; i < batches; i++) {
+    alarm(seconds(SECONDS));
     run_batch(process, i % PROCESSES);
     meet(); /* all are done */
     if (process == 0) tally_batch();
@@ -319,7 +320,6 @@ static void start_others(pid_t *pids, int batches) {
     if (pids[process] > 0) continue;
     signal(SIGCHLD, SIG_DFL);
     REQUIRE(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
-    alarm(SECONDS);
     take_part(process, batches);
     SSL_CTX_free(client);
     SSL_CTX_free(server);
@@ -356,7 +356,6 @@ static void judge_gone(const char *title, const struct tally *gone) {
 int main(void) {
   int batches = rounds(400, 4), ended = 0;
   pid_t pids[PROCESSES];
-  alarm(SECONDS);
   make_board();
   make_contexts();
   start_others(pids, batches);

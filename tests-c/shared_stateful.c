@@ -161,7 +161,7 @@ static void of_either_role(void) {
 }
 
 int main(void) {
-  alarm(SECONDS);
+  alarm(seconds(SECONDS));
   make_identity();
   replaced(0);
   replaced(1);

@@ -2,7 +2,7 @@
 /*
  * SSL_CTX_sess_set_get_cb(3): the setters and getters of new_cb, remove_cb and get_cb.
  *
- * Untested here: calls during a handshake (lookup.c, store_rule.c, and alone embed.c).
+ * Untested here: calls during a handshake (lookup.c, store_conditions.c, and alone embed.c).
  */
 #include "helpers.h"
 

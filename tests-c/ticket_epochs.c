@@ -18,13 +18,13 @@ enum { EPOCH = 60, DAY = 86400 };
 
 /* ---- the clock ---- */
 
-/* Sets the clock to the middle of a minute, so many epochs from the first. */
+/* Stops the clock in the middle of a minute, so many epochs from the first: the library looks at its file once a minute. */
 static void set_epoch(long number) {
   static time_t start;
   struct timeval now;
   gettimeofday(&now, NULL);
   if (start == 0) start = now.tv_sec / DAY * DAY + 3600; /* an hour of this day: no test comes to another by itself */
-  ahead = start + number * EPOCH + EPOCH / 2 - now.tv_sec;
+  stopped = start + number * EPOCH + EPOCH / 2;
 }
 
 /* ---- machines ---- */
@@ -82,11 +82,11 @@ static const char *offered(SSL_CTX *ctx, SSL_SESSION *session, SSL_SESSION **ren
 /* The same where the server's clock is behind the client's. */
 static const char *offered_behind(SSL_CTX *ctx, long epoch, SSL_SESSION *session) {
   struct connection c = open_connection(client, ctx, session);
-  time_t right = ahead;
+  time_t right = stopped;
   SSL_do_handshake(c.client);
   set_epoch(epoch);
   SSL_do_handshake(c.server);
-  ahead = right;
+  stopped = right;
   handshake(&c);
   return compared(c, session, NULL);
 }
@@ -253,7 +253,7 @@ static void walks(void) {
 int main(int argc UNUSED, char **argv) {
   char name[] = "/tmp/sslsession-tickets-stderr-XXXXXX";
   start_with_tickets(argv, "shared,epoch=60", KEY);
-  alarm(SECONDS);
+  alarm(seconds(SECONDS));
   REQUIRE(dup2(mkstemp(name), STDERR_FILENO) >= 0 && (said = fopen(name, "r")) != NULL && unlink(name) == 0);
   for (version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
     write_keys(KEY);

@@ -182,7 +182,7 @@ static void work_of_libssl_3(void) {
 
 int main(void) {
   void *user11;
-  alarm(60);
+  alarm(seconds(60));
   load("two_libssl_foreign.so");
   load("two_libssl_bare.so");
 #ifndef SSLSESSION_ALONE

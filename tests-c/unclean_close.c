@@ -3,7 +3,7 @@
  * A connection that ends without a goodbye takes its session with it (S5, semantics 4.7): SSL_free, SSL_clear and
  * SSL_set_session on an SSL that has neither sent close_notify nor been told by SSL_set_shutdown that it did.
  */
-#include "scene.h"
+#include "fixture.h"
 
 /* What the server's end left, and what the session it had is still good for. */
 static void end_scene(const char *promise, struct scene *s) {

@@ -1,18 +1,18 @@
-//! What the library is made of: licences that deny.toml allows, no crate twice, and no more crates than it needs.
+//! The library's dependencies: licences that deny.toml allows, no crate twice, and no more crates than it needs.
 //!
-//! `cargo deny check` reads the same deny.toml, and asks for advisories too.
+//! `cargo deny check` reads the same deny.toml, and checks advisories too.
 
 mod common;
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-/// How many packages the library has, itself included. Who needs one more says in the commit why it is worth it.
+/// Number of packages of the library, itself included. A commit that adds one says why it is worth it.
 const MAX_PACKAGES: usize = 32;
 
 /// The library's own tree, in which tests have no part.
 const LIBRARY: [&str; 4] = ["--package", "sslsession", "--edges", "normal,build"];
 
-/// What is in the command: macros are used by the compiler only.
+/// The tree of the command: only the compiler uses macros.
 const COMMAND: [&str; 4] = ["--package", "sslsession-cli", "--edges", "normal,no-proc-macro"];
 
 /// Returns what `cargo tree` says of a tree.

@@ -18,8 +18,9 @@ use std::{
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What a preloaded program must reach, and the node under which OpenSSL has it (docs/c-developers.md). SSL_add_session and
-/// SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built against ours ask for them.
+/// Functions that a preloaded program must reach, and their nodes in OpenSSL (docs/c-developers.md). SSL_add_session
+/// and SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built with our header
+/// call them.
 const PRELOADED: [(&str, &str); 50] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
     ("SSL_CTX_callback_ctrl", "OPENSSL_3.0.0"),
@@ -86,14 +87,14 @@ fn readelf_of(file: &Path, options: &[&str]) -> String {
     String::from_utf8(outcome.stdout).expect("readelf writes text")
 }
 
-/// What the dynamic section says under `tag`, a line each.
+/// Returns the entries of the dynamic section under `tag`, a line each.
 fn dynamic(tag: &str) -> Vec<String> {
     let section = readelf(&["--dynamic"]);
     let tag = format!("({tag})");
     section.lines().filter_map(|line| Some(line.split_once(&tag)?.1.trim().to_owned())).collect()
 }
 
-/// The dynamic symbols: section index, and the name with its version. Not those that only the linker needed.
+/// Returns the dynamic symbols: section index, and the name with its version. Not those that only the linker needed.
 fn symbols() -> Vec<(String, String)> {
     let table = readelf(&["--dyn-syms"]);
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -105,7 +106,7 @@ fn defined() -> Vec<String> {
     symbols().into_iter().filter(|(section, _)| section != "UND" && section != "ABS").map(|(_, name)| name).collect()
 }
 
-/// What the loader has to find elsewhere, or else the program does not start.
+/// Returns the symbols that the loader must find elsewhere, or the program does not start.
 fn undefined() -> Vec<String> {
     let table = readelf(&["--dyn-syms"]);
     let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -113,13 +114,13 @@ fn undefined() -> Vec<String> {
     rows.map(|row| row[7].to_owned()).collect()
 }
 
-/// Whether it is built for musl, whose loader knows no versions.
+/// Returns true if it is built for musl, whose loader knows no versions.
 fn is_for_musl() -> bool {
     dynamic("NEEDED").iter().any(|line| line.ends_with("[libc.so]"))
 }
 
-/// The newest version of glibc that may be needed: what is shipped has its own; what is built for this machine needs that
-/// in which glibc's libraries became one, as it was linked with it.
+/// Returns the newest version of glibc that may be needed. A shipped library has its own. One built for this machine
+/// needs the version in which glibc's libraries became one, as it was linked with it.
 fn floor() -> String {
     env::var("SSLSESSION_TEST_FLOOR").unwrap_or_else(|_| "GLIBC_2.34".to_owned())
 }
@@ -142,7 +143,7 @@ fn exports_are_those_of_the_source_each_under_its_nodes() {
     assert_eq!(found, expected);
 }
 
-/// What a program gets that is linked with the library.
+/// Holds for a program that is linked with the library.
 #[test]
 fn each_name_has_one_default() {
     let defined = defined();
@@ -165,7 +166,7 @@ fn a_preloaded_program_reaches_what_it_must_and_no_more() {
     }
 }
 
-/// What needs more is refused by the loader, and with it every program.
+/// The loader refuses a library that needs more, and with it every program.
 #[test]
 fn it_needs_no_newer_c_library() {
     let number = |version: &str| -> Vec<u32> {
@@ -253,8 +254,9 @@ fn it_asks_the_loader_for_nothing_of_openssl() {
     }
 }
 
-/// What runs at load: the compiler's own entry, Rust's, which notes the program's arguments, and one of ours, which copies
-/// the settings before the program can change them. What that one does is proved by tests/settings.rs.
+/// Three functions run at load: the compiler's own entry, Rust's, which notes the program's arguments, and one of
+/// ours, which copies the settings before the program can change them. tests/settings.rs proves the effect of that
+/// one.
 #[test]
 fn only_the_settings_are_read_at_load_and_their_store_opened() {
     let entries = load_functions();
@@ -270,7 +272,7 @@ fn only_the_settings_are_read_at_load_and_their_store_opened() {
     assert!(!sections.contains(".preinit_array") && !sections.contains(".ctors"), "these would run at load too");
 }
 
-/// The symbols to which the entries of .init_array point.
+/// Returns the symbols to which the entries of .init_array point.
 fn load_functions() -> Vec<String> {
     let sections = readelf(&["--sections"]);
     let array = sections.lines().find_map(|line| line.split_once(" .init_array ").map(|(_, after)| after));
@@ -287,7 +289,8 @@ fn load_functions() -> Vec<String> {
     targets.map(|target| function_at(&names, target)).collect()
 }
 
-/// The table of all symbols. What is shipped is stripped: it stands in the file of its debug data, beside it.
+/// Returns the table of all symbols. A shipped library is stripped: the table is in the file of its debug data,
+/// beside it.
 fn names() -> String {
     let debug = library().with_file_name(format!("{}.debug", common::SONAME));
     if debug.exists() { readelf_of(&debug, &["--syms"]) } else { readelf(&["--syms"]) }

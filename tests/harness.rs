@@ -1,7 +1,8 @@
-//! What the other tests stand on: children end at their deadline, scratch directories go, valgrind's reports are read.
+//! The base of the other tests: children end at their deadline, scratch directories are removed, valgrind's reports
+//! are read.
 
 mod common;
-#[path = "twins/valgrind.rs"]
+#[path = "conformance/valgrind.rs"]
 mod valgrind;
 
 use common::{Scratch, process};

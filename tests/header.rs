@@ -62,7 +62,7 @@ fn c_file(name: &str) -> PathBuf {
     common::root().join("tests/header").join(name)
 }
 
-/// The compiler, as strict as it can be made.
+/// Returns the compiler, as strict as it can be made.
 fn compiler(language: Language) -> Command {
     let (mut command, standard, as_language) = match language {
         Language::C => (common::c_compiler(), "-std=c11", "c"),
@@ -122,7 +122,7 @@ fn every_constant_is_compared_with_openssls() {
     }
 }
 
-/// What `both.c` must not let pass: a piece of the header, a wrong one in its place, and a word of the complaint.
+/// Mistakes that `both.c` must detect: a piece of the header, a wrong one in its place, and a word of the complaint.
 const WRONG: [(&str, &str, &str); 8] = [
     ("typedef struct ssl_ctx_st SSL_CTX;", "typedef struct ssl_context_st SSL_CTX;", "SSL_CTX"),
     ("int SSL_set_session(SSL *", "long SSL_set_session(SSL *", "SSL_set_session"),

@@ -1,6 +1,6 @@
-//! What stands in a shared store's memory may be anything: the body of the fuzz target, driven by proptest.
+//! Arbitrary bytes in a shared store's memory: the body of the fuzz target, driven by proptest.
 //!
-//! `cargo +nightly fuzz run mapping` drives the same body, guided by what it reaches.
+//! `cargo +nightly fuzz run mapping` drives the same body, guided by coverage.
 
 #[path = "../fuzz/mapping.rs"]
 mod mapping;

@@ -1,4 +1,4 @@
-//! What `make install` puts where, used as a program would use it.
+//! The files that `make install` installs, used as a program would use them.
 
 #[allow(dead_code, reason = "shared with the header's test")]
 #[path = "header/blocks.rs"]
@@ -21,7 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Where it is installed, below DESTDIR.
 const PREFIX: &str = "/opt/sslsession";
 
-/// `make install` of the library under test, without building another. It is used below `destination`, where it was not to be.
+/// Runs `make install` of the library under test, without building another. It is used below `destination`, not at
+/// its own prefix.
 fn install(destination: &Path) {
     make("install", destination);
     for name in ["sslsession.pc", "sslsession-alone.pc"] {
@@ -51,7 +52,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The compiler's options for the packages `names`, which pkg-config finds below `destination` and on the system.
+/// Returns the compiler's options for the packages `names`, which pkg-config finds below `destination` and on the
+/// system.
 fn options(destination: &Path, names: &[&str]) -> Vec<String> {
     let place = destination.join("opt/sslsession/lib/pkgconfig");
     let mut command = Command::new("pkg-config");
@@ -153,7 +155,7 @@ fn pkg_config_beside_openssl_gives_openssls_header_and_the_right_order() {
     }
 }
 
-/// What the example prints, over libssl alone and with the library.
+/// The output of the example, on libssl alone and with the library.
 const EXTERNAL_CACHE: &str = "  stored
 new
   looked up: found

@@ -1,7 +1,10 @@
 //! The papers: what is cited is there. Each promise that source and tests cite has its sentence in docs/, each link and each
-//! path leads to a file of the repository, and the man pages have all settings and no message that is none.
+//! path leads to a file of the repository, and the man pages have all settings and no message that is none. `prose` reads how
+//! the source speaks.
 
 mod common;
+#[path = "papers/prose.rs"]
+mod prose;
 
 use std::{
     collections::BTreeSet,
@@ -38,7 +41,7 @@ impl File {
     }
 }
 
-/// All files below a directory whose names end so.
+/// Returns all files below a directory whose names have one of these extensions.
 fn below(directory: &str, extensions: &[&str]) -> Vec<File> {
     let mut found = Vec::new();
     collect(Path::new(directory), extensions, &mut found);
@@ -84,13 +87,13 @@ fn is_tag(word: &str) -> bool {
     }
 }
 
-/// The words of a text: letters and digits, with the dots and slashes within.
+/// Returns the words of a text: letters and digits, with the dots and slashes within.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_inside = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
     text.split(move |c| !is_inside(c)).map(|word| word.trim_matches(['.', '/', '-'])).filter(|word| !word.is_empty())
 }
 
-/// The promises that docs/ makes: what stands in bold at the head of a list item, and the numbers of headings.
+/// Returns the promises that docs/ makes: bold words at the head of a list item, and the numbers of headings.
 fn promises() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (_, line) in below("docs", &["md"]).iter().flat_map(File::lines) {
@@ -105,7 +108,7 @@ fn promises() -> BTreeSet<String> {
     found
 }
 
-/// The promises that a line cites.
+/// Returns the promises that a line cites.
 fn cited(file: &File, line: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let is_c = file.name.starts_with("tests-c/");
@@ -146,13 +149,13 @@ fn each_promise_that_is_cited_stands_in_docs() {
     none(found, "Define it in docs/contract.md or docs/openssl-behaviour.md, as `- **TAG** sentence`.");
 }
 
-/// The targets of a paper's links that are no addresses.
+/// Returns the targets of a paper's links that are no addresses.
 fn links(line: &str) -> impl Iterator<Item = &str> {
     let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
 }
 
-/// A heading as a link names it: lower case, without signs, blanks as hyphens.
+/// Returns a heading in a link's form: lower case, without signs, blanks as hyphens.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|&c| c.is_alphanumeric() || c == ' ' || c == '-' || c == '_');
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
@@ -236,7 +239,7 @@ fn each_path_that_is_cited_is_in_the_repository() {
     none(found, "A file that is cited is not in the repository.");
 }
 
-/// The names of types and functions, in backquotes, that a line cites: the last part of each path.
+/// Returns the names of types and functions, in backquotes, that a line cites: the last part of each path.
 fn names(line: &str) -> impl Iterator<Item = &str> {
     let quoted = line.split('`').skip(1).step_by(2).map(|name| name.trim_end_matches('!'));
     let is_name = |name: &&str| {
@@ -262,7 +265,7 @@ fn each_name_that_the_architecture_cites_is_in_the_source() {
 
 const MAN_PAGES: [&str; 3] = ["docs/man/sslsession.1", "docs/man/sslsession.7", "docs/man/libsslsession.3"];
 
-/// What they refer to is in other packages, and need not be on this machine.
+/// The pages they refer to are in other packages, and need not be on this machine.
 #[test]
 fn the_man_pages_are_well_formed() {
     for page in MAN_PAGES {

@@ -2,8 +2,8 @@
 //!
 //! Each test runs a program with stock libssl, with the library preloaded over it, and with the library preloaded over
 //! the same libssl linked `-Bsymbolic`. It drives the same reconnections against all three and compares the sequences
-//! of new and resumed handshakes, the cache's statistics and its mode. A witness preloaded before the library
-//! (`tests-c/witness.c`) counts the sessions in the cache that the program sees and in libssl's own table; where the
+//! of new and resumed handshakes, the cache's statistics and its mode. A probe preloaded before the library
+//! (`tests-c/probe.c`) counts the sessions in the cache that the program sees and in libssl's own table; where the
 //! library is, that table must be empty: so the sessions are in the library.
 //!
 //! In TLS 1.2 a server stores its session after its last flight is sent, and a client that only waits for the handshake
@@ -22,9 +22,9 @@ mod programs {
     mod build;
     mod compare;
     mod plain;
+    mod probe;
     mod run;
     mod server;
-    mod witness;
 
     mod apache;
     mod containers;

@@ -31,7 +31,7 @@ const BAD: [(&str, &str); 4] = [
     ("SSLSESSION_KEY_FILE", "keys"),
 ];
 
-/// What is said of them.
+/// The complaints about them.
 const COMPLAINTS: &str = "\
 sslsession: SSLSESSION_STORE=sharde: none of memory, shared, shared:NAME, of which the last two may have ,size=64M; sessions stay in each process's memory
 sslsession: SSLSESSION_ATTACH=some\u{fffd}lines\u{fffd}[1m: neither \"default\" nor \"all\"; taken as \"default\"
@@ -61,20 +61,20 @@ impl Program {
         built
     }
 
-    /// Ready to run with these settings and no others, preloaded.
+    /// Returns the program, preloaded, with these settings and no others.
     fn preloaded(&self, what: &str, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(self.scratch.join("plain"));
         command.arg(what).env_clear().envs(settings.iter().copied()).env("LD_PRELOAD", library());
         command
     }
 
-    /// What it and the library say.
+    /// Returns the output of it and of the library.
     fn says(&self, what: &str, settings: &[(&str, &str)]) -> String {
         said(&run(&mut self.preloaded(what, settings), DEADLINE))
     }
 }
 
-/// All of stderr.
+/// Returns all of stderr.
 fn said(outcome: &Outcome) -> String {
     assert!(outcome.success(), "the program {outcome}");
     String::from_utf8(outcome.stderr.clone()).expect("the library writes UTF-8")
@@ -103,7 +103,7 @@ fn a_process_without_tls_says_nothing() {
     assert_eq!(Program::new().says("none", &BAD), "");
 }
 
-/// What a chroot has no directory for, and what belongs to others, is said with its reason, and not before it matters.
+/// A missing directory in a chroot, or files of others, are reported with the reason, and not before they matter.
 #[test]
 fn a_store_out_of_reach_is_told_at_the_first_context() {
     let program = Program::new();
@@ -317,7 +317,7 @@ fn good_values_and_empty_ones_say_nothing() {
     }
 }
 
-/// What is counted without the library is the compiler's and OpenSSL's.
+/// The allocations without the library are the compiler's and OpenSSL's.
 #[test]
 fn nothing_is_allocated_at_load_when_nothing_is_set() {
     let program = Program::new();
@@ -347,7 +347,7 @@ fn a_program_with_more_rights_than_its_user_takes_no_settings() {
     assert_eq!(run_it(), "secure: 1\n");
 }
 
-/// As tests/install gets its rights.
+/// Prefixes a command as tests/install gets its rights.
 fn as_root(command: &str) -> Command {
     static ROOT: OnceLock<bool> = OnceLock::new();
     // SAFETY: geteuid takes nothing and cannot fail.

@@ -56,12 +56,12 @@ fn sessions_made_before_any_context_are_served_by_their_own() {
     }
 }
 
-/// True if it is for this machine's C library and processor.
+/// Returns true if it is for this machine's C library and processor.
 fn is_native(libssl: &Libssl) -> bool {
     !libssl.is_musl() && libssl.slowness() == 1
 }
 
-/// The program prints the same preloaded, with the memory store and the shared one.
+/// Checks that the program prints the same preloaded, with the memory store and the shared one.
 fn same(program: &Path, users: &[&PathBuf], which: &str) {
     let command = || {
         let mut command = Command::new(program);

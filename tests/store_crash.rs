@@ -3,7 +3,7 @@
 //! One thread, so that the processes it forks are whole. Each test is told of in a line of its own, as cargo's are.
 
 use sslsession::store::shared::Event;
-use sslsession::store::{Expiry, Found, Name, Policy, Shared};
+use sslsession::store::{Expiry, Lookup, Policy, RecordKey, Shared};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ fn main() {
     println!("test result: ok. {} passed; 0 failed", tests.len());
 }
 
-/// What the processes tell one another.
+/// Memory through which the processes communicate.
 #[repr(C)]
 struct Notes {
     /// Rounds that each worker has done.
@@ -118,8 +118,8 @@ impl Random {
     }
 }
 
-fn name(id: &[u8]) -> Name<'_> {
-    Name { scope: &[1; 16], policy: Policy::new(0, 0, None), version: 0x0303, id }
+fn name(id: &[u8]) -> RecordKey<'_> {
+    RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, None), version: 0x0303, id }
 }
 
 /// Bytes that say which session they are of, and whether any of them is missing.
@@ -136,7 +136,7 @@ fn is_whole(id: u64, bytes: &[u8]) -> bool {
     serial.is_some_and(|serial| session(id, serial, bytes.len() / 8 - 2) == bytes)
 }
 
-/// How long this process has been ready and without a processor, which is not the store's doing.
+/// Returns the time that this process was ready to run without a processor, for which the store is not to blame.
 fn without_processor() -> Duration {
     let times = fs::read_to_string("/proc/self/schedstat").expect("the kernel keeps account");
     let waited = times.split_whitespace().nth(1).and_then(|waited| waited.parse().ok());
@@ -171,7 +171,7 @@ fn look_up(store: &Shared, notes: &Notes, id: u64, takes: bool) {
     if took > LONGEST_WAIT && took - LONGEST_WAIT > without_processor() - without {
         notes.slow.fetch_add(1, Relaxed);
     }
-    if let Found::Record(bytes) = found {
+    if let Lookup::Record(bytes) = found {
         notes.found.fetch_add(1, Relaxed);
         notes.wrong.fetch_add(u64::from(!is_whole(id, &bytes)), Relaxed);
     }
@@ -209,7 +209,7 @@ fn workers_are_killed() {
     let emptied = store.statistics().counted(Event::Emptied);
     assert!(found > 100_000 && emptied > 0, "{found} found, {emptied} partitions emptied: that was no test");
     for id in 0..IDS {
-        if let Found::Record(bytes) = store.find(&name(&id.to_ne_bytes()), None, NOW) {
+        if let Lookup::Record(bytes) = store.find(&name(&id.to_ne_bytes()), None, NOW) {
             assert!(is_whole(id, &bytes));
         }
     }
@@ -233,18 +233,18 @@ fn a_process_is_stopped() {
         (store.find(&name(b"one"), None, NOW), since.elapsed())
     };
     let (found, first) = look();
-    assert_eq!(found, Found::OutOfReach);
+    assert_eq!(found, Lookup::Unavailable);
     assert!(first < Duration::from_secs(1), "{first:?}");
     // A server that is asked a thousand times does not wait a thousand times.
     let since = Instant::now();
-    let reached = (0..1000).filter(|_| look().0 != Found::OutOfReach).count();
+    let reached = (0..1000).filter(|_| look().0 != Lookup::Unavailable).count();
     assert_eq!(reached, 0);
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     assert!(!store.insert(&name(b"two"), store.mark(&bytes, Expiry::NEVER), &bytes) && !store.remove(&name(b"one")));
     child.signal(libc::SIGCONT);
     assert!(libc::WIFEXITED(child.wait()));
-    assert!(matches!(look().0, Found::Record(_)), "and all is as it was");
-    assert!(store.statistics().counted(Event::OutOfReach) > 1000 && store.statistics().counted(Event::Emptied) == 0);
+    assert!(matches!(look().0, Lookup::Record(_)), "and all is as it was");
+    assert!(store.statistics().counted(Event::Unavailable) > 1000 && store.statistics().counted(Event::Emptied) == 0);
     println!("a lookup waits {first:?} for a stopped process");
 }
 
@@ -252,7 +252,7 @@ fn a_process_dies() {
     let store = Shared::anonymous(1 << 16).expect("memory");
     let bytes = session(1, 1, 10);
     let insert = || store.insert(&name(b"one"), store.mark(&bytes, Expiry::NEVER), &bytes);
-    let is_there = || matches!(store.find(&name(b"one"), None, NOW), Found::Record(_));
+    let is_there = || matches!(store.find(&name(b"one"), None, NOW), Lookup::Record(_));
     // SAFETY: ends this process.
     let die = || unsafe {
         libc::raise(libc::SIGKILL);
@@ -266,7 +266,7 @@ fn a_process_dies() {
     }
 }
 
-/// More processes at a time than the smallest store has slots, then as many again, which get those of the dead.
+/// Runs more processes at a time than the smallest store has slots, then as many again, which get those of the dead.
 fn many_count() {
     const PROCESSES: u64 = 12;
     const TIMES: u64 = 50;

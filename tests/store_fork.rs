@@ -23,13 +23,13 @@ fn work(store: &Memory<Arc<u32>>, stop: &AtomicBool, mut id: u32) {
     }
 }
 
-/// What a child does; the exit code says whether it could.
+/// Runs the child's part. Returns its exit code, 0 for success.
 fn child(store: &Memory<Arc<u32>>) -> i32 {
     store.validate();
     let before = store.len();
     let _added = store.insert(&key(9999), Arc::new(9999), Expiry::new(1, 0), 0);
     let found = store.get(&key(9999)).is_some() && store.len() == before + 1;
-    let left = store.take_soonest(usize::MAX).len();
+    let left = store.pop_soonest(usize::MAX).len();
     drop(gate::close(&mut Patience::default()));
     i32::from(!(found && left == before + 1 && store.is_empty()))
 }
@@ -108,7 +108,7 @@ fn a_child_does_not_wait_for_the_readers_of_its_parent() {
     let exit_code = thread::scope(|scope| {
         scope.spawn(|| assert!(store.get(&key(0)).is_some()));
         is_inside.recv().unwrap();
-        let exit_code = fork(&store, |store| i32::from(store.take_soonest(usize::MAX).len() != 100));
+        let exit_code = fork(&store, |store| i32::from(store.pop_soonest(usize::MAX).len() != 100));
         tell.send(()).unwrap();
         exit_code
     });

@@ -27,7 +27,7 @@ enum Step {
         timeout: i64,
         size: usize,
     },
-    /// What is there under `id` once more, with another expiry.
+    /// Inserts the object under `id` once more, with another expiry.
     InsertAgain {
         id: u16,
         time: i64,
@@ -47,7 +47,7 @@ enum Step {
     Soonest {
         most: usize,
     },
-    /// What is there under `from` moves to `to`.
+    /// Moves the object under `from` to `to`.
     Place {
         from: u16,
         to: u16,
@@ -107,7 +107,7 @@ impl Pair {
         }
     }
 
-    /// The session under an id, by the model.
+    /// Returns the session under an id, by the model.
     fn resident(&self, id: &Id) -> Option<Session> {
         self.model.at(id).map(|at| self.known[self.model.sessions[at].number as usize].clone())
     }
@@ -166,7 +166,7 @@ impl Pair {
                 assert_eq!(numbers(self.store.take_expired(now, most)), self.model.take(most, over));
             }
             Step::Soonest { most } => {
-                assert_eq!(numbers(self.store.take_soonest(most)), self.model.take(most, |_| true));
+                assert_eq!(numbers(self.store.pop_soonest(most)), self.model.take(most, |_| true));
             }
             Step::Place { from, to, time, timeout } => {
                 if let Some(session) = self.resident(&id(from)) {
@@ -181,7 +181,7 @@ impl Pair {
         assert_eq!(self.store.len(), self.model.sessions.len());
     }
 
-    /// Every reference is where it should be, and the store gives all of its own back.
+    /// Checks that every reference is where it should be, and that the store releases all of its own.
     fn finish(self) {
         self.store.validate();
         let Self { store, model, known } = self;
@@ -212,7 +212,7 @@ fn now() -> impl Strategy<Value = i64> {
     prop_oneof![8 => 0i64..40, 2 => 1_700_000_300i64..1_700_000_400, 1 => Just(i64::MAX), 1 => -10i64..1]
 }
 
-/// `count` calls over so many ids. Of 200 insertions there are `flushes` that take up to `most` out.
+/// Returns `count` calls on that number of ids. Of 200 insertions, `flushes` remove up to `most`.
 fn steps(
     ids: u16,
     sizes: BoxedStrategy<usize>,

@@ -6,7 +6,7 @@ mod common;
 
 use common::Scratch;
 use sslsession::store::shared::{Event, Keys};
-use sslsession::store::{Expiry, Found, Mark, Name, Policy, Scope, Shared};
+use sslsession::store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -25,12 +25,12 @@ const SCOPE: Scope = [7; 16];
 /// Nothing is asked of a client.
 const NOTHING: Policy = Policy::new(0, 0, Some(0));
 
-fn name(id: &[u8]) -> Name<'_> {
-    Name { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
+fn name(id: &[u8]) -> RecordKey<'_> {
+    RecordKey { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
 }
 
-/// The mark of a session of that secret, over after ten seconds.
-fn mark(store: &Shared, secret: &[u8]) -> Mark {
+/// Returns the fingerprint of a session of that secret that expires after ten seconds.
+fn mark(store: &Shared, secret: &[u8]) -> Fingerprint {
     store.mark(secret, Expiry::new(NOW, 10))
 }
 
@@ -40,8 +40,8 @@ fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
 
 fn find(store: &Shared, id: &[u8]) -> Option<Vec<u8>> {
     match store.find(&name(id), None, NOW) {
-        Found::Record(bytes) => Some(bytes.to_vec()),
-        Found::Missing => None,
+        Lookup::Record(bytes) => Some(bytes.to_vec()),
+        Lookup::Missing => None,
         found => panic!("{found:?}"),
     }
 }
@@ -67,7 +67,7 @@ fn a_named_store_is_found_again_with_all_its_sessions() {
     insert(&store, b"one", b"bytes");
     let (_, other) = named(&scratch, &['a']);
     assert_eq!(find(&other, b"one").as_deref(), Some(&b"bytes"[..]), "at the same time");
-    assert_eq!(store.find(&name(b"one"), Some(mark(&other, b"bytes")), NOW), Found::Standing, "marks are the same");
+    assert_eq!(store.find(&name(b"one"), Some(mark(&other, b"bytes")), NOW), Lookup::Current, "marks are the same");
     drop((store, other));
     let (_, later) = named(&scratch, &['a']);
     assert_eq!(find(&later, b"one").as_deref(), Some(&b"bytes"[..]), "later");
@@ -85,7 +85,7 @@ fn of_several_keys_the_first_seals_and_all_open() {
     assert_eq!((find(&old, b"new"), old.statistics().counted(Event::Refused)), (None, 1));
 }
 
-/// The bytes of sessions in the file, whole or in part.
+/// Returns true if the file has a session's bytes, whole or in part.
 fn shows(path: &Path, secret: &[u8]) -> bool {
     fs::read(path).expect("the file").windows(8).any(|bytes| secret.windows(8).any(|part| part == bytes))
 }
@@ -99,7 +99,7 @@ fn the_file_shows_nothing_of_a_session() {
     assert!(find(&store, b"one").is_some() && !shows(&path, &secret));
 }
 
-/// The flags of this process's mapping of so many KiB, of which there is one.
+/// Returns the flags of this process's mapping of so many KiB, of which there is one.
 fn flags_of_mapping(kib: usize) -> String {
     let mappings = fs::read_to_string("/proc/self/smaps").expect("Linux tells");
     let size = format!("{kib} kB");
@@ -133,12 +133,12 @@ fn a_record_that_was_tampered_with_is_refused() {
     for at in (4096..MIB - SLOTS).filter(|&at| before[at] != after[at]) {
         file.write_all_at(&[after[at] ^ 0x10], at as u64).expect("it is written");
         match store.find(&name(b"one"), None, NOW) {
-            Found::Record(bytes) => {
+            Lookup::Record(bytes) => {
                 assert_eq!(&bytes[..], b"bytes of a session");
                 harmless += 1;
             }
-            Found::Missing | Found::Withheld | Found::OutOfReach => tampered += 1,
-            Found::Standing => panic!("nobody asked"),
+            Lookup::Missing | Lookup::PolicyMismatch | Lookup::Unavailable => tampered += 1,
+            Lookup::Current => panic!("nobody asked"),
         }
         file.write_all_at(&after[4096..MIB - SLOTS], 4096).expect("it is written");
     }
@@ -305,7 +305,7 @@ fn keys_are_exchanged_without_a_loss_and_others_open_nothing() {
     assert!(fs::read(&path).expect("the file")[4096 + 64..MIB - SLOTS].iter().filter(|&&byte| byte != 0).count() < 200);
 }
 
-/// The records of a store as its file has them: hash, policy and expiry of each, by that expiry.
+/// Returns the records of a store as its file has them: hash, policy and expiry of each, by that expiry.
 fn records(path: &Path, expiries: &[u32]) -> Vec<(u64, u64)> {
     let bytes = fs::read(path).expect("the file");
     let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
@@ -317,7 +317,7 @@ fn records(path: &Path, expiries: &[u32]) -> Vec<(u64, u64)> {
     expiries.iter().map(record).collect()
 }
 
-/// Who has the file has its salt, and can try names and policies by the million.
+/// A reader of the file has its salt, and can try names and policies by the million.
 #[test]
 fn the_file_shows_neither_what_a_session_was_for_nor_whose_two_sessions_have_in_common() {
     use siphasher::sip::SipHasher13;

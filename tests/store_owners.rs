@@ -1,5 +1,5 @@
-//! Who has a lock of the shared store, and what becomes of it: owners that die unnoticed, processes in other containers,
-//! files that were copied while a lock was held, and somebody who writes to the locks.
+//! Owners of the shared store's locks: owners that die unnoticed, processes in other containers, files that were
+//! copied while a lock was held, and somebody who writes to the locks.
 //!
 //! One thread, so that the processes it forks are whole. What needs root (namespaces) says so and is left out without.
 
@@ -7,7 +7,7 @@ mod common;
 
 use common::Scratch;
 use sslsession::store::shared::{Event, Keys};
-use sslsession::store::{Expiry, Found, Name, Policy, Shared};
+use sslsession::store::{Expiry, Lookup, Policy, RecordKey, Shared};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -45,15 +45,15 @@ fn main() {
     println!("test result: ok. {} passed; 0 failed", tests.len());
 }
 
-fn name(id: &[u8]) -> Name<'_> {
-    Name { scope: &[1; 16], policy: Policy::new(0, 0, None), version: 0x0303, id }
+fn name(id: &[u8]) -> RecordKey<'_> {
+    RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, None), version: 0x0303, id }
 }
 
 fn insert(store: &Shared, id: &[u8]) -> bool {
     store.insert(&name(id), store.mark(id, Expiry::NEVER), &id.repeat(20))
 }
 
-fn find(store: &Shared, id: &[u8]) -> Found {
+fn find(store: &Shared, id: &[u8]) -> Lookup {
     store.find(&name(id), None, NOW)
 }
 
@@ -77,7 +77,7 @@ fn fork(run: impl FnOnce()) -> libc::pid_t {
     fork_by(|| unsafe { libc::fork() }.into(), run)
 }
 
-/// As container runtimes do: nothing of the C library hears of it.
+/// Forks as container runtimes do: the C library does not notice.
 fn bare_fork(run: impl FnOnce()) -> libc::pid_t {
     let no = ptr::null::<u8>();
     // SAFETY: a fork by another name, of a process of one thread.
@@ -101,7 +101,7 @@ fn kill(child: libc::pid_t) {
     wait(child);
 }
 
-/// Stops, or ends, this process while it has the lock.
+/// Raises a signal that stops, or ends, this process while it holds the lock.
 fn raise_in(store: &Shared, signal: i32) {
     // SAFETY: a signal to this thread.
     store.stall(&name(b"one"), false, || unsafe {
@@ -122,12 +122,12 @@ fn bare_forks_are_killed() {
         let child = bare_fork(|| work(&store, u64::MAX));
         thread::sleep(Duration::from_millis(1 + kill_after % 5));
         kill(child);
-        assert!(insert(&store, b"one") && matches!(find(&store, b"one"), Found::Record(_)), "kill {kill_after}");
+        assert!(insert(&store, b"one") && matches!(find(&store, b"one"), Lookup::Record(_)), "kill {kill_after}");
     }
     // In the lock for certain, and noticed by the kernel: nobody waits.
     wait(bare_fork(|| raise_in(&store, libc::SIGKILL)));
-    assert!(matches!(find(&store, b"one"), Found::Record(_)));
-    assert_eq!(store.statistics().counted(Event::OutOfReach), 0);
+    assert!(matches!(find(&store, b"one"), Lookup::Record(_)));
+    assert_eq!(store.statistics().counted(Event::Unavailable), 0);
 }
 
 fn the_first_of_a_namespace_is_killed() {
@@ -140,11 +140,11 @@ fn the_first_of_a_namespace_is_killed() {
         }
         // Number 1 there, and number 1 is not stopped by its own signals: its parent kills it.
         let inner = fork(|| store.stall(&name(b"one"), false, || thread::sleep(DEADLINE)));
-        while !matches!(find(&store, b"one"), Found::OutOfReach) {}
+        while !matches!(find(&store, b"one"), Lookup::Unavailable) {}
         kill(inner);
     });
     assert_eq!(wait(child), 0);
-    assert!(matches!(find(&store, b"one"), Found::Record(_)) && insert(&store, b"one"));
+    assert!(matches!(find(&store, b"one"), Lookup::Record(_)) && insert(&store, b"one"));
 }
 
 fn open(path: &Path) -> Shared {
@@ -162,14 +162,14 @@ fn a_file_is_copied() {
     std::fs::copy(scratch.join("store.key"), scratch.join("copy.key")).expect("a copy");
     // The owner lives and is of this namespace, so nobody can say that the copy's lock is not its.
     let copied = open(&copy);
-    assert!(matches!(find(&copied, b"one"), Found::Record(_)), "it was opened by who was alone");
+    assert!(matches!(find(&copied, b"one"), Lookup::Record(_)), "it was opened by who was alone");
     let other = open(&path);
-    assert_eq!(find(&other, b"one"), Found::OutOfReach, "its owner has it still, whoever opens it");
+    assert_eq!(find(&other, b"one"), Lookup::Unavailable, "its owner has it still, whoever opens it");
     signal(owner, libc::SIGCONT);
     wait(owner);
     drop(other);
     thread::sleep(Duration::from_millis(1100));
-    assert!(matches!(find(&store, b"one"), Found::Record(_)));
+    assert!(matches!(find(&store, b"one"), Lookup::Record(_)));
 }
 
 fn an_owner_is_gone() {
@@ -188,11 +188,11 @@ fn an_owner_is_gone() {
     let left = own & !0xffff_ffff | gone as u64;
     for word in [left, left | 1 << 31] {
         file.write_all_at(&word.to_ne_bytes(), HEAD).expect("written");
-        assert!(matches!(find(&store, b"one"), Found::Record(_)), "{word:x}");
+        assert!(matches!(find(&store, b"one"), Lookup::Record(_)), "{word:x}");
     }
     if own >> 48 != 0 {
         file.write_all_at(&(left ^ 1 << 48).to_ne_bytes(), HEAD).expect("written");
-        assert_eq!(find(&store, b"one"), Found::OutOfReach, "of another namespace: nobody knows");
+        assert_eq!(find(&store, b"one"), Lookup::Unavailable, "of another namespace: nobody knows");
     }
 }
 
@@ -203,7 +203,7 @@ fn refusals_end() {
     wait(owner);
     let waits = || {
         let since = Instant::now();
-        assert_eq!(find(&store, b"one"), Found::OutOfReach);
+        assert_eq!(find(&store, b"one"), Lookup::Unavailable);
         since.elapsed() >= Duration::from_millis(75)
     };
     assert!(waits() && !waits());
@@ -216,7 +216,7 @@ fn refusals_end() {
     // Who gets the lock knows that its owner goes on.
     signal(owner, libc::SIGCONT);
     wait(owner);
-    assert!(matches!(find(&store, b"one"), Found::Record(_)));
+    assert!(matches!(find(&store, b"one"), Lookup::Record(_)));
     let owner = fork(|| raise_in(&store, libc::SIGSTOP));
     wait(owner);
     assert!(waits());
@@ -248,7 +248,7 @@ fn locks_are_written_to() {
                 for id in 0..50u64 {
                     let id = id.to_ne_bytes();
                     insert(&store, &id);
-                    if let Found::Record(bytes) = find(&store, &id) {
+                    if let Lookup::Record(bytes) = find(&store, &id) {
                         assert_eq!(bytes[..], id.repeat(20));
                     }
                     store.remove(&name(&id));
@@ -261,7 +261,7 @@ fn locks_are_written_to() {
     // Whatever stands there now, who is alone makes it anew.
     drop(store);
     let store = open(&path);
-    assert!((insert(&store, b"one") || insert(&store, b"one")) && matches!(find(&store, b"one"), Found::Record(_)));
+    assert!((insert(&store, b"one") || insert(&store, b"one")) && matches!(find(&store, b"one"), Lookup::Record(_)));
 }
 
 fn a_child_locks_its_pages() {
@@ -285,7 +285,7 @@ fn a_child_locks_its_pages() {
 
 // ---- Servers: this program again, in other surroundings.
 
-/// What this program does as another process.
+/// Plays a role as another process.
 fn play(role: &str) {
     let path = PathBuf::from(env::var_os("STORE_PATH").expect("a path"));
     let store = Shared::named(&path, SMALL, &Keys::beside(&path).expect("a key")).expect("it is not refused");
@@ -310,7 +310,7 @@ fn work_and_check(store: &Shared) -> usize {
     let is_wrong = |id: u64| {
         let id = id.to_ne_bytes();
         insert(store, &id);
-        matches!(find(store, &id), Found::Record(bytes) if bytes[..] != id.repeat(20))
+        matches!(find(store, &id), Lookup::Record(bytes) if bytes[..] != id.repeat(20))
     };
     (0..100).filter(|&id| is_wrong(id)).count()
 }

@@ -56,7 +56,7 @@ fn together(work: Vec<Box<dyn FnOnce() + Send>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// A function for [`together`] that is given the store.
+/// Returns a function for [`together`] that gets the store.
 fn with(
     store: &Arc<Memory<Session>>,
     work: impl FnOnce(&Memory<Session>) + Send + 'static,
@@ -65,7 +65,7 @@ fn with(
     Box::new(move || work(&store))
 }
 
-/// Every reference is the caller's or the store's, and the store's come back when it is dropped.
+/// Checks that every reference is the caller's or the store's, and that the store's are released when it is dropped.
 fn settle(store: Arc<Memory<Session>>, known: &[Session]) {
     store.validate();
     let held: usize = known.iter().map(|session| Arc::strong_count(&session.0) - 1).sum();
@@ -96,7 +96,7 @@ fn adding_looking_removing_and_flushing_at_once_lose_no_reference() {
                 drop(store.take_expired(6, 1));
                 drop(store.place(&key(0), &key(1), &again, second(7)));
                 drop(store.place(&key(0), &key(0), &other, second(7)));
-                drop(store.take_soonest(1));
+                drop(store.pop_soonest(1));
             }),
         ]);
         settle(store, &known);
@@ -168,12 +168,12 @@ fn of_several_that_take_a_session_out_one_gets_it() {
         together(vec![
             note(|store| Vec::from_iter(store.take(&key(2)))),
             note(|store| store.take_expired(4, 2)),
-            note(|store| store.take_soonest(3)),
+            note(|store| store.pop_soonest(3)),
             note(|store| store.insert(&key(9), session(9), second(9), 5).evicted.into_iter().collect()),
         ]);
         store.validate();
         let mut all = taken.lock().unwrap().clone();
-        all.extend(store.take_soonest(99).iter().map(|session| *session.0));
+        all.extend(store.pop_soonest(99).iter().map(|session| *session.0));
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4, 5, 9]);
     });
@@ -195,7 +195,7 @@ fn nothing_happens_in_a_store_while_the_gate_is_closed() {
                 with(&store, |store| drop(store.insert(&key(900), session(900), second(1), 0))),
                 with(&store, |store| {
                     drop(store.get(&key(3)));
-                    drop(store.take_soonest(1));
+                    drop(store.pop_soonest(1));
                 }),
             ]);
             store.validate();

@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// The length of an epoch and the time of the vectors.
 const EPOCH: u32 = 43_200;
 
-/// The vectors in docs/tickets.md: blocks of lines "name value" behind ```` ```text vectors ````.
+/// Returns the vectors in docs/tickets.md: blocks of lines "name value" behind ```` ```text vectors ````.
 fn vectors() -> Vec<BTreeMap<String, String>> {
     let text = fs::read_to_string(root().join("docs/tickets.md")).expect("docs/tickets.md");
     let blocks = text.split("```text vectors\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
@@ -36,7 +36,7 @@ fn bytes<const N: usize>(hex: &str) -> [u8; N] {
     std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex digits"))
 }
 
-/// HKDF by the program openssl: Extract with a salt, or Expand with an info.
+/// Derives by HKDF of the program openssl: Extract with a salt, or Expand with an info.
 fn kdf(mode: &str, key: &str, option: &str, value: &str, length: usize) -> String {
     let mut openssl = Command::new("openssl");
     openssl.args(["kdf", "-binary", "-keylen", &length.to_string()]);
@@ -56,7 +56,7 @@ fn extract(salt: &str, secret: &str) -> String {
     kdf("mode:EXTRACT_ONLY", secret, "hexsalt", &hex(salt.as_bytes()), 32)
 }
 
-/// All that follows from a vector's line, time, policy, server name and number.
+/// Returns everything derived from a vector's line, time, policy, server name and number.
 fn derive(vector: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let (line, time) = (&vector["line"], vector["time"].parse::<i64>().expect("a time"));
     let epoch = time / i64::from(EPOCH);
@@ -101,7 +101,7 @@ fn the_vectors_are_what_openssl_derives() {
     }
 }
 
-/// A file in a directory that goes with it.
+/// Makes a key file in a directory that is removed with it.
 fn key_file(scratch: &Scratch, text: &str) -> PathBuf {
     let path = scratch.join("keys");
     fs::write(&path, text).expect("a file");

@@ -56,7 +56,7 @@ pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 
-/// The same for a message, which may have several lines.
+/// Returns the same for a message, which may have several lines.
 fn lines(message: &str) -> String {
     message.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }

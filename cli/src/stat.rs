@@ -1,4 +1,4 @@
-//! `sslsession stat`: what stores and their processes have counted.
+//! `sslsession stat`: the counters of stores and their processes.
 #![forbid(unsafe_code)]
 
 pub mod openmetrics;
@@ -54,13 +54,13 @@ fn show(arguments: &Stat) -> ExitCode {
     ExitCode::from(if seen.refused.is_empty() { 0 } else { FAILED })
 }
 
-/// What can be seen of some stores, and why others cannot.
+/// The statistics of some stores, and the reasons why others have none.
 pub struct Seen {
     pub statistics: Vec<Statistics>,
     pub refused: Vec<Failure>,
 }
 
-/// Reads the statistics of the stores of these names, or of all that there are.
+/// Reads the statistics of the stores of these names, or of all stores.
 pub fn see(names: &[PathBuf]) -> Seen {
     let census = Census::new();
     let mut seen = Seen { statistics: Vec::new(), refused: Vec::new() };

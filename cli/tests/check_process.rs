@@ -10,7 +10,7 @@ use serde_json::Value;
 use support::common::{self, Scratch, process::Running};
 use support::{Name, Server, on_terminal, plain, printed, said, sslsession, wait_until, with_certificate};
 
-/// `openssl s_server` with an environment.
+/// Starts `openssl s_server` with an environment.
 fn s_server(scratch: &Scratch, environment: &[(&str, &str)]) -> Server {
     Server::start(scratch, |port| {
         let mut command = support::s_server(port);
@@ -23,7 +23,7 @@ fn preload() -> (&'static str, &'static str) {
     ("LD_PRELOAD", common::library().to_str().expect("a path that is text"))
 }
 
-/// The exit status, and the whole report.
+/// Returns the exit status, and the whole report.
 fn check(process: u32) -> (Option<i32>, Value) {
     let said = said(&mut sslsession(["check", &process.to_string(), "--json"]));
     (said.status, serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}: {said:?}")))

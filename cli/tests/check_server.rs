@@ -8,7 +8,7 @@ use serde_json::Value;
 use support::common::{self, Scratch};
 use support::{Name, Server, of_library, on_terminal, plain, printed, said, sslsession, with_certificate};
 
-/// A server with options.
+/// Starts a server with options.
 fn s_server(scratch: &Scratch, options: &[&str]) -> Server {
     Server::start(scratch, |port| {
         let mut command = support::s_server(port);
@@ -17,7 +17,7 @@ fn s_server(scratch: &Scratch, options: &[&str]) -> Server {
     })
 }
 
-/// Four workers of Python that take turns, each with an SSLContext of its own.
+/// Returns four workers of Python that take turns, each with an SSLContext of its own.
 fn workers(scratch: &Scratch) -> Command {
     let mut command = plain("/usr/bin/python3");
     command.arg(of_library("programs/shared/workers.py")).args(["cert.pem", "key.pem", "unwrap"]);
@@ -48,7 +48,7 @@ fn nginx_as(scratch: &Scratch, server: &str, command: impl Fn(&str) -> Command) 
     })
 }
 
-/// The exit status, and of each kind how many of how many were resumed.
+/// Returns the exit status, and the numbers of offered and resumed sessions of each kind.
 fn check(server: &Server, more: &[&str]) -> (Option<i32>, Vec<(u64, u64)>, Value) {
     let said = said(sslsession(["check", &server.address(), "--json", "-n", "8"]).args(more));
     let json: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}: {said:?}"));

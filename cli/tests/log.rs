@@ -1,4 +1,4 @@
-//! What a server's log says of sessions that are shared, or are not any more: SSLSESSION_LOG, with clients that do what leads
+//! The log of a server whose sessions are shared, or no longer are: SSLSESSION_LOG, with clients that do what leads
 //! to it.
 
 mod support;
@@ -94,7 +94,7 @@ fn records_of_another_key_are_told_of_once() {
     new.stop(libc::SIGKILL);
 }
 
-/// The lines of the log that a process wrote.
+/// Returns the lines of the log that a process wrote.
 fn lines_at_exit(log: &str) -> Vec<&str> {
     log.lines().filter_map(|line| Some(line.split_once("at exit: ")?.1)).collect()
 }

@@ -12,21 +12,21 @@ use serde_json::Value;
 use support::common::{self, Scratch};
 use support::{DEADLINE, Name, Server, of_library, plain, printed, said, sslsession, wait_until, with_certificate};
 
-/// `sslsession run` with the library under test.
+/// Returns `sslsession run` with the library under test.
 fn run(options: &[&str]) -> Command {
     let mut command = sslsession(["run", "--library"]);
     command.arg(common::library()).args(options);
     command
 }
 
-/// The stores of runs of that program.
+/// Returns the stores of runs of that program.
 fn own_stores(program: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir("/dev/shm").expect("/dev/shm").flatten().map(|entry| entry.path());
     let is_its = |path: &PathBuf| path.to_string_lossy().contains(&format!("sslsession-run-{program}-"));
     entries.filter(is_its).collect()
 }
 
-/// A program of that name, so that its stores are told from others'.
+/// Makes a program of that name, so that its stores differ from others'.
 fn named(scratch: &Scratch, name: &str, program: &str) -> PathBuf {
     let path = scratch.join(name);
     fs::copy(program, &path).unwrap_or_else(|error| panic!("{program}: {error}"));

@@ -212,7 +212,7 @@ fn ldap() {
     server.stop(libc::SIGTERM);
 }
 
-/// The newest release that Debian has installed.
+/// Returns a program of the newest PostgreSQL that Debian has installed.
 fn postgresql(program: &str) -> Command {
     let releases = fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed").flatten();
     let newest = releases.map(|release| release.path()).max().expect("a release");

@@ -11,7 +11,7 @@ use support::{
     with_certificate,
 };
 
-/// Python's workers, with a store that has no name.
+/// Starts Python's workers, with a store that has no name.
 fn workers(scratch: &Scratch) -> Server {
     let mut command = plain("/usr/bin/python3");
     command.arg(support::of_library("programs/shared/workers.py")).args(["cert.pem", "key.pem", "unwrap"]);
@@ -20,7 +20,7 @@ fn workers(scratch: &Scratch) -> Server {
     Server::start_on_its_port(scratch, command)
 }
 
-/// The statistics of one store.
+/// Returns the statistics of one store.
 fn stat(store: &str) -> Value {
     let text = printed(&mut sslsession(["stat", "--json", store]));
     let json: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));

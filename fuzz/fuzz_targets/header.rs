@@ -2,7 +2,7 @@
 #![no_main]
 
 use sslsession::store::Expiry;
-use sslsession::store::shared::{Found, Keys, Name, Policy, SMALLEST, Shared};
+use sslsession::store::shared::{Lookup, Keys, RecordKey, Policy, MIN_SIZE, Shared};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -13,40 +13,40 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let _ = fs::remove_file(&path);
     let keys = keys(&path);
     if kind.is_multiple_of(2) {
-        drop(Shared::named(&path, SMALLEST, &keys).expect("a new store"));
+        drop(Shared::named(&path, MIN_SIZE, &keys).expect("a new store"));
     }
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).expect("a file");
     write(&file, kind, bytes);
     let before = fs::read(&path).expect("the file");
-    match Shared::named(&path, SMALLEST, &keys) {
+    match Shared::named(&path, MIN_SIZE, &keys) {
         Ok(store) => check(&store),
         // What is refused stays as it is.
         Err(why) => assert!(!why.is_empty() && fs::read(&path).expect("the file") == before, "{why}"),
     }
-    if let Ok(store) = Shared::named(&path, SMALLEST, &keys) {
+    if let Ok(store) = Shared::named(&path, MIN_SIZE, &keys) {
         check(&store);
     }
     let _ = fs::remove_file(&path);
 });
 
-/// From the beginning, or over some of it; and the file as long as a store, or not.
+/// Writes the bytes from the beginning, or over a part; and makes the file as long as a store, or not.
 fn write(file: &File, kind: u8, bytes: &[u8]) {
     let at = if kind & 2 == 0 { 0 } else { u64::from(kind >> 3) * 8 };
     file.write_all_at(bytes, at).expect("it is written");
     if kind & 4 == 0 {
-        file.set_len(SMALLEST as u64).expect("it is made as long");
+        file.set_len(MIN_SIZE as u64).expect("it is made as long");
     }
 }
 
-/// Made once: it stays beside the path.
+/// Returns the keys, made once: they stay beside the path.
 fn keys(path: &Path) -> Keys {
     Keys::beside(path).expect("a key")
 }
 
-/// A store that is taken works.
+/// Checks that an accepted store works.
 fn check(store: &Shared) {
-    let name = Name { scope: &[1; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id: b"one" };
+    let name = RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id: b"one" };
     let insert = || store.insert(&name, store.mark(b"secret", Expiry::NEVER), b"bytes");
     assert!(insert() || insert());
-    assert!(matches!(store.find(&name, None, 0), Found::Record(bytes) if bytes[..] == b"bytes"[..]));
+    assert!(matches!(store.find(&name, None, 0), Lookup::Record(bytes) if bytes[..] == b"bytes"[..]));
 }

@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What a file of that text has for keys.
+/// Returns the keys of a file of that text.
 fn read(text: &[u8]) -> Result<Keys, String> {
     let path = PathBuf::from(format!("/dev/shm/sslsession-fuzz-key-{}", std::process::id()));
     let _ = fs::remove_file(&path);
@@ -29,7 +29,7 @@ fn read(text: &[u8]) -> Result<Keys, String> {
 
 const LINE: &[u8] = b"0123456789abcdef0123456789abcdef\n";
 
-/// Each key is a line of the text, and long enough.
+/// Checks that each key is a line of the text, and long enough.
 fn check(text: &[u8], keys: Vec<&[u8]>) {
     assert!((1..=16).contains(&keys.len()));
     let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
@@ -39,7 +39,7 @@ fn check(text: &[u8], keys: Vec<&[u8]>) {
     }
 }
 
-/// The reason is one line, and shows nothing of what could be a key: it is the same for other characters.
+/// Checks that the reason is one line, and shows nothing of a possible key: it is the same for other characters.
 fn check_refusal(text: &[u8], why: &str) {
     assert!(!why.contains('\n') && why.len() < 300, "{why}");
     let other = |&byte: &u8| if byte.is_ascii_graphic() && byte != b'#' { b'k' } else { byte };

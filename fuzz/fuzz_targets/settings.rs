@@ -14,11 +14,11 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Whatever is taken for a store can be opened as one; whatever is not has a reason.
+/// Checks that a value taken for a store can be opened as one, and that any other has a reason.
 fn check(value: &[u8]) {
     match parse::store(value) {
         Ok(Store::Shared(Shared { path, size })) => {
-            let fits = |size| (Shared::SMALLEST..=Shared::LARGEST).contains(&size);
+            let fits = |size| (Shared::MIN_SIZE..=Shared::MAX_SIZE).contains(&size);
             assert!(size.is_none_or(fits), "{size:?}");
             path.iter().for_each(|path| check_path(path));
         }

@@ -8,11 +8,11 @@
  * over SSL_CTX_ctrl and CRYPTO_get_ex_new_index are functions here, callable in the same way.
  *
  * Objects. SSL_CTX, SSL and SSL_SESSION are opaque and counted. A function whose name ends in _new, _new_ex or
- * _dup, or begins with SSL_get1_, returns an object with one reference, which goes back with SSL_CTX_free, SSL_free or
- * SSL_SESSION_free. _up_ref takes one more. A function that returns an object otherwise lends it: it lives as long as
- * what it was taken from. A function that keeps an object it is given takes a reference of its own, so that the caller
- * still has to give back the one it had. An SSL holds its SSL_CTX and its SSL_SESSION; a cache holds its sessions; a
- * session holds nothing, and can outlive every context it was in.
+ * _dup, or begins with SSL_get1_, returns an object with one reference, which the caller releases with SSL_CTX_free,
+ * SSL_free or SSL_SESSION_free. _up_ref adds one. Any other function that returns an object keeps its reference: the
+ * object lives as long as the one that it was taken from. A function that keeps an object adds a reference of its own;
+ * the caller still has to release the one it had. An SSL owns references to its SSL_CTX and its SSL_SESSION, a cache to
+ * its sessions; a session owns none, and can outlive every context it was in.
  *
  * Bad input. Wherever a function takes a pointer it takes NULL, and gives what its comment says: the failure value, or
  * nothing. A pointer with a length may be NULL if the length is 0. Any other pointer has to be a live object of its
@@ -79,18 +79,18 @@ LHASH_OF(SSL_SESSION);
  */
 
 /**
- * SSL_CTX_add_session puts the session `c` into the session cache of `ctx`.
+ * SSL_CTX_add_session adds the session `c` to the session cache of `ctx`.
  *
  * Returns 1 if it was added. The cache then has one reference of its own; the caller keeps its own. Another session
- * with the same id (and protocol version) is taken for the same session: it leaves silently, its reference is given
- * back, and `c` takes its place. If the cache is full, the sessions that expire soonest leave first.
+ * with the same id (and protocol version) is replaced by `c`: it is removed without a callback, and its reference is
+ * released. If the cache is full, the sessions that expire soonest are evicted first.
  *
- * Returns 0 if `c` itself was there: it is put where its time and timeout now say, and no reference is kept.
+ * Returns 0 if `c` itself was already cached. Its reference count does not change; its expiry order is updated.
  * Returns 0 for NULL. The session cache mode does not matter.
  *
- * With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if `ctx` shares its sessions
- * and this one can be encoded.
- * A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
+ * With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if `ctx` shares its
+ * sessions and this one can be encoded. A session may be in the caches of several contexts. Safe from several threads,
+ * and from callbacks.
  * See SSL_CTX_add_session(3).
  */
 int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *c);
@@ -103,10 +103,10 @@ int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *c);
 /**
  * SSL_CTX_remove_session removes the session `c` from the session cache of `ctx` and marks `c` as not resumable.
  *
- * Returns 1 if a session with the id (and protocol version) of `c` was there, `c` itself or another; its reference
- * is given back. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c`
- * in both cases, while no lock is held. Returns 0, and nothing happens, for NULL and for a session without an id.
- * With a shared store it is removed for all processes.
+ * Returns 1 if a session with the id (and protocol version) of `c` was cached, `c` itself or another; its reference is
+ * released. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c` in both
+ * cases, while no lock is held. Returns 0, without effect, for NULL and for a session without an id. With a shared
+ * store it is removed for all processes.
  *
  * Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
  */
@@ -118,7 +118,7 @@ int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
 int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_ctrl(3): how every existing program reaches the cache's settings and counters, which are macros over it.
+ * SSL_CTX_ctrl(3): the cache's settings and counters in OpenSSL are macros over it, which every existing program uses.
  */
 
 /**
@@ -202,12 +202,12 @@ int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
 #define SSL_CTRL_GET_SESS_CACHE_MODE 45
 
 /**
- * SSL_CTX_ctrl carries out the command `cmd` on `ctx`.
+ * SSL_CTX_ctrl runs the command `cmd` on `ctx`.
  *
  * The session cache's commands, SSL_CTRL_SESS_NUMBER to SSL_CTRL_SESS_CACHE_FULL (20-31) and
- * SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of
- * these names. All others go on to libssl untouched; without one they return 0. What sets or reads the keys of tickets takes
- * the place of SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
+ * SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of these
+ * names. All others are passed on to libssl unchanged; without one they return 0. A command that sets or reads ticket
+ * keys replaces SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
  */
 long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
 
@@ -219,10 +219,10 @@ long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
  * SSL_CTX_flush_sessions removes the sessions from the cache of `ctx` that have expired at `tm`.
  *
  * `tm` is in seconds since 1970; 0 removes all sessions. A session has expired when `tm` is later than its time plus
- * its timeout: in that very second it is still good. The sessions leave in the order of their expiry, are marked as
- * not resumable, and the remove_session callback is called for each. No lock is held over it, and no other thread
- * waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they
- * leave this process only: until they expire, a client is still resumed. OpenSSL deprecates it since 3.4
+ * its timeout: in that very second it is still valid. The sessions are removed in the order of their expiry and marked
+ * as not resumable, and the remove_session callback is called for each. No lock is held meanwhile, and no other thread
+ * waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they are
+ * removed from this process only: until they expire, a client can still resume them. OpenSSL deprecates it since 3.4
  * for SSL_CTX_flush_sessions_ex, and an OpenSSL 4 may be built without it. See SSL_CTX_flush_sessions(3).
  */
 void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm);
@@ -237,34 +237,34 @@ void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm);
  */
 
 /**
- * SSL_CTX_free gives a reference to `ctx` back. NULL does nothing.
+ * SSL_CTX_free releases a reference to `ctx`. NULL does nothing.
  *
- * With the last one every session leaves the cache and is marked as not resumable; the remove_session callback is
+ * The last one removes every session from the cache and marks it as not resumable; the remove_session callback is
  * called for each while the application's data at the context is still there. Connections hold references of their
  * own. See SSL_CTX_free(3).
  */
 void SSL_CTX_free(SSL_CTX *ctx);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_get0_param(3): how certificates are verified.
+ * SSL_CTX_get0_param(3): parameters of certificate verification.
  */
 
 /**
  * SSL_CTX_set1_param sets how the certificates of peers are verified. Returns 1; 0 on failure.
  *
- * libssl does. It is noted here, because libssl has no function to read all of it: a context that asks for certificates then
- * shares its sessions with its copies in forked processes only. So it is with SSL_CTX_set_purpose and SSL_CTX_set_trust.
- * Alone, and with NULL as `ctx`, it returns 0.
+ * libssl sets them. The call is noted, because libssl has no function to read all of it: a context that asks for
+ * certificates then shares its sessions with its copies in forked processes only. The same holds for
+ * SSL_CTX_set_purpose and SSL_CTX_set_trust. Alone, and with NULL as `ctx`, it returns 0.
  */
 int SSL_CTX_set1_param(SSL_CTX *ctx, X509_VERIFY_PARAM *vpm);
 
 /**
- * SSL_CTX_set_purpose sets what the certificates of peers have to be for. Returns 1; 0 on failure.
+ * SSL_CTX_set_purpose sets the purpose that the certificates of peers must have. Returns 1; 0 on failure.
  */
 int SSL_CTX_set_purpose(SSL_CTX *ctx, int purpose);
 
 /**
- * SSL_CTX_set_trust sets what the certificates of peers have to be trusted for. Returns 1; 0 on failure.
+ * SSL_CTX_set_trust sets the trust that the certificates of peers must have. Returns 1; 0 on failure.
  */
 int SSL_CTX_set_trust(SSL_CTX *ctx, int trust);
 
@@ -284,14 +284,14 @@ int SSL_set_purpose(SSL *ssl, int purpose);
 int SSL_set_trust(SSL *ssl, int trust);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_load_verify_locations(3): the stores that are found by a URI.
+ * SSL_CTX_load_verify_locations(3): the stores with a URI.
  */
 
 /**
- * SSL_CTX_load_verify_store has `ctx` look for authorities at a URI, when they are needed. Returns 1; 0 on failure.
+ * SSL_CTX_load_verify_store makes `ctx` look up authorities at a URI, when they are needed. Returns 1; 0 on failure.
  *
- * libssl does. It is noted here, because libssl has no function to read it: a context that asks for certificates then
- * shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
+ * libssl does that. The call is noted, because libssl has no function to read it: a context that asks for certificates
+ * then shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
  */
 int SSL_CTX_load_verify_store(SSL_CTX *ctx, const char *CAstore);
 
@@ -323,8 +323,8 @@ const SSL_METHOD *TLS_server_method(void);
  * SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER and
  * size 20480 (see SSL_CTX_sess_set_cache_size).
  *
- * Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
- * until there are some.
+ * Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. An empty cache allocates no
+ * memory.
  */
 SSL_CTX *SSL_CTX_new(const SSL_METHOD *method);
 
@@ -334,7 +334,7 @@ SSL_CTX *SSL_CTX_new(const SSL_METHOD *method);
 SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq, const SSL_METHOD *meth);
 
 /**
- * SSL_CTX_up_ref takes a reference to `ctx`. Returns 1; 0 for NULL.
+ * SSL_CTX_up_ref increments the reference count of `ctx`. Returns 1; 0 for NULL.
  */
 int SSL_CTX_up_ref(SSL_CTX *ctx);
 
@@ -345,74 +345,75 @@ int SSL_CTX_up_ref(SSL_CTX *ctx);
  */
 
 /**
- * SSL_CTX_sess_number returns how many sessions are in the cache of `ctx`.
+ * SSL_CTX_sess_number returns the number of sessions in the cache of `ctx`.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_number(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_connect returns how many handshakes were started in client mode.
+ * SSL_CTX_sess_connect returns the number of handshakes started in client mode.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_connect(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_connect_good returns how many handshakes were finished in client mode.
+ * SSL_CTX_sess_connect_good returns the number of handshakes finished in client mode.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_connect_good(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_connect_renegotiate returns how many renegotiations were started in client mode.
+ * SSL_CTX_sess_connect_renegotiate returns the number of renegotiations started in client mode.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_connect_renegotiate(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_accept returns how many handshakes were started in server mode.
+ * SSL_CTX_sess_accept returns the number of handshakes started in server mode.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_accept(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_accept_good returns how many handshakes were finished in server mode.
+ * SSL_CTX_sess_accept_good returns the number of handshakes finished in server mode.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_accept_good(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_accept_renegotiate returns how many renegotiations were started in server mode.
+ * SSL_CTX_sess_accept_renegotiate returns the number of renegotiations started in server mode.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_accept_renegotiate(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_hits returns how many sessions were resumed: by clients, and by servers from a cache or a ticket.
+ * SSL_CTX_sess_hits returns the number of sessions resumed: by clients, and by servers from a cache or a ticket.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_hits(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_cb_hits returns how many sessions the get_session callback gave, also those refused afterwards.
+ * SSL_CTX_sess_cb_hits returns the number of sessions that the get_session callback returned, also those refused
+ * later.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_cb_hits(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache: none with
- * SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, how many of those that it proposed the server did not
- * resume. 0 for NULL. See SSL_CTX_sess_number(3).
+ * SSL_CTX_sess_misses returns the number of sessions that clients offered and that were not found in the internal
+ * cache: none with SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, the number of offered sessions that
+ * the server did not resume. 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_misses(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_timeouts returns how many sessions were proposed by clients, found, and had expired.
+ * SSL_CTX_sess_timeouts returns the number of sessions that clients offered, that were found, and that had expired.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_timeouts(SSL_CTX *ctx);
 
 /**
- * SSL_CTX_sess_cache_full returns how many sessions left because the cache was full.
+ * SSL_CTX_sess_cache_full returns the number of sessions that were evicted because the cache was full.
  * 0 for NULL. See SSL_CTX_sess_number(3).
  */
 long SSL_CTX_sess_cache_full(SSL_CTX *ctx);
@@ -422,16 +423,16 @@ long SSL_CTX_sess_cache_full(SSL_CTX *ctx);
  */
 
 /**
- * SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: the size a new context has.
+ * SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: the size of a new context's cache.
  */
 #define SSL_SESSION_CACHE_MAX_SIZE_DEFAULT (1024 * 20)
 
 /**
- * SSL_CTX_sess_set_cache_size sets how many sessions the cache of `ctx` may hold; 0 for any number.
+ * SSL_CTX_sess_set_cache_size sets the number of sessions that the cache of `ctx` may hold; 0 for no limit.
  *
- * Returns the previous size; 0 for NULL. A negative size changes nothing and returns 0. Nothing leaves at once: a
- * smaller size acts at the next insertion. As in OpenSSL 3.0 the count includes the session that is being added,
- * so that a size of N holds N - 1 sessions, and a size of 1 holds one. See SSL_CTX_sess_set_cache_size(3).
+ * Returns the previous size; 0 for NULL. A negative size changes nothing and returns 0. Nothing is evicted at once: a
+ * smaller size takes effect at the next insertion. As in OpenSSL 3.0 the count includes the session that is being
+ * added, so that a size of N holds N - 1 sessions, and a size of 1 holds one. See SSL_CTX_sess_set_cache_size(3).
  */
 long SSL_CTX_sess_set_cache_size(SSL_CTX *ctx, long t);
 
@@ -443,16 +444,16 @@ long SSL_CTX_sess_get_cache_size(SSL_CTX *ctx);
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_sess_set_get_cb(3): the external cache's callbacks.
  *
- * The setters and getters of one context take no lock, as in OpenSSL. The application's callbacks are what the
- * getters return, never ours that libssl calls (h2o and proftpd read them back).
+ * The setters and getters of one context acquire no lock, as in OpenSSL. The getters return the application's
+ * callbacks, never the library's hooks that libssl calls (h2o and proftpd read them back).
  */
 
 /**
- * SSL_CTX_sess_set_new_cb sets the callback that is told of each new session; NULL for none.
+ * SSL_CTX_sess_set_new_cb sets the callback that is called with each new session; NULL for none.
  *
  * It is called after a handshake has made a session, and after that session was stored. It returns 1 to keep the
- * reference to the session that it is given, 0 not to; whether the session stays in the internal cache does not depend
- * on that. It may call any function of the cache. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
+ * reference to the session that it is given, 0 not to; the session stays in the internal cache in both cases. It may
+ * call any function of the cache. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
  */
 void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, int (*new_session_cb)(SSL*, SSL_SESSION*));
 
@@ -462,12 +463,12 @@ void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, int (*new_session_cb)(SSL*, SSL_SESSI
 int (*SSL_CTX_sess_get_new_cb(SSL_CTX *ctx))(SSL*, SSL_SESSION*);
 
 /**
- * SSL_CTX_sess_set_remove_cb sets the callback that is told of each session that leaves; NULL for none.
+ * SSL_CTX_sess_set_remove_cb sets the callback that is called when a session is removed from the cache; NULL for none.
  *
- * It is called with the context and the session when a session is removed, also one that was not there, is evicted, is
- * flushed, has expired as a client offers it (up to TLS 1.2), or when the context is freed; not when another object of the
- * same id takes its place. It borrows the session, and may
- * call any function of the cache: no lock is held. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
+ * It is called with the context and the session when a session is removed, also one that was not cached, is evicted,
+ * is flushed, has expired as a client offers it (up to TLS 1.2), or when the context is freed; not when another object
+ * of the same id replaces it. It borrows the session, and may call any function of the cache: no lock is held. NULL as
+ * `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
  */
 void SSL_CTX_sess_set_remove_cb(SSL_CTX *ctx, void (*remove_session_cb)(SSL_CTX*, SSL_SESSION*));
 
@@ -477,13 +478,13 @@ void SSL_CTX_sess_set_remove_cb(SSL_CTX *ctx, void (*remove_session_cb)(SSL_CTX*
 void (*SSL_CTX_sess_get_remove_cb(SSL_CTX *ctx))(SSL_CTX*, SSL_SESSION*);
 
 /**
- * SSL_CTX_sess_set_get_cb sets the callback that a server asks for a session that is not in the internal cache; NULL
+ * SSL_CTX_sess_set_get_cb sets the callback that a server calls for a session that is not in the internal cache; NULL
  * for none.
  *
- * It gets the session id that the client offers and its length in bytes, and returns the session or NULL. It leaves
- * `*copy` at 1 to have the reference count incremented for it, and sets it to 0 to hand over a reference of its
- * own. The session is copied into the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_STORE is set. NULL as `ctx`
- * does nothing. See SSL_CTX_sess_set_get_cb(3).
+ * It gets the session id that the client offers and its length in bytes, and returns the session or NULL. If `*copy`
+ * stays 1 the cache increments the reference count; if it sets `*copy` to 0 it passes on a reference of its own. The
+ * session is added to the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_STORE is set. NULL as `ctx` does nothing.
+ * See SSL_CTX_sess_set_get_cb(3).
  */
 void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, SSL_SESSION *(*get_session_cb)(SSL*, const unsigned char*, int, int*));
 
@@ -499,9 +500,10 @@ SSL_SESSION *(*SSL_CTX_sess_get_get_cb(SSL_CTX *ctx))(SSL*, const unsigned char*
 /**
  * SSL_CTX_sessions returns libssl's own table of the sessions of `ctx`, borrowed.
  *
- * The sessions are not there: they are in our cache, which is no such table. A program that walks it finds at most a
- * stand-in for a session that is just being resumed for the only time, and a session of our own by which we notice that
- * the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl, and for NULL, it returns NULL.
+ * The table does not have the sessions: they are in the library's cache, which is no such table. A program that walks
+ * it finds two things at most: a stand-in for a session that is just being resumed for the only time, and a sentinel
+ * by which the library notices that the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl,
+ * and for NULL, it returns NULL.
  */
 struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
 
@@ -512,8 +514,8 @@ struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
 /**
  * SSL_CTX_set_cert_cb sets the callback that chooses a certificate for each connection of `ctx`; NULL for none.
  *
- * libssl calls it. It is noted here, because libssl has no function to read it: a context whose certificate is chosen so
- * shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ * libssl calls it. It is noted here, because libssl has no function to read it: a context with such a callback shares
+ * its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
  */
 void SSL_CTX_set_cert_cb(SSL_CTX *ctx, int (*cb)(SSL*, void*), void *arg);
 
@@ -527,12 +529,12 @@ void SSL_set_cert_cb(SSL *s, int (*cb)(SSL*, void*), void *arg);
  */
 
 /**
- * SSL_CTX_set_cert_verify_callback sets the callback that verifies the peer's certificates in the place of libssl; NULL
+ * SSL_CTX_set_cert_verify_callback sets the callback that verifies the peer's certificates in place of libssl; NULL
  * for none.
  *
- * libssl calls it. It is noted here, because libssl has no function to read it: contexts that ask for certificates share
- * sessions if they have the same callback of the same object, without an argument. With one, a context shares with its
- * copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ * libssl calls it. It is noted here, because libssl has no function to read it: contexts that ask for certificates
+ * share sessions if they have the same callback of the same object, without an argument. With an argument, a context
+ * shares with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
  */
 void SSL_CTX_set_cert_verify_callback(SSL_CTX *ctx, int (*cb)(X509_STORE_CTX*, void*), void *arg);
 
@@ -549,14 +551,14 @@ void SSL_CTX_set_cert_verify_callback(SSL_CTX *ctx, int (*cb)(X509_STORE_CTX*, v
 void SSL_CTX_set_client_hello_cb(SSL_CTX *c, int (*cb)(SSL*, int*, void*), void *arg);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_generate_session_id(3): the function by which generators of session ids look for clashes.
+ * SSL_CTX_set_generate_session_id(3): the function by which generators of session ids detect collisions.
  */
 
 /**
- * SSL_has_matching_session_id tells whether a session of that id is in the internal cache that serves `ssl`.
+ * SSL_has_matching_session_id looks up a session id in the internal cache that serves `ssl`.
  *
- * Returns 1 if one is there of the protocol version that `ssl` has now, else 0; 0 for NULL and for an `id_len` of
- * more than 32 bytes. An external cache is not asked. Safe from several threads. See
+ * Returns 1 if there is a session of that id and of the current protocol version of `ssl`, else 0; 0 for NULL and for
+ * an `id_len` of more than 32 bytes. Calls no get_session callback. Safe from several threads. See
  * SSL_CTX_set_generate_session_id(3).
  */
 int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id, unsigned int id_len);
@@ -566,7 +568,7 @@ int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id, unsigne
  */
 
 /**
- * SSL_SESS_CACHE_OFF: no session is cached, for client or server. What is cached stays, and is still looked up.
+ * SSL_SESS_CACHE_OFF: no session is added, for client or server. Cached sessions stay, and are still looked up.
  */
 #define SSL_SESS_CACHE_OFF 0x0000
 
@@ -613,9 +615,9 @@ int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id, unsigne
 /**
  * SSL_CTX_set_session_cache_mode sets the session cache mode of `ctx` to the bits SSL_SESS_CACHE_* of `mode`.
  *
- * Returns the previous mode; 0 for NULL. Any bits are accepted and given back. Sessions that are cached stay,
- * also with SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over
- * SSL_CTX_ctrl, which works as well. See SSL_CTX_set_session_cache_mode(3).
+ * Returns the previous mode; 0 for NULL. Any bits are accepted and returned. Sessions that are cached stay, also with
+ * SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over SSL_CTX_ctrl, which
+ * works as well. See SSL_CTX_set_session_cache_mode(3).
  */
 long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode);
 
@@ -629,13 +631,13 @@ long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx);
  */
 
 /**
- * SSL_MAX_SID_CTX_LENGTH: how many bytes a session id context may have.
+ * SSL_MAX_SID_CTX_LENGTH: the length in bytes of the longest session id context.
  */
 #define SSL_MAX_SID_CTX_LENGTH 32
 
 /**
- * SSL_CTX_set_session_id_context sets the session id context within which the sessions of `ctx` can be resumed: what
- * new connections start with.
+ * SSL_CTX_set_session_id_context sets the session id context within which the sessions of `ctx` can be resumed. New
+ * connections begin with it.
  *
  * Returns 1; 0 if it is longer than 32 bytes, and for NULL. The bytes are copied. A session made under another session
  * id context is not resumed. See SSL_CTX_set_session_id_context(3).
@@ -652,11 +654,11 @@ int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned 
  */
 
 /**
- * SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` as one is made, `dec_cb` as one comes
- * back, whose answer is an SSL_TICKET_RETURN; NULL for none.
+ * SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` is called when one is made,
+ * `dec_cb` when a client offers one, and returns an SSL_TICKET_RETURN; NULL for none.
  *
- * libssl calls them. They are noted here: a context that has one keeps its stateless tickets, whatever
- * SSLSESSION_TICKETS says. Returns 1; alone, and for NULL as `ctx`, 0.
+ * libssl calls them. They are noted here: a context with such a callback keeps its stateless tickets, whatever
+ * SSLSESSION_TICKETS is. Returns 1; alone, and for NULL as `ctx`, 0.
  */
 int SSL_CTX_set_session_ticket_cb(SSL_CTX *ctx, int (*gen_cb)(SSL*, void*), int (*dec_cb)(SSL*,
                                                                                           SSL_SESSION*,
@@ -682,10 +684,10 @@ int SSL_CTX_set_srp_username_callback(SSL_CTX *ctx, int (*cb)(SSL*, int*, void*)
  */
 
 /**
- * SSL_CTX_set_timeout sets how long the sessions that `ctx` makes from now on may be resumed, in seconds.
+ * SSL_CTX_set_timeout sets the timeout, in seconds, of the sessions that `ctx` makes from now on.
  *
  * Returns the previous timeout; 0 for NULL. Any number is accepted; 0 stands for the protocol's default of 7200.
- * Sessions that exist keep theirs. See SSL_CTX_set_timeout(3).
+ * Existing sessions keep theirs. See SSL_CTX_set_timeout(3).
  */
 long SSL_CTX_set_timeout(SSL_CTX *ctx, long t);
 
@@ -699,11 +701,11 @@ long SSL_CTX_get_timeout(const SSL_CTX *ctx);
  */
 
 /**
- * SSL_CTX_callback_ctrl carries out the command `cmd` on `ctx`, which sets a callback.
+ * SSL_CTX_callback_ctrl runs the command `cmd` on `ctx`, which sets a callback.
  *
- * libssl does. Two of them are noted here, because libssl has no function to read what they set: the callback that may
- * switch a connection to another context by the server name, and the one that knows the users of SRP. The one that has the
- * keys of tickets takes the place of ours. Alone, and with NULL as `ctx`, it returns 0.
+ * libssl sets it. Two callbacks are noted here, because libssl has no function to read them: the one that may switch a
+ * connection to another context by the server name, and the one that knows the users of SRP. One that sets ticket keys
+ * replaces the library's. Alone, and with NULL as `ctx`, it returns 0.
  */
 long SSL_CTX_callback_ctrl(SSL_CTX *ctx, int cmd, void (*fp)(void));
 
@@ -712,9 +714,10 @@ long SSL_CTX_callback_ctrl(SSL_CTX *ctx, int cmd, void (*fp)(void));
  */
 
 /**
- * SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that has the keys of stateless tickets.
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that provides the keys of stateless tickets.
  *
- * libssl calls it, in the place of ours if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and for NULL as `ctx`, 0.
+ * libssl calls it, instead of the library's callback if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and
+ * for NULL as `ctx`, 0.
  */
 int SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx, int (*fp)(SSL*,
                                                                  unsigned char*,
@@ -756,10 +759,10 @@ void SSL_set_psk_find_session_callback(SSL *s, int (*cb)(SSL*, const unsigned ch
  */
 
 /**
- * SSL_free gives a reference to `ssl` back. NULL does nothing.
+ * SSL_free releases a reference to `ssl`. NULL does nothing.
  *
- * With the last one its session is given back too; if that is still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN
- * set), it is bad and is removed from the session cache. See SSL_free(3).
+ * The last one releases its session too. A session that is still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN set)
+ * is bad and is removed from the session cache. See SSL_free(3).
  */
 void SSL_free(SSL *ssl);
 
@@ -768,7 +771,8 @@ void SSL_free(SSL *ssl);
  */
 
 /**
- * SSL_get_session returns the session of `ssl`, borrowed: it can go when `ssl` does. NULL if there is none, and for NULL.
+ * SSL_get_session returns the session of `ssl`, borrowed: it lives as long as `ssl` holds it. NULL if there is none,
+ * and for NULL.
  */
 SSL_SESSION *SSL_get_session(const SSL *ssl);
 
@@ -778,8 +782,8 @@ SSL_SESSION *SSL_get_session(const SSL *ssl);
 SSL_SESSION *SSL_get0_session(const SSL *ssl);
 
 /**
- * SSL_get1_session returns the session of `ssl` with a reference for the caller, who gives it back with SSL_SESSION_free.
- * NULL if there is none, and for NULL.
+ * SSL_get1_session returns the session of `ssl` with a reference for the caller, who releases it with
+ * SSL_SESSION_free. NULL if there is none, and for NULL.
  */
 SSL_SESSION *SSL_get1_session(SSL *ssl);
 
@@ -798,14 +802,15 @@ SSL_CTX *SSL_get_SSL_CTX(const SSL *ssl);
  */
 
 /**
- * SSL_new makes a connection of `ctx`, to which it takes a reference. The session cache of `ctx` serves it to its end.
+ * SSL_new makes a connection of `ctx`, and increments the reference count of `ctx`. The session cache of `ctx` serves
+ * it to its end.
  *
  * Returns the connection with one reference, for SSL_free; NULL on failure and for NULL.
  */
 SSL *SSL_new(SSL_CTX *ctx);
 
 /**
- * SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
+ * SSL_up_ref increments the reference count of `ssl`. Returns 1; 0 for NULL.
  */
 int SSL_up_ref(SSL *ssl);
 
@@ -814,27 +819,27 @@ int SSL_up_ref(SSL *ssl);
  */
 
 /**
- * SSL_SESSION_new makes an empty session: without an id, of no protocol version, made now, good for 304 seconds.
+ * SSL_SESSION_new makes an empty session: no id, no protocol version, the current time, a timeout of 304 seconds.
  *
  * Returns it with one reference, for SSL_SESSION_free; NULL on failure.
  */
 SSL_SESSION *SSL_SESSION_new(void);
 
 /**
- * SSL_SESSION_dup copies a session; the copy is in no cache. A mark of being not resumable is copied too.
+ * SSL_SESSION_dup copies a session; the copy is in no cache. A copy of a session that is not resumable is not either.
  *
  * Returns the copy with one reference; NULL on failure and for NULL.
  */
 SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *src);
 
 /**
- * SSL_SESSION_up_ref takes a reference to `ses`. Returns 1; 0 for NULL. Safe from several threads.
+ * SSL_SESSION_up_ref increments the reference count of `ses`. Returns 1; 0 for NULL. Safe from several threads.
  */
 int SSL_SESSION_up_ref(SSL_SESSION *ses);
 
 /**
- * SSL_SESSION_free gives a reference to `ses` back; with the last one the session is freed. NULL does nothing. Safe from
- * several threads. See SSL_SESSION_free(3).
+ * SSL_SESSION_free releases a reference to `ses`; the last one frees the session. NULL does nothing. Safe from several
+ * threads. See SSL_SESSION_free(3).
  */
 void SSL_SESSION_free(SSL_SESSION *ses);
 
@@ -899,8 +904,8 @@ int SSL_SESSION_set1_id_context(SSL_SESSION *s, const unsigned char *sid_ctx, un
 int SSL_SESSION_get_protocol_version(const SSL_SESSION *s);
 
 /**
- * SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is
- * then found under that version, where it takes the place of another session of its id. (OpenSSL keeps both.)
+ * SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is then
+ * found under that version, where it replaces another session of its id. (OpenSSL keeps both.)
  */
 int SSL_SESSION_set_protocol_version(SSL_SESSION *s, int version);
 
@@ -909,17 +914,16 @@ int SSL_SESSION_set_protocol_version(SSL_SESSION *s, int version);
  */
 
 /**
- * SSL_SESSION_get_time returns when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL deprecates it since
- * 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
+ * SSL_SESSION_get_time returns the time when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL
+ * deprecates it since 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
  */
 long SSL_SESSION_get_time(const SSL_SESSION *s);
 
 /**
- * SSL_SESSION_set_time sets that time, and is deprecated likewise. Returns `tm`; 0 for NULL. A cached session is put where its expiry now says, in
- * every cache that holds it.
+ * SSL_SESSION_set_time sets that time, and is deprecated likewise. Returns `tm`; 0 for NULL. The position of a cached
+ * session is updated in every cache that holds it.
  */
-long SSL_SESSION_set_time(SSL_SESSION *s,
-                          long tm);
+long SSL_SESSION_set_time(SSL_SESSION *s, long tm);
 
 /**
  * SSL_SESSION_set_time_ex is SSL_SESSION_set_time for a time_t, as OpenSSL has it since 3.3.
@@ -927,13 +931,13 @@ long SSL_SESSION_set_time(SSL_SESSION *s,
 time_t SSL_SESSION_set_time_ex(SSL_SESSION *s, time_t t);
 
 /**
- * SSL_SESSION_get_timeout returns for how many seconds from its time the session `s` may be resumed; 0 for NULL.
+ * SSL_SESSION_get_timeout returns the timeout of the session `s` in seconds, from its time; 0 for NULL.
  */
 long SSL_SESSION_get_timeout(const SSL_SESSION *s);
 
 /**
- * SSL_SESSION_set_timeout sets that number of seconds. Returns 1; 0 if it is negative, and for NULL. A cached session is
- * put where its expiry now says, in every cache that holds it.
+ * SSL_SESSION_set_timeout sets that timeout. Returns 1; 0 if it is negative, and for NULL. The position of a cached
+ * session is updated in every cache that holds it.
  */
 long SSL_SESSION_set_timeout(SSL_SESSION *s, long t);
 
@@ -942,8 +946,8 @@ long SSL_SESSION_set_timeout(SSL_SESSION *s, long t);
  */
 
 /**
- * SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and has not been marked by leaving
- * a cache (other than by giving its place to another of its id). 0 if not, and for NULL.
+ * SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and no cache has removed it
+ * (other than by replacing it by another of its id). 0 if not, and for NULL.
  */
 int SSL_SESSION_is_resumable(const SSL_SESSION *s);
 
@@ -961,7 +965,7 @@ int SSL_session_reused(const SSL *ssl);
  */
 
 /**
- * SSL_MAX_SSL_SESSION_ID_LENGTH: how many bytes a session id may have.
+ * SSL_MAX_SSL_SESSION_ID_LENGTH: the length in bytes of the longest session id.
  */
 #define SSL_MAX_SSL_SESSION_ID_LENGTH 32
 
@@ -974,9 +978,9 @@ const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len)
 /**
  * SSL_SESSION_set1_id copies a session id into `s`.
  *
- * Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session moves to its new id, where it takes
- * the place of another session of that id, as if it had been added. (OpenSSL leaves it where
- * it was: under the new id it may not be found, nor be removed.)
+ * Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session is moved to its new id, where it replaces
+ * another session of that id, as if it had been added. (OpenSSL does not move it: under the new id it may not be
+ * found, nor be removed.)
  */
 int SSL_SESSION_set1_id(SSL_SESSION *s, const unsigned char *sid, unsigned int sid_len);
 
@@ -987,8 +991,8 @@ int SSL_SESSION_set1_id(SSL_SESSION *s, const unsigned char *sid, unsigned int s
 /**
  * SSL_set_connect_state makes `ssl` a client. NULL does nothing.
  *
- * libssl does. A connection that might have become a server has no stateless tickets where SSLSESSION_TICKETS is `stateful`:
- * now it may have them.
+ * libssl does that. With SSLSESSION_TICKETS=stateful a connection that might have become a server has no stateless
+ * tickets: now they are turned on again.
  */
 void SSL_set_connect_state(SSL *ssl);
 
@@ -1009,9 +1013,9 @@ int SSL_is_server(const SSL *ssl);
 /**
  * SSL_set_session sets the session that `ssl`, a client, offers at its next connect; NULL for none.
  *
- * Takes one reference to `session`, which is given back if the handshake does not reuse it. The session that `ssl` held
- * so far is given back; if it was still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN set), it is bad and is
- * removed from the session cache. A session may be used with any number of contexts.
+ * Increments the reference count of `session`, and releases that reference if the handshake does not reuse it. The
+ * previous session of `ssl` is released; if it was still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN set), it is
+ * bad and is removed from the session cache. A session may be used with any number of contexts.
  *
  * Returns 1; 0 on failure, with the reason on libssl's error stack, and for a NULL `ssl`. Not for use from several
  * threads on one `ssl`. See SSL_set_session(3).
@@ -1048,10 +1052,10 @@ int SSL_get_shutdown(const SSL *ssl);
  */
 
 /**
- * SSL_set_SSL_CTX switches `ssl` to the certificate and the settings of `ctx`; NULL for `ctx` switches back. The session
- * cache stays that of the context which `ssl` was made with.
+ * SSL_set_SSL_CTX switches `ssl` to the certificate and the settings of `ctx`; NULL for `ctx` switches back. The
+ * session cache remains that of the context with which `ssl` was made.
  *
- * Returns the context that `ssl` has now, borrowed; NULL on failure, for a NULL `ssl`, and where there is no libssl.
+ * Returns the current context of `ssl`, borrowed; NULL on failure, for a NULL `ssl`, and without a libssl.
  */
 SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
 
@@ -1069,34 +1073,35 @@ SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
 int SSL_shutdown(SSL *ssl);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * The two functions of our own, for a TLS stack that embeds this library and runs its handshakes itself.
+ * The library's own two functions, for a TLS stack that embeds this library and runs its handshakes itself.
  *
- * Beside libssl they fail: there the handshake is libssl's, which looks up and stores by itself.
+ * Beside libssl they fail: there libssl runs the handshake, and looks up and stores by itself.
  */
 
 /**
- * SSLSESSION_lookup is called by a server with the session id that a client offers, and the protocol version that it
- * negotiates, such as TLS1_2_VERSION.
+ * SSLSESSION_lookup looks up the session id that a client offers, for a server. `version` is the protocol version that
+ * the server negotiates, such as TLS1_2_VERSION.
  *
  * It searches as OpenSSL's servers do: in the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_LOOKUP, then by the
- * get_session callback, whose session is copied in unless SSL_SESS_CACHE_NO_INTERNAL_STORE. A session of another
- * protocol version or session id context is not used; an expired one is removed, and the remove_session callback called.
- * It counts (accept, hits, misses, cb_hits, timeouts).
+ * get_session callback, whose session is added unless SSL_SESS_CACHE_NO_INTERNAL_STORE. A session of another protocol
+ * version or session id context is not used; an expired one is removed, and the remove_session callback called. It
+ * counts (accept, hits, misses, cb_hits, timeouts).
  *
  * Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
- * Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, or as `id` with an `id_length`, for one of more
- * than 32 bytes, if `ssl` is a client, and beside a libssl, on whose error stack the reason is then.
+ * Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, for NULL as `id` with an `id_length`, for
+ * one of more than 32 bytes, and if `ssl` is a client. Returns -1 beside a libssl too, and puts the reason on its
+ * error queue.
  */
 int SSLSESSION_lookup(SSL *ssl, int version, const unsigned char *id, size_t id_length);
 
 /**
- * SSLSESSION_finish is called by either side when its handshake has finished with `session`.
+ * SSLSESSION_finish ends the handshake of either side, which has finished with `session`.
  *
- * If that is the session which SSLSESSION_lookup found, or which the client offered with SSL_set_session, it has been
- * resumed. Otherwise it is new: `ssl` takes a reference to it and gives back the one to the session it offered, and the
- * session gets the session id context of `ssl` and, on a server, the timeout of its context. A new session is
- * stored, if the session cache mode says so for this side, and the new_session callback is called. It counts (accept or
- * connect, their _good, hits, misses), and with every 256th connection removes expired sessions.
+ * If SSLSESSION_lookup found that session, or the client offered it with SSL_set_session, it has been resumed.
+ * Otherwise it is new: `ssl` increments its reference count and releases the session it offered, and the session gets
+ * the session id context of `ssl` and, on a server, the timeout of its context. A new session is stored, if the
+ * session cache mode says so for this side, and the new_session callback is called. It counts (accept or connect,
+ * their _good, hits, misses), and with every 256th connection removes expired sessions.
  *
  * Returns 1; 0 for NULL, and beside a libssl, on whose error stack the reason is then.
  */
@@ -1120,7 +1125,7 @@ const char *SSLSESSION_version(void);
  */
 
 /**
- * SSL_SESSION_get_ex_new_index gives out an index under which a session can carry a pointer of the application's.
+ * SSL_SESSION_get_ex_new_index returns a new index under which a session can have a pointer of the application's.
  *
  * The callbacks, each of which may be NULL, run for every session when it is made, copied and freed, with `argl`
  * and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -1132,10 +1137,10 @@ int SSL_SESSION_get_ex_new_index(long argl,
                                  void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
 
 /**
- * SSL_SESSION_set_ex_data sets the pointer that a session carries under an index. Returns 1; 0 on failure and for NULL.
+ * SSL_SESSION_set_ex_data sets a session's pointer under an index. Returns 1; 0 on failure and for NULL.
  *
- * A pointer means nothing in another process: a cached session that gets one is not shared with others any more, and those
- * that follow in its context are not either.
+ * A pointer means nothing in another process: a cached session that gets one is no longer shared with others, nor are
+ * later sessions of its context.
  */
 int SSL_SESSION_set_ex_data(SSL_SESSION *s, int idx, void *data);
 
@@ -1145,7 +1150,7 @@ int SSL_SESSION_set_ex_data(SSL_SESSION *s, int idx, void *data);
 void *SSL_SESSION_get_ex_data(const SSL_SESSION *s, int idx);
 
 /**
- * SSL_CTX_get_ex_new_index gives out an index under which a context can carry a pointer of the application's.
+ * SSL_CTX_get_ex_new_index returns a new index under which a context can have a pointer of the application's.
  *
  * The callbacks, each of which may be NULL, run for every context when it is made, copied and freed, with `argl`
  * and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -1157,7 +1162,7 @@ int SSL_CTX_get_ex_new_index(long argl,
                              void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
 
 /**
- * SSL_CTX_set_ex_data sets the pointer that a context carries under an index. Returns 1; 0 on failure and for NULL.
+ * SSL_CTX_set_ex_data sets a context's pointer under an index. Returns 1; 0 on failure and for NULL.
  */
 int SSL_CTX_set_ex_data(SSL_CTX *s, int idx, void *data);
 
@@ -1167,7 +1172,7 @@ int SSL_CTX_set_ex_data(SSL_CTX *s, int idx, void *data);
 void *SSL_CTX_get_ex_data(const SSL_CTX *s, int idx);
 
 /**
- * SSL_get_ex_new_index gives out an index under which a connection can carry a pointer of the application's.
+ * SSL_get_ex_new_index returns a new index under which a connection can have a pointer of the application's.
  *
  * The callbacks, each of which may be NULL, run for every connection when it is made, copied and freed, with `argl`
  * and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -1179,7 +1184,7 @@ int SSL_get_ex_new_index(long argl,
                          void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
 
 /**
- * SSL_set_ex_data sets the pointer that a connection carries under an index. Returns 1; 0 on failure and for NULL.
+ * SSL_set_ex_data sets a connection's pointer under an index. Returns 1; 0 on failure and for NULL.
  */
 int SSL_set_ex_data(SSL *s, int idx, void *data);
 

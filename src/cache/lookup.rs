@@ -1,8 +1,6 @@
-//! A server's search for the session that a client offers (semantics 4.3).
+//! A server's lookup of the session that a client offers (semantics 4.3).
 
 #![forbid(unsafe_code)]
-
-use std::sync::atomic::Ordering;
 
 use super::sharing::count;
 use super::{Mode, Role, SessionCache};
@@ -12,28 +10,28 @@ use crate::store::Key;
 use crate::store::shared::Event;
 use crate::types::TLS1_3_VERSION;
 
-/// What a client offers.
+/// A client's offer of a session.
 pub(super) struct Offer<'a> {
     pub(super) connection: Connection<'a>,
     pub(super) version: i32,
     pub(super) id: &'a [u8],
-    /// It may be used once only.
+    /// True if the session may be used once only.
     pub(super) once: bool,
     pub(super) now: i64,
 }
 
-/// The answer of this cache.
+/// The result of a lookup in this cache.
 pub(super) enum Search {
     Found(Session),
     Missing,
-    /// There is one, for others: the application is not asked for it either.
+    /// A record that is for others: the application's get callback is not called either.
     Withheld,
 }
 
 impl SessionCache {
-    /// What libssl asks of a server's cache. Up to TLS 1.2 libssl says nothing as a resumption finishes, so the automatic
-    /// flush has its turn here; in TLS 1.3 each handshake makes a session.
-    pub fn asked_by_libssl(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
+    /// Serves libssl's get callback. Up to TLS 1.2 libssl calls nothing when a resumption finishes,
+    /// so the automatic flush runs here; in TLS 1.3 each handshake makes a session.
+    pub fn on_get_session(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
         let version = connection.session_version();
         let found = self.look_up(connection, version, id, now);
         if version != TLS1_3_VERSION {
@@ -42,14 +40,14 @@ impl SessionCache {
         found
     }
 
-    /// The session of that version and id: from here, unless NO_INTERNAL_LOOKUP, else from the
-    /// application's callback. The caller gets a reference. Whether the session fits the connection and is still
-    /// good is for the handshake to judge.
+    /// Looks up a session by version and id: in this cache, unless NO_INTERNAL_LOOKUP, then with
+    /// the application's get callback. The caller gets a reference. The handshake decides if the
+    /// session fits the connection and has not expired.
     pub(super) fn look_up(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> Option<Session> {
         let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
         let offer = Offer { connection, version, id, once, now };
         match self.search(&offer) {
-            Search::Found(session) if once => self.lend(session).or_else(|| self.ask_application(&offer)),
+            Search::Found(session) if once => self.insert_stand_in(session).or_else(|| self.ask_application(&offer)),
             Search::Found(session) => Some(session),
             Search::Missing => self.ask_application(&offer),
             Search::Withheld => None,
@@ -75,8 +73,8 @@ impl SessionCache {
         found
     }
 
-    /// The external cache. What it gives is copied in unless NO_INTERNAL_STORE; a session that has been marked counts
-    /// as not given, and is not counted either.
+    /// Calls the application's get callback. Adds its session here unless NO_INTERNAL_STORE. A
+    /// session that is marked as not resumable is a miss, and no callback hit is counted.
     fn ask_application(&self, offer: &Offer) -> Option<Session> {
         Self::assert_unlocked();
         let session = self.callbacks.get_session(offer.connection, offer.id)?;
@@ -88,27 +86,27 @@ impl SessionCache {
         if !self.mode().has(Mode::NO_INTERNAL_STORE) {
             self.add_found(&session, offer);
         }
-        // What may be used once is resumed only by who takes it out of the cache, where it stands by now or because the
-        // application has added it. If it does not, libssl's removal finds nothing, and refuses it.
+        // A session for single use is resumed only by the thread that takes it out of the cache,
+        // where it is by now or the application's add put it. If libssl's removal finds nothing,
+        // libssl refuses the session.
         if offer.once && self.take(&Self::key_of(&session)).is_some() {
-            return self.lend(session);
+            return self.insert_stand_in(session);
         }
         Some(session)
     }
 
-    /// Returns true for a session that is marked as not resumable, where that matters.
+    /// Returns true if a session is marked as not resumable and this libssl refuses such sessions.
     pub(super) fn refuses(&self, session: &Session) -> bool {
         self.rules.marked == Marked::Refused && !session.is_resumable()
     }
 
-    /// Makes libssl's own removal find a session that was taken out for single use: so libssl learns that it may resume
-    /// it.
-    fn lend(&self, session: Session) -> Option<Session> {
+    /// Inserts a stand-in, so that libssl's removal finds a session that was taken for single use.
+    /// From that libssl learns that it may resume the session.
+    fn insert_stand_in(&self, session: Session) -> Option<Session> {
         Self::assert_unlocked();
         if self.refuses(&session) {
             return None;
         }
-        self.lends.store(true, Ordering::Relaxed);
-        self.context.lend(&session).then_some(session)
+        self.own_table.insert_stand_in(self.context, &session).then_some(session)
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::handle::Statistic;
 
-/// A session cache mode. Any bits can be set and are given back; the named ones mean something.
+/// A session cache mode. Any bits can be set and are returned; the named ones have a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(u32);
 
@@ -22,30 +22,31 @@ impl Mode {
     /// SSL_SESS_CACHE_UPDATE_TIME: adding a session sets its time to now.
     pub const UPDATE_TIME: u32 = 0x400;
 
-    /// What a new context has: SSL_SESS_CACHE_SERVER (contract M2).
+    /// The mode of a new context: SSL_SESS_CACHE_SERVER (contract M2).
     pub const DEFAULT: Mode = Mode(Mode::SERVER);
 
-    /// A mode of these bits.
+    /// Returns a mode of these bits.
     pub const fn new(bits: u32) -> Mode {
         Mode(bits)
     }
 
-    /// All bits, as they were set.
+    /// Returns all bits, as they were set.
     pub const fn bits(self) -> u32 {
         self.0
     }
 
-    /// Whether any of these bits is set.
+    /// Returns true if any of these bits is set.
     pub const fn has(self, bits: u32) -> bool {
         self.0 & bits != 0
     }
 
-    /// Whether sessions of that role are cached.
+    /// Returns true if sessions of that role are cached.
     pub const fn caches(self, role: Role) -> bool {
         self.has(role.bit())
     }
 
-    /// The mode that libssl works by: it tells us of the same roles' sessions, and keeps, searches and flushes nothing.
+    /// Returns the mode for libssl itself: it calls the new callback for the same roles, and
+    /// stores, searches and flushes nothing.
     pub const fn for_libssl(self) -> Mode {
         let roles = self.0 & (Mode::CLIENT | Mode::SERVER);
         Mode(roles | Mode::NO_AUTO_CLEAR | Mode::NO_INTERNAL_LOOKUP | Mode::NO_INTERNAL_STORE)
@@ -55,14 +56,14 @@ impl Mode {
 /// The side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It connected.
+    /// The side that connected.
     Client,
-    /// It accepted.
+    /// The side that accepted.
     Server,
 }
 
 impl Role {
-    /// The role of a connection.
+    /// Returns the role of a connection.
     pub const fn of(is_server: bool) -> Role {
         if is_server { Role::Server } else { Role::Client }
     }
@@ -74,7 +75,7 @@ impl Role {
         }
     }
 
-    /// What counts this role's finished handshakes.
+    /// Returns the counter of this role's finished handshakes.
     pub const fn good(self) -> Statistic {
         match self {
             Role::Client => Statistic::ConnectGood,
@@ -82,7 +83,7 @@ impl Role {
         }
     }
 
-    /// What counts this role's started handshakes.
+    /// Returns the counter of this role's started handshakes.
     pub const fn started(self) -> Statistic {
         match self {
             Role::Client => Statistic::Connect,

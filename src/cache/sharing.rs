@@ -4,23 +4,25 @@
 //!   new session, SSL_CTX_add_session ─► memory store (live)
 //!                                    └► encode ─────────────► shared store (bytes) ◄─► other processes
 //!
-//!   lookup ─► memory store ─ found ─► does its record still stand? ─ yes ─► that one
-//!                          └ not ───► record ─► decode ─► memory store ─► that one
+//!   lookup ─► memory store ─ hit ──► is its record still there? ─ yes ─► that session
+//!                          └ miss ─► record ─► decode ─► memory store ─► that session
 //! ```
-//! So the memory store is the front of live sessions: what has been decoded here is not decoded again, and what other
-//! processes removed is not found here either. Its size, its order and its callbacks stay as they are: of the sessions that
-//! are alive in this process.
+//! The memory store caches the live sessions: a record that was decoded here is not decoded again,
+//! and a session that another process removed is not found here either. Its size, order and
+//! callbacks apply to the sessions that are alive in this process.
 //!
-//! **What removes a session for all processes:** SSL_CTX_remove_session, a fatal alert that speaks against it, its end in time
-//! (its record stays, and is refused, until others need its place). **What does not:** leaving the memory store because
-//! that is full or flushed, SSL_CTX_free, and a connection that ends without a close_notify, by either end: see
-//! [`unclean_close`]. Those are one process's or one connection's affairs: workers come and go, Redis and Python close all
+//! **What removes a session for all processes:** SSL_CTX_remove_session, a fatal alert that speaks
+//! against it, and its expiry (the record stays, and is refused, until others need its room).
+//! **What does not:** removal from the memory store because that is full or flushed, SSL_CTX_free,
+//! and a connection that ends without a close_notify, by either end: see [`unclean_close`]. Those
+//! concern one process or one connection: workers come and go, Redis and Python close all
 //! connections so, and devices lose their links.
 //!
-//! **Who shares with whom.** Contexts whose policy is the same, for connections to the same server name; and the copies of
-//! a context in forked processes, if they have not been changed since: see [`policy`]. What stands behind the name, its
-//! virtual host, is known only after the search (CVE-2025-23419): see [`record`] and [`routes`]. That a session's id context is
-//! the connection's own, libssl checks when it has it, as it does with its own cache: a connection's cannot be asked for.
+//! **Who shares with whom.** Contexts with the same policy, for connections to the same server
+//! name; and the copies of a context in forked processes, if they have not been changed since: see
+//! [`policy`]. The virtual host behind the name is known only after the search (CVE-2025-23419):
+//! see [`record`] and [`routes`]. libssl checks that a session's id context is the connection's
+//! own, as with its own cache: a connection's id context cannot be read.
 #![forbid(unsafe_code)]
 
 mod asked;
@@ -49,7 +51,7 @@ use crate::handle::{Connection, Session, Setting};
 use crate::rules::Marked;
 use crate::settings::{self, Attach};
 use crate::store::era::UnderWay;
-use crate::store::{Found, Mark, Name, Policy, Scope, Shared};
+use crate::store::{Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
 pub(super) use authentication::Authentication;
 use by_connection::ByConnection;
 pub use not_shared::NotShared;
@@ -59,25 +61,26 @@ use open::store;
 use record::{Bearer, OPEN, ServerName};
 pub use report::tell_of_end;
 pub(super) use report::{count, keeps, on_new_context};
-pub use ticket_keys::{HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
 
-/// What a cache knows of the shared store.
+/// A cache's state for the shared store.
 pub(super) struct Sharing {
     store: &'static Shared,
     attach: Attach,
-    /// The application keeps data of its own at its sessions, which other processes could not give back.
+    /// True if the application sets data of its own at its sessions, which other processes could
+    /// not restore.
     has_application_data: AtomicBool,
-    /// How many threads have made a session alive in this process whose record is still to be stored: meanwhile it does
-    /// not count as removed by others.
+    /// Number of threads that have made a session live in this process and still have to store its
+    /// record. Until then other processes have not removed it.
     storing: UnderWay,
     authentication: Arc<Authentication>,
-    /// The policies with which connections came to their searches: see [`begun`].
+    /// The policies with which connections began their searches: see [`begun`].
     begun: ByConnection<policy::PolicyDigest>,
 }
 
-/// To share sessions takes all that it takes to share tickets, and a store.
+/// Sharing sessions needs all that sharing tickets needs, and a store.
 impl Deref for Sharing {
     type Target = Authentication;
 
@@ -87,7 +90,7 @@ impl Deref for Sharing {
 }
 
 impl Sharing {
-    /// For a new cache; None without a shared store.
+    /// Returns the state for a new cache; None without a shared store.
     pub(super) fn new(authentication: Option<&Arc<Authentication>>) -> Option<Box<Sharing>> {
         let (store, authentication) = (store()?, Arc::clone(authentication?));
         Some(Box::new(Sharing {
@@ -104,27 +107,27 @@ impl Sharing {
         self.storing.number() != 0
     }
 
-    fn mark(&self, session: &Session) -> Mark {
+    fn mark(&self, session: &Session) -> Fingerprint {
         mark(self.store, session)
     }
 }
 
-fn mark(store: &Shared, session: &Session) -> Mark {
+fn mark(store: &Shared, session: &Session) -> Fingerprint {
     session.with_secret(|secret| store.mark(secret, SessionCache::expiry_of(session)))
 }
 
-/// The terms of a name by which nothing is searched for.
+/// The policy of a key that is not searched for.
 const NO_MATTER: Policy = Policy::new(0, 0, None);
 
-/// What a session is found by in the shared store, before it changes.
+/// A session's key and fingerprint in the shared store before the session changes.
 pub(super) struct Identity {
     version: i32,
     id: Vec<u8>,
-    mark: Mark,
+    mark: Fingerprint,
 }
 
 impl Identity {
-    /// Of a session, if there is a shared store.
+    /// Returns a session's identity; None without a shared store.
     pub(super) fn of(session: &Session) -> Option<Identity> {
         store().map(|store| Identity {
             version: session.version(),
@@ -135,8 +138,8 @@ impl Identity {
 }
 
 impl SessionCache {
-    /// Returns the shared store, if this cache is to use it now. By default contexts are left alone that do not want OpenSSL
-    /// to keep a server's sessions, and those that have a cache of their own.
+    /// Returns the shared store if this cache is to use it now. By default contexts do not share
+    /// whose mode does not cache a server's sessions, or that have a cache of their own.
     pub(super) fn shared(&self) -> Result<&Sharing, NotShared> {
         let sharing = self.sharing.as_deref().ok_or(NotShared::NoStore)?;
         let mode = self.mode();
@@ -164,7 +167,7 @@ impl SessionCache {
         }
     }
 
-    /// Notes the callback that verifies in the place of libssl.
+    /// Notes the callback that verifies in place of libssl.
     pub fn note_cert_verify_callback(&self, address: usize, has_argument: bool) {
         if let Some(authentication) = &self.authentication {
             authentication.settings.note(Setting::CertVerifyArgument, has_argument);
@@ -172,7 +175,8 @@ impl SessionCache {
         }
     }
 
-    /// Sets a connection apart that gets a setting of its own which cannot be read: its sessions are nobody else's.
+    /// Sets a connection apart that gets a setting of its own that cannot be read: it shares no
+    /// sessions.
     pub fn set_apart(&self, connection: Connection) {
         if let Some(authentication) = self.authentication.as_deref().filter(|it| !it.apart.may_have(connection)) {
             authentication.apart.insert(connection, ());
@@ -180,8 +184,9 @@ impl SessionCache {
         }
     }
 
-    /// Returns true if this context's records say themselves whom they are for. They go on doing so where a callback is taken
-    /// away: ProFTPD has one for its control connections and none for data connections, which resume their sessions.
+    /// Returns true if this context's records say themselves whom they are for. That stays true
+    /// when a callback is removed: ProFTPD has one for its control connections and none for data
+    /// connections, which resume the same sessions.
     fn is_open(&self, sharing: &Sharing) -> bool {
         let settings = &sharing.settings;
         settings.ever_had(Setting::ServerNameCallback)
@@ -189,8 +194,8 @@ impl SessionCache {
             || (sharing.attach == Attach::All && self.callbacks.get.get().is_some())
     }
 
-    /// The mode that is in force for a role: with SSLSESSION_ATTACH=all every server keeps its sessions here, whatever the
-    /// application has set.
+    /// Returns the mode in force for a role: with SSLSESSION_ATTACH=all every server's sessions are
+    /// cached here, whatever the application has set.
     pub(super) fn mode_for(&self, role: Role) -> Mode {
         if role == Role::Client || !self.takes_all() {
             return self.mode();
@@ -202,12 +207,12 @@ impl SessionCache {
         self.sharing.as_ref().is_some_and(|sharing| sharing.attach == Attach::All)
     }
 
-    /// The mode that libssl itself is to have for what the application set.
+    /// Returns the mode for libssl itself, from the mode that the application set.
     pub(super) fn mode_for_libssl(&self, bits: u32) -> Mode {
         Mode::new(if self.takes_all() { bits | Mode::SERVER } else { bits }).for_libssl()
     }
 
-    /// Lets records go that are over, in the shared store if there is one.
+    /// Removes some expired records from the shared store, if there is one.
     pub(super) fn expire_shared(&self, now: i64) {
         if let Some(sharing) = self.sharing.as_deref() {
             sharing.store.expire(now);
@@ -215,7 +220,7 @@ impl SessionCache {
     }
 
     /// Stores a session that the application adds, and vouches for, for all processes.
-    pub(super) fn share_added(&self, session: &Session) {
+    pub(super) fn publish_added(&self, session: &Session) {
         let Ok(sharing) = self.shared() else { return };
         let Some(policy) = self.own_policy(sharing) else { return };
         let name = session.server_name();
@@ -234,7 +239,7 @@ impl SessionCache {
             return;
         }
         if session.has_application_data() {
-            // What was stored before it had data goes too.
+            // A record that was stored before it had data is removed too.
             self.keep_at_home(session);
             return;
         }
@@ -243,33 +248,34 @@ impl SessionCache {
         }
         if let Some(bytes) = session.encode() {
             let name =
-                Name { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
+                RecordKey { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
             let mark = sharing.mark(session);
             Bearer::before(record.bearer.as_ref(), &bytes, |body| sharing.store.insert(&name, mark, body));
         }
     }
 
-    /// The application has data at a session of this cache: it is not for other processes, nor are those that follow.
+    /// Removes the session's record because the application has set data at it. This cache stores
+    /// no further records.
     pub(super) fn keep_at_home(&self, session: &Session) {
         if let Some(sharing) = &self.sharing {
             sharing.has_application_data.store(true, Ordering::Relaxed);
-            self.unshare(session);
+            self.withdraw(session);
         }
     }
 
-    /// Removes a session for all processes; whether it was there. Also when this cache shares no more: what it, or another
-    /// process, stored before is there still.
-    pub(super) fn unshare(&self, session: &Session) -> bool {
+    /// Removes a session for all processes. Returns true if a record was there. Also removes when
+    /// this cache no longer shares: it, or another process, may have stored the record before.
+    pub(super) fn withdraw(&self, session: &Session) -> bool {
         let Some(sharing) = self.sharing.as_deref() else { return false };
         let remove = |scope: &Scope| {
-            let name = Name { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
+            let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
             sharing.store.remove(&name)
         };
-        // Each, also after one had it.
+        // All of them, also after one had a record.
         self.scopes(sharing).iter().filter(|scope| remove(scope)).count() > 0
     }
 
-    /// Returns what sessions of this context may be found by.
+    /// Returns the scopes under which this context's sessions may be found.
     fn scopes(&self, sharing: &Sharing) -> Vec<Scope> {
         let mut scopes = self.known_scopes(sharing);
         if scopes.is_empty() {
@@ -278,7 +284,7 @@ impl SessionCache {
         scopes
     }
 
-    /// Returns what those may be found by that were stored or found in this process.
+    /// Returns the scopes of the sessions that this process stored or found.
     fn known_scopes(&self, sharing: &Sharing) -> Vec<Scope> {
         let mut scopes = sharing.policies.digests();
         if self.is_open(sharing) {
@@ -287,7 +293,7 @@ impl SessionCache {
         scopes
     }
 
-    /// Returns true if a session that was cached here a moment ago is not any more.
+    /// Returns true if a session that was cached here a moment ago no longer is.
     fn has_left(&self, session: &Session) -> bool {
         match self.rules.marked {
             Marked::Refused => !session.is_resumable(),
@@ -295,12 +301,13 @@ impl SessionCache {
         }
     }
 
-    /// A session that is cached here was changed: its record follows. Where no policy is known, no session has one; to work it
-    /// out takes a lock of libcrypto's, which another thread may have had as this process was forked.
-    pub(super) fn share_again(&self, before: &Identity, session: &Session) {
+    /// Replaces the record of a cached session that was changed. Does nothing where no policy is
+    /// known: no session has a record then. Working a policy out acquires a lock of libcrypto's,
+    /// which another thread may have held as this process was forked.
+    pub(super) fn republish(&self, before: &Identity, session: &Session) {
         let Some(sharing) = self.sharing.as_deref() else { return };
         for scope in self.known_scopes(sharing) {
-            let was = Name { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
+            let was = RecordKey { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
             let Some(terms) = sharing.store.policy(&was) else { continue };
             if session.id().is_empty() || self.has_left(session) || session.has_application_data() {
                 // It cannot have a record any more.
@@ -309,15 +316,15 @@ impl SessionCache {
                 continue;
             }
             // The bearer is in the body.
-            let bearer = match sharing.store.find(&Name { policy: terms, ..was }, None, i64::MIN) {
-                Found::Record(body) if scope == OPEN => Bearer::split(&body).map(|(bearer, _)| bearer),
+            let bearer = match sharing.store.find(&RecordKey { policy: terms, ..was }, None, i64::MIN) {
+                Lookup::Record(body) if scope == OPEN => Bearer::split(&body).map(|(bearer, _)| bearer),
                 _ => None,
             };
             if bearer.is_none() && scope == OPEN {
                 continue;
             }
             if let Some(bytes) = session.encode() {
-                let name = Name { scope: &scope, policy: terms, version: session.version(), id: session.id() };
+                let name = RecordKey { scope: &scope, policy: terms, version: session.version(), id: session.id() };
                 let replace = |body: &[u8]| {
                     sharing.store.replace(&was, before.mark, &name, sharing.mark(session), body);
                 };
@@ -326,7 +333,8 @@ impl SessionCache {
         }
     }
 
-    /// Notes that a session is about to be alive here, and will be stored for others before this is dropped.
+    /// Notes that a session is about to be live here and will be stored before the guard is
+    /// dropped.
     pub(super) fn start_sharing(&self) -> Option<Busy<'_>> {
         let storing = &self.sharing.as_deref()?.storing;
         storing.begin(1);
@@ -339,11 +347,11 @@ struct Record {
     scope: Scope,
     terms: Policy,
     bearer: Option<Bearer>,
-    /// It may be used once: who shares no more has to take it before.
+    /// True if it may be used once: a process that no longer shares has to take the record before.
     once: bool,
 }
 
-/// A thread between keeping a session and storing its record.
+/// Guard of a thread between caching a session and storing its record.
 pub(super) struct Busy<'a>(&'a UnderWay);
 
 impl Drop for Busy<'_> {

@@ -1,7 +1,7 @@
-//! The counters of SSL_CTX_sess_number(3) that are the cache's.
+//! The cache's own counters for SSL_CTX_sess_number(3).
 //!
-//! Of the twelve, four: number, cb_hits, cache_full, and the misses of its own lookups. The other eight, and a
-//! client's misses, happen in the handshake and are counted by libssl, or alone by `embedded`.
+//! Four of the twelve: number, cb_hits, cache_full, and the misses of its own lookups. libssl, or
+//! alone `standalone`, counts the other eight and a client's misses, in the handshake.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use super::SessionCache;
 use crate::handle::Statistic;
 
-/// Plain ints that wrap and are never reset, as in OpenSSL.
+/// Counters that wrap as plain ints and are never reset, as in OpenSSL.
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) misses: Counter,
@@ -32,18 +32,19 @@ impl Counter {
 }
 
 impl SessionCache {
-    /// Sessions that the get_session callback gave.
+    /// Returns the number of sessions that the get_session callback returned.
     pub fn callback_hits(&self) -> i32 {
         self.counters.callback_hits.get()
     }
 
-    /// Sessions that clients proposed, or servers looked up, and that were not found.
+    /// Returns the number of sessions that clients offered, or servers looked up, and that were not
+    /// found.
     pub fn misses(&self) -> i32 {
         let in_handshakes = self.context.statistic(Statistic::Misses) as i32;
         self.counters.misses.get().wrapping_add(in_handshakes)
     }
 
-    /// Sessions that left because the cache was full.
+    /// Returns the number of sessions that were evicted because the cache was full.
     pub fn cache_full(&self) -> i32 {
         self.counters.cache_full.get()
     }

@@ -6,12 +6,12 @@ use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
 use super::on_session;
-use crate::cache::residence;
-use crate::guard::guard;
-use crate::handle::{Session, raw};
+use crate::cache::owners;
+use crate::catch_panic::catch_panic;
+use crate::handle::{Session, dispatch};
 use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
 
-/// SSL_SESSION_get_ex_new_index gives out an index under which a session can carry a pointer of the application's.
+/// SSL_SESSION_get_ex_new_index returns a new index under which a session can have a pointer of the application's.
 ///
 /// The callbacks, each of which may be NULL, run for every session when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -37,14 +37,14 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_new_index(
     >,
 ) -> c_int {
     // SAFETY: C caller.
-    guard(-1, || unsafe { raw::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+    catch_panic(-1, || unsafe { dispatch::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
 }
 symver!(SSL_SESSION_get_ex_new_index, "SSLSESSION_0");
 
-/// SSL_SESSION_set_ex_data sets the pointer that a session carries under an index. Returns 1; 0 on failure and for NULL.
+/// SSL_SESSION_set_ex_data sets a session's pointer under an index. Returns 1; 0 on failure and for NULL.
 ///
-/// A pointer means nothing in another process: a cached session that gets one is not shared with others any more, and those
-/// that follow in its context are not either.
+/// A pointer means nothing in another process: a cached session that gets one is no longer shared with others, nor are
+/// later sessions of its context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
@@ -53,10 +53,10 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set_ex_data(s: *mut SSL_SESSION, idx
     on_session(s, || {
         // SAFETY: C caller.
         if let Some(session) = unsafe { Session::borrow(s) }.filter(|_| !data.is_null()) {
-            residence::keep_at_home(&session, idx);
+            owners::keep_at_home(&session, idx);
         }
         // SAFETY: C caller.
-        unsafe { raw::SSL_SESSION_set_ex_data(s, idx, data) }
+        unsafe { dispatch::SSL_SESSION_set_ex_data(s, idx, data) }
     })
 }
 symver!(
@@ -71,11 +71,11 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_data(s: *const SSL_SESSION, i
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_SESSION_get_ex_data(s, idx) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_SESSION_get_ex_data(s, idx) })
 }
 symver!(SSL_SESSION_get_ex_data, "SSLSESSION_0");
 
-/// SSL_CTX_get_ex_new_index gives out an index under which a context can carry a pointer of the application's.
+/// SSL_CTX_get_ex_new_index returns a new index under which a context can have a pointer of the application's.
 ///
 /// The callbacks, each of which may be NULL, run for every context when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -101,18 +101,18 @@ pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_new_index(
     >,
 ) -> c_int {
     // SAFETY: C caller.
-    guard(-1, || unsafe { raw::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+    catch_panic(-1, || unsafe { dispatch::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
 }
 symver!(SSL_CTX_get_ex_new_index, "SSLSESSION_0");
 
-/// SSL_CTX_set_ex_data sets the pointer that a context carries under an index. Returns 1; 0 on failure and for NULL.
+/// SSL_CTX_set_ex_data sets a context's pointer under an index. Returns 1; 0 on failure and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_ex_data(s: *mut SSL_CTX, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_set_ex_data(s, idx, data) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_set_ex_data(s, idx, data) })
 }
 symver!(SSL_CTX_set_ex_data, "SSLSESSION_0");
 
@@ -123,11 +123,11 @@ pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_data(s: *const SSL_CTX, idx: c_in
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_CTX_get_ex_data(s, idx) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_CTX_get_ex_data(s, idx) })
 }
 symver!(SSL_CTX_get_ex_data, "SSLSESSION_0");
 
-/// SSL_get_ex_new_index gives out an index under which a connection can carry a pointer of the application's.
+/// SSL_get_ex_new_index returns a new index under which a connection can have a pointer of the application's.
 ///
 /// The callbacks, each of which may be NULL, run for every connection when it is made, copied and freed, with `argl`
 /// and `argp`. Returns the index, or -1 on failure. See BIO_get_ex_new_index(3).
@@ -153,18 +153,18 @@ pub unsafe extern "C-unwind" fn SSL_get_ex_new_index(
     >,
 ) -> c_int {
     // SAFETY: C caller.
-    guard(-1, || unsafe { raw::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
+    catch_panic(-1, || unsafe { dispatch::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
 }
 symver!(SSL_get_ex_new_index, "SSLSESSION_0");
 
-/// SSL_set_ex_data sets the pointer that a connection carries under an index. Returns 1; 0 on failure and for NULL.
+/// SSL_set_ex_data sets a connection's pointer under an index. Returns 1; 0 on failure and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_set_ex_data(s: *mut SSL, idx: c_int, data: *mut c_void) -> c_int {
     if s.is_null() {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_set_ex_data(s, idx, data) })
+    catch_panic(0, || unsafe { dispatch::SSL_set_ex_data(s, idx, data) })
 }
 symver!(SSL_set_ex_data, "SSLSESSION_0");
 
@@ -175,6 +175,6 @@ pub unsafe extern "C-unwind" fn SSL_get_ex_data(s: *const SSL, idx: c_int) -> *m
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_get_ex_data(s, idx) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_get_ex_data(s, idx) })
 }
 symver!(SSL_get_ex_data, "SSLSESSION_0");

@@ -1,36 +1,36 @@
 //! Around a fork.
 //!
-//! The child has one thread. A lock that another thread of the parent held at that moment would stay locked for ever,
-//! and what it guarded half changed. So the forking thread closes the gate of the stores and takes what else there is, and
-//! both sides let go. Only who reads in a store is let be: it changes nothing, and the child does not count it.
+//! The child has one thread. A lock that another thread of the parent held at the fork would stay locked for ever, and
+//! its data half changed. So the forking thread closes the gate of the stores and acquires the other locks; parent and
+//! child release them. Readers of a store need no care: they change nothing, and the child does not count them.
 //!
 //! ```text
-//!   prepare   one thread: nothing. Else: list of caches, gate, private contexts, what else is kept of objects
-//!   parent    let go
-//!   child     begin a new era, let go; make nothing inside libssl that could wait for a thread that is not here
+//!   prepare   one thread: nothing. Else: list of caches, gate, private contexts, other locks of objects
+//!   parent    release
+//!   child     begin a new era, release; make nothing in libssl that could wait for a thread that is not here
 //! ```
-//! No context is looked at, for there may be thousands.
+//! No context is visited, for there may be thousands.
 //!
-//! **Signal handlers** may fork, and the thread that they interrupted may hold such a lock: it would wait for itself. The
-//! child of a process with one thread goes on as its parent does, so that nothing is taken. With several threads a
-//! lock that stays taken for longer than any thread works under it is taken for our own, and the fork goes on without.
+//! **Signal handlers** may fork, and the interrupted thread may hold such a lock: it would wait for itself. The child
+//! of a process with one thread continues as its parent does, so nothing is acquired. With several threads a lock that
+//! is held for longer than any thread works under it counts as this thread's own, and the fork continues without it.
 
 use std::cell::RefCell;
 use std::sync::Once;
 
 use crate::cache::gate::{self, Closed};
-use crate::cache::residence::{self, Listed};
-use crate::cache::{self, HeldTicketKeys, era};
-use crate::guard::guard;
+use crate::cache::owners::{self, Listed};
+use crate::cache::{self, TicketKeysForkGuard, era};
+use crate::catch_panic::catch_panic;
 use crate::handle;
 use crate::threads::{self, Patience};
 
-/// Everything that is locked.
+/// Guards of all locks.
 struct Locks {
     gate: Closed,
     _list: Option<Listed>,
-    _handles: handle::Held,
-    _ticket_keys: Option<HeldTicketKeys>,
+    _handles: handle::ForkGuard,
+    _ticket_keys: Option<TicketKeysForkGuard>,
 }
 
 thread_local! {
@@ -38,7 +38,7 @@ thread_local! {
     static LOCKS: RefCell<Option<Locks>> = const { RefCell::new(None) };
 }
 
-/// Asks the C library to call us around every fork; once.
+/// Registers the fork handlers with the C library, once.
 pub fn watch() {
     static WATCHED: Once = Once::new();
     if cfg!(not(miri)) {
@@ -54,13 +54,13 @@ unsafe extern "C" fn prepare() {
     if threads::is_alone_for_certain() {
         return;
     }
-    guard((), || {
+    catch_panic((), || {
         let mut patience = Patience::default();
-        let list = patience.until(residence::try_lock);
+        let list = patience.until(owners::try_lock);
         let gate = gate::close(&mut patience);
         let _handles = handle::hold(&mut patience);
         let locks = Locks { gate, _list: list, _handles, _ticket_keys: patience.until(cache::try_hold_ticket_keys) };
-        // A thread whose locals are gone forks without.
+        // A thread whose locals are destroyed forks without.
         let _ = LOCKS.try_with(|place| place.replace(Some(locks)));
     });
 }
@@ -70,11 +70,11 @@ fn taken() -> Option<Locks> {
 }
 
 unsafe extern "C" fn parent() {
-    guard((), || drop(taken()));
+    catch_panic((), || drop(taken()));
 }
 
 unsafe extern "C" fn child() {
-    guard((), || {
+    catch_panic((), || {
         if let Some(locks) = taken() {
             era::forked();
             handle::forked();

@@ -1,17 +1,17 @@
-//! What libssl calls: our callbacks, in the place of the application's, which are kept and called by the cache. And
-//! what the owner of the objects, libssl or `native`, tells of their ends.
+//! The callbacks that libssl calls instead of the application's, which the cache stores and calls. And the events by
+//! which the owner of the objects, libssl or `standalone`, announces their ends.
 
 use std::ffi::{c_int, c_uchar};
 use std::ptr;
 
 use super::{connection, session_id};
-use crate::cache::{self, SessionCache};
+use crate::cache::{self, SessionCache, TicketAnswer};
+use crate::catch_panic::catch_panic;
 use crate::clock;
-use crate::guard::guard;
-use crate::handle::{self, Context, Hooks, Session, TicketCallbacks, TicketCipher, TicketMac};
+use crate::handle::{self, Context, Hooks, KeyCallback, Session, TicketCallbacks, TicketCipher, TicketMac};
 use crate::types::{Attachment, EVP_CIPHER_CTX, EVP_MAC_CTX, HMAC_CTX, SSL, SSL_CTX, SSL_SESSION};
 
-/// For every context that is attached to.
+/// The hooks of every context with an attached cache.
 pub static HOOKS: Hooks = Hooks {
     new: new_session,
     get: get_session,
@@ -19,13 +19,13 @@ pub static HOOKS: Hooks = Hooks {
     tickets: TicketCallbacks { evp: ticket_keys_evp, hmac: ticket_keys_hmac },
 };
 
-/// Answers libssl by `body`; `failure` after a fault of ours.
+/// Runs `body` for libssl. Returns `failure` after a fault of the library's.
 fn hooked<T: Copy>(failure: T, body: impl FnOnce() -> T) -> T {
-    guard(failure, || handle::for_libssl(body))
+    catch_panic(failure, || handle::for_libssl(body))
 }
 
-/// A handshake made a session. The reference that libssl offers us is not kept: 0. What is stored or given to the
-/// application has references of its own.
+/// Stores a session that a handshake made. Returns 0: the reference that libssl offers is not kept. The cache and the
+/// application get references of their own.
 unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int {
     hooked(0, move || {
         // SAFETY: libssl passes live objects.
@@ -33,13 +33,13 @@ unsafe extern "C-unwind" fn new_session(ssl: *mut SSL, session: *mut SSL_SESSION
             return 0;
         };
         if let Some(cache) = cache::of_connection(connection) {
-            cache.negotiated(connection, &session, clock::now());
+            cache.on_new_session(connection, &session, clock::now());
         }
         0
     })
 }
 
-/// A client offers a session id. The reference returned is libssl's: `copy` = 0.
+/// Looks up a session id that a client offers. libssl owns the returned reference: `copy` = 0.
 unsafe extern "C-unwind" fn get_session(
     ssl: *mut SSL,
     id: *const c_uchar,
@@ -54,12 +54,12 @@ unsafe extern "C-unwind" fn get_session(
             unsafe { (connection(ssl), session_id(id, usize::try_from(length).unwrap_or(usize::MAX))) };
         let (Some(connection), Some(id)) = (connection, id) else { return ptr::null_mut() };
         cache::of_connection(connection)
-            .and_then(|cache| cache.asked_by_libssl(connection, id, clock::now()))
+            .and_then(|cache| cache.on_get_session(connection, id, clock::now()))
             .map_or(ptr::null_mut(), Session::into_raw)
     })
 }
 
-/// libssl removed a session.
+/// Removes a session that libssl removed.
 unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
     if handle::is_marking() {
         return;
@@ -70,12 +70,12 @@ unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_
             return;
         };
         if let Some(cache) = cache::of_context(context) {
-            cache.removed_by_libssl(&session, clock::now());
+            cache.on_remove_session(&session, clock::now());
         }
     });
 }
 
-/// libssl asks for the keys of a ticket, since OpenSSL 3.
+/// Gives libssl the keys of a ticket, since OpenSSL 3.
 unsafe extern "C-unwind" fn ticket_keys_evp(
     ssl: *mut SSL,
     name: *mut c_uchar,
@@ -88,7 +88,7 @@ unsafe extern "C-unwind" fn ticket_keys_evp(
     unsafe { ticket_keys(ssl, name, iv, cipher, TicketMac::Evp(mac), seals != 0) }
 }
 
-/// The same before OpenSSL 3.
+/// Does the same before OpenSSL 3.
 unsafe extern "C-unwind" fn ticket_keys_hmac(
     ssl: *mut SSL,
     name: *mut c_uchar,
@@ -101,7 +101,8 @@ unsafe extern "C-unwind" fn ticket_keys_hmac(
     unsafe { ticket_keys(ssl, name, iv, cipher, TicketMac::Hmac(mac), seals != 0) }
 }
 
-/// Answers libssl's call for keys. 0: no ticket, or none that we know. 1: keyed. 2: keyed, and the client is to get a new one.
+/// Answers libssl's call for keys. 0: no ticket, or an unknown one. 1: keyed. 2: keyed, and the client is to get a new
+/// one.
 ///
 /// # Safety
 /// The arguments must be those of libssl's call: a live connection, a name of 16 bytes, an IV of 16, and objects without keys.
@@ -113,50 +114,68 @@ unsafe fn ticket_keys(
     mac: TicketMac,
     seals: bool,
 ) -> c_int {
-    hooked(0, || {
+    let answer = hooked(Ok(0), || {
         // SAFETY: by the caller's promise.
         let arguments = unsafe { (connection(ssl), name.cast::<[u8; 16]>().as_mut(), iv.cast::<[u8; 16]>().as_mut()) };
-        let (Some(connection), Some(name), Some(iv)) = arguments else { return 0 };
-        let Some(cache) = cache::of_connection(connection) else { return 0 };
+        let (Some(connection), Some(name), Some(iv)) = arguments else { return Ok(0) };
+        let Some(cache) = cache::of_connection(connection) else { return Ok(0) };
         // SAFETY: by the caller's promise.
         let mut cipher = unsafe { TicketCipher::new(connection, iv, cipher, mac) };
         if seals {
-            let Some((chosen, keys)) = cache.seal_ticket(connection, clock::now()) else { return 0 };
-            *name = chosen;
-            return c_int::from(cipher.seal(keys.hmac(), keys.aes()));
+            return match cache.seal_ticket(connection, clock::now()) {
+                TicketAnswer::Ours((chosen, keys)) => {
+                    *name = chosen;
+                    Ok(c_int::from(cipher.seal(keys.hmac(), keys.aes())))
+                }
+                TicketAnswer::Applications(callback) => Err(callback),
+                TicketAnswer::None => Ok(0),
+            };
         }
         match cache.open_ticket(connection, name, clock::now()) {
-            Some(ticket) if cipher.open(ticket.keys.hmac(), ticket.keys.aes()) => 1 + c_int::from(ticket.renew),
-            _ => 0,
+            TicketAnswer::Ours(ticket) if cipher.open(ticket.keys.hmac(), ticket.keys.aes()) => {
+                Ok(1 + c_int::from(ticket.renew))
+            }
+            TicketAnswer::Applications(callback) => Err(callback),
+            _ => Ok(0),
         }
-    })
+    });
+    // SAFETY: libssl's arguments, for the callback that the application has given it.
+    unsafe {
+        match (answer, mac) {
+            (Ok(answer), _) => answer,
+            (Err(KeyCallback::Evp(ask)), TicketMac::Evp(mac)) => ask(ssl, name, iv, cipher, mac, c_int::from(seals)),
+            (Err(KeyCallback::Hmac(ask)), TicketMac::Hmac(mac)) => ask(ssl, name, iv, cipher, mac, c_int::from(seals)),
+            // It has set one of the other kind since libssl called.
+            (Err(_), _) => 0,
+        }
+    }
 }
 
 impl Attachment for SessionCache {
-    unsafe fn connection_is_made(&self, ssl: *mut SSL) {
-        // SAFETY: the connection that tells.
+    unsafe fn on_ssl_new(&self, ssl: *mut SSL) {
+        // SAFETY: a live connection, by the caller's promise.
         if let Some(connection) = unsafe { connection(ssl) } {
-            SessionCache::connection_is_made(self, connection, clock::now());
+            SessionCache::on_ssl_new(self, connection, clock::now());
         }
     }
 
-    unsafe fn connection_is_going(&self, ssl: *mut SSL) {
-        // SAFETY: the connection that tells.
+    unsafe fn on_ssl_free(&self, ssl: *mut SSL) {
+        // SAFETY: a live connection, by the caller's promise.
         if let Some(connection) = unsafe { connection(ssl) } {
-            SessionCache::connection_is_going(self, connection);
+            SessionCache::on_ssl_free(self, connection);
         }
     }
 
-    fn context_is_going(&self) {
-        SessionCache::context_is_going(self);
+    fn on_ctx_last_ref(&self) {
+        SessionCache::on_ctx_last_ref(self);
     }
 
-    fn context_is_freed(&self) {
-        SessionCache::context_is_freed(self);
+    fn on_ctx_ex_data_free(&self) {
+        SessionCache::on_ctx_ex_data_free(self);
     }
 
     unsafe fn session_is_bad(&self, session: *mut SSL_SESSION) {
-        // SAFETY: the connection that tells holds the session.
+        // SAFETY: a live session, by the caller's promise.
         if let Some(session) = unsafe { Session::borrow(session) } {
             self.remove(&session, clock::now(), || false);
         }

@@ -1,28 +1,28 @@
-//! What runs when the library is loaded, and when the process ends.
+//! Initialization when the library is loaded, and the report when the process ends.
 
 use crate::cache;
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::handle;
 
-/// The loader calls it before `main`, and before the program's own constructors where we are preloaded or linked.
+/// Called by the loader before `main`, and before the program's own constructors if preloaded or linked.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = at_load;
 
-/// Asks to be told of forks. Copies the settings that are set, and opens the shared store if they ask for one. If none is
-/// set, nothing is allocated. Nothing is called but the C library, which is ready by then: it is what the loader starts first.
+/// Registers the fork handlers. Copies the settings that are set, and opens the shared store if they ask for one.
+/// Allocates nothing if none is set. Calls nothing but the C library, which the loader starts first.
 extern "C" fn at_load() {
     handle::at_load();
-    guard((), cache::at_load);
+    catch_panic((), cache::at_load);
 }
 
-/// exit() calls it after the program's own handlers. It stays where it is until then (-z nodelete).
+/// Called by exit() after the program's own handlers; the library stays loaded until then (-z nodelete).
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static AT_EXIT: extern "C" fn() = at_exit;
 
-/// Writes a line if SSLSESSION_LOG is set, and the process has used the store. Other threads may still be at work: nothing
-/// is freed.
+/// Logs a line if SSLSESSION_LOG is set and the process has used the store. Frees nothing: other threads may still be
+/// at work.
 extern "C" fn at_exit() {
-    guard((), cache::tell_of_end);
+    catch_panic((), cache::tell_of_end);
 }

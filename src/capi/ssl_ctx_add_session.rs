@@ -5,21 +5,21 @@ use std::ffi::{c_int, c_void};
 use super::with_cache;
 use crate::cache::SessionCache;
 use crate::clock;
-use crate::handle::{self, Session, raw};
+use crate::handle::{self, Session, dispatch};
 use crate::types::{SSL_CTX, SSL_SESSION};
 
-/// SSL_CTX_add_session puts the session `c` into the session cache of `ctx`.
+/// SSL_CTX_add_session adds the session `c` to the session cache of `ctx`.
 ///
 /// Returns 1 if it was added. The cache then has one reference of its own; the caller keeps its own. Another session
-/// with the same id (and protocol version) is taken for the same session: it leaves silently, its reference is given
-/// back, and `c` takes its place. If the cache is full, the sessions that expire soonest leave first.
+/// with the same id (and protocol version) is replaced by `c`: it is removed without a callback, and its reference is
+/// released. If the cache is full, the sessions that expire soonest are evicted first.
 ///
-/// Returns 0 if `c` itself was there: it is put where its time and timeout now say, and no reference is kept.
+/// Returns 0 if `c` itself was already cached. Its reference count does not change; its expiry order is updated.
 /// Returns 0 for NULL. The session cache mode does not matter.
 ///
-/// With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if `ctx` shares its sessions
-/// and this one can be encoded.
-/// A session may be in the caches of several contexts. Safe from several threads, and from callbacks.
+/// With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if `ctx` shares its
+/// sessions and this one can be encoded. A session may be in the caches of several contexts. Safe from several threads,
+/// and from callbacks.
 /// See SSL_CTX_add_session(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int {
@@ -30,7 +30,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut S
         c_int::from(session.is_some_and(|session| cache.add(&session, clock::now())))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, add, move || raw::SSL_CTX_add_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, add, move || dispatch::SSL_CTX_add_session(ctx, c)) }
 }
 symver!(
     SSL_CTX_add_session(ctx: *mut SSL_CTX, c: *mut SSL_SESSION) -> c_int,
@@ -47,10 +47,10 @@ symver!(SSL_add_session, "OPENSSL_3.0.0");
 
 /// SSL_CTX_remove_session removes the session `c` from the session cache of `ctx` and marks `c` as not resumable.
 ///
-/// Returns 1 if a session with the id (and protocol version) of `c` was there, `c` itself or another; its reference
-/// is given back. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c`
-/// in both cases, while no lock is held. Returns 0, and nothing happens, for NULL and for a session without an id.
-/// With a shared store it is removed for all processes.
+/// Returns 1 if a session with the id (and protocol version) of `c` was cached, `c` itself or another; its reference is
+/// released. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c` in both
+/// cases, while no lock is held. Returns 0, without effect, for NULL and for a session without an id. With a shared
+/// store it is removed for all processes.
 ///
 /// Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
@@ -61,7 +61,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mu
 }
 symver!(SSL_CTX_remove_session by entries of its own, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
-/// On other processors the stack is looked at.
+/// SSL_CTX_remove_session of other processors, which walks the stack.
 ///
 /// cbindgen:ignore
 #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
@@ -75,7 +75,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_remove_session(ctx: *mut SSL_CTX, c: *mu
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod of_other_families {
     use super::*;
-    use crate::guard::and_go_on;
+    use crate::catch_panic::and_go_on;
     use crate::handle::Family;
 
     macro_rules! entry {
@@ -101,9 +101,9 @@ mod of_other_families {
     entry!("OPENSSL_4.0.0", entry_4, removed_4);
 }
 
-/// SSL_CTX_remove_session, told where it will return to: libssl removes sessions by the same function where it is not linked
-/// -Bsymbolic, and its reason may be one that concerns this process alone. (An unwinder would tell as well; but it lists the
-/// loaded objects, whose lock another thread may have had as this process was forked.)
+/// SSL_CTX_remove_session, with its return address: a libssl that is not linked -Bsymbolic removes sessions by the same
+/// function, and its reason may concern this process alone. (An unwinder would find the address too; but it lists the
+/// loaded objects, whose lock another thread may have held as this process was forked.)
 unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, c: *mut SSL_SESSION, caller: *const c_void) -> c_int {
     let remove = move |cache: &SessionCache| {
         handle::note_session_with(c, ctx);
@@ -113,7 +113,7 @@ unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, c: *mut SSL_SESSION, call
         c_int::from(session.is_some_and(|session| cache.remove(&session, clock::now(), is_by_libssl)))
     };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, 0, remove, move || raw::SSL_CTX_remove_session(ctx, c)) }
+    unsafe { with_cache(ctx, 0, remove, move || dispatch::SSL_CTX_remove_session(ctx, c)) }
 }
 
 /// SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.

@@ -1,10 +1,10 @@
-//! SSL_CTX_ctrl(3): how every existing program reaches the cache's settings and counters, which are macros over it.
+//! SSL_CTX_ctrl(3): the cache's settings and counters in OpenSSL are macros over it, which every existing program uses.
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 
-use super::{leave_tickets, note_setting, with_cache};
+use super::{note_setting, with_cache};
 use crate::cache::SessionCache;
-use crate::handle::{self, Setting, raw};
+use crate::handle::{self, Setting, dispatch};
 use crate::types::SSL_CTX;
 
 /// SSL_CTRL_SESS_NUMBER: SSL_CTX_sess_number.
@@ -46,7 +46,7 @@ const SET_TICKET_KEYS: c_int = 59;
 /// SSL_CTRL_SET_VERIFY_CERT_STORE: SSL_CTX_set0_verify_cert_store(3) and its like.
 const SET_VERIFY_CERT_STORE: c_int = 106;
 
-/// The commands that are the cache's. The counters of handshakes among 20-31 are libssl's, as are all others.
+/// The commands of the cache. libssl answers the handshake counters among 20-31 and all other commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub(super) enum Command {
@@ -83,8 +83,8 @@ impl Command {
             Command::Misses => c_long::from(cache.misses()),
             Command::CacheFull => c_long::from(cache.cache_full()),
             Command::SetCacheSize => usize::try_from(larg).map_or(0, |size| cache.set_size(size) as c_long),
-            // While libssl adds to its own table for us, that table is as large as it likes.
-            Command::GetCacheSize if handle::is_lending() => 0,
+            // While libssl adds a stand-in to its own table, that table has no limit.
+            Command::GetCacheSize if handle::is_inserting_stand_in() => 0,
             Command::GetCacheSize => cache.size() as c_long,
             // OpenSSL keeps the mode in 32 bits.
             Command::SetCacheMode => c_long::from(cache.set_mode(larg as u32).bits()),
@@ -93,12 +93,12 @@ impl Command {
     }
 }
 
-/// SSL_CTX_ctrl carries out the command `cmd` on `ctx`.
+/// SSL_CTX_ctrl runs the command `cmd` on `ctx`.
 ///
 /// The session cache's commands, SSL_CTRL_SESS_NUMBER to SSL_CTRL_SESS_CACHE_FULL (20-31) and
-/// SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of
-/// these names. All others go on to libssl untouched; without one they return 0. What sets or reads the keys of tickets takes
-/// the place of SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
+/// SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of these
+/// names. All others are passed on to libssl unchanged; without one they return 0. A command that sets or reads ticket
+/// keys replaces SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg: c_long, parg: *mut c_void) -> c_long {
     let pass_on = || {
@@ -106,13 +106,16 @@ pub unsafe extern "C-unwind" fn SSL_CTX_ctrl(ctx: *mut SSL_CTX, cmd: c_int, larg
             return 0;
         }
         // SAFETY: C caller; libssl takes NULL for some commands.
-        unsafe { raw::SSL_CTX_ctrl(ctx, cmd, larg, parg) }
+        unsafe { dispatch::SSL_CTX_ctrl(ctx, cmd, larg, parg) }
     };
     match Command::from_c(cmd) {
         // SAFETY: C caller.
         Some(command) => unsafe { with_cache(ctx, 0, |cache| command.answer(cache, larg), pass_on) },
-        // SAFETY: C caller.
-        None if is_about_ticket_keys(cmd, parg) && unsafe { leave_tickets(ctx, true) } && cmd == SET_TICKET_KEYS => 1,
+        None if is_about_ticket_keys(cmd, parg) => {
+            // SAFETY: C caller.
+            unsafe { with_cache(ctx, (), SessionCache::on_ticket_keys, || ()) };
+            pass_on()
+        }
         None if cmd == SET_VERIFY_CERT_STORE => {
             // SAFETY: C caller.
             unsafe { note_setting(ctx, Setting::VerifyStore, !parg.is_null()) };
@@ -126,19 +129,19 @@ symver!(
     "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0"
 );
 
-/// Returns true for the commands that set or read the keys of tickets. Without a place for them they ask for a length.
+/// Returns true for the commands that set or read ticket keys. Without a buffer they return a length.
 fn is_about_ticket_keys(command: c_int, place: *mut c_void) -> bool {
     (command == GET_TICKET_KEYS || command == SET_TICKET_KEYS) && !place.is_null()
 }
 
-/// Carries out a command that takes no pointer, for the exported function of that name. A statistic of libssl's for NULL would
-/// be libssl's to refuse; here it is 0 for all.
+/// Runs a command that takes no pointer, for the exported function of that name. libssl might refuse its own counters
+/// for NULL; here all are 0.
 ///
 /// # Safety
 /// `ctx` must be NULL or a live context.
 pub(super) unsafe fn control(ctx: *mut SSL_CTX, command: c_int, larg: c_long, function: &CStr) -> c_long {
     // SAFETY: by the caller's promise.
-    let pass_on = || unsafe { raw::SSL_CTX_ctrl_or(ctx, command, larg, function) };
+    let pass_on = || unsafe { dispatch::SSL_CTX_ctrl_or(ctx, command, larg, function) };
     let answer = |cache: &SessionCache| match Command::from_c(command) {
         Some(command) => command.answer(cache, larg),
         None => pass_on(),

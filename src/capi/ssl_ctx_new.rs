@@ -6,9 +6,9 @@ use std::ptr;
 use super::hooks::HOOKS;
 use super::{fork, with_cache};
 use crate::cache::{self, SessionCache};
+use crate::catch_panic::catch_panic;
 use crate::clock;
-use crate::guard::guard;
-use crate::handle::{self, Context, raw};
+use crate::handle::{self, Context, dispatch};
 use crate::threads;
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 
@@ -16,7 +16,7 @@ use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn TLS_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
-    guard(ptr::null(), || unsafe { raw::TLS_method() })
+    catch_panic(ptr::null(), || unsafe { dispatch::TLS_method() })
 }
 symver!(TLS_method, "SSLSESSION_0");
 
@@ -24,7 +24,7 @@ symver!(TLS_method, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn TLS_client_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
-    guard(ptr::null(), || unsafe { raw::TLS_client_method() })
+    catch_panic(ptr::null(), || unsafe { dispatch::TLS_client_method() })
 }
 symver!(TLS_client_method, "SSLSESSION_0");
 
@@ -32,24 +32,25 @@ symver!(TLS_client_method, "SSLSESSION_0");
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn TLS_server_method() -> *const SSL_METHOD {
     // SAFETY: takes nothing.
-    guard(ptr::null(), || unsafe { raw::TLS_server_method() })
+    catch_panic(ptr::null(), || unsafe { dispatch::TLS_server_method() })
 }
 symver!(TLS_server_method, "SSLSESSION_0");
 
 /// SSL_CTX_new makes a context, with a session cache of mode SSL_SESS_CACHE_SERVER and
 /// size 20480 (see SSL_CTX_sess_set_cache_size).
 ///
-/// Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. Sessions take no memory
-/// until there are some.
+/// Returns the context with one reference, for SSL_CTX_free; NULL on failure and for NULL. An empty cache allocates no
+/// memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || attached(unsafe { raw::SSL_CTX_new(method) }))
+    catch_panic(ptr::null_mut(), || attached(unsafe { dispatch::SSL_CTX_new(method) }))
 }
 symver!(SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
 /// SSL_CTX_new_ex is SSL_CTX_new with a library context and a property query, which matter to libssl only.
-// On other processors it is libssl's, which loses the contexts of programs that call it themselves, and nothing else.
+// On other processors the function is libssl's. Only programs that call it themselves then get no cache of the
+// library's.
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
@@ -58,7 +59,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_new_ex(
     propq: *const c_char,
     meth: *const SSL_METHOD,
 ) -> *mut SSL_CTX {
-    // Where the call returns to is the fourth argument of what it goes on to.
+    // The return address is the fourth argument of the function it jumps to.
     #[cfg(target_arch = "x86_64")]
     core::arch::naked_asm!("endbr64", "mov rcx, [rsp]", "jmp {}", sym new_ex_called_from);
     #[cfg(target_arch = "aarch64")]
@@ -66,39 +67,39 @@ pub unsafe extern "C-unwind" fn SSL_CTX_new_ex(
 }
 symver!(SSL_CTX_new_ex, "OPENSSL_3.0.0", "OPENSSL_4.0.0");
 
-/// SSL_CTX_new_ex, told where it will return to.
+/// SSL_CTX_new_ex, with its return address.
 ///
-/// Debian's libssl ends its SSL_CTX_new with a jump to SSL_CTX_new_ex, and so to us, also if that was called by a
-/// program that has it from libssl itself (dlsym on its handle, as .NET and Qt do; RTLD_DEEPBIND). The program's other calls
-/// go around us then, and so has its context to: it stays libssl's. A call from our own SSL_CTX_new comes here too: that
-/// attaches when it has the context.
+/// Debian's libssl ends its SSL_CTX_new with a jump to SSL_CTX_new_ex, which arrives here. So it does for a program
+/// that took SSL_CTX_new from libssl itself (dlsym on its handle, as .NET and Qt do; RTLD_DEEPBIND). That program's
+/// other calls bypass the library, and its context must too: it gets no cache of the library's. A call from the
+/// library's own SSL_CTX_new comes here too: that attaches when it has the context.
 unsafe extern "C-unwind" fn new_ex_called_from(
     libctx: *mut OSSL_LIB_CTX,
     propq: *const c_char,
     meth: *const SSL_METHOD,
     caller: *const c_void,
 ) -> *mut SSL_CTX {
-    guard(ptr::null_mut(), || {
+    catch_panic(ptr::null_mut(), || {
         // SAFETY: C caller.
-        let ctx = unsafe { raw::SSL_CTX_new_ex(libctx, propq, meth) };
+        let ctx = unsafe { dispatch::SSL_CTX_new_ex(libctx, propq, meth) };
         if !handle::is_bound_in(caller, c"SSL_CTX_new_ex") {
             return ctx;
         }
         attached(ctx);
         if !libctx.is_null() || !propq.is_null() {
-            // Its ciphers are to come from there, and ours come from the default library context.
+            // Its ciphers are to come from that context, and ours come from the default library context.
             // SAFETY: NULL or made just now.
-            unsafe { with_cache(ctx, (), SessionCache::leave_tickets_to_libssl, || ()) };
+            unsafe { with_cache(ctx, (), SessionCache::leave_tickets, || ()) };
         }
         ctx
     })
 }
 
-/// Gives a new context its cache; a fault of ours leaves it with libssl's own. A store's files are read and written then, which
-/// are places where a thread may be cancelled: it is so later.
+/// Attaches a cache to a new context; after a fault of the library's the context has libssl's own. Defers the
+/// cancellation of this thread: a store's files are read and written here.
 fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
     threads::uncancelled(|| {
-        guard((), || {
+        catch_panic((), || {
             // SAFETY: NULL or made just now.
             if let Some(context) = unsafe { Context::borrow(ctx) } {
                 fork::watch();
@@ -109,13 +110,13 @@ fn attached(ctx: *mut SSL_CTX) -> *mut SSL_CTX {
     ctx
 }
 
-/// SSL_CTX_up_ref takes a reference to `ctx`. Returns 1; 0 for NULL.
+/// SSL_CTX_up_ref increments the reference count of `ctx`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_up_ref(ctx: *mut SSL_CTX) -> c_int {
     if ctx.is_null() {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_up_ref(ctx) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_up_ref(ctx) })
 }
 symver!(SSL_CTX_up_ref, "SSLSESSION_0");

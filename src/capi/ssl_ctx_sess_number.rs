@@ -11,7 +11,7 @@ use super::ssl_ctx_ctrl::{
 };
 use crate::types::SSL_CTX;
 
-/// SSL_CTX_sess_number returns how many sessions are in the cache of `ctx`.
+/// SSL_CTX_sess_number returns the number of sessions in the cache of `ctx`.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_number(ctx: *mut SSL_CTX) -> c_long {
@@ -20,7 +20,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_number(ctx: *mut SSL_CTX) -> c_long
 }
 symver!(SSL_CTX_sess_number, "SSLSESSION_0");
 
-/// SSL_CTX_sess_connect returns how many handshakes were started in client mode.
+/// SSL_CTX_sess_connect returns the number of handshakes started in client mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect(ctx: *mut SSL_CTX) -> c_long {
@@ -29,7 +29,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect(ctx: *mut SSL_CTX) -> c_lon
 }
 symver!(SSL_CTX_sess_connect, "SSLSESSION_0");
 
-/// SSL_CTX_sess_connect_good returns how many handshakes were finished in client mode.
+/// SSL_CTX_sess_connect_good returns the number of handshakes finished in client mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect_good(ctx: *mut SSL_CTX) -> c_long {
@@ -38,7 +38,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect_good(ctx: *mut SSL_CTX) -> 
 }
 symver!(SSL_CTX_sess_connect_good, "SSLSESSION_0");
 
-/// SSL_CTX_sess_connect_renegotiate returns how many renegotiations were started in client mode.
+/// SSL_CTX_sess_connect_renegotiate returns the number of renegotiations started in client mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect_renegotiate(ctx: *mut SSL_CTX) -> c_long {
@@ -47,7 +47,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_connect_renegotiate(ctx: *mut SSL_C
 }
 symver!(SSL_CTX_sess_connect_renegotiate, "SSLSESSION_0");
 
-/// SSL_CTX_sess_accept returns how many handshakes were started in server mode.
+/// SSL_CTX_sess_accept returns the number of handshakes started in server mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept(ctx: *mut SSL_CTX) -> c_long {
@@ -56,7 +56,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept(ctx: *mut SSL_CTX) -> c_long
 }
 symver!(SSL_CTX_sess_accept, "SSLSESSION_0");
 
-/// SSL_CTX_sess_accept_good returns how many handshakes were finished in server mode.
+/// SSL_CTX_sess_accept_good returns the number of handshakes finished in server mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept_good(ctx: *mut SSL_CTX) -> c_long {
@@ -65,7 +65,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept_good(ctx: *mut SSL_CTX) -> c
 }
 symver!(SSL_CTX_sess_accept_good, "SSLSESSION_0");
 
-/// SSL_CTX_sess_accept_renegotiate returns how many renegotiations were started in server mode.
+/// SSL_CTX_sess_accept_renegotiate returns the number of renegotiations started in server mode.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept_renegotiate(ctx: *mut SSL_CTX) -> c_long {
@@ -74,7 +74,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_accept_renegotiate(ctx: *mut SSL_CT
 }
 symver!(SSL_CTX_sess_accept_renegotiate, "SSLSESSION_0");
 
-/// SSL_CTX_sess_hits returns how many sessions were resumed: by clients, and by servers from a cache or a ticket.
+/// SSL_CTX_sess_hits returns the number of sessions resumed: by clients, and by servers from a cache or a ticket.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_hits(ctx: *mut SSL_CTX) -> c_long {
@@ -83,7 +83,8 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_hits(ctx: *mut SSL_CTX) -> c_long {
 }
 symver!(SSL_CTX_sess_hits, "SSLSESSION_0");
 
-/// SSL_CTX_sess_cb_hits returns how many sessions the get_session callback gave, also those refused afterwards.
+/// SSL_CTX_sess_cb_hits returns the number of sessions that the get_session callback returned, also those refused
+/// later.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_long {
@@ -92,9 +93,9 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_cb_hits(ctx: *mut SSL_CTX) -> c_lon
 }
 symver!(SSL_CTX_sess_cb_hits, "SSLSESSION_0");
 
-/// SSL_CTX_sess_misses returns how many sessions were proposed by clients and not found in the internal cache: none with
-/// SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, how many of those that it proposed the server did not
-/// resume. 0 for NULL. See SSL_CTX_sess_number(3).
+/// SSL_CTX_sess_misses returns the number of sessions that clients offered and that were not found in the internal
+/// cache: none with SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, the number of offered sessions that
+/// the server did not resume. 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long {
     // SAFETY: C caller.
@@ -102,7 +103,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_misses(ctx: *mut SSL_CTX) -> c_long
 }
 symver!(SSL_CTX_sess_misses, "SSLSESSION_0");
 
-/// SSL_CTX_sess_timeouts returns how many sessions were proposed by clients, found, and had expired.
+/// SSL_CTX_sess_timeouts returns the number of sessions that clients offered, that were found, and that had expired.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_timeouts(ctx: *mut SSL_CTX) -> c_long {
@@ -111,7 +112,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_sess_timeouts(ctx: *mut SSL_CTX) -> c_lo
 }
 symver!(SSL_CTX_sess_timeouts, "SSLSESSION_0");
 
-/// SSL_CTX_sess_cache_full returns how many sessions left because the cache was full.
+/// SSL_CTX_sess_cache_full returns the number of sessions that were evicted because the cache was full.
 /// 0 for NULL. See SSL_CTX_sess_number(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_sess_cache_full(ctx: *mut SSL_CTX) -> c_long {

@@ -3,14 +3,14 @@
 use std::ffi::{c_int, c_void};
 
 use super::{note_setting, set_apart};
-use crate::guard::guard;
-use crate::handle::{Setting, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Setting, dispatch};
 use crate::types::{SSL, SSL_CTX};
 
 /// SSL_CTX_set_cert_cb sets the callback that chooses a certificate for each connection of `ctx`; NULL for none.
 ///
-/// libssl calls it. It is noted here, because libssl has no function to read it: a context whose certificate is chosen so
-/// shares its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+/// libssl calls it. It is noted here, because libssl has no function to read it: a context with such a callback shares
+/// its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_cert_cb(
     ctx: *mut SSL_CTX,
@@ -20,10 +20,10 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_cert_cb(
     if ctx.is_null() {
         return;
     }
-    guard((), || unsafe {
+    catch_panic((), || unsafe {
         // SAFETY: C caller.
         note_setting(ctx, Setting::CertificateCallback, cb.is_some());
-        raw::SSL_CTX_set_cert_cb(ctx, cb, arg);
+        dispatch::SSL_CTX_set_cert_cb(ctx, cb, arg);
     });
 }
 symver!(
@@ -41,10 +41,10 @@ pub unsafe extern "C-unwind" fn SSL_set_cert_cb(
     if s.is_null() {
         return;
     }
-    guard((), || unsafe {
+    catch_panic((), || unsafe {
         // SAFETY: C caller.
         set_apart(s);
-        raw::SSL_set_cert_cb(s, cb, arg);
+        dispatch::SSL_set_cert_cb(s, cb, arg);
     });
 }
 symver!(

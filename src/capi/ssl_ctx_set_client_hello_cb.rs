@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_void};
 
 use super::note_setting;
-use crate::guard::guard;
-use crate::handle::{Setting, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Setting, dispatch};
 use crate::types::{SSL, SSL_CTX};
 
 /// SSL_CTX_set_client_hello_cb sets the callback that sees a ClientHello before libssl acts on it; NULL for none.
@@ -20,10 +20,10 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_client_hello_cb(
     if c.is_null() {
         return;
     }
-    guard((), || unsafe {
+    catch_panic((), || unsafe {
         // SAFETY: C caller.
         note_setting(c, Setting::ClientHelloCallback, cb.is_some());
-        raw::SSL_CTX_set_client_hello_cb(c, cb, arg);
+        dispatch::SSL_CTX_set_client_hello_cb(c, cb, arg);
     });
 }
 symver!(

@@ -1,17 +1,17 @@
-//! SSL_CTX_set_generate_session_id(3): the function by which generators of session ids look for clashes.
+//! SSL_CTX_set_generate_session_id(3): the function by which generators of session ids detect collisions.
 
 use std::ffi::{c_int, c_uchar, c_uint};
 
 use super::{connection, session_id};
 use crate::cache;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL;
 
-/// SSL_has_matching_session_id tells whether a session of that id is in the internal cache that serves `ssl`.
+/// SSL_has_matching_session_id looks up a session id in the internal cache that serves `ssl`.
 ///
-/// Returns 1 if one is there of the protocol version that `ssl` has now, else 0; 0 for NULL and for an `id_len` of
-/// more than 32 bytes. An external cache is not asked. Safe from several threads. See
+/// Returns 1 if there is a session of that id and of the current protocol version of `ssl`, else 0; 0 for NULL and for
+/// an `id_len` of more than 32 bytes. Calls no get_session callback. Safe from several threads. See
 /// SSL_CTX_set_generate_session_id(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_has_matching_session_id(
@@ -19,7 +19,7 @@ pub unsafe extern "C-unwind" fn SSL_has_matching_session_id(
     id: *const c_uchar,
     id_len: c_uint,
 ) -> c_int {
-    guard(0, || {
+    catch_panic(0, || {
         // SAFETY: C caller.
         let (Some(connection), Some(bytes)) = (unsafe { (connection(ssl), session_id(id, id_len as usize)) }) else {
             return 0;
@@ -27,7 +27,7 @@ pub unsafe extern "C-unwind" fn SSL_has_matching_session_id(
         match cache::of_connection(connection) {
             Some(cache) => c_int::from(cache.contains(connection.session_version(), bytes)),
             // SAFETY: C caller.
-            None => unsafe { raw::SSL_has_matching_session_id(ssl, id, id_len) },
+            None => unsafe { dispatch::SSL_has_matching_session_id(ssl, id, id_len) },
         }
     })
 }

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_long};
 use super::ssl_ctx_ctrl::{Command, control};
 use crate::types::SSL_CTX;
 
-/// SSL_SESS_CACHE_OFF: no session is cached, for client or server. What is cached stays, and is still looked up.
+/// SSL_SESS_CACHE_OFF: no session is added, for client or server. Cached sessions stay, and are still looked up.
 pub const SSL_SESS_CACHE_OFF: c_int = 0x0000;
 /// SSL_SESS_CACHE_CLIENT: a client's sessions are added; which one to offer is the application's choice.
 pub const SSL_SESS_CACHE_CLIENT: c_int = 0x0001;
@@ -26,9 +26,9 @@ pub const SSL_SESS_CACHE_UPDATE_TIME: c_int = 0x0400;
 
 /// SSL_CTX_set_session_cache_mode sets the session cache mode of `ctx` to the bits SSL_SESS_CACHE_* of `mode`.
 ///
-/// Returns the previous mode; 0 for NULL. Any bits are accepted and given back. Sessions that are cached stay,
-/// also with SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over
-/// SSL_CTX_ctrl, which works as well. See SSL_CTX_set_session_cache_mode(3).
+/// Returns the previous mode; 0 for NULL. Any bits are accepted and returned. Sessions that are cached stay, also with
+/// SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over SSL_CTX_ctrl, which
+/// works as well. See SSL_CTX_set_session_cache_mode(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_session_cache_mode(ctx: *mut SSL_CTX, mode: c_long) -> c_long {
     // SAFETY: C caller.

@@ -3,15 +3,15 @@
 use std::ffi::{c_int, c_uchar, c_uint};
 
 use super::is_readable;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
-/// SSL_MAX_SID_CTX_LENGTH: how many bytes a session id context may have.
+/// SSL_MAX_SID_CTX_LENGTH: the length in bytes of the longest session id context.
 pub const SSL_MAX_SID_CTX_LENGTH: c_int = 32;
 
-/// SSL_CTX_set_session_id_context sets the session id context within which the sessions of `ctx` can be resumed: what
-/// new connections start with.
+/// SSL_CTX_set_session_id_context sets the session id context within which the sessions of `ctx` can be resumed. New
+/// connections begin with it.
 ///
 /// Returns 1; 0 if it is longer than 32 bytes, and for NULL. The bytes are copied. A session made under another session
 /// id context is not resumed. See SSL_CTX_set_session_id_context(3).
@@ -25,7 +25,7 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_session_id_context(
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_CTX_set_session_id_context(ctx, sid_ctx, sid_ctx_len) })
+    catch_panic(0, || unsafe { dispatch::SSL_CTX_set_session_id_context(ctx, sid_ctx, sid_ctx_len) })
 }
 symver!(SSL_CTX_set_session_id_context, "SSLSESSION_0");
 
@@ -40,6 +40,6 @@ pub unsafe extern "C-unwind" fn SSL_set_session_id_context(
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_set_session_id_context(ssl, sid_ctx, sid_ctx_len) })
+    catch_panic(0, || unsafe { dispatch::SSL_set_session_id_context(ssl, sid_ctx, sid_ctx_len) })
 }
 symver!(SSL_set_session_id_context, "SSLSESSION_0");

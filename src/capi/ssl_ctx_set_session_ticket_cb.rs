@@ -3,15 +3,15 @@
 use std::ffi::{c_int, c_uchar, c_void};
 
 use crate::cache;
-use crate::guard::guard;
-use crate::handle::{Context, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Context, dispatch};
 use crate::types::{SSL, SSL_CTX, SSL_SESSION};
 
-/// SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` as one is made, `dec_cb` as one comes
-/// back, whose answer is an SSL_TICKET_RETURN; NULL for none.
+/// SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` is called when one is made,
+/// `dec_cb` when a client offers one, and returns an SSL_TICKET_RETURN; NULL for none.
 ///
-/// libssl calls them. They are noted here: a context that has one keeps its stateless tickets, whatever
-/// SSLSESSION_TICKETS says. Returns 1; alone, and for NULL as `ctx`, 0.
+/// libssl calls them. They are noted here: a context with such a callback keeps its stateless tickets, whatever
+/// SSLSESSION_TICKETS is. Returns 1; alone, and for NULL as `ctx`, 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
     ctx: *mut SSL_CTX,
@@ -21,18 +21,18 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_session_ticket_cb(
     >,
     arg: *mut c_void,
 ) -> c_int {
-    guard(0, || {
+    catch_panic(0, || {
         // SAFETY: C caller.
         let Some(context) = (unsafe { Context::borrow(ctx) }) else { return 0 };
         if let Some(cache) = cache::of_context(context) {
             let is_set = gen_cb.is_some() || dec_cb.is_some();
             cache.note_ticket_callback(is_set);
             if is_set {
-                cache.leave_tickets_to_libssl();
+                cache.leave_tickets();
             }
         }
         // SAFETY: C caller.
-        unsafe { raw::SSL_CTX_set_session_ticket_cb(ctx, gen_cb, dec_cb, arg) }
+        unsafe { dispatch::SSL_CTX_set_session_ticket_cb(ctx, gen_cb, dec_cb, arg) }
     })
 }
 symver!(

@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_void};
 
 use super::note_setting;
-use crate::guard::guard;
-use crate::handle::{Setting, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Setting, dispatch};
 use crate::types::{SSL, SSL_CTX};
 
 /// SSL_CTX_set_srp_username_callback sets the callback that knows the users of SRP; NULL for none. Returns 1; 0 on failure.
@@ -19,10 +19,10 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_srp_username_callback(
     if ctx.is_null() {
         return 0;
     }
-    guard(0, || unsafe {
+    catch_panic(0, || unsafe {
         // SAFETY: C caller.
         note_setting(ctx, Setting::SrpCallback, cb.is_some());
-        raw::SSL_CTX_set_srp_username_callback(ctx, cb)
+        dispatch::SSL_CTX_set_srp_username_callback(ctx, cb)
     })
 }
 symver!(

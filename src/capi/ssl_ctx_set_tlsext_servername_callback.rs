@@ -1,11 +1,12 @@
 //! SSL_CTX_set_tlsext_servername_callback(3), a macro of OpenSSL over SSL_CTX_callback_ctrl.
 
 use std::ffi::{c_int, c_long};
+use std::mem;
 
-use super::{leave_tickets, note_setting};
-use crate::guard::guard;
-use crate::handle::{Setting, raw};
-use crate::types::SSL_CTX;
+use super::{note_setting, on_ticket_callback};
+use crate::catch_panic::catch_panic;
+use crate::handle::{KeyCallbackChange, Setting, dispatch};
+use crate::types::{AnyCallback, SSL_CTX, TicketKeyCallback};
 
 /// SSL_CTRL_SET_TLSEXT_SERVERNAME_CB and SSL_CTRL_SET_TLS_EXT_SRP_USERNAME_CB.
 const SET_SERVER_NAME_CALLBACK: c_int = 53;
@@ -13,11 +14,11 @@ const SET_SRP_USERNAME_CALLBACK: c_int = 75;
 /// SSL_CTRL_SET_TLSEXT_TICKET_KEY_CB.
 const SET_TICKET_KEY_CALLBACK: c_int = 72;
 
-/// SSL_CTX_callback_ctrl carries out the command `cmd` on `ctx`, which sets a callback.
+/// SSL_CTX_callback_ctrl runs the command `cmd` on `ctx`, which sets a callback.
 ///
-/// libssl does. Two of them are noted here, because libssl has no function to read what they set: the callback that may
-/// switch a connection to another context by the server name, and the one that knows the users of SRP. The one that has the
-/// keys of tickets takes the place of ours. Alone, and with NULL as `ctx`, it returns 0.
+/// libssl sets it. Two callbacks are noted here, because libssl has no function to read them: the one that may switch a
+/// connection to another context by the server name, and the one that knows the users of SRP. One that sets ticket keys
+/// replaces the library's. Alone, and with NULL as `ctx`, it returns 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_callback_ctrl(
     ctx: *mut SSL_CTX,
@@ -32,16 +33,20 @@ pub unsafe extern "C-unwind" fn SSL_CTX_callback_ctrl(
         SET_SRP_USERNAME_CALLBACK => Some(Setting::SrpCallback),
         _ => None,
     };
-    // SAFETY: C caller.
-    if cmd == SET_TICKET_KEY_CALLBACK && unsafe { leave_tickets(ctx, fp.is_some()) } {
-        return 1;
+    if cmd == SET_TICKET_KEY_CALLBACK {
+        // SAFETY: with this command C hands a callback of this type over.
+        let callback = fp.map(|fp| unsafe { mem::transmute::<AnyCallback, TicketKeyCallback>(fp) });
+        // SAFETY: C caller.
+        if unsafe { on_ticket_callback(ctx, KeyCallbackChange::Hmac(callback)) } {
+            return 1;
+        }
     }
-    guard(0, || unsafe {
+    catch_panic(0, || unsafe {
         // SAFETY: C caller.
         if let Some(setting) = setting {
             note_setting(ctx, setting, fp.is_some());
         }
-        raw::SSL_CTX_callback_ctrl(ctx, cmd, fp)
+        dispatch::SSL_CTX_callback_ctrl(ctx, cmd, fp)
     })
 }
 symver!(

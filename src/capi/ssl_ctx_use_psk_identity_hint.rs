@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int, c_uchar, c_uint};
 
 use super::{note_setting, set_apart};
-use crate::guard::guard;
-use crate::handle::{Setting, raw};
+use crate::catch_panic::catch_panic;
+use crate::handle::{Setting, dispatch};
 use crate::types::{SSL, SSL_CTX, SSL_SESSION};
 
 /// SSL_CTX_set_psk_server_callback sets the callback that knows the pre-shared keys of a server's clients; NULL for none.
@@ -19,10 +19,10 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_psk_server_callback(
     if ctx.is_null() {
         return;
     }
-    guard((), || unsafe {
+    catch_panic((), || unsafe {
         // SAFETY: C caller.
         note_setting(ctx, Setting::PskServerCallback, cb.is_some());
-        raw::SSL_CTX_set_psk_server_callback(ctx, cb);
+        dispatch::SSL_CTX_set_psk_server_callback(ctx, cb);
     });
 }
 symver!(
@@ -39,10 +39,10 @@ pub unsafe extern "C-unwind" fn SSL_set_psk_server_callback(
     if ssl.is_null() {
         return;
     }
-    guard((), || unsafe {
+    catch_panic((), || unsafe {
         // SAFETY: C caller.
         set_apart(ssl);
-        raw::SSL_set_psk_server_callback(ssl, cb);
+        dispatch::SSL_set_psk_server_callback(ssl, cb);
     });
 }
 symver!(
@@ -60,10 +60,10 @@ pub unsafe extern "C-unwind" fn SSL_CTX_set_psk_find_session_callback(
     if ctx.is_null() {
         return;
     }
-    guard((), || unsafe {
+    catch_panic((), || unsafe {
         // SAFETY: C caller.
         note_setting(ctx, Setting::PskFindSessionCallback, cb.is_some());
-        raw::SSL_CTX_set_psk_find_session_callback(ctx, cb);
+        dispatch::SSL_CTX_set_psk_find_session_callback(ctx, cb);
     });
 }
 symver!(
@@ -80,10 +80,10 @@ pub unsafe extern "C-unwind" fn SSL_set_psk_find_session_callback(
     if s.is_null() {
         return;
     }
-    guard((), || unsafe {
+    catch_panic((), || unsafe {
         // SAFETY: C caller.
         set_apart(s);
-        raw::SSL_set_psk_find_session_callback(s, cb);
+        dispatch::SSL_set_psk_find_session_callback(s, cb);
     });
 }
 symver!(

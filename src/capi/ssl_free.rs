@@ -2,28 +2,28 @@
 
 use super::connection;
 use crate::cache;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL;
 
-/// SSL_free gives a reference to `ssl` back. NULL does nothing.
+/// SSL_free releases a reference to `ssl`. NULL does nothing.
 ///
-/// With the last one its session is given back too; if that is still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN
-/// set), it is bad and is removed from the session cache. See SSL_free(3).
+/// The last one releases its session too. A session that is still open (no SSL_shutdown, and no SSL_SENT_SHUTDOWN set)
+/// is bad and is removed from the session cache. See SSL_free(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_free(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
-    guard((), || {
+    catch_panic((), || {
         // SAFETY: C caller.
         if let Some(connection) = unsafe { connection(ssl) }.filter(|connection| connection.is_freed_late())
             && let Some(cache) = cache::of_connection(connection)
         {
-            cache.connection_is_going(connection);
+            cache.on_ssl_free(connection);
         }
         // SAFETY: C caller.
-        unsafe { raw::SSL_free(ssl) };
+        unsafe { dispatch::SSL_free(ssl) };
         cache::connection_is_gone();
     });
 }

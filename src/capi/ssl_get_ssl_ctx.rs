@@ -2,8 +2,8 @@
 
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
 /// SSL_get_SSL_CTX returns the context of `ssl`, borrowed; NULL for NULL. After a switch of contexts (SSL_set_SSL_CTX) this is
@@ -14,6 +14,6 @@ pub unsafe extern "C-unwind" fn SSL_get_SSL_CTX(ssl: *const SSL) -> *mut SSL_CTX
         return ptr::null_mut();
     }
     // SAFETY: C caller.
-    guard(ptr::null_mut(), || unsafe { raw::SSL_get_SSL_CTX(ssl) })
+    catch_panic(ptr::null_mut(), || unsafe { dispatch::SSL_get_SSL_CTX(ssl) })
 }
 symver!(SSL_get_SSL_CTX, "SSLSESSION_0");

@@ -3,11 +3,12 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
-/// SSL_new makes a connection of `ctx`, to which it takes a reference. The session cache of `ctx` serves it to its end.
+/// SSL_new makes a connection of `ctx`, and increments the reference count of `ctx`. The session cache of `ctx` serves
+/// it to its end.
 ///
 /// Returns the connection with one reference, for SSL_free; NULL on failure and for NULL.
 #[unsafe(no_mangle)]
@@ -15,9 +16,9 @@ pub unsafe extern "C-unwind" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
     if ctx.is_null() {
         return ptr::null_mut();
     }
-    guard(ptr::null_mut(), || {
+    catch_panic(ptr::null_mut(), || {
         // SAFETY: C caller.
-        let ssl = unsafe { raw::SSL_new(ctx) };
+        let ssl = unsafe { dispatch::SSL_new(ctx) };
         // SAFETY: NULL or made just now.
         unsafe { super::settle(ssl) };
         ssl
@@ -25,13 +26,13 @@ pub unsafe extern "C-unwind" fn SSL_new(ctx: *mut SSL_CTX) -> *mut SSL {
 }
 symver!(SSL_new(ctx: *mut SSL_CTX) -> *mut SSL, "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 
-/// SSL_up_ref takes a reference to `ssl`. Returns 1; 0 for NULL.
+/// SSL_up_ref increments the reference count of `ssl`. Returns 1; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_up_ref(ssl: *mut SSL) -> c_int {
     if ssl.is_null() {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_up_ref(ssl) })
+    catch_panic(0, || unsafe { dispatch::SSL_up_ref(ssl) })
 }
 symver!(SSL_up_ref, "SSLSESSION_0");

@@ -4,8 +4,8 @@ use std::ffi::{c_int, c_uchar, c_uint};
 use std::ptr;
 
 use super::is_readable;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL_SESSION;
 
 /// SSL_SESSION_get0_id_context returns the session id context of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
@@ -16,7 +16,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get0_id_context(s: *const SSL_SESSIO
         return ptr::null();
     }
     // SAFETY: C caller.
-    guard(ptr::null(), || unsafe { raw::SSL_SESSION_get0_id_context(s, len) })
+    catch_panic(ptr::null(), || unsafe { dispatch::SSL_SESSION_get0_id_context(s, len) })
 }
 symver!(SSL_SESSION_get0_id_context, "SSLSESSION_0");
 
@@ -31,6 +31,6 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set1_id_context(
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_set1_id_context(s, sid_ctx, sid_ctx_len) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_set1_id_context(s, sid_ctx, sid_ctx_len) })
 }
 symver!(SSL_SESSION_set1_id_context, "SSLSESSION_0");

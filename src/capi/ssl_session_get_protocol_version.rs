@@ -3,9 +3,9 @@
 use std::ffi::c_int;
 
 use super::on_session;
-use crate::cache::residence;
-use crate::guard::guard;
-use crate::handle::{Session, raw};
+use crate::cache::owners;
+use crate::catch_panic::catch_panic;
+use crate::handle::{Session, dispatch};
 use crate::types::SSL_SESSION;
 
 /// SSL3_VERSION: SSL 3.0.
@@ -30,20 +30,20 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_protocol_version(s: *const SSL_S
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_get_protocol_version(s) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_get_protocol_version(s) })
 }
 symver!(SSL_SESSION_get_protocol_version, "SSLSESSION_0");
 
-/// SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is
-/// then found under that version, where it takes the place of another session of its id. (OpenSSL keeps both.)
+/// SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is then
+/// found under that version, where it replaces another session of its id. (OpenSSL keeps both.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_set_protocol_version(s: *mut SSL_SESSION, version: c_int) -> c_int {
     on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
         // SAFETY: C caller.
-        let set = || unsafe { raw::SSL_SESSION_set_protocol_version(s, version) == 1 };
-        c_int::from(residence::change(&session, set))
+        let set = || unsafe { dispatch::SSL_SESSION_set_protocol_version(s, version) == 1 };
+        c_int::from(owners::change(&session, set))
     })
 }
 symver!(

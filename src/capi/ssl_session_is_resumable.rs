@@ -2,18 +2,18 @@
 
 use std::ffi::c_int;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL_SESSION;
 
-/// SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and has not been marked by leaving
-/// a cache (other than by giving its place to another of its id). 0 if not, and for NULL.
+/// SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and no cache has removed it
+/// (other than by replacing it by another of its id). 0 if not, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_is_resumable(s: *const SSL_SESSION) -> c_int {
     if s.is_null() {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_SESSION_is_resumable(s) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_is_resumable(s) })
 }
 symver!(SSL_SESSION_is_resumable, "SSLSESSION_0");

@@ -2,8 +2,8 @@
 
 use std::ffi::c_int;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL;
 
 /// SSL_session_reused returns 1 if the handshake of `ssl` resumed a session, 0 if it made a new one, and for NULL.
@@ -13,6 +13,6 @@ pub unsafe extern "C-unwind" fn SSL_session_reused(ssl: *const SSL) -> c_int {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_session_reused(ssl) })
+    catch_panic(0, || unsafe { dispatch::SSL_session_reused(ssl) })
 }
 symver!(SSL_session_reused, "SSLSESSION_0");

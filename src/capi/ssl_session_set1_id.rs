@@ -4,12 +4,12 @@ use std::ffi::{c_int, c_uchar, c_uint};
 use std::ptr;
 
 use super::{is_readable, on_session};
-use crate::cache::residence;
-use crate::guard::guard;
-use crate::handle::{Session, raw};
+use crate::cache::owners;
+use crate::catch_panic::catch_panic;
+use crate::handle::{Session, dispatch};
 use crate::types::SSL_SESSION;
 
-/// SSL_MAX_SSL_SESSION_ID_LENGTH: how many bytes a session id may have.
+/// SSL_MAX_SSL_SESSION_ID_LENGTH: the length in bytes of the longest session id.
 pub const SSL_MAX_SSL_SESSION_ID_LENGTH: c_int = 32;
 
 /// SSL_SESSION_get_id returns the session id of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
@@ -20,15 +20,15 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_id(s: *const SSL_SESSION, len: *
         return ptr::null();
     }
     // SAFETY: C caller.
-    guard(ptr::null(), || unsafe { raw::SSL_SESSION_get_id(s, len) })
+    catch_panic(ptr::null(), || unsafe { dispatch::SSL_SESSION_get_id(s, len) })
 }
 symver!(SSL_SESSION_get_id, "SSLSESSION_0");
 
 /// SSL_SESSION_set1_id copies a session id into `s`.
 ///
-/// Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session moves to its new id, where it takes
-/// the place of another session of that id, as if it had been added. (OpenSSL leaves it where
-/// it was: under the new id it may not be found, nor be removed.)
+/// Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session is moved to its new id, where it replaces
+/// another session of that id, as if it had been added. (OpenSSL does not move it: under the new id it may not be
+/// found, nor be removed.)
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_SESSION_set1_id(
     s: *mut SSL_SESSION,
@@ -42,8 +42,8 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set1_id(
             return 0;
         }
         // SAFETY: C caller.
-        let set = || unsafe { raw::SSL_SESSION_set1_id(s, sid, sid_len) == 1 };
-        c_int::from(residence::change(&session, set))
+        let set = || unsafe { dispatch::SSL_SESSION_set1_id(s, sid, sid_len) == 1 };
+        c_int::from(owners::change(&session, set))
     })
 }
 symver!(

@@ -4,22 +4,22 @@ use std::ffi::c_int;
 
 use super::connection;
 use crate::cache;
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL;
 
 /// SSL_set_connect_state makes `ssl` a client. NULL does nothing.
 ///
-/// libssl does. A connection that might have become a server has no stateless tickets where SSLSESSION_TICKETS is `stateful`:
-/// now it may have them.
+/// libssl does that. With SSLSESSION_TICKETS=stateful a connection that might have become a server has no stateless
+/// tickets: now they are turned on again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_set_connect_state(ssl: *mut SSL) {
     if ssl.is_null() {
         return;
     }
-    guard((), || {
+    catch_panic((), || {
         // SAFETY: C caller.
-        unsafe { raw::SSL_set_connect_state(ssl) };
+        unsafe { dispatch::SSL_set_connect_state(ssl) };
         // SAFETY: C caller.
         if let Some(connection) = unsafe { connection(ssl) }
             && let Some(cache) = cache::of_connection(connection)
@@ -40,7 +40,7 @@ pub unsafe extern "C-unwind" fn SSL_set_accept_state(ssl: *mut SSL) {
         return;
     }
     // SAFETY: C caller.
-    guard((), || unsafe { raw::SSL_set_accept_state(ssl) });
+    catch_panic((), || unsafe { dispatch::SSL_set_accept_state(ssl) });
 }
 symver!(SSL_set_accept_state, "SSLSESSION_0");
 
@@ -51,6 +51,6 @@ pub unsafe extern "C-unwind" fn SSL_is_server(ssl: *const SSL) -> c_int {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_is_server(ssl) })
+    catch_panic(0, || unsafe { dispatch::SSL_is_server(ssl) })
 }
 symver!(SSL_is_server, "SSLSESSION_0");

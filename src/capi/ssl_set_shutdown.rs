@@ -2,8 +2,8 @@
 
 use std::ffi::c_int;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL;
 
 /// SSL_SENT_SHUTDOWN: close_notify has been sent; the session is good.
@@ -19,7 +19,7 @@ pub unsafe extern "C-unwind" fn SSL_set_shutdown(ssl: *mut SSL, mode: c_int) {
         return;
     }
     // SAFETY: C caller.
-    guard((), || unsafe { raw::SSL_set_shutdown(ssl, mode) });
+    catch_panic((), || unsafe { dispatch::SSL_set_shutdown(ssl, mode) });
 }
 symver!(SSL_set_shutdown, "SSLSESSION_0");
 
@@ -30,6 +30,6 @@ pub unsafe extern "C-unwind" fn SSL_get_shutdown(ssl: *const SSL) -> c_int {
         return 0;
     }
     // SAFETY: C caller.
-    guard(0, || unsafe { raw::SSL_get_shutdown(ssl) })
+    catch_panic(0, || unsafe { dispatch::SSL_get_shutdown(ssl) })
 }
 symver!(SSL_get_shutdown, "SSLSESSION_0");

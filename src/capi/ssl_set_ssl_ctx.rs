@@ -2,24 +2,24 @@
 
 use std::ptr;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::{SSL, SSL_CTX};
 
-/// SSL_set_SSL_CTX switches `ssl` to the certificate and the settings of `ctx`; NULL for `ctx` switches back. The session
-/// cache stays that of the context which `ssl` was made with.
+/// SSL_set_SSL_CTX switches `ssl` to the certificate and the settings of `ctx`; NULL for `ctx` switches back. The
+/// session cache remains that of the context with which `ssl` was made.
 ///
-/// Returns the context that `ssl` has now, borrowed; NULL on failure, for a NULL `ssl`, and where there is no libssl.
+/// Returns the current context of `ssl`, borrowed; NULL on failure, for a NULL `ssl`, and without a libssl.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_set_SSL_CTX(ssl: *mut SSL, ctx: *mut SSL_CTX) -> *mut SSL_CTX {
     if ssl.is_null() {
         return ptr::null_mut();
     }
-    guard(ptr::null_mut(), || {
+    catch_panic(ptr::null_mut(), || {
         // SAFETY: C caller.
         unsafe {
             super::settle(ssl);
-            raw::SSL_set_SSL_CTX(ssl, ctx)
+            dispatch::SSL_set_SSL_CTX(ssl, ctx)
         }
     })
 }

@@ -2,8 +2,8 @@
 
 use std::ffi::c_int;
 
-use crate::guard::guard;
-use crate::handle::raw;
+use crate::catch_panic::catch_panic;
+use crate::handle::dispatch;
 use crate::types::SSL;
 
 /// SSL_shutdown shuts `ssl` down, so that its session stays good: sends close_notify, or alone notes that the embedding
@@ -17,6 +17,6 @@ pub unsafe extern "C-unwind" fn SSL_shutdown(ssl: *mut SSL) -> c_int {
         return -1;
     }
     // SAFETY: C caller.
-    guard(-1, || unsafe { raw::SSL_shutdown(ssl) })
+    catch_panic(-1, || unsafe { dispatch::SSL_shutdown(ssl) })
 }
 symver!(SSL_shutdown, "SSLSESSION_0");

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-/// The version as a C string, of Cargo.toml.
+/// The version as a C string, from Cargo.toml.
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
     Ok(version) => version,
     Err(_) => panic!("the version has a NUL in it"),
@@ -17,7 +17,7 @@ pub extern "C" fn SSLSESSION_version() -> *const c_char {
 }
 symver!(SSLSESSION_version, "SSLSESSION_0");
 
-/// An ELF note, from which the version is read without loading the library: `readelf -n`, `sslsession check PID`.
+/// An ELF note, from which `readelf -n` and `sslsession check PID` read the version without loading the library.
 #[repr(C, align(4))]
 struct Note {
     owner_length: u32,

@@ -1,5 +1,5 @@
-//! The exported functions where no libssl is in the process, as Miri runs them. What they promise in full is shown by
-//! the C programs of tests-c.
+//! The exported functions in a process without a libssl, as Miri runs them. The C programs of tests-c show their full
+//! behaviour.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
@@ -29,7 +29,7 @@ use crate::types::*;
 
 const TLS1_2: c_int = 0x0303;
 
-/// A TLS 1.2 session with that id, made now.
+/// Returns a TLS 1.2 session with that id, made now.
 fn session(id: &[u8]) -> *mut SSL_SESSION {
     // SAFETY: a session made here.
     unsafe {

@@ -1,4 +1,4 @@
-//! The application's session callbacks: where they are kept, and the only place that calls them.
+//! The application's session callbacks: their storage, and the only place that calls them.
 
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -7,11 +7,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::{Connection, Context, Session, for_libssl, note_session_with};
-use crate::guard::{call_out, is_unwinding};
+use crate::catch_panic::{call_out, is_unwinding};
 use crate::types::*;
 
-/// The answer of a new_session callback that was left: in libssl's place its reference stays, and whatever the callback has
-/// done with it.
+/// The answer of a new_session callback that ends by unwinding. It may have kept its reference: the
+/// library does not release it.
 const LEFT: c_int = 1;
 
 /// A function pointer or none, set and read without a lock as in OpenSSL.
@@ -33,14 +33,14 @@ impl<F: Copy> Callback<F> {
         self.function.store(function, Ordering::Release);
     }
 
-    /// The callback as it was set.
+    /// Returns the callback as it was set.
     pub fn get(&self) -> Option<F> {
         let function = self.function.load(Ordering::Acquire);
         // SAFETY: `set` stored an Option<F>, or it is NULL.
         unsafe { mem::transmute_copy::<*mut (), Option<F>>(&function) }
     }
 
-    /// The callback as it was set, unless this thread is leaving another one: it is told no more then.
+    /// Returns the callback as it was set; None while this thread unwinds from another one.
     fn callable(&self) -> Option<F> {
         self.get().filter(|_| !is_unwinding())
     }
@@ -57,15 +57,15 @@ pub struct Callbacks {
 }
 
 impl Callbacks {
-    /// None set.
+    /// Returns callbacks of which none is set.
     pub const fn none() -> Callbacks {
         Callbacks { new: Callback::none(), get: Callback::none(), remove: Callback::none() }
     }
 
-    /// Tells the application of a new session.
+    /// Calls the new_session callback with a new session.
     ///
-    /// SSL_CTX_sess_set_get_cb(3): if the callback returns 1, the session's reference count has been incremented for
-    /// it, and it gives that reference back; if it returns 0, the reference is not kept.
+    /// SSL_CTX_sess_set_get_cb(3): the session's reference count is incremented for the callback.
+    /// If it returns 1, it releases that reference later; if 0, the library releases it.
     pub fn new_session(&self, connection: Connection, session: &Session) {
         let Some(callback) = self.new.callable() else { return };
         let reference = session.clone();
@@ -76,10 +76,10 @@ impl Callbacks {
         }
     }
 
-    /// Asks the application for the session of that id.
+    /// Calls the get_session callback for the session of that id.
     ///
-    /// SSL_CTX_sess_set_get_cb(3): with `copy` left at 1 the reference count is incremented for us; a callback that
-    /// sets it to 0 hands over its own reference.
+    /// SSL_CTX_sess_set_get_cb(3): with `copy` still 1 the library increments the reference count;
+    /// a callback that sets it to 0 passes on its own reference.
     pub fn get_session(&self, connection: Connection, id: &[u8]) -> Option<Session> {
         let callback = self.get.callable()?;
         let mut copy: c_int = 1;
@@ -94,8 +94,8 @@ impl Callbacks {
         }
     }
 
-    /// Tells the application that a session left. It borrows the session: SSL_CTX_sess_set_get_cb(3), "the session
-    /// will be freed".
+    /// Calls the remove_session callback with a removed session, which it borrows:
+    /// SSL_CTX_sess_set_get_cb(3), "the session will be freed".
     pub fn remove_session(&self, context: Context, session: &Session) {
         if let Some(callback) = self.remove.callable() {
             let (ctx, session) = (context.as_ptr(), session.as_ptr());

@@ -5,22 +5,22 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use super::context::downcast;
-use super::{Context, Session, raw};
+use super::{Context, Session, dispatch};
 use crate::types::*;
-use crate::{libssl, native};
+use crate::{libssl, standalone};
 
 /// SSL_OP_NO_TICKET: no stateless tickets.
 pub(super) const OP_NO_TICKET: u64 = 1 << 14;
 /// SSL_OP_NO_ANTI_REPLAY: early data may be replayed.
 const OP_NO_ANTI_REPLAY: u64 = 1 << 24;
-/// OSSL_QUIC1_VERSION: what SSL_version says of a QUIC connection, since OpenSSL 3.2.
+/// OSSL_QUIC1_VERSION: SSL_version's result for a QUIC connection, since OpenSSL 3.2.
 const QUIC_VERSION: c_int = 1;
 /// TLSEXT_NAMETYPE_host_name.
 const NAME_TYPE_HOST: c_int = 0;
 /// TLSEXT_TYPE_server_name.
 const EXTENSION_SERVER_NAME: c_uint = 0;
 
-/// A connection of the C caller, good for the time of its call.
+/// A connection borrowed from the C caller during its call.
 #[derive(Clone, Copy)]
 pub struct Connection<'a>(NonNull<SSL>, PhantomData<&'a SSL>);
 
@@ -33,41 +33,43 @@ impl<'a> Connection<'a> {
         NonNull::new(ssl.cast_mut()).map(|ssl| Connection(ssl, PhantomData))
     }
 
-    /// The object's address.
+    /// Returns the object's address.
     pub fn as_ptr(self) -> *mut SSL {
         self.0.as_ptr()
     }
 
-    /// What is attached to the context it was created with, whose cache serves it.
+    /// Returns the state attached to the context it was created with, whose cache serves it.
     pub fn attached<T: Attachment>(self) -> Option<&'a T> {
         match libssl::of_object(self.as_ptr()) {
             Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live connection.
             Some(libssl) => unsafe { libssl.attached_to_connection(self.as_ptr()) },
             // SAFETY: a live connection.
-            None => unsafe { native::attached(raw::SSL_get_SSL_CTX(self.as_ptr())) }.and_then(downcast),
+            None => unsafe { standalone::attached(dispatch::SSL_get_SSL_CTX(self.as_ptr())) }.and_then(downcast),
         }
     }
 
-    /// Returns true if its ex_data is freed after its session, so that who frees it has to look at it before.
+    /// Returns true if its ex_data is freed after its session, so that SSL_free has to read the
+    /// session before.
     pub fn is_freed_late(self) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.context_comes_late())
     }
 
-    /// Whether it is a server's.
+    /// Returns true on the server side.
     pub fn is_server(self) -> bool {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_is_server(self.as_ptr()) != 0 }
+        unsafe { dispatch::SSL_is_server(self.as_ptr()) != 0 }
     }
 
-    /// The protocol version as it stands now.
+    /// Returns the current protocol version.
     pub fn version(self) -> c_int {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_version(self.as_ptr()) }
+        unsafe { dispatch::SSL_version(self.as_ptr()) }
     }
 
-    /// The protocol version of its sessions: for QUIC that of the TLS handshake. Of a QUIC connection nothing more is asked in
-    /// a handshake: SSL_get_options and SSL_set_options wait for a lock that libssl holds there.
+    /// Returns the protocol version of its sessions: for QUIC that of the TLS handshake. Nothing
+    /// more is read from a QUIC connection in a handshake: SSL_get_options and SSL_set_options wait
+    /// for a lock that libssl holds there.
     pub fn session_version(self) -> c_int {
         match self.version() {
             QUIC_VERSION => TLS1_3_VERSION,
@@ -75,31 +77,33 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// A server of TLS 1.3: its sessions are tickets.
+    /// Returns true for a server of TLS 1.3: its sessions are tickets.
     pub fn is_tls13_server(self) -> bool {
         self.version() == TLS1_3_VERSION && self.is_server()
     }
 
-    /// Whether a TLS 1.3 ticket may be used once only: early data, protected against replay (semantics 4.6).
+    /// Returns true if a TLS 1.3 ticket may be used once only: early data, protected against replay
+    /// (semantics 4.6).
     pub fn takes_sessions_once(self) -> bool {
         self.is_tls13_server() && self.protects_early_data()
     }
 
-    /// Whether this server's TLS 1.3 tickets are ids that are looked up, and not the session itself. Alone they are: a
-    /// stack that embeds us and makes tickets of its own has no use for a cache.
+    /// Returns true if this server's TLS 1.3 tickets are ids that are looked up, and not the
+    /// session itself. Alone they always are: an embedding stack that makes its own tickets has no
+    /// use for a cache.
     pub fn has_stateful_tickets(self) -> bool {
         super::stands_alone() || self.options() & OP_NO_TICKET != 0 || self.protects_early_data()
     }
 
     fn protects_early_data(self) -> bool {
         // SAFETY: a live connection.
-        let max_early_data = unsafe { raw::SSL_get_max_early_data(self.as_ptr()) };
+        let max_early_data = unsafe { dispatch::SSL_get_max_early_data(self.as_ptr()) };
         max_early_data > 0 && self.options() & OP_NO_ANTI_REPLAY == 0
     }
 
     fn options(self) -> u64 {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_get_options(self.as_ptr()) }
+        unsafe { dispatch::SSL_get_options(self.as_ptr()) }
     }
 
     /// Returns true if its handshake has begun.
@@ -109,7 +113,7 @@ impl<'a> Connection<'a> {
             .is_some_and(|libssl| unsafe { (libssl.functions.SSL_in_before)(self.as_ptr()) == 0 })
     }
 
-    /// Turns stateless tickets off; a QUIC connection is left as it is.
+    /// Turns stateless tickets off, except for a QUIC connection.
     pub fn turn_tickets_off(self) {
         if self.version() != QUIC_VERSION
             && let Some(libssl) = libssl::of_object(self.as_ptr())
@@ -119,7 +123,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Lets stateless tickets be made again.
+    /// Turns stateless tickets on again.
     pub fn turn_tickets_on(self) {
         if self.version() != QUIC_VERSION
             && let Some(libssl) = libssl::of_object(self.as_ptr())
@@ -129,14 +133,15 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// The server name that the client asked for, once libssl has read it.
+    /// Returns the server name that the client sent, once libssl has read it.
     pub fn server_name(self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection; NULL or a C string that it keeps.
-        unsafe { libssl::encoding::of_string((libssl.functions.SSL_get_servername)(self.as_ptr(), NAME_TYPE_HOST)) }
+        unsafe { libssl::der::of_string((libssl.functions.SSL_get_servername)(self.as_ptr(), NAME_TYPE_HOST)) }
     }
 
-    /// The server name in the ClientHello at hand, which libssl has not read yet as it looks for a session.
+    /// Returns the server name in the ClientHello, which libssl has not read yet when it looks a
+    /// session up.
     pub fn server_name_offered(self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;
         let (mut start, mut length) = (ptr::null(), 0);
@@ -148,7 +153,7 @@ impl<'a> Connection<'a> {
             }
             std::slice::from_raw_parts(start, length)
         };
-        // RFC 6066: a list, and in it as libssl takes it one name: its type, its length, itself.
+        // RFC 6066: a list, with one name in it as libssl accepts it: its type, its length, itself.
         match extension {
             [_, _, 0, _, _, name @ ..] => Some(name.to_vec()),
             _ => None,
@@ -159,23 +164,23 @@ impl<'a> Connection<'a> {
     pub fn context(self) -> Option<Context<'a>> {
         libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection, which holds its context.
-        unsafe { Context::borrow(raw::SSL_get_SSL_CTX(self.as_ptr())) }
+        unsafe { Context::borrow(dispatch::SSL_get_SSL_CTX(self.as_ptr())) }
     }
 
     /// Returns true if its session was resumed.
     pub fn is_resumed(self) -> bool {
         // SAFETY: a live connection.
-        unsafe { raw::SSL_session_reused(self.as_ptr()) == 1 }
+        unsafe { dispatch::SSL_session_reused(self.as_ptr()) == 1 }
     }
 
-    /// Whether it has still the context that it was created with.
+    /// Returns true if it still has the context that it was created with.
     pub fn is_of(self, context: Context) -> bool {
         // SAFETY: a live connection.
-        (unsafe { raw::SSL_get_SSL_CTX(self.as_ptr()) }) == context.as_ptr()
+        (unsafe { dispatch::SSL_get_SSL_CTX(self.as_ptr()) }) == context.as_ptr()
     }
 
-    /// The session of a connection that ends without having been shut down: libssl takes it for bad, and is about to
-    /// remove it (semantics 4.7, ssl_clear_bad_session).
+    /// Returns the session of a connection that ends without a shutdown: libssl takes the session
+    /// for bad, and is about to remove it (semantics 4.7, ssl_clear_bad_session).
     pub fn session_breaking_off(self) -> Option<Session> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection. One of QUIC's streams has no session, and libssl notes that as an error.
@@ -187,43 +192,43 @@ impl<'a> Connection<'a> {
         })
     }
 
-    /// The session it has now, borrowed.
+    /// Returns its current session.
     pub fn session(self) -> Option<Session> {
         // SAFETY: a live connection; the reference is taken for us.
-        unsafe { Session::adopt(raw::SSL_get1_session(self.as_ptr())) }
+        unsafe { Session::adopt(dispatch::SSL_get1_session(self.as_ptr())) }
     }
 }
 
-/// What a TLS stack that embeds us tells of its handshakes; for our own connections only.
+/// Functions for an embedding TLS stack's handshakes; for the library's own connections only.
 impl Connection<'_> {
-    /// The session id context.
+    /// Returns the session id context.
     pub fn id_context(&self) -> &[u8] {
         // SAFETY: a live connection of our own.
-        unsafe { native::id_context(self.as_ptr()) }
+        unsafe { standalone::id_context(self.as_ptr()) }
     }
 
     /// Notes the version that the handshake negotiates.
     pub fn set_version(&self, version: c_int) {
         // SAFETY: a live connection of our own.
-        unsafe { native::set_version(self.as_ptr(), version) };
+        unsafe { standalone::set_version(self.as_ptr(), version) };
     }
 
-    /// Notes that a handshake starts; whether it was not noted yet.
+    /// Notes that a handshake starts. Returns true the first time.
     pub fn start(&self) -> bool {
         // SAFETY: a live connection of our own.
-        unsafe { native::start(self.as_ptr()) }
+        unsafe { standalone::start(self.as_ptr()) }
     }
 
-    /// Gives the connection its session, None for none, and says whether it is resumed.
+    /// Sets or removes the connection's session, and notes if it is resumed.
     pub fn negotiate(&self, session: Option<Session>, reused: bool) {
         let session = session.map_or(ptr::null_mut(), Session::into_raw);
         // SAFETY: a live connection of our own, and a reference to give away.
-        unsafe { native::negotiate(self.as_ptr(), session, reused) };
+        unsafe { standalone::negotiate(self.as_ptr(), session, reused) };
     }
 
     /// Notes that the handshake has finished.
     pub fn open(&self) {
         // SAFETY: a live connection of our own.
-        unsafe { native::open(self.as_ptr()) };
+        unsafe { standalone::open(self.as_ptr()) };
     }
 }

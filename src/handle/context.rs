@@ -7,33 +7,33 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::connection::OP_NO_TICKET;
-use super::{Alert, Connection, Session, Statistic, TicketCallbacks, raw};
+use super::{Alert, Connection, Session, Statistic, TicketCallbacks, dispatch};
 use crate::rules::Rules;
 use crate::types::*;
-use crate::{libssl, native};
+use crate::{libssl, standalone};
 
 const CTRL_SET_CACHE_SIZE: c_int = 42;
 const CTRL_SET_CACHE_MODE: c_int = 44;
 
-/// The callbacks of ours that libssl calls.
+/// The library's callbacks that libssl calls.
 pub struct Hooks {
-    /// In the place of the application's new_session callback.
+    /// Replaces the application's new_session callback.
     pub new: NewSessionCallback,
-    /// In the place of the application's get_session callback.
+    /// Replaces the application's get_session callback.
     pub get: GetSessionCallback,
-    /// In the place of the application's remove_session callback.
+    /// Replaces the application's remove_session callback.
     pub remove: RemoveSessionCallback,
-    /// In the place of libssl's own keys for tickets.
+    /// Replace libssl's own keys for tickets.
     pub tickets: TicketCallbacks,
 }
 
-/// Our own objects do not know the type of what is attached to them.
+/// Returns the attached state as its type, which the library's own objects do not know.
 pub(super) fn downcast<T: Attachment>(attached: &Arc<dyn Attachment>) -> Option<&T> {
     let attached: &dyn Any = &**attached;
     attached.downcast_ref()
 }
 
-/// A context of the C caller, good for the time of its call.
+/// A context borrowed from the C caller during its call.
 #[derive(Clone, Copy)]
 pub struct Context<'a>(NonNull<SSL_CTX>, PhantomData<&'a SSL_CTX>);
 
@@ -51,12 +51,12 @@ impl<'a> Context<'a> {
         NonNull::new(ctx.cast_mut()).map(|ctx| Context(ctx, PhantomData))
     }
 
-    /// The object's address.
+    /// Returns the object's address.
     pub fn as_ptr(self) -> *mut SSL_CTX {
         self.0.as_ptr()
     }
 
-    /// Returns what the context's libssl calls itself; None without one.
+    /// Returns the version string of the context's libssl; None without one.
     pub fn libssl_version(self) -> Option<String> {
         let version = libssl::of_object(self.as_ptr())?.functions.OpenSSL_version?;
         // SAFETY: OPENSSL_VERSION, whose answer is NULL or a string that stays.
@@ -65,13 +65,14 @@ impl<'a> Context<'a> {
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
     }
 
-    /// The same context without a bound on its life, for what is attached to it and goes with it.
+    /// Returns the same context without a lifetime, for state that is attached to it and freed with
+    /// it.
     pub fn for_attachment(self) -> Context<'static> {
         Context(self.0, PhantomData)
     }
 
-    /// Returns the rules by which the libssl of a context just made keeps sessions, or alone a cache of ours; None if it is
-    /// not to be attached to.
+    /// Returns the rules of a new context's libssl, or alone those of a cache of the library's.
+    /// None if no cache is to be attached.
     pub fn rules(self) -> Option<Rules> {
         match libssl::of_object(self.as_ptr()) {
             None => Some(Rules::default()),
@@ -81,11 +82,11 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Attaches `state` to a context just made; false if one is attached already, or the libssl is none we know.
+    /// Attaches `state` to a new context. Returns false if it has one, or its libssl is unknown.
     pub fn attach<T: Attachment>(self, state: Arc<T>, hooks: &Hooks) -> bool {
         let Some(libssl) = libssl::of_object(self.as_ptr()) else {
             // SAFETY: a live context of our own.
-            return unsafe { native::attach(self.as_ptr(), state) };
+            return unsafe { standalone::attach(self.as_ptr(), state) };
         };
         // SAFETY: a live context of this libssl, which no other thread has seen yet.
         if !libssl.attachable || !unsafe { libssl.attach(self.as_ptr(), state) } {
@@ -101,33 +102,33 @@ impl<'a> Context<'a> {
         true
     }
 
-    /// What is attached to it.
+    /// Returns the attached state.
     pub fn attached<T: Attachment>(self) -> Option<&'a T> {
         match libssl::of_object(self.as_ptr()) {
             Some(libssl) if !libssl.attachable => None,
             // SAFETY: a live context.
             Some(libssl) => unsafe { libssl.attached_to_context(self.as_ptr()) },
             // SAFETY: a live context.
-            None => unsafe { native::attached(self.as_ptr()) }.and_then(downcast),
+            None => unsafe { standalone::attached(self.as_ptr()) }.and_then(downcast),
         }
     }
 
-    /// Sets the mode that libssl itself works by.
+    /// Sets libssl's own mode.
     pub fn set_own_mode(self, mode: u32) {
         self.control(CTRL_SET_CACHE_MODE, c_long::from(mode));
     }
 
-    /// What libssl, or alone our handshake, has counted.
+    /// Returns a counter of libssl's, or alone of the library's handshake.
     pub fn statistic(self, statistic: Statistic) -> c_long {
         self.control(statistic as c_int, 0)
     }
 
     fn control(self, command: c_int, larg: c_long) -> c_long {
         // SAFETY: a live context; none of the commands takes a pointer.
-        unsafe { raw::SSL_CTX_ctrl(self.as_ptr(), command, larg, ptr::null_mut()) }
+        unsafe { dispatch::SSL_CTX_ctrl(self.as_ptr(), command, larg, ptr::null_mut()) }
     }
 
-    /// Turns stateless tickets off, for connections that are made from now on.
+    /// Turns stateless tickets off for connections that are created from now on.
     pub fn turn_tickets_off(self) {
         if let Some(libssl) = libssl::of_object(self.as_ptr()) {
             // SAFETY: a live context.
@@ -135,28 +136,28 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Returns true if stateless tickets are off for the connections that are made.
+    /// Returns true if stateless tickets are off for new connections.
     pub fn has_tickets_off(self) -> bool {
         // SAFETY: a live context.
         libssl::of_object(self.as_ptr())
             .is_some_and(|libssl| unsafe { (libssl.functions.SSL_CTX_get_options)(self.as_ptr()) } & OP_NO_TICKET != 0)
     }
 
-    /// Returns the alert that the calling thread's last error goes with.
+    /// Returns the alert of the calling thread's last error.
     pub fn last_alert(self) -> Option<Alert> {
         libssl::of_object(self.as_ptr()).and_then(|libssl| libssl::error::last_alert(&libssl.functions))
     }
 
-    /// The timeout that its new sessions get, in seconds; 0 for the method's default.
+    /// Returns the timeout of its new sessions, in seconds; 0 for the method's default.
     pub fn timeout(self) -> i64 {
         // SAFETY: a live context.
-        unsafe { raw::SSL_CTX_get_timeout(self.as_ptr()) }
+        unsafe { dispatch::SSL_CTX_get_timeout(self.as_ptr()) }
     }
 }
 
-/// What a shared store has to know of it.
+/// Functions for the shared store.
 impl Context<'_> {
-    /// Returns the address of its certificate, of several the one that was set last; 0 for none.
+    /// Returns the address of its certificate, of several the one set last; 0 for none.
     pub fn certificate_address(self) -> usize {
         libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
             // SAFETY: a live context.
@@ -164,7 +165,7 @@ impl Context<'_> {
         })
     }
 
-    /// Makes a connection of it for as long as `use_it` runs; None alone, or if none can be made.
+    /// Creates a connection of it while `use_it` runs; None alone, or if none can be created.
     pub fn with_connection<T>(self, use_it: impl FnOnce(Connection) -> T) -> Option<T> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live context; the connection is freed once, and nobody else has it.
@@ -177,47 +178,49 @@ impl Context<'_> {
     }
 }
 
-/// libssl's own table of sessions, which holds only what we put there.
+/// libssl's own table of sessions, which holds only stand-ins and the sentinel.
 impl Context<'_> {
-    /// Lets libssl's own removal find a session, once; false alone, or if that failed.
-    pub fn lend(self, session: &Session) -> bool {
+    /// Makes libssl's own removal find a session, once. Returns false alone, or if that failed.
+    pub fn insert_stand_in(self, session: &Session) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
             // SAFETY: live objects of this libssl.
-            unsafe { libssl::lending::lend(&libssl.functions, self.as_ptr(), session.as_ptr()) }
+            unsafe { libssl::stand_in::insert_stand_in(&libssl.functions, self.as_ptr(), session.as_ptr()) }
         })
     }
 
-    /// Removes a session from the table, marks it and runs our remove hook, as libssl does itself; whether it was there.
-    pub fn remove_lent(self, session: &Session) -> bool {
+    /// Removes a session from the table, marks it and runs the remove hook, as libssl does. Returns
+    /// true if it was there.
+    pub fn remove_stand_in(self, session: &Session) -> bool {
         // SAFETY: live objects.
-        unsafe { raw::SSL_CTX_remove_session(self.as_ptr(), session.as_ptr()) == 1 }
+        unsafe { dispatch::SSL_CTX_remove_session(self.as_ptr(), session.as_ptr()) == 1 }
     }
 
-    /// Empties the table of what is over at `time`, 0 for of everything.
-    pub fn flush_lent(self, time: i64) {
+    /// Removes all sessions from libssl's own table that have expired at `time`; with 0, every session.
+    pub fn flush_own_table(self, time: i64) {
         // SAFETY: a live context.
-        unsafe { raw::SSL_CTX_flush_sessions(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_CTX_flush_sessions(self.as_ptr(), time) };
     }
 
-    /// Asks to be told when the context goes: true if it will be. Our own contexts always tell.
-    pub fn watch<T: Attachment>(self) -> bool {
+    /// Arms the sentinel, which announces the context's end. Returns true if it is armed; the
+    /// library's own contexts need none.
+    pub fn arm_sentinel<T: Attachment>(self) -> bool {
         libssl::of_object(self.as_ptr()).is_none_or(|libssl| {
             // SAFETY: a live context of this libssl.
-            unsafe { libssl.watch::<T>(self.as_ptr()) }
+            unsafe { libssl.arm_sentinel::<T>(self.as_ptr()) }
         })
     }
 
-    /// Whether a session that left the table is only there to tell when the context goes.
-    pub fn is_watch(self, session: &Session) -> bool {
+    /// Returns true if a session removed from the table is the sentinel.
+    pub fn is_sentinel(self, session: &Session) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.is_sentinel(session.as_ptr()))
     }
 }
 
-/// What is counted when a TLS stack embeds us; for our own contexts only.
+/// Counters for an embedding TLS stack; for the library's own contexts only.
 impl Context<'_> {
     /// Counts one event.
     pub fn count(self, statistic: Statistic) {
         // SAFETY: a live context of our own.
-        unsafe { native::count(self.as_ptr(), statistic) };
+        unsafe { standalone::count(self.as_ptr(), statistic) };
     }
 }

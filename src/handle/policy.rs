@@ -1,20 +1,22 @@
-//! Everything by which a server and its clients know each other, as a digest.
+//! The policy: everything that authenticates a server and its clients, as a digest.
 //!
-//! It is read from a connection, which is in the hands of one thread: what it has of its context it has copied, or holds.
-//! To read it from the context would race with a thread that renews the context's certificate.
+//! It is read from a connection, which one thread owns: the connection has copied or references
+//! what it has of its context. Reading the context would race with a thread that renews the
+//! context's certificate.
 //!
 //! ```text
-//!   snapshot    a few numbers and addresses, read for each search: as long as they are equal, so is the digest
-//!   digest      every certificate, cipher suites; and where clients are asked for a certificate: the store's certificates
-//!               and CRLs, parameters, callbacks, names of authorities
+//!   snapshot    a few numbers and addresses, read for each search: while they are equal, so is the digest
+//!   digest      every certificate, cipher suites; and, if clients are asked for a certificate: the store's
+//!               certificates and CRLs, parameters, callbacks, names of authorities
 //! ```
-//! Which versions are allowed is not among it. The version is chosen before a session is searched for, whatever the client
-//! offers: a full handshake would have the same. And libssl resumes a session in its own version alone, by which a record is
-//! found.
+//! The allowed versions are no part of it. libssl chooses the version before it searches for a
+//! session, whatever the client offers: a full handshake would choose the same. And libssl resumes
+//! a session only in its own version, which is part of a record's key.
 //!
-//! What is set later, on the context or by the address of a param or a store that the application has, is in the snapshot;
-//! but for what is in a directory, or behind another method to look certificates up: there only copies share, and see what
-//! the directory has in a full handshake, as with OpenSSL's own cache.
+//! Later changes, to the context or through the address of a param or a store that the application
+//! has, show in the snapshot. The exceptions are the contents of a directory, and other methods
+//! that look certificates up: there only copies share. A full handshake reads the directory, as
+//! with OpenSSL's own cache.
 
 use std::ffi::c_int;
 
@@ -25,7 +27,7 @@ use super::undigested::Undigested;
 use super::{Connection, Setting, Settings};
 use crate::libssl::code::Code;
 use crate::libssl::{self, Accepted, Functions, Libssl, verification};
-use crate::libssl::{encoding, error};
+use crate::libssl::{der, error};
 use crate::types::*;
 
 /// X509_V_FLAG_POLICY_CHECK: certificates must have policies, which cannot be read.
@@ -34,7 +36,7 @@ const POLICY_CHECK: u64 = 0x80;
 /// SSL_VERIFY_PEER: a server asks its client for a certificate.
 const VERIFY_PEER: c_int = 1;
 
-/// The part of a policy that tells in a few instructions whether the rest can have changed.
+/// The part of a policy that shows in a few instructions if the rest may have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     settings: Settings,
@@ -45,28 +47,29 @@ pub struct Snapshot {
     verification: Option<Box<Verification>>,
 }
 
-/// The address of a list, and how long it is.
+/// The address of a list, and its length.
 type List = (usize, c_int);
 
-/// The part of a snapshot that counts only where clients are asked for a certificate.
+/// The part of a snapshot that matters only if clients are asked for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Verification {
     callback: usize,
     depth: c_int,
-    /// The connection's, and the store's.
+    /// Parameters of the connection and of its store.
     parameters: [Parameters; 2],
-    /// The store's functions.
+    /// Addresses of the store's functions.
     functions: [usize; verification::FUNCTIONS],
     objects: List,
     lookups: Option<c_int>,
     authorities: [List; 2],
     /// The keys and signatures that are accepted; None if they cannot be read.
     accepted: Option<Accepted>,
-    /// Names that certificates must have. They are of each connection's own, so a policy with some is worked out anew.
+    /// Names that certificates must have. Each connection has its own, so a policy with names is
+    /// worked out anew.
     peer_names: Vec<Vec<u8>>,
 }
 
-/// Parameters that may be set at any time, by an address that the application once asked for.
+/// Parameters that may be set at any time, by an address that the application has read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Parameters {
     flags: u64,
@@ -76,18 +79,18 @@ struct Parameters {
     level: c_int,
     time: i64,
     purpose_and_trust: Option<[c_int; 2]>,
-    /// An address is not read, and so a policy with one is worked out anew.
+    /// True if an IP address is expected. It cannot be read, so such a policy is worked out anew.
     expects_address: bool,
 }
 
 impl Snapshot {
-    /// Returns true if clients are known by what is the connection's own (DANE).
+    /// Returns true if the connection itself says how clients are verified (DANE).
     pub fn is_apart(&self) -> bool {
         let accepted = self.verification.as_ref().and_then(|verification| verification.accepted.as_ref());
         accepted.is_some_and(|accepted| accepted.has_dane)
     }
 
-    /// Returns true if a policy of an equal snapshot is equal.
+    /// Returns true if equal snapshots have equal policies.
     pub fn is_telling(&self) -> bool {
         self.verification.as_ref().is_none_or(|verification| {
             verification.peer_names.is_empty() && !verification.parameters.iter().any(|one| one.expects_address)
@@ -95,18 +98,19 @@ impl Snapshot {
     }
 }
 
-/// A policy, and what must not be freed for its snapshot to be telling: an address is of one object as long as that lives.
+/// A policy, with references to the objects in its snapshot: an address belongs to one object while
+/// that lives.
 pub struct ServerPolicy {
-    /// SHA-256 of it.
+    /// SHA-256 of the policy.
     pub digest: [u8; 32],
-    /// The reason why it is not all in the digest.
+    /// The reason why the digest does not cover all of it.
     pub undigested: Option<Undigested>,
     certificates: Vec<Certificate>,
     _store: Option<TrustStore>,
 }
 
 impl ServerPolicy {
-    /// Returns true if the certificate at that address, 0 for none, is among those of the policy.
+    /// Returns true if the certificate at that address, 0 for none, is one of the policy's.
     pub fn has_certificate(&self, address: usize) -> bool {
         match address {
             0 => self.certificates.is_empty(),
@@ -116,7 +120,7 @@ impl ServerPolicy {
 }
 
 impl Connection<'_> {
-    /// Returns the address of the certificate that is current; 0 for none, or if a callback gives it one.
+    /// Returns the current certificate's address; 0 for none, or if a callback chooses it.
     pub fn certificate_address(self, settings: Settings) -> usize {
         let libssl = libssl::of_object(self.as_ptr()).filter(|_| !settings.has(Setting::CertificateCallback));
         libssl.map_or(0, |libssl| {
@@ -125,7 +129,7 @@ impl Connection<'_> {
         })
     }
 
-    /// Returns the snapshot of what it asks and shows now; None alone.
+    /// Returns the snapshot of the policy as it is now; None alone.
     pub fn policy_snapshot(self, settings: Settings) -> Option<Snapshot> {
         let libssl = libssl::of_object(self.as_ptr())?;
         let functions = &libssl.functions;
@@ -143,7 +147,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Works its policy out; None alone. The error queue and errno stay as they are.
+    /// Works its policy out; None alone. The error queue and errno do not change.
     pub fn policy(self, snapshot: &Snapshot) -> Option<ServerPolicy> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live connection, in the hands of this thread.
@@ -197,14 +201,14 @@ unsafe fn verification_of(libssl: &'static Libssl, ssl: *mut SSL) -> Box<Verific
     }
 }
 
-/// A digest under way.
+/// A digest in progress.
 struct Work {
     sha: Sha256,
     undigested: Option<Undigested>,
 }
 
 impl Work {
-    /// Adds a part; its length tells it from the next.
+    /// Adds a part, after its length, which separates it from the next.
     fn add(&mut self, part: &[u8]) {
         self.sha.update((part.len() as u64).to_le_bytes());
         self.sha.update(part);
@@ -226,7 +230,7 @@ impl Work {
         self.undigested.get_or_insert(reason);
     }
 
-    /// Adds a callback; 0 is none.
+    /// Adds a callback; 0 for none.
     fn add_code(&mut self, address: usize) {
         match Code::at(address) {
             _ if address == 0 => self.add(b""),
@@ -267,7 +271,8 @@ unsafe fn work_out(libssl: &Libssl, ssl: *mut SSL, snapshot: &Snapshot) -> Serve
     ServerPolicy { digest: work.sha.finalize().into(), undigested: work.undigested, certificates, _store: store }
 }
 
-/// Adds all certificates of a connection; none where a callback gives it some, which it has done at the handshake's end.
+/// Adds all certificates of a connection; none if a callback chooses them, which has run by the
+/// handshake's end.
 unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: &mut Work) -> Vec<Certificate> {
     if snapshot.settings.has(Setting::CertificateCallback) {
         return Vec::new();
@@ -287,7 +292,7 @@ unsafe fn show(functions: &Functions, ssl: *mut SSL, snapshot: &Snapshot, work: 
     shown.iter().filter_map(|&(address, _)| hold(address)).collect()
 }
 
-/// Adds which keys and signatures are accepted.
+/// Adds the accepted keys and signatures.
 fn accept(accepted: &Accepted, work: &mut Work) {
     work.add(&accepted.lists);
     work.add(&accepted.flags.to_le_bytes());
@@ -297,7 +302,7 @@ fn accept(accepted: &Accepted, work: &mut Work) {
     }
 }
 
-/// Adds all by which a client's certificate is verified.
+/// Adds everything that verifies a client's certificate.
 unsafe fn verify(
     libssl: &Libssl,
     ssl: *mut SSL,
@@ -327,7 +332,7 @@ unsafe fn verify(
         work.add(&verification::parameters(functions, (functions.SSL_get0_param)(ssl)));
         work.add_numbers(with.parameters.iter().filter_map(|one| one.purpose_and_trust).flatten());
         for names in [(functions.SSL_get_client_CA_list)(ssl).cast_const(), (functions.SSL_get0_CA_list)(ssl)] {
-            let names = encoding::of_names(functions, names);
+            let names = der::of_names(functions, names);
             work.add_set(names.iter().map(|name| sha256(name.as_deref().unwrap_or_default())));
         }
         let store = TrustStore::up_ref(functions, verification::store(functions, ssl));
@@ -348,7 +353,7 @@ unsafe fn verify(
         if objects.iter().any(Option::is_none) || looks_elsewhere {
             work.lacks(Undigested::Store);
         }
-        // libcrypto sorts them by name, in time; of one name the first that fits is taken.
+        // libcrypto sorts them by name, in time; of one name the first that fits is used.
         objects.sort_by(|one, other| one.as_ref().map(|one| &*one.name).cmp(&other.as_ref().map(|other| &*other.name)));
         let digests: Vec<_> = objects.iter().flatten().map(|object| sha256(&object.bytes)).collect();
         work.add(&digests.concat());

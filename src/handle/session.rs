@@ -6,13 +6,13 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use super::{Context, raw};
-use crate::libssl::encoding::{self, Encoded};
+use super::{Context, dispatch};
+use crate::libssl::der::{self, Encoded};
 use crate::types::*;
-use crate::{libssl, native, secret};
+use crate::{libssl, secret, standalone};
 
-/// A reference to a session. Cloning takes another; dropping gives it back, which may free the session and run the
-/// application's ex_data callbacks: never drop one under a lock.
+/// A reference to a session. Cloning increments the reference count; dropping decrements it, which
+/// may free the session and run the application's ex_data callbacks: never drop one under a lock.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Session(NonNull<SSL_SESSION>);
@@ -23,7 +23,7 @@ unsafe impl Send for Session {}
 unsafe impl Sync for Session {}
 
 impl Session {
-    /// Takes over the reference that the caller has; None for NULL.
+    /// Adopts the caller's reference; None for NULL.
     ///
     /// # Safety
     /// `session` must be NULL or a live session, with a reference to give away.
@@ -31,7 +31,7 @@ impl Session {
         NonNull::new(session).map(Session)
     }
 
-    /// Takes a reference of its own; None for NULL.
+    /// Increments the reference count; None for NULL.
     ///
     /// # Safety
     /// `session` must be NULL or a live session.
@@ -48,100 +48,101 @@ impl Session {
         NonNull::new(session).map(|session| Borrowed(ManuallyDrop::new(Session(session)), PhantomData))
     }
 
-    /// Gives the reference to C.
+    /// Passes the reference to C.
     pub fn into_raw(self) -> *mut SSL_SESSION {
         ManuallyDrop::new(self).as_ptr()
     }
 
-    /// The object's address.
+    /// Returns the object's address.
     pub fn as_ptr(&self) -> *mut SSL_SESSION {
         self.0.as_ptr()
     }
 
-    /// The session id; empty if it has none.
+    /// Returns the session id; empty if it has none.
     pub fn id(&self) -> &[u8] {
         let mut length: c_uint = 0;
         // SAFETY: a live session; its id stays in place as long as it lives.
         unsafe {
-            let id = raw::SSL_SESSION_get_id(self.as_ptr(), &mut length);
+            let id = dispatch::SSL_SESSION_get_id(self.as_ptr(), &mut length);
             std::slice::from_raw_parts(id, length as usize)
         }
     }
 
-    /// The session id context.
+    /// Returns the session id context.
     pub fn id_context(&self) -> &[u8] {
         let mut length: c_uint = 0;
         // SAFETY: a live session; its id context stays in place as long as it lives.
         unsafe {
-            let context = raw::SSL_SESSION_get0_id_context(self.as_ptr(), &mut length);
+            let context = dispatch::SSL_SESSION_get0_id_context(self.as_ptr(), &mut length);
             std::slice::from_raw_parts(context, length as usize)
         }
     }
 
-    /// Sets the session id context; false if it is too long.
+    /// Sets the session id context. Returns false if it is too long.
     pub fn set_id_context(&self, context: &[u8]) -> bool {
         // SAFETY: a live session and a slice.
-        unsafe { raw::SSL_SESSION_set1_id_context(self.as_ptr(), context.as_ptr(), context.len() as c_uint) == 1 }
+        unsafe { dispatch::SSL_SESSION_set1_id_context(self.as_ptr(), context.as_ptr(), context.len() as c_uint) == 1 }
     }
 
-    /// The protocol version; 0 if none was set.
+    /// Returns the protocol version; 0 if none was set.
     pub fn version(&self) -> c_int {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_get_protocol_version(self.as_ptr()) }
+        unsafe { dispatch::SSL_SESSION_get_protocol_version(self.as_ptr()) }
     }
 
-    /// When the session was made, in seconds since the epoch.
+    /// Returns the time when the session was made, in seconds since the epoch.
     pub fn time(&self) -> i64 {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_get_time(self.as_ptr()) }
+        unsafe { dispatch::SSL_SESSION_get_time(self.as_ptr()) }
     }
 
-    /// Sets when the session was made.
+    /// Sets the time when the session was made.
     pub fn set_time(&self, time: i64) {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_set_time(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_SESSION_set_time(self.as_ptr(), time) };
     }
 
-    /// How long the session may be resumed, in seconds.
+    /// Returns the timeout in seconds.
     pub fn timeout(&self) -> i64 {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_get_timeout(self.as_ptr()) }
+        unsafe { dispatch::SSL_SESSION_get_timeout(self.as_ptr()) }
     }
 
-    /// Sets how long the session may be resumed; false if that is negative.
+    /// Sets the timeout. Returns false if it is negative.
     pub fn set_timeout(&self, timeout: i64) -> bool {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_set_timeout(self.as_ptr(), timeout) == 1 }
+        unsafe { dispatch::SSL_SESSION_set_timeout(self.as_ptr(), timeout) == 1 }
     }
 
-    /// Whether the session has not been marked and has something to be resumed by.
+    /// Returns true if the session is not marked and has an id or a ticket to be resumed by.
     pub fn is_resumable(&self) -> bool {
         // SAFETY: a live session.
-        unsafe { raw::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
+        unsafe { dispatch::SSL_SESSION_is_resumable(self.as_ptr()) == 1 }
     }
 
     /// Returns a copy that is in no cache; None if no memory is left.
     pub fn copy(&self) -> Option<Session> {
         // SAFETY: a live session; the copy's reference is for us.
-        unsafe { Session::adopt(raw::SSL_SESSION_dup(self.as_ptr())) }
+        unsafe { Session::adopt(dispatch::SSL_SESSION_dup(self.as_ptr())) }
     }
 
-    /// The session's bytes, by which another process can make it: DER, as i2d_SSL_SESSION(3) has it. None alone, or if no
-    /// memory is left.
+    /// Returns the encoded session, from which another process can decode it: DER, as
+    /// i2d_SSL_SESSION(3) writes it. None alone, or if no memory is left.
     pub fn encode(&self) -> Option<Encoded> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live session.
-        unsafe { encoding::of_session(&libssl.functions, self.as_ptr()) }
+        unsafe { der::of_session(&libssl.functions, self.as_ptr()) }
     }
 
-    /// The session of those bytes, for `context`; None if they are of none.
+    /// Decodes a session for `context`; None if the bytes are no session.
     pub fn decode(bytes: &[u8], context: Context) -> Option<Session> {
         let libssl = libssl::of_object(context.as_ptr())?;
         // SAFETY: a session made just now, with a reference for us.
-        unsafe { Session::adopt(encoding::to_session(&libssl.functions, bytes)) }
+        unsafe { Session::adopt(der::to_session(&libssl.functions, bytes)) }
     }
 
-    /// Lets `use_it` see the master secret, or what TLS 1.3 has in its place: its first 48 bytes.
+    /// Passes the first 48 bytes of the master secret, or of its equivalent in TLS 1.3, to
+    /// `use_it`.
     pub fn with_secret<T>(&self, use_it: impl FnOnce(&[u8]) -> T) -> T {
         let mut secret = [0; 48];
         let length = libssl::of_object(self.as_ptr()).map_or(0, |libssl| {
@@ -153,14 +154,15 @@ impl Session {
         used
     }
 
-    /// The server name that its handshake was for, if that is among what it says of itself.
+    /// Returns the server name of its handshake, if the session has it.
     pub fn server_name(&self) -> Option<Vec<u8>> {
         let libssl = libssl::of_object(self.as_ptr())?;
         // SAFETY: a live session; NULL or a C string that it keeps.
-        unsafe { encoding::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
+        unsafe { der::of_string((libssl.functions.SSL_SESSION_get0_hostname)(self.as_ptr())) }
     }
 
-    /// Returns true if the application keeps data of its own at the session, which is not among its bytes.
+    /// Returns true if the application has set data of its own at the session, which its encoding
+    /// lacks.
     pub fn has_application_data(&self) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
             // SAFETY: a live session.
@@ -175,33 +177,36 @@ impl Session {
         }
     }
 
-    /// Notes that the session has, or has had, a record in the shared store; false if no memory is left.
+    /// Notes that the session has, or has had, a record in the shared store. Returns false if no
+    /// memory is left.
     pub fn note_record(&self) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.note_record(self.as_ptr()))
     }
 
-    /// Returns true if that was noted.
+    /// Returns true if a record was noted.
     pub fn had_record(&self) -> bool {
         libssl::application_data::had_record(self.as_ptr())
     }
 
-    /// Notes that the session is a copy of one in the cache of that address; false if no memory is left.
+    /// Notes that the session is a copy of one in the cache of that address. Returns false if no
+    /// memory is left.
     pub fn note_copy(&self, cache: usize) -> bool {
         libssl::of_object(self.as_ptr()).is_some_and(|libssl| libssl.note_copy(self.as_ptr(), cache))
     }
 
-    /// Forgets that. Returns the address; None if the session is no copy.
+    /// Removes that note. Returns the address; None if the session is no copy.
     pub fn forget_copy(&self) -> Option<usize> {
         libssl::application_data::forget_copy(self.as_ptr())
     }
 
-    /// Marks the session, which has left the cache of `context`: connections that still hold it do not offer it again.
+    /// Marks a session that the cache of `context` has removed: connections that still hold it do
+    /// not offer it again.
     pub fn mark_not_resumable(&self, context: Context) {
         match libssl::of_object(self.as_ptr()) {
             // SAFETY: a live session and a live context of the same libssl.
             Some(libssl) => unsafe { libssl.mark_not_resumable(self.as_ptr(), context.as_ptr()) },
             // SAFETY: a live session.
-            None => unsafe { native::mark_not_resumable(self.as_ptr()) },
+            None => unsafe { standalone::mark_not_resumable(self.as_ptr()) },
         }
     }
 }
@@ -209,19 +214,19 @@ impl Session {
 impl Clone for Session {
     fn clone(&self) -> Session {
         // SAFETY: a live session. The count cannot overflow before memory does.
-        unsafe { raw::SSL_SESSION_up_ref(self.as_ptr()) };
+        unsafe { dispatch::SSL_SESSION_up_ref(self.as_ptr()) };
         Session(self.0)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // SAFETY: this reference is ours and is given back once.
-        unsafe { raw::SSL_SESSION_free(self.as_ptr()) };
+        // SAFETY: this reference is ours and is released once.
+        unsafe { dispatch::SSL_SESSION_free(self.as_ptr()) };
     }
 }
 
-/// The same object, not an equal one.
+/// Equality of the object, not of its content.
 impl PartialEq for Session {
     fn eq(&self, other: &Session) -> bool {
         self.0 == other.0
@@ -230,7 +235,7 @@ impl PartialEq for Session {
 
 impl Eq for Session {}
 
-/// A session whose reference is the C caller's.
+/// A session whose reference the C caller owns.
 pub struct Borrowed<'a>(ManuallyDrop<Session>, PhantomData<&'a SSL_SESSION>);
 
 impl Deref for Borrowed<'_> {

@@ -1,4 +1,4 @@
-//! The settings of a context that libssl has no function to read, and by which a policy is not all in its digest.
+//! The settings of a context that libssl has no function to read, and that a digest may not cover.
 
 /// A setting that libssl has no function to read; it is noted when it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub enum Setting {
     CertVerifyArgument = 128,
     /// SSL_CTX_load_verify_store(3): authorities are at a URI.
     StoreByUri = 256,
-    /// SSL_CTX_set0_verify_cert_store(3): what verifies is another store. OpenSSL 3.0.0 to 3.0.2 do not tell which.
+    /// SSL_CTX_set0_verify_cert_store(3): another store verifies. OpenSSL 3.0.0 to 3.0.2 cannot say
+    /// which.
     VerifyStore = 512,
 }
 
@@ -34,7 +35,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those of these bits.
+    /// Returns the settings of these bits.
     pub const fn new(bits: u32, cert_verify_callback: usize) -> Settings {
         Settings { bits, cert_verify_callback }
     }
@@ -44,8 +45,8 @@ impl Settings {
         self.bits & setting as u32 != 0
     }
 
-    /// Those of a connection that began with a context of these settings, and has one of those `now`. The connection keeps
-    /// what it copied as it began.
+    /// Returns the settings of a connection that began with a context of these settings and now has
+    /// one of those. The connection keeps what it copied at its beginning.
     pub const fn switched_to(self, now: Settings) -> Settings {
         const KEPT: u32 = Setting::PskServerCallback as u32
             | Setting::PskFindSessionCallback as u32

@@ -1,18 +1,31 @@
-//! Stateless tickets: whose keys they have, and the two objects that libssl has keyed for each.
+//! Stateless tickets: their keys, and the two objects that libssl needs keyed for each.
 
 use std::ptr;
 
 use super::{Connection, Context};
-use crate::libssl::tickets::{self, Callbacks, Mac};
+use crate::libssl::tickets::{self, Callbacks, KeyCallback, Mac};
 use crate::libssl::{self, error};
 use crate::types::*;
 
 impl Context<'_> {
-    /// Has libssl ask us for the keys of this context's tickets; false if it lacks what that takes.
+    /// Sets the library's ticket key callback at this context. Returns false if libssl lacks what
+    /// that needs.
     pub fn take_tickets(self, callbacks: Callbacks) -> bool {
         // SAFETY: a live context of that libssl.
         libssl::of_object(self.as_ptr())
-            .is_some_and(|libssl| unsafe { libssl.set_ticket_callback(self.as_ptr(), Some(callbacks)) })
+            .is_some_and(|libssl| unsafe { libssl.set_ticket_callback(self.as_ptr(), callbacks) })
+    }
+
+    /// Has libssl ask us by a callback of the same kind as the application's; false if it lacks what that takes.
+    pub fn take_tickets_like(self, callbacks: Callbacks, applications: KeyCallback) -> bool {
+        let ours = match applications {
+            KeyCallback::Evp(_) => KeyCallback::Evp(callbacks.evp),
+            KeyCallback::Hmac(_) => KeyCallback::Hmac(callbacks.hmac),
+        };
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
+            // SAFETY: a live context of that libssl.
+            libssl.can_key_for(ours) && unsafe { libssl.replace_ticket_callback(self.as_ptr(), ours) }
+        })
     }
 
     /// Turns stateless tickets off for connections before TLS 1.3.
@@ -23,15 +36,20 @@ impl Context<'_> {
         }
     }
 
-    /// Has libssl use its own keys again.
-    pub fn leave_tickets(self) {
+    /// Has libssl use its own keys again, or those of the application's callback.
+    pub fn leave_tickets(self, applications: Option<KeyCallback>) {
         if let Some(libssl) = libssl::of_object(self.as_ptr()) {
             // SAFETY: a live context of that libssl.
-            unsafe { libssl.set_ticket_callback(self.as_ptr(), None) };
+            unsafe {
+                libssl.unset_ticket_callbacks(self.as_ptr());
+                if let Some(callback) = applications {
+                    libssl.replace_ticket_callback(self.as_ptr(), callback);
+                }
+            }
         }
     }
 
-    /// Returns the keys that libssl drew for this context. Their user wipes them.
+    /// Returns the keys that libssl drew for this context. The caller wipes them.
     pub fn own_ticket_keys(self) -> Option<[u8; 64]> {
         let functions = &libssl::of_object(self.as_ptr())?.functions;
         // SAFETY: a live context of that libssl.
@@ -43,14 +61,14 @@ impl Context<'_> {
 pub struct TicketCipher<'a> {
     /// The connection whose ticket it is.
     pub connection: Connection<'a>,
-    /// The IV, to be drawn or as it stands in the ticket.
+    /// The IV, to be drawn or as the ticket has it.
     pub iv: &'a mut [u8; 16],
     cipher: *mut EVP_CIPHER_CTX,
     mac: Mac,
 }
 
 impl<'a> TicketCipher<'a> {
-    /// Takes what libssl handed over; since OpenSSL 3 the MAC is an EVP_MAC_CTX.
+    /// Wraps the arguments of libssl's call; since OpenSSL 3 the MAC is an EVP_MAC_CTX.
     ///
     /// # Safety
     /// They must be the arguments of the call that is being answered.
@@ -63,7 +81,8 @@ impl<'a> TicketCipher<'a> {
         TicketCipher { connection, iv, cipher, mac }
     }
 
-    /// Draws an IV and sets the keys of a ticket that is to be sealed; false if there are no random numbers.
+    /// Draws an IV and sets the keys for a ticket to be sealed. Returns false if there are no
+    /// random numbers.
     pub fn seal(&mut self, hmac: &[u8], aes: &[u8]) -> bool {
         let Some(libssl) = libssl::of_object(self.connection.as_ptr()) else { return false };
         error::unnoted(&libssl.functions, || {
@@ -71,7 +90,7 @@ impl<'a> TicketCipher<'a> {
         })
     }
 
-    /// Sets the keys of a ticket that is to be opened.
+    /// Sets the keys for a ticket to be opened.
     pub fn open(&mut self, hmac: &[u8], aes: &[u8]) -> bool {
         let Some(libssl) = libssl::of_object(self.connection.as_ptr()) else { return false };
         error::unnoted(&libssl.functions, || self.set_keys(hmac, aes, false))

@@ -3,26 +3,28 @@
 
 use std::fmt;
 
-/// A reason why a policy is not all in its digest, so that only copies of the context are known to have the same.
+/// A reason why the digest does not cover all of a policy, so that only copies of the context
+/// share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undigested {
-    /// No certificate: nothing tells this server from another.
+    /// No certificate: nothing distinguishes this server from another.
     NoCertificate,
-    /// The certificate that is current has no key, so the others cannot be listed.
+    /// A current certificate without a key, so that the others cannot be listed.
     CertificateWithoutKey,
-    /// A callback chooses the certificate.
+    /// A callback that chooses the certificate.
     CertificateCallback,
     /// Pre-shared keys, which only a callback knows.
     PreSharedKeys,
     /// SRP's users, which only a callback knows.
     Srp,
-    /// The store looks certificates up in a directory, or has one that cannot be encoded.
+    /// A store that looks certificates up in a directory, or has one that cannot be encoded.
     Store,
-    /// Purpose, trust or policies were set, and cannot be read.
+    /// A purpose, trust or policies that were set and cannot be read.
     VerifyParameters,
-    /// Which keys and signatures are accepted cannot be read.
+    /// Accepted keys and signatures that cannot be read.
     Accepted,
-    /// A callback that verifies, or says what is secure, has an argument, or is in no object with a build id.
+    /// A callback that verifies, or decides security, with an argument, or in no object with a
+    /// build id.
     VerifyCallback,
 }
 

@@ -15,7 +15,7 @@ use std::{ptr, slice};
 
 use once_cell::race::OnceBox;
 
-use super::{Functions, Libssl, error, known, marker};
+use super::{Functions, Libssl, error, known, not_resumable};
 use crate::types::*;
 
 const CTRL_SET_GROUPS_LIST: c_int = 92;
@@ -168,7 +168,7 @@ impl List {
 
 /// Makes two contexts and a connection, and looks for the places there.
 unsafe fn find(functions: &Functions) -> Option<Places> {
-    let contexts = [marker::make_private(functions), marker::make_private(functions)];
+    let contexts = [not_resumable::make_private(functions), not_resumable::make_private(functions)];
     // SAFETY: objects made and freed here.
     unsafe {
         let mut found = None;

@@ -1,17 +1,17 @@
-//! A map from an object's address to what we keep for it.
+//! A map from an object's address to the library's state for it.
 //!
-//! What we keep could stand in the object's own ex_data. But programs use ex_data indexes that they never asked for: they
-//! would overwrite ours, or find it where they expect NULL. So nothing of ours is in any object, and nothing that a program
-//! stores there is ever taken for ours.
+//! The state could be in the object's own ex_data. But programs use ex_data indexes that they never asked for: they
+//! would overwrite it, or find it where they expect NULL. So the library puts nothing into an object, and takes
+//! nothing that a program stores there for its own.
 //!
 //! ```text
 //!   segments   64 entries   256   1,024   4,096 ...        each made when no bucket of the one before has room
 //!                 │
 //!                 └─► buckets of 8 entries: (address, value) (address, value) ...       two lines of memory
 //! ```
-//! An address hashes to one bucket of each segment. It is put into the newest segment's, or where that is full into a new
-//! segment; and looked for in the newest first. No operation waits for another, so a fork finds nothing locked; at worst an
-//! entry that another thread was filling is lost to the child. Segments stay.
+//! An address hashes to one bucket of each segment. It is inserted into the newest segment's bucket, or if that is
+//! full into a new segment; a lookup begins with the newest. No operation waits for another, so a fork finds nothing
+//! locked; at worst an entry that another thread was filling is lost to the child. Segments are never freed.
 
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,10 +20,10 @@ use once_cell::race::OnceBox;
 
 const BUCKET: usize = 8;
 
-/// How many buckets the first segment has; each further one has four times as many as the one before.
+/// Number of buckets of the first segment; each further one has four times as many as the one before.
 const INITIAL_BUCKETS: usize = 8;
 
-/// With the last one there is room for more objects than memory holds.
+/// Number of segments that has room for more objects than memory holds.
 const MAX_SEGMENTS: usize = 18;
 
 /// An address and its value; an address of 0 is free.
@@ -40,12 +40,12 @@ struct Bucket([Entry; BUCKET]);
 /// The map. Values are addresses too, and never 0.
 pub struct AddressMap {
     segments: [OnceBox<Box<[Bucket]>>; MAX_SEGMENTS],
-    /// How many of them there are.
+    /// Number of segments made.
     made: AtomicUsize,
 }
 
 impl AddressMap {
-    /// An empty map, which takes no memory.
+    /// Returns an empty map, which takes no memory.
     pub const fn new() -> AddressMap {
         AddressMap { segments: [const { OnceBox::new() }; MAX_SEGMENTS], made: AtomicUsize::new(0) }
     }
@@ -57,8 +57,8 @@ impl AddressMap {
         (value != 0).then_some(value)
     }
 
-    /// Sets the value of an address. Returns false if there is no room. Two threads that insert one address at once must have
-    /// the same value for it.
+    /// Sets the value of an address. Returns false if there is no room. Two threads that insert one address at once
+    /// must insert the same value.
     pub fn insert(&self, address: usize, value: usize) -> bool {
         let entry = self.entry(address).or_else(|| self.claim_once(address));
         if let Some(entry) = entry {
@@ -67,7 +67,7 @@ impl AddressMap {
         entry.is_some()
     }
 
-    /// Takes an address out. Returns its value; None if it had none.
+    /// Removes an address. Returns its value; None if it had none.
     pub fn remove(&self, address: usize) -> Option<usize> {
         let entry = self.entry(address)?;
         let value = entry.value.swap(0, Ordering::AcqRel);
@@ -85,7 +85,7 @@ impl AddressMap {
         })
     }
 
-    /// Takes a free entry for an address that has none; where two threads do so at once, the one that is found first counts.
+    /// Claims a free entry for an address that has none; if two threads do so at once, the entry found first counts.
     fn claim_once(&self, address: usize) -> Option<&Entry> {
         let claimed = self.claim(address)?;
         let first = self.entry(address)?;
@@ -95,7 +95,7 @@ impl AddressMap {
         Some(first)
     }
 
-    /// Takes a free entry for an address, in a new segment if need be; None if there can be no more.
+    /// Claims a free entry for an address, in a new segment if need be; None if there can be no more.
     fn claim(&self, address: usize) -> Option<&Entry> {
         let newest = self.made.load(Ordering::Acquire).saturating_sub(1);
         self.segments.iter().enumerate().skip(newest).find_map(|(number, segment)| {
@@ -114,10 +114,10 @@ fn make(number: usize) -> Box<Box<[Bucket]>> {
     Box::new((0..buckets).map(|_| Bucket::default()).collect())
 }
 
-/// Returns the one bucket of a segment in which an address may stand.
+/// Returns the one bucket of a segment that may have an address.
 #[inline]
 fn bucket(segment: &[Bucket], address: usize) -> &Bucket {
-    // Objects lie 16 bytes apart at least. The upper half of the product is well mixed (Fibonacci hashing).
+    // Objects are 16 bytes apart at least. The upper half of the product is well mixed (Fibonacci hashing).
     let hash = (address as u64 >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     &segment[hash as usize & (segment.len() - 1)]
 }

@@ -1,4 +1,4 @@
-//! Data at sessions: the application's own, in their ex_data, which no encoding carries; and notes of ours, by address.
+//! Data at sessions: the application's, in their ex_data, which no encoding has; and the library's notes, by address.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
-use super::attachment::CLASS_SSL_SESSION;
+use super::ex_data::CLASS_SSL_SESSION;
 use super::{Functions, Libssl};
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::types::*;
 
-/// Up to this index data is looked for in any case: a callback at a session's making may set it without a call that we see.
+/// Up to this index data is always looked for: a callback may set it as a session is made, without a call that we
+/// see.
 const ALWAYS_LOOKED_AT: c_int = 8;
 
 /// The highest index under which SSL_SESSION_set_ex_data has been seen to set something.
@@ -47,17 +48,18 @@ pub unsafe fn is_at(functions: &Functions, session: *const SSL_SESSION) -> bool 
 }
 
 impl Libssl {
-    /// Notes that a session has, or has had, a record in the shared store; false if no memory is left. Its copies have none.
+    /// Notes that a session has, or has had, a record in the shared store. Returns false if no memory is left. Its
+    /// copies have none.
     pub fn note_record(&'static self, session: *const SSL_SESSION) -> bool {
         self.hears_of_ends() && RECORDS.insert(session.addr(), 1)
     }
 
-    /// Notes that a session is a copy of one in the cache of that address; false if no memory is left.
+    /// Notes that a session is a copy of one in the cache of that address. Returns false if no memory is left.
     pub fn note_copy(&'static self, session: *const SSL_SESSION, cache: usize) -> bool {
         self.hears_of_ends() && COPIES.insert(session.addr(), cache)
     }
 
-    /// Returns true if we are told when a session is freed.
+    /// Returns true if a callback announces the end of sessions.
     fn hears_of_ends(&'static self) -> bool {
         let reserve = || {
             let free = Some(session_freed as ExDataFree);
@@ -73,7 +75,7 @@ pub fn had_record(session: *const SSL_SESSION) -> bool {
     RECORDS.get(session.addr()).is_some()
 }
 
-/// Forgets that a session is a copy. Returns the address of the cache that it was noted with; None if it was not.
+/// Removes the note that a session is a copy. Returns the address of its cache; None if it was not noted.
 pub fn forget_copy(session: *const SSL_SESSION) -> Option<usize> {
     COPIES.remove(session.addr())
 }
@@ -87,7 +89,7 @@ unsafe extern "C-unwind" fn session_freed(
     _argl: c_long,
     _argp: *mut c_void,
 ) {
-    guard((), || {
+    catch_panic((), || {
         RECORDS.remove(session.addr());
         COPIES.remove(session.addr());
     });

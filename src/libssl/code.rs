@@ -1,9 +1,9 @@
-//! Names a function in a way that other processes understand: the object's build id, and where in it the function is.
+//! Names a function so that other processes understand the name: the object's build id, and the offset in it.
 
 use std::ffi::{c_int, c_void};
 use std::slice;
 
-/// The type of the note that holds a build id, as <elf.h> has it.
+/// The type of the note that has a build id, as in <elf.h>.
 const NT_GNU_BUILD_ID: u32 = 3;
 /// A build id is the hash of an object's contents: 20 bytes as GNU ld and LLD make it.
 const MAX_BUILD_ID: usize = 32;

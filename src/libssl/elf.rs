@@ -1,4 +1,4 @@
-//! What the loader knows of the objects in the process: where each lies, and what its dynamic section says.
+//! The loader's view of the objects in the process: their addresses and their dynamic sections.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ops::Range;
@@ -6,9 +6,9 @@ use std::{iter, slice};
 
 use super::loader::visit;
 
-/// Tags of a dynamic section, as <elf.h> has them: where its own symbol versions are defined and how many, its symbols and
-/// their names, and by which hash tables these are found; what it needs and is called; and the two tables of what the loader fills in, for calls and for
-/// the rest, each with its size in bytes.
+/// Tags of a dynamic section, as in <elf.h>: the definitions of its own symbol versions and their number, its symbols
+/// and their names, and the hash tables that find them; the names of the objects it needs and its own; and the two
+/// tables that the loader fills in, for calls and for the rest, each with its size in bytes.
 const DT_VERDEF: i64 = 0x6fff_fffc;
 const DT_VERDEFNUM: i64 = 0x6fff_fffd;
 const DT_SYMTAB: i64 = 6;
@@ -31,7 +31,7 @@ struct Entry {
     value: u64,
 }
 
-/// A symbol version that an object defines, as <elf.h> has it. The offsets count from the entry's own start.
+/// A symbol version that an object defines, as in <elf.h>. The offsets count from the entry's own start.
 #[repr(C)]
 struct VersionDefinition {
     _version_flags_index_count: [u16; 4],
@@ -52,7 +52,7 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Returns all objects, in the loader's order, and which of them define a symbol.
+    /// Returns all objects, in the loader's order, with a note of those that define a symbol.
     pub fn all(symbol: &CStr) -> Vec<Listed> {
         let mut all: Vec<Listed> = Vec::new();
         visit(&mut |info| {
@@ -72,18 +72,18 @@ impl Listed {
     }
 }
 
-/// An object that is loaded; good for as long as it stays so.
+/// A loaded object; valid while it stays loaded.
 #[derive(Clone)]
 pub struct Object {
-    /// The addresses that it takes, from its first segment to its last.
+    /// Its addresses, from its first segment to its last.
     pub addresses: Range<usize>,
-    /// What its own addresses are counted from.
+    /// The base of its own addresses.
     base: usize,
     dynamic: &'static [Entry],
 }
 
 impl Object {
-    /// The object in which an address lies; None if it lies in none.
+    /// Returns the object at an address; None if there is none.
     pub fn at(address: *const c_void) -> Option<Object> {
         let mut found = None;
         visit(&mut |info| {
@@ -112,17 +112,17 @@ impl Object {
         self.dynamic.iter().find(|entry| entry.tag == tag).map(|entry| entry.value as usize)
     }
 
-    /// An address under a tag. The GNU loader has made it absolute; others leave it as it is in the file.
+    /// Returns the address under a tag. The GNU loader has made it absolute; others keep it as it is in the file.
     fn address(&self, tag: i64) -> Option<usize> {
         self.value(tag).map(|value| if value < self.base { self.base + value } else { value })
     }
 
-    /// Returns true if it names versions of what it defines.
+    /// Returns true if it defines symbol versions.
     pub fn names_versions(&self) -> bool {
         self.value(DT_VERDEF).is_some()
     }
 
-    /// Returns true if this version is among those of what it defines. (Read here, as musl has no dlvsym.)
+    /// Returns true if it defines this symbol version. (Read here, as musl has no dlvsym.)
     pub fn defines_version(&self, version: &CStr) -> bool {
         let (Some(mut start), Some(names)) = (self.address(DT_VERDEF), self.address(DT_STRTAB)) else { return false };
         for _ in 0..self.value(DT_VERDEFNUM).unwrap_or(0) {
@@ -161,7 +161,7 @@ impl Object {
         }
     }
 
-    /// Returns true if it names another one as one that it needs.
+    /// Returns true if it needs another object by name.
     pub fn needs(&self, other: &Listed) -> bool {
         let file = other.name.to_bytes().rsplit(|&byte| byte == b'/').next();
         let is_other = |needed: &CStr| {
@@ -176,7 +176,7 @@ impl Object {
         self.address(DT_STRTAB).map(|names| unsafe { CStr::from_ptr((names + offset) as *const c_char) })
     }
 
-    /// Whether it takes a function of this name from others, bound by the loader: not one that it looks up by dlsym.
+    /// Returns true if the loader binds a function of this name in it: not if it looks the function up by dlsym.
     pub fn takes(&self, function: &CStr) -> bool {
         let (Some(symbols), Some(names)) = (self.address(DT_SYMTAB), self.address(DT_STRTAB)) else { return false };
         let has_name = |relocation: &libc::Elf64_Rela| {
@@ -189,7 +189,7 @@ impl Object {
         };
         RELOCATIONS.iter().any(|table| {
             let (Some(start), Some(size)) = (self.address(table.address), self.value(table.size)) else { return false };
-            // SAFETY: the loader has gone through the table before.
+            // SAFETY: the loader has read the table before.
             let table = unsafe {
                 slice::from_raw_parts(start as *const libc::Elf64_Rela, size / size_of::<libc::Elf64_Rela>())
             };
@@ -223,7 +223,7 @@ impl GnuHash {
         let hash = name.to_bytes().iter().fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()));
         // SAFETY: one of the table's buckets, of which there is at least one.
         let start = unsafe { *self.buckets.add((hash % self.bucket_count.max(1)) as usize) };
-        // SAFETY: the hashes stand behind the buckets, that of the first symbol first.
+        // SAFETY: the hashes follow the buckets, that of the first symbol first.
         let hash_of = move |number: u32| unsafe {
             *self.buckets.add(self.bucket_count as usize + (number - self.first) as usize)
         };
@@ -233,7 +233,7 @@ impl GnuHash {
     }
 }
 
-/// Returns how many objects have been loaded so far, unloaded ones too.
+/// Returns the number of objects loaded so far, unloaded ones too.
 pub fn loaded() -> u64 {
     let mut loaded = 0;
     visit(&mut |info| {

@@ -8,8 +8,8 @@ use super::Functions;
 /// ERR_LIB_SSL.
 const LIBRARY_SSL: c_int = 20;
 
-/// ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED: what OpenSSL says of a function that has no place in the case at hand. Before OpenSSL 3 the
-/// reason was a number without the two flags.
+/// ERR_R_SHOULD_NOT_HAVE_BEEN_CALLED: OpenSSL's reason for a function that does not apply. Before OpenSSL 3 it was a
+/// number without the two flags.
 pub const SHOULD_NOT_HAVE_BEEN_CALLED: c_int = 257 | (0x1 << 18) | (0x2 << 18);
 const SHOULD_NOT_HAVE_BEEN_CALLED_1_1: c_int = 66;
 
@@ -28,7 +28,7 @@ pub fn raise(functions: &Functions, reason: c_int) {
     }
 }
 
-/// Makes a call of ours that may fail, and leaves the calling thread's queue as it was.
+/// Makes a call that may fail, and restores the calling thread's error queue.
 pub fn unnoted<T>(functions: &Functions, call: impl FnOnce() -> T) -> T {
     // SAFETY: both take nothing. Where nothing is on the queue there is nothing to mark, and all that comes is taken off.
     unsafe {
@@ -49,21 +49,21 @@ const UNEXPECTED_EOF: c_ulong = 294;
 pub enum Alert {
     /// The other end sent the alert of that number.
     Received(u8),
-    /// Sent, because the other end's connection was gone without a close_notify.
+    /// Sent, because the other end closed the connection without a close_notify.
     SentForUncleanEnd,
     /// Sent for another reason. So are errors of the SSL library that go with no alert.
     Sent,
 }
 
-/// Returns the alert that the calling thread's last error goes with; None for an error of another library, or for none.
+/// Returns the alert of the calling thread's last error; None for an error of another library, or for none.
 pub fn last_alert(functions: &Functions) -> Option<Alert> {
     // SAFETY: takes nothing; the queue stays as it is.
     let error = unsafe { (functions.ERR_peek_last_error)() };
     alert_of(error, functions.ERR_new.is_some())
 }
 
-/// A packed error is a library and a reason. Up to OpenSSL 1.1.1 a function stands between them; since OpenSSL 3 the top bit
-/// marks an error of the system.
+/// Returns the alert of a packed error, a library and a reason. Up to OpenSSL 1.1.1 a function is between them; since
+/// OpenSSL 3 the top bit marks an error of the system.
 fn alert_of(error: c_ulong, is_since_3: bool) -> Option<Alert> {
     let (library, reason) = match is_since_3 {
         true if error & (1 << 31) != 0 => return None,

@@ -1,12 +1,13 @@
-//! Reads what libcrypto has no function to read: what certificates have to be for and be trusted for, and where a store looks
-//! certificates up. Where it lies in memory is found by trying, as the structures are libcrypto's own affair.
+//! Reads fields for which libcrypto has no function: the purpose and trust that certificates must have, and the ways
+//! in which a store looks certificates up. Their offsets are found by trying, as the structures are libcrypto's own
+//! affair.
 //!
 //! ```text
 //!   X509_VERIFY_PARAM   purpose, trust: the int that follows the setter; the address: the pointer that is there then
-//!   X509_STORE          | objects | lookups | param |: between two that functions tell
+//!   X509_STORE          | objects | lookups | param |: between two that functions return
 //!   X509_LOOKUP         method: the word that is X509_LOOKUP_file()
 //! ```
-//! What is not found, as in a release that has it elsewhere, is not read.
+//! A field that is not found, as in a release with another layout, is not read.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -24,18 +25,18 @@ const TRUST: c_int = 6;
 const BEGINNING: usize = 48;
 const WHOLE: usize = 112;
 
-/// The words of a store and of a lookup among which is looked. Both are longer.
+/// Number of words of a store and of a lookup that are searched. Both are longer.
 const STORE_WORDS: usize = 8;
 const LOOKUP_WORDS: usize = 3;
 
-/// Where it lies, from the beginning of each, in bytes.
+/// Offsets of the fields, in bytes.
 struct Places {
     purpose_and_trust: Option<(usize, usize)>,
     address: Option<usize>,
     lookups_and_method: Option<(usize, usize)>,
 }
 
-/// Places of one libssl, once tried.
+/// Offsets in one libssl's objects, once tried.
 #[derive(Default)]
 pub struct State(OnceBox<Places>);
 
@@ -49,7 +50,7 @@ impl Libssl {
         self.hidden.0.get_or_init(|| Box::new(find()))
     }
 
-    /// Returns what certificates have to be for and be trusted for; None if it cannot be read.
+    /// Returns the purpose and trust that certificates must have; None if they cannot be read.
     ///
     /// # Safety
     /// `param` must be a live param.
@@ -78,7 +79,8 @@ impl Libssl {
         self.family == Some(Family::V4)
     }
 
-    /// Returns how many ways a store has of looking certificates up; None if it cannot be read. They are only ever added to it.
+    /// Returns the number of ways in which a store looks certificates up; None if it cannot be read. It only ever
+    /// grows.
     ///
     /// # Safety
     /// `store` must be NULL or a live store.
@@ -88,8 +90,8 @@ impl Libssl {
         Some(unsafe { (self.functions.OPENSSL_sk_num)(read(store, lookups)) })
     }
 
-    /// Returns true if a store looks certificates up anywhere else than in what it has read: in a directory, at a URI, by a
-    /// method of the application's. None if it cannot be read.
+    /// Returns true if a store looks certificates up outside what it has read: in a directory, at a URI, by a method
+    /// of the application's. None if it cannot be read.
     ///
     /// # Safety
     /// `store` must be a live store.
@@ -112,7 +114,7 @@ impl Libssl {
     }
 }
 
-/// Reads a part of an object whose type is libcrypto's.
+/// Reads a field of an object whose type is libcrypto's.
 ///
 /// # Safety
 /// `object` must be live, and have a `T` there.
@@ -129,7 +131,8 @@ unsafe fn find(functions: &Functions, family: Option<Family>) -> Places {
     }
 }
 
-/// Returns where the one part of `T`s lies that is `expected` now and was nothing before; None if there is none, or several.
+/// Returns the offset of the one `T` that is `expected` now and was nothing before; None if there is none, or
+/// several.
 unsafe fn only<T: Default + PartialEq>(
     before: &[u8],
     param: *const X509_VERIFY_PARAM,

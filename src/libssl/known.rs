@@ -1,19 +1,19 @@
-//! The libssls that were found, and which one an object belongs to.
+//! The libssls that were found, and the one to which an object belongs.
 //!
-//! A process mostly has one. It may have several: a Python wheel brings its own beside the system's, under names of its own; a
-//! program of OpenSSL 1.1 loads a plugin of OpenSSL 3. Preloaded, we then get the calls of all parties. Each is served by
-//! its own; an object of one must never reach a function of another:
+//! A process mostly has one. It may have several: a Python wheel brings its own beside the system's, under names of
+//! its own; a program of OpenSSL 1.1 loads a plugin of OpenSSL 3. A preloaded library then gets the calls of all
+//! parties. Each is served by its own; an object of one must never reach a function of another:
 //!
 //! ```text
 //!   SSL_CTX_new(method)   the method lies in one libssl: that one makes the context
 //!   f(object)             an object that another libssl than the first made is known by its address: that one's f
-//!                         an object that is not known: the first libssl's f, unless the caller came by another's node
+//!                         an unknown object: the first libssl's f, unless the caller came by another's node
 //! ```
-//! Addresses are learnt and forgotten by ex_data callbacks, which run for every object that a libssl makes and frees. For an
-//! object that was made before we met its libssl, the symbol version node by which the caller reached us says which
-//! one it means. A session may be made before any context, by which a libssl is met: so for a function that takes nothing else,
-//! what was loaded since is looked at, and it is of the libssl that the calling object needs. A process with one
-//! libssl pays a look at one flag.
+//! ex_data callbacks, which run for every object that a libssl makes and frees, insert and remove addresses. For an
+//! object that was made before its libssl was met, the symbol version node of the call says which one the caller
+//! means. A session may be made before any context, by which a libssl is met. So a function that takes nothing else
+//! examines the objects loaded since, and the session is of the libssl that the calling object needs. A process with
+//! one libssl only reads one flag.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
@@ -23,43 +23,43 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
-use super::attachment::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
-use super::{Family, Libssl, called_from, elf, find};
-use crate::guard::{guard, put_off};
+use super::ex_data::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
+use super::{Family, Libssl, called_from, elf, locate};
+use crate::catch_panic::{catch_panic, put_off};
 use crate::threads::Patience;
 use crate::types::*;
 
-/// A process with more libssls than these has the rest left alone: their contexts are made by the first.
+/// Number of libssls that are listed. Contexts of any others are made by the first.
 const MAX_LIBSSLS: usize = 16;
 
-/// In the order in which they were met. Filled from the left, and never emptied: no fork can leave one half made.
+/// The libssls in the order in which they were met. Filled from the left, and never emptied: no fork can tear one.
 static KNOWN: [OnceBox<Libssl>; MAX_LIBSSLS] = [const { OnceBox::new() }; MAX_LIBSSLS];
 
-/// There is more than one, or one beside our own objects.
+/// True if there is more than one, or one beside the library's own objects.
 static SEVERAL: AtomicBool = AtomicBool::new(false);
 
-/// What `DECIDED` says.
+/// Values of `DECIDED`.
 const UNDECIDED: u8 = 0;
 const ALONE: u8 = 1;
 const BESIDE: u8 = 2;
 
-/// Decided at the first call that needs it and never again: an `SSL_CTX` that is ours cannot become libssl's.
+/// The decision, made at the first call that needs it and never again: an `SSL_CTX` of ours cannot become libssl's.
 static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
 
-/// How many objects had been loaded when libssls were last looked for.
+/// Number of objects that had been loaded at the last search for libssls.
 static SEARCHED: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// The libssl of each object that another than the first made.
+/// The libssl of each object that another one than the first made.
 static OBJECTS: AddressMap = AddressMap::new();
 
 thread_local! {
-    /// The libssl that an object is of whose address is not known, in a process with several; None for the first.
+    /// The libssl of an object whose address is unknown, in a process with several; None for the first.
     static MEANT: Cell<Option<&'static Libssl>> = const { Cell::new(None) };
-    /// The call that is being answered came by a node of the one libssl that there is, which is not of OpenSSL 3.
+    /// True if the current call came by a node of the only libssl, which is not of OpenSSL 3.
     static IS_BY_NODE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns the libssl that was met first; None when we stand alone.
+/// Returns the libssl that was met first; None alone.
 #[inline(always)]
 pub fn first() -> Option<&'static Libssl> {
     match DECIDED.load(Ordering::Acquire) {
@@ -86,14 +86,14 @@ fn decide() -> Option<&'static Libssl> {
     first()
 }
 
-/// Lists the libssls that were loaded since this was last asked for.
+/// Lists the libssls that were loaded since the last search.
 fn meet_loaded() {
     if cfg!(miri) {
         return; // it has no dynamic loader
     }
     let loaded = elf::loaded();
     if SEARCHED.load(Ordering::Acquire) != loaded {
-        find::libssls().into_iter().for_each(|found| _ = add(found));
+        locate::libssls().into_iter().for_each(|found| _ = add(found));
         SEARCHED.store(loaded, Ordering::Release);
     }
 }
@@ -122,12 +122,12 @@ fn all() -> impl Iterator<Item = &'static Libssl> {
     KNOWN.iter().map_while(OnceBox::get)
 }
 
-/// Returns the libssl in which an address lies.
+/// Returns the libssl at an address.
 pub fn at(address: *const c_void) -> Option<&'static Libssl> {
     all().find(|libssl| libssl.object.addresses.contains(&address.addr()))
 }
 
-/// Returns the libssl that made an object; None when we stand alone.
+/// Returns the libssl that made an object; None alone.
 #[inline(always)]
 pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
     let first = first();
@@ -145,23 +145,23 @@ fn meant() -> Option<&'static Libssl> {
     MEANT.try_with(Cell::get).unwrap_or(None)
 }
 
-/// Returns the libssl whose method this is; None when we stand alone.
+/// Returns the libssl of a method; None alone.
 pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
     let first = first();
     let address = method.cast::<c_void>();
-    let met = || if super::is_ours(address) { None } else { add(find::libssl_at(address)?) };
+    let met = || if super::is_ours(address) { None } else { add(locate::libssl_at(address)?) };
     let libssl = at(address).or_else(met).or_else(meant).or(first)?;
     Some(if shares_libcrypto(libssl, first) { first? } else { libssl })
 }
 
-/// Returns true for two libssls over one libcrypto. They share its ex_data, so whose object is made cannot be told; they are
-/// of one release then, and their objects alike: the first one serves both.
+/// Returns true for two libssls over one libcrypto. They share its ex_data, so the maker of an object is unknown;
+/// they are of one release then, and their objects alike: the first one serves both.
 fn shares_libcrypto(libssl: &Libssl, first: Option<&Libssl>) -> bool {
     let ex_data_of = |libssl: &Libssl| libssl.functions.CRYPTO_get_ex_new_index as usize;
     first.is_some_and(|first| ex_data_of(libssl) == ex_data_of(first) && libssl.attachable)
 }
 
-/// Makes a call for a program that reached us by a node of `family`, which then goes on with what was thrown through it.
+/// Makes a call for a program that came by a node of `family`. An exception thrown through it continues afterwards.
 #[inline(always)]
 pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
     // The first call of all may be this one.
@@ -175,8 +175,8 @@ pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
     among_several(of_family(family), call)
 }
 
-/// Returns the libssl of a family. A plugin may bring it and use sessions before it makes a context, by which it is met: if
-/// none is known, those that were loaded since are looked for.
+/// Returns the libssl of a family. A plugin may bring it and use sessions before it makes a context, by which it is
+/// met: if none is known, searches those that were loaded since.
 #[cold]
 fn of_family(family: Family) -> Option<&'static Libssl> {
     let known = || all().find(|libssl| libssl.family == Some(family));
@@ -186,10 +186,10 @@ fn of_family(family: Family) -> Option<&'static Libssl> {
     })
 }
 
-/// Makes a call of a program's for a session. One whose address is not known is of the libssl that the calling object uses.
+/// Makes a program's call for a session. One whose address is unknown is of the libssl that the calling object uses.
 ///
-/// What was loaded since is looked for only where the first libssl is of another release than the node that these calls came
-/// by, OpenSSL 3's: the look takes the loader's lock, which is too much for each call of every program. So in a process whose
+/// Objects loaded since are searched only if the first libssl is of another release than the node of these calls,
+/// OpenSSL 3's: the search acquires the loader's lock, too much for each call of every program. So in a process whose
 /// first libssl is of OpenSSL 3, a second one of OpenSSL 3 is met by its first context.
 pub fn for_session_of_caller<T>(session: *const SSL_SESSION, call: impl FnOnce() -> T) -> T {
     if first().is_some_and(|first| first.family != Some(Family::V3)) && !is_by_node() {
@@ -203,7 +203,7 @@ pub fn for_session_of_caller<T>(session: *const SSL_SESSION, call: impl FnOnce()
     among_several(libssl, call)
 }
 
-/// Returns true if the call that is being answered came by a node of another release than OpenSSL 3.
+/// Returns true if the current call came by a node of another release than OpenSSL 3.
 fn is_by_node() -> bool {
     IS_BY_NODE.try_with(Cell::get).unwrap_or(false) || meant().is_some()
 }
@@ -219,17 +219,17 @@ pub fn note_session_with<T>(session: *const SSL_SESSION, user: *const T) {
 }
 
 fn note(address: usize, libssl: &'static Libssl) {
-    // Where none is told of a free, no address may stay noted.
+    // Where no callback announces a free, no address may stay noted.
     if address != 0 && libssl.is_tracked.load(Ordering::Relaxed) && OBJECTS.get(address).is_none() {
         OBJECTS.insert(address, ptr::from_ref(libssl).expose_provenance());
     }
 }
 
-/// Returns the libssl that the object uses from which the call that is being answered was made; None if that cannot be told.
+/// Returns the libssl of the object that made the current call; None if it cannot be found.
 fn of_caller() -> Option<&'static Libssl> {
     let caller = called_from::caller()?;
     let needed = || {
-        let needed = find::needed_at(caller);
+        let needed = locate::needed_at(caller);
         let mut libssls = all().filter(|libssl| needed.contains(&libssl.object.addresses));
         libssls.next().filter(|_| libssls.next().is_none())
     };
@@ -237,14 +237,14 @@ fn of_caller() -> Option<&'static Libssl> {
     Some(if shares_libcrypto(libssl, first()) { first()? } else { libssl })
 }
 
-/// Makes a call in which objects whose address is not known are of `libssl`: one that frees an object has forgotten it by
-/// then.
+/// Makes a call in which objects of unknown address are of `libssl`: one that frees an object has removed its address
+/// by then.
 pub fn on_behalf_of<T>(libssl: &'static Libssl, call: impl FnOnce() -> T) -> T {
     meaning(|| Some(libssl), call)
 }
 
-/// Makes a call to or from the application that no node says anything of: objects whose address is not known are of the first
-/// libssl. So it is in a call that came by a node of OpenSSL 3, which passes here neither.
+/// Makes a call to or from the application, whose node is unknown: objects of unknown address are of the first
+/// libssl. The same holds in a call that came by a node of OpenSSL 3, which does not pass here either.
 #[inline(always)]
 pub fn for_libssl<T>(call: impl FnOnce() -> T) -> T {
     meaning(|| None, call)
@@ -265,7 +265,7 @@ fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -
     result
 }
 
-/// Asks to be told of every object that a libssl makes and frees from now on; once.
+/// Reserves callbacks for every object that a libssl makes and frees from now on; once.
 fn track(libssl: &'static Libssl) {
     SEVERAL.store(true, Ordering::Relaxed);
     if shares_libcrypto(libssl, first()) || libssl.is_tracked.swap(true, Ordering::Relaxed) {
@@ -295,7 +295,7 @@ unsafe extern "C-unwind" fn object_made(
     _argl: c_long,
     libssl: *mut c_void,
 ) {
-    guard((), || {
+    catch_panic((), || {
         OBJECTS.insert(object.addr(), libssl.expose_provenance());
     });
 }
@@ -311,7 +311,7 @@ unsafe extern "C-unwind" fn object_freed(
     OBJECTS.remove(object.addr());
 }
 
-/// Locks all libssls' private contexts until the guards go: around a fork.
-pub fn hold(patience: &mut Patience) -> Vec<super::marker::Held<'static>> {
+/// Acquires the locks of all libssls' private contexts for a fork, until the guards are dropped.
+pub fn hold(patience: &mut Patience) -> Vec<super::not_resumable::ForkGuard<'static>> {
     all().map(|libssl| libssl.marker.hold(patience)).collect()
 }

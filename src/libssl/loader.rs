@@ -1,12 +1,12 @@
-//! The loader's list of what is loaded.
+//! The loader's list of loaded objects.
 //!
 //! A process may fork while another of its threads is inside the loader. glibc's fork resets one of the loader's locks in the
 //! child and not the other, under which dl_iterate_phdr works: there it is held for ever. Where an object was being loaded or
 //! unloaded at that moment, dlopen ends the child, also with RTLD_NOLOAD. (musl's fork waits for such threads.)
 //!
-//! So a child follows the list itself, without a lock. Debuggers read it at any moment, too. It may have an object whose
-//! memory is gone already, which is skipped. (To take the list before the fork would mean to allocate in a prepare handler,
-//! where an allocator may hold its own locks already.)
+//! So a child reads the list itself, without a lock, as debuggers do at any moment. An object in it whose memory is
+//! unmapped already is skipped. (Copying the list before the fork would allocate in a prepare handler, where an
+//! allocator may hold its own locks already.)
 //!
 //! ```text
 //!   _r_debug ─► link_map ─► link_map ─► link_map ...
@@ -17,11 +17,11 @@ use std::ptr;
 #[cfg(target_env = "gnu")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// This process was forked after we were loaded.
+/// True if this process was forked after the library was loaded.
 #[cfg(target_env = "gnu")]
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
-/// Asks to be told of forks. At load.
+/// Registers a fork handler, when the library is loaded.
 pub fn at_load() {
     #[cfg(all(target_env = "gnu", not(miri)))]
     {
@@ -52,8 +52,8 @@ fn visit_locked(mut look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
     unsafe { libc::dl_iterate_phdr(Some(call), (&raw mut look).cast()) };
 }
 
-/// Returns true in a child that was forked while an object was being loaded or unloaded: the loader's locks may be held there
-/// for ever.
+/// Returns true in a child that was forked while an object was being loaded or unloaded: the loader's locks may be
+/// held there for ever.
 pub fn is_left_changing() -> bool {
     #[cfg(target_env = "gnu")]
     return list::in_child().is_some_and(list::List::is_changing);
@@ -62,25 +62,25 @@ pub fn is_left_changing() -> bool {
 }
 
 /// An object that stays loaded until this is dropped.
-pub struct Held {
-    /// The loader's handle; NULL where it counts none.
+pub struct Loaded {
+    /// The loader's handle; NULL if the loader does not count it.
     handle: *mut c_void,
 }
 
-impl Held {
-    /// Holds an object, by the name that the list has; None if it is gone.
-    pub fn new(name: &CStr) -> Option<Held> {
+impl Loaded {
+    /// Holds an object, by its name in the list; None if it is unloaded.
+    pub fn new(name: &CStr) -> Option<Loaded> {
         if is_left_changing() {
-            return Some(Held { handle: ptr::null_mut() }); // dlclose would end such a child too
+            return Some(Loaded { handle: ptr::null_mut() }); // dlclose would end such a child too
         }
         let path = if name.is_empty() { ptr::null() } else { name.as_ptr() };
         // SAFETY: a NUL-terminated name, or NULL for the program itself; RTLD_NOLOAD runs no constructor.
         let handle = unsafe { libc::dlopen(path, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        (!handle.is_null()).then_some(Held { handle })
+        (!handle.is_null()).then_some(Loaded { handle })
     }
 }
 
-impl Drop for Held {
+impl Drop for Loaded {
     fn drop(&mut self) {
         if !self.handle.is_null() {
             // SAFETY: the handle came from dlopen and is closed once; the object's other users keep it loaded.
@@ -89,7 +89,7 @@ impl Drop for Held {
     }
 }
 
-/// glibc's list, which <link.h> lays out for debuggers.
+/// glibc's list, which <link.h> declares for debuggers.
 #[cfg(target_env = "gnu")]
 mod list {
     use std::ffi::{c_char, c_int, c_uchar, c_void};
@@ -117,7 +117,7 @@ mod list {
         state: c_int,
     }
 
-    /// Returns the list if this process was forked after we were loaded.
+    /// Returns the list if this process was forked after the library was loaded.
     pub fn in_child() -> Option<&'static List> {
         if !super::IS_CHILD.load(Ordering::Relaxed) {
             return None;
@@ -140,7 +140,7 @@ mod list {
 
         pub fn visit(&self, look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
             let loaded = self.objects().count() as u64;
-            // Counted in another way than by dl_iterate_phdr: no two numbers may be mistaken for one.
+            // Counted differently from dl_iterate_phdr: no two numbers may be mistaken for each other.
             let adds = loaded | 1 << 63;
             let entry = |(number, object): (usize, &LinkMap)| object.entry(number == 0, adds);
             self.objects().enumerate().filter_map(entry).any(|entry| look(&entry));
@@ -148,8 +148,8 @@ mod list {
     }
 
     impl LinkMap {
-        /// Returns what dl_iterate_phdr says of the object; None if its memory is gone, or does not begin where its
-        /// addresses are counted from, which only programs do without.
+        /// Returns the object's entry as dl_iterate_phdr does. None if its memory is unmapped, or does not begin at
+        /// its base, which is so for programs only.
         fn entry(&self, is_program: bool, adds: u64) -> Option<libc::dl_phdr_info> {
             let (headers, number) = if is_program { of_program() } else { self.program_headers()? };
             Some(libc::dl_phdr_info {
@@ -177,7 +177,7 @@ mod list {
         }
     }
 
-    /// Returns the program headers of the program, and how many there are.
+    /// Returns the program headers of the program, and their number.
     fn of_program() -> (*const libc::Elf64_Phdr, u16) {
         // SAFETY: getauxval takes a number.
         let [headers, number] = [libc::AT_PHDR, libc::AT_PHNUM].map(|what| unsafe { libc::getauxval(what) });

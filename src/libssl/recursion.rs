@@ -1,23 +1,23 @@
-//! Stops a call that comes back to us for ever.
+//! Ends a call that libssl sends back to the library for ever.
 //!
-//! Where libssl is not linked -Bsymbolic, an older function of it that only calls a newer one comes to the newer one that
-//! we export:
+//! In a libssl that is not linked -Bsymbolic, an older function that only calls a newer one calls the newer one that
+//! the library exports:
 //!
 //! ```text
 //!   our X ─► libssl's X ─► our X_ex ─► libssl's X ─► our X_ex ...
 //! ```
-//! So our own calls take the newest name that libssl has (`symbols.rs`). A release to come may have one that we do not know:
-//! then the calls of one thread nest, and from a certain depth on each exported function passes on to libssl's function
-//! of exactly its own name.
+//! So our own calls use the newest name that libssl has (`symbols.rs`). A future release may have an unknown one:
+//! then the calls of one thread nest, and from a certain depth on each exported function passes on to libssl's
+//! function of exactly its own name.
 
 use std::cell::Cell;
 
 thread_local! {
-    /// How many calls to such functions of libssl this thread is in.
+    /// Number of nested calls of this thread to such functions of libssl.
     static DEPTH: Cell<u8> = const { Cell::new(0) };
 }
 
-/// More than callbacks that flush in callbacks need.
+/// Depth that exceeds callbacks that flush in callbacks.
 const MAX_DEPTH: u8 = 8;
 
 /// Makes a call to libssl that a newer release might send back to us.
@@ -30,7 +30,7 @@ pub fn nested<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Returns true if this thread's calls to libssl have come back to us too often.
+/// Returns true if libssl has sent this thread's calls back too often.
 pub fn is_endless() -> bool {
     DEPTH.try_with(Cell::get).is_ok_and(|depth| depth > MAX_DEPTH)
 }

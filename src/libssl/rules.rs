@@ -1,14 +1,14 @@
-//! Finds out by which rules a libssl caches sessions, by trying them.
+//! Finds the rules of a libssl's session cache, by trying them.
 //!
 //! ```text
-//!   first context to attach to ─► a private context and four sessions ─► Rules, or None: leave this libssl alone
+//!   first context to attach to ─► a private context and four sessions ─► Rules, or None: do not attach to this libssl
 //! ```
-//! The same run shows that libssl keeps the promises that an attachment rests on. A rule that cannot be told is taken to be
-//! OpenSSL 3.0's, since no more than an order depends on it; a broken promise means a libssl that we do not know.
+//! The same run shows that libssl keeps the promises that an attachment needs. A rule that cannot be found is taken
+//! to be OpenSSL 3.0's, since only an order depends on it; a broken promise means an unknown libssl.
 //!
-//! The program sees nothing of it: the error queue stays as it was, and the objects are made by functions of libssl's own.
-//! A libssl that is not linked -Bsymbolic comes back to our functions in between, and they pass on what belongs to a context
-//! that is not attached to.
+//! The program notices nothing: the error queue is restored, and functions of libssl's own make the objects. A libssl
+//! that is not linked -Bsymbolic calls our functions in between; they pass on calls for a context without a cache of
+//! ours.
 
 mod trial;
 
@@ -16,7 +16,7 @@ use std::ffi::c_long;
 
 use once_cell::race::OnceBox;
 
-use super::{Libssl, error, known, marker};
+use super::{Libssl, error, known, not_resumable};
 use crate::rules::{AddingAgain, Callbacks, Capacity, Eviction, Freed, Marked, Overflow, Rules, UpdateTime};
 use crate::types::SSL_CTX;
 use trial::{Heard, Trial};
@@ -26,12 +26,12 @@ use trial::{Heard, Trial};
 pub struct State(OnceBox<Option<Rules>>);
 
 impl Libssl {
-    /// Returns the rules by which this libssl caches sessions; None if it breaks a promise that an attachment rests on. Takes
-    /// no lock of ours: a process may fork in the middle of it.
+    /// Returns the rules of this libssl's session cache; None if it breaks a promise that an attachment needs.
+    /// Acquires no lock of the library's: a process may fork in the middle of it.
     ///
     /// # Safety
-    /// `at_hand` must be a live SSL_CTX of this libssl, made just now: empty, and seen by nobody else. Its counters of what
-    /// left a full cache may change.
+    /// `at_hand` must be a live SSL_CTX of this libssl, made just now: empty, and seen by nobody else. Its counter
+    /// of evicted sessions may change.
     pub unsafe fn rules(&'static self, at_hand: *mut SSL_CTX) -> Option<Rules> {
         let find = || {
             known::on_behalf_of(self, || {
@@ -42,13 +42,13 @@ impl Libssl {
         *self.rules.0.get_or_init(|| Box::new(find()))
     }
 
-    /// Tries them on a private context. Where none can be had (the default library context has no provider), or none should
-    /// be made (in the child of a process with threads), on the one at hand, which is then as before.
+    /// Tries them on a private context. Uses the one at hand, and restores it, if none can be made (the default
+    /// library context has no provider), or none should be (in the child of a process with threads).
     ///
     /// # Safety
     /// As `rules`.
     unsafe fn try_rules(&self, at_hand: *mut SSL_CTX) -> Option<Rules> {
-        let private = if marker::is_forked() { None } else { marker::make_private(&self.functions) };
+        let private = if not_resumable::is_forked() { None } else { not_resumable::make_private(&self.functions) };
         // SAFETY: a live context that nobody else uses, by the caller's promise or made just now.
         let mut trial = unsafe { Trial::new(&self.functions, private, at_hand) }?;
         let promises = trial.keeps_settings() && keeps_sessions(&trial);
@@ -66,14 +66,14 @@ const TIME: c_long = 1_000_000_000;
 /// A timeout to which no time can be added.
 const LONGEST: c_long = c_long::MAX;
 
-/// Checks SSL_CTX_add_session, _remove_session and _flush_sessions: what they return, whom they call, and that what leaves is
-/// marked.
+/// Checks SSL_CTX_add_session, _remove_session and _flush_sessions: their results, their callbacks, and that removed
+/// sessions are marked.
 fn keeps_sessions(trial: &Trial) -> bool {
     let added = trial.add(0, TIME, 100) && trial.add(1, TIME, 100) && !trial.add_again(0) && trial.number() == 2;
     let was_resumable = trial.is_resumable(0) && trial.is_resumable(1) && trial.is_resumable(2);
     let (was_there, heard) = trial.listen(|| trial.remove(0));
     let removed = was_there && heard.sessions() == [0] && !trial.is_resumable(0) && trial.number() == 1;
-    // One that is not there is marked and told of too.
+    // A session that is not cached is marked too, and the callback called.
     let (was_there, heard) = trial.listen(|| trial.remove(2));
     let unknown = !was_there && heard.sessions() == [2] && !trial.is_resumable(2) && trial.number() == 1;
     let ((), heard) = trial.listen(|| trial.flush(TIME + 100));
@@ -108,7 +108,7 @@ fn find_rules(trial: &Trial) -> Rules {
     }
 }
 
-/// Returns when callbacks are called, by how many sessions are cached at each; None after fewer than two.
+/// Returns when callbacks are called, by the number of cached sessions at each; None after fewer than two.
 fn callbacks(heard: &Heard) -> Option<Callbacks> {
     let numbers = heard.numbers();
     let fall = numbers.first()? > numbers.last()?;
@@ -132,7 +132,7 @@ fn find_eviction(trial: &Trial) -> (Capacity, Eviction, Option<Callbacks>) {
     (capacity, eviction, callbacks(&heard))
 }
 
-/// Adds a third session so that one is evicted; which. The context is empty afterwards.
+/// Adds a third session so that one is evicted. Returns that one. The context is empty afterwards.
 fn evict_one(trial: &Trial, capacity: Capacity, insertion: usize) -> Option<usize> {
     trial.set_size(match capacity {
         Capacity::Size => 2,

@@ -7,14 +7,14 @@ use std::{mem, ptr};
 
 use crate::types::*;
 
-/// A function that is not in the libssl at hand: 0 or NULL, the failure value of all that we call. Such a libssl is not attached
-/// to.
+/// Replaces a function that the libssl lacks: returns 0 or NULL, the failure value of all that we call. No cache is attached
+/// to such a libssl.
 unsafe extern "C" fn absent() -> usize {
     0
 }
 
-/// `fn NAME(types) -> type;` is the function of that name; `fn NAME(types) -> type, or OLDER;` the one of an older name
-/// where libssl does not have it yet. Those behind `optional:` a libssl may lack.
+/// `fn NAME(types) -> type;` is the function of that name; `fn NAME(types) -> type, or OLDER;` the one of an older
+/// name if libssl does not have it yet. A libssl may lack those after `optional:`.
 macro_rules! functions {
     (
         $(fn $name:ident($($argument:ty),* $(,)?) $(-> $result:ty)? $(, or $older:ident)?;)*
@@ -28,15 +28,15 @@ macro_rules! functions {
             pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
             $(#[doc = concat!("`", stringify!($extra), "`, where libssl has it.")]
             pub $extra: Option<unsafe extern "C" fn($($extra_argument),*) $(-> $extra_result)?>,)*
-            /// None is missing but the optional ones.
+            /// True if only optional functions are missing.
             pub are_complete: bool,
         }
 
         impl Functions {
-            /// Takes every function from the place that `find` knows.
+            /// Takes every function from the address that `find` returns.
             ///
             /// # Safety
-            /// What `find` returns for a name must be NULL or the OpenSSL function of that name.
+            /// For each name `find` must return NULL or the OpenSSL function of that name.
             pub unsafe fn find(find: impl Fn(&CStr) -> *mut c_void) -> Functions {
                 let find = |name: &str| CStr::from_bytes_with_nul(name.as_bytes()).map_or(ptr::null_mut(), &find);
                 let mut are_complete = true;
@@ -48,7 +48,7 @@ macro_rules! functions {
                 )*
                 Functions {
                     // SAFETY: the caller promises that the address is the function of that name, whose C type
-                    // stands in this table; `absent` ignores all arguments and returns zero.
+                    // is in this table; `absent` ignores all arguments and returns zero.
                     $($name: unsafe {
                         mem::transmute::<*mut c_void, unsafe extern "C" fn($($argument),*) $(-> $result)?>($name)
                     },)*
@@ -267,7 +267,7 @@ functions! {
     fn EVP_aes_256_cbc() -> *const EVP_CIPHER;
     fn EVP_sha256() -> *const EVP_MD;
     fn HMAC_Init_ex(*mut HMAC_CTX, *const c_void, c_int, *const EVP_MD, *mut ENGINE) -> c_int;
-    // For what is found by trying.
+    // For the fields that are found by trying.
     fn X509_VERIFY_PARAM_new() -> *mut X509_VERIFY_PARAM;
     fn X509_VERIFY_PARAM_free(*mut X509_VERIFY_PARAM);
     fn X509_VERIFY_PARAM_set_purpose(*mut X509_VERIFY_PARAM, c_int) -> c_int;

@@ -1,18 +1,19 @@
-//! The callback that has the keys of stateless tickets, and what it keys.
+//! The callback that provides the keys of stateless tickets, and the objects that it keys.
 //!
 //! ```text
 //!   OpenSSL 3 and later   SSL_CTX_set_tlsext_ticket_key_evp_cb: EVP_CIPHER_CTX and EVP_MAC_CTX
 //!   OpenSSL 1.1.1         SSL_CTX_callback_ctrl, command 72:    EVP_CIPHER_CTX and HMAC_CTX
 //! ```
-//! libssl holds one of each kind for a context, and prefers the first. What an application sets takes ours' place.
+//! libssl has one of each kind for a context, and prefers the first. An application's callback replaces ours.
 
 use std::ffi::{c_int, c_long, c_uchar, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::{mem, ptr};
 
 use once_cell::race::OnceBox;
 
 use super::{Functions, Libssl, error, known};
-use crate::guard::guard;
+use crate::catch_panic::catch_panic;
 use crate::types::*;
 
 /// SSL_CTRL_GET_TLSEXT_TICKET_KEYS.
@@ -25,10 +26,10 @@ const PARAM_STRING: u32 = 4;
 const PARAM_BYTES: u32 = 5;
 const PARAM_UNMODIFIED: usize = usize::MAX;
 
-/// SSL_SECOP_TICKET: may there be stateless tickets? libssl asks before TLS 1.3 only.
+/// SSL_SECOP_TICKET: may there be stateless tickets? libssl calls with it before TLS 1.3 only.
 const MAY_HAVE_TICKET: c_int = 10;
 
-/// What one libssl's tickets take, once looked for.
+/// Functions that one libssl's tickets need, once looked up.
 #[derive(Default)]
 pub struct State {
     /// The cipher, exposed; 0 if there is none.
@@ -37,37 +38,121 @@ pub struct State {
     security: OnceBox<SecurityCallback>,
 }
 
-/// The callbacks of ours, of which one is set.
+/// The library's callbacks, of which one is set.
 #[derive(Clone, Copy)]
 pub struct Callbacks {
     pub evp: TicketKeyEvpCallback,
     pub hmac: TicketKeyCallback,
 }
 
-/// An object that libssl hands over to have a key set.
+/// A callback for ticket keys.
+#[derive(Clone, Copy)]
+pub enum KeyCallback {
+    Evp(TicketKeyEvpCallback),
+    Hmac(TicketKeyCallback),
+}
+
+/// A change of the callback of one kind, as an application makes it.
+#[derive(Clone, Copy)]
+pub enum KeyCallbackChange {
+    Evp(Option<TicketKeyEvpCallback>),
+    Hmac(Option<TicketKeyCallback>),
+}
+
+/// The callbacks of an application where ours is set nevertheless (SSLSESSION_ATTACH=all).
+#[derive(Default)]
+pub struct ReplacedCallbacks {
+    evp: AtomicPtr<c_void>,
+    hmac: AtomicPtr<c_void>,
+}
+
+impl ReplacedCallbacks {
+    /// Notes what the application sets.
+    pub fn note(&self, change: KeyCallbackChange) {
+        match change {
+            KeyCallbackChange::Evp(set) => {
+                self.evp.store(set.map_or(ptr::null_mut(), |set| set as *mut c_void), Ordering::Release);
+            }
+            KeyCallbackChange::Hmac(set) => {
+                self.hmac.store(set.map_or(ptr::null_mut(), |set| set as *mut c_void), Ordering::Release);
+            }
+        }
+    }
+
+    /// Returns the one that libssl would call.
+    pub fn get(&self) -> Option<KeyCallback> {
+        let (evp, hmac) = (self.evp.load(Ordering::Acquire), self.hmac.load(Ordering::Acquire));
+        // SAFETY: `note` stored callbacks of these types.
+        unsafe {
+            match (evp.is_null(), hmac.is_null()) {
+                (false, _) => Some(KeyCallback::Evp(mem::transmute::<*mut c_void, TicketKeyEvpCallback>(evp))),
+                (true, false) => Some(KeyCallback::Hmac(mem::transmute::<*mut c_void, TicketKeyCallback>(hmac))),
+                (true, true) => None,
+            }
+        }
+    }
+}
+
+/// An object of libssl's that gets a key.
+#[derive(Clone, Copy)]
 pub enum Mac {
     Evp(*mut EVP_MAC_CTX),
     Hmac(*mut HMAC_CTX),
 }
 
 impl Libssl {
-    /// Sets the callback for a context's ticket keys, or none; false if this libssl lacks what that takes.
+    /// Sets the callback for a context's ticket keys; false if this libssl lacks what that takes.
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl.
-    pub unsafe fn set_ticket_callback(&self, ctx: *mut SSL_CTX, callbacks: Option<Callbacks>) -> bool {
-        if callbacks.is_some() && self.ticket_cipher().is_null() {
-            return false;
+    pub unsafe fn set_ticket_callback(&self, ctx: *mut SSL_CTX, callbacks: Callbacks) -> bool {
+        let callback = match self.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb {
+            Some(_) => KeyCallback::Evp(callbacks.evp),
+            None => KeyCallback::Hmac(callbacks.hmac),
+        };
+        // SAFETY: a live context, by the caller's promise.
+        !self.ticket_cipher().is_null() && unsafe { self.replace_ticket_callback(ctx, callback) }
+    }
+
+    /// Takes a context's callbacks for ticket keys away, of both kinds.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl.
+    pub unsafe fn unset_ticket_callbacks(&self, ctx: *mut SSL_CTX) {
+        // SAFETY: a live context.
+        unsafe {
+            if let Some(set) = self.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb {
+                set(ctx, None);
+            }
+            (self.functions.SSL_CTX_callback_ctrl)(ctx, SET_KEY_CALLBACK, None);
         }
+    }
+
+    /// Sets a callback for a context's ticket keys in the place of one of either kind; false if this libssl lacks what that takes.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl.
+    pub unsafe fn replace_ticket_callback(&self, ctx: *mut SSL_CTX, callback: KeyCallback) -> bool {
+        let functions = &self.functions;
         // SAFETY: a live context, and callbacks of OpenSSL's types.
         unsafe {
-            match self.functions.SSL_CTX_set_tlsext_ticket_key_evp_cb {
-                Some(set) => set(ctx, callbacks.map(|callbacks| callbacks.evp)) == 1,
-                None => {
-                    let callback = callbacks.map(|it| mem::transmute::<TicketKeyCallback, AnyCallback>(it.hmac));
-                    (self.functions.SSL_CTX_callback_ctrl)(ctx, SET_KEY_CALLBACK, callback) == 1
+            match (callback, functions.SSL_CTX_set_tlsext_ticket_key_evp_cb) {
+                (KeyCallback::Evp(callback), Some(set)) => set(ctx, Some(callback)) == 1,
+                (KeyCallback::Evp(_), None) => false,
+                (KeyCallback::Hmac(callback), set_evp) => {
+                    let callback = mem::transmute::<TicketKeyCallback, AnyCallback>(callback);
+                    (functions.SSL_CTX_callback_ctrl)(ctx, SET_KEY_CALLBACK, Some(callback)) == 1
+                        && set_evp.is_none_or(|set| set(ctx, None) == 1)
                 }
             }
+        }
+    }
+
+    /// Returns true if this libssl has what keys an object of the kind that libssl hands to such a callback.
+    pub fn can_key_for(&self, callback: KeyCallback) -> bool {
+        match callback {
+            KeyCallback::Evp(_) => self.functions.EVP_MAC_CTX_set_params.is_some(),
+            KeyCallback::Hmac(_) => self.functions.HMAC_Init_ex.is_some() && self.functions.EVP_sha256.is_some(),
         }
     }
 
@@ -97,8 +182,9 @@ impl Libssl {
         ptr::with_exposed_provenance(*self.tickets.cipher.get_or_init(|| Box::new(find())))
     }
 
-    /// Turns stateless tickets off for a context's connections before TLS 1.3, whose sessions then have ids. It takes a callback
-    /// that libssl calls when it has chosen the version: options are asked for too late, or count for TLS 1.3 too.
+    /// Turns stateless tickets off for a context's connections before TLS 1.3, whose sessions then have ids. That
+    /// needs a callback that libssl calls once it has chosen the version: options are read too late, or count for TLS
+    /// 1.3 too.
     ///
     /// # Safety
     /// `ctx` must be a live SSL_CTX of this libssl, made just now.
@@ -115,12 +201,12 @@ impl Libssl {
     }
 }
 
-/// Returns true if a security callback is the one that is set here.
+/// Returns true if a security callback is the one set here.
 pub(super) fn is_ours(callback: usize) -> bool {
     callback == is_secure as SecurityCallback as usize
 }
 
-/// In the place of libssl's own security callback, which it asks for all but tickets.
+/// Replaces libssl's own security callback, and calls it for everything but tickets.
 unsafe extern "C-unwind" fn is_secure(
     ssl: *const SSL,
     ctx: *const SSL_CTX,
@@ -130,7 +216,7 @@ unsafe extern "C-unwind" fn is_secure(
     other: *mut c_void,
     argument: *mut c_void,
 ) -> c_int {
-    guard(0, || {
+    catch_panic(0, || {
         let libssl = if ssl.is_null() { known::of_object(ctx) } else { known::of_object(ssl) };
         let Some(libssl) = libssl else { return 0 };
         if operation == MAY_HAVE_TICKET && !ssl.is_null() {

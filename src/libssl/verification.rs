@@ -1,10 +1,11 @@
-//! Reads by what a server and its clients know each other: certificates, what they are verified against, and how.
+//! Reads everything that authenticates a server and its clients: certificates, and the stores and parameters that
+//! verify them.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
-use super::encoding::{self, Encoded};
-use super::{Functions, encoding::encode};
+use super::der::{self, Encoded};
+use super::{Functions, der::encode};
 use crate::types::*;
 
 const CTRL_SET_CURRENT_CERT: c_int = 117;
@@ -17,10 +18,10 @@ const LOOK_FOR_CERTIFICATE: c_int = 1;
 /// MBSTRING_ASC.
 const ASCII: c_int = 0x1001;
 
-/// Returns the bytes of every certificate with a key that a connection may show: RSA, ECDSA, Ed25519 side by side. None if
-/// they cannot be told, because the one that is current has no key; empty if there is none.
+/// Returns the encodings of all certificates with a key that a connection may show: RSA, ECDSA, Ed25519 side by side.
+/// None if they cannot be listed, because the current one has no key; empty if there is none.
 ///
-/// The connection has a list of its own, which no other thread sees. Which one is current is as before afterwards.
+/// The connection has a list of its own, which no other thread sees. The current certificate is restored.
 ///
 /// # Safety
 /// `ssl` must be a live SSL of this libssl, in the hands of this thread, that has no handshake yet or waits for us in one.
@@ -39,7 +40,7 @@ pub unsafe fn certificates(functions: &Functions, ssl: *mut SSL) -> Option<Vec<(
     let mut is_there = go_to(FIRST);
     while is_there {
         // SAFETY: a certificate that the connection holds.
-        all.push((current(), unsafe { encoding::of_certificate(functions, current()) }));
+        all.push((current(), unsafe { der::of_certificate(functions, current()) }));
         is_there = go_to(NEXT);
     }
     go_to(FIRST);
@@ -47,8 +48,8 @@ pub unsafe fn certificates(functions: &Functions, ssl: *mut SSL) -> Option<Vec<(
     all.into_iter().map(|(address, bytes)| Some((address, bytes?))).collect()
 }
 
-/// Returns the store that verifies the client's certificate, without a reference: the connection's own if it has one, else
-/// that of the context that it has now.
+/// Returns the store that verifies the client's certificate, without a reference: the connection's own if it has one,
+/// else that of its current context.
 ///
 /// # Safety
 /// `ssl` must be a live SSL of this libssl.
@@ -61,7 +62,7 @@ pub unsafe fn store(functions: &Functions, ssl: *mut SSL) -> *mut X509_STORE {
     }
 }
 
-/// Returns true if libssl tells whether another store than the context's verifies the client's certificate.
+/// Returns true if libssl can say whether another store than the context's verifies the client's certificate.
 ///
 /// # Safety
 /// `ssl` must be a live SSL of this libssl.
@@ -71,7 +72,7 @@ pub unsafe fn tells_store(functions: &Functions, ssl: *mut SSL) -> bool {
     unsafe { (functions.SSL_ctrl)(ssl, CTRL_GET_VERIFY_CERT_STORE, 0, (&raw mut own).cast()) != 0 }
 }
 
-/// Returns how many certificates and CRLs a store has. They are only ever added to it.
+/// Returns the number of certificates and CRLs of a store. It only ever grows.
 ///
 /// # Safety
 /// `store` must be NULL or a live store.
@@ -83,11 +84,11 @@ pub unsafe fn number_of_objects(functions: &Functions, store: *const X509_STORE)
     }
 }
 
-/// A certificate or a CRL of a store, as bytes.
+/// An encoded certificate or CRL of a store.
 pub struct Object {
-    /// The name that it is found by.
+    /// The encoded name that it is looked up by.
     pub name: Encoded,
-    /// Itself; of a certificate also what it is trusted for.
+    /// The object's encoding; of a certificate also its trust.
     pub bytes: Encoded,
 }
 
@@ -116,11 +117,11 @@ pub unsafe fn objects(functions: &Functions, store: *mut X509_STORE) -> Vec<Opti
         (functions.X509_STORE_unlock)(store);
         held
     };
-    // SAFETY: references taken above, given back once.
+    // SAFETY: references taken above, released once.
     held.into_iter().map(|(certificate, crl)| unsafe { encode_object(functions, certificate, crl) }).collect()
 }
 
-/// Encodes an object that is one of the two, and gives its reference back.
+/// Encodes an object that is one of the two, and releases its reference.
 ///
 /// # Safety
 /// Both must be NULL or live, with a reference to give away.
@@ -145,7 +146,7 @@ unsafe fn encode_object(functions: &Functions, certificate: *mut X509, crl: *mut
     }
 }
 
-/// How many functions a store verifies by.
+/// Number of functions by which a store verifies.
 pub const FUNCTIONS: usize = 11;
 
 /// Returns the functions by which a store verifies; those of a store that nobody changed are libcrypto's.
@@ -173,10 +174,10 @@ pub unsafe fn functions_of(functions: &Functions, store: *const X509_STORE) -> [
     getters.map(|get| unsafe { get(store) }.map_or(0, |function| function as usize))
 }
 
-/// Returns true if a store takes certificates from where they cannot be listed: a directory.
+/// Returns true if a store takes certificates from a directory, where they cannot be listed.
 ///
-/// No function of libcrypto tells, so the store is asked for a certificate that nobody has. A directory is then searched, and
-/// the file that is not there leaves its error in errno, which is as before afterwards.
+/// No function of libcrypto says so. The store looks up a certificate that nobody has, and so searches a directory;
+/// the missing file sets errno, which is restored.
 ///
 /// # Safety
 /// `store` must be a live store.
@@ -204,8 +205,8 @@ pub unsafe fn looks_elsewhere(functions: &Functions, store: *mut X509_STORE) -> 
     }
 }
 
-/// Returns how certificates are verified, as far as it can be read: not their purpose, trust and policies. The error queue
-/// may have an error more afterwards.
+/// Returns the parameters of verification that can be read: not purpose, trust and policies. The error queue may have
+/// one more error afterwards.
 ///
 /// # Safety
 /// `param` must be a live X509_VERIFY_PARAM that nobody changes.
@@ -232,8 +233,8 @@ pub unsafe fn parameters(functions: &Functions, param: *mut X509_VERIFY_PARAM) -
     bytes
 }
 
-/// Returns the address that a certificate has to have; empty if none. The error queue has an error more then. OpenSSL 4 may
-/// know several, of which this is the first.
+/// Returns the IP address that a certificate must have; empty if none. The error queue then has one more error.
+/// OpenSSL 4 may know several, of which this is the first.
 ///
 /// # Safety
 /// `param` must be a live X509_VERIFY_PARAM that nobody changes.
@@ -241,7 +242,7 @@ pub unsafe fn address(functions: &Functions, param: *mut X509_VERIFY_PARAM) -> V
     // SAFETY: by the caller's promise; the address is a string of our own to free.
     unsafe {
         let address: *mut c_char = functions.X509_VERIFY_PARAM_get1_ip_asc.map_or(ptr::null_mut(), |get| get(param));
-        let text = encoding::of_string(address).unwrap_or_default();
+        let text = der::of_string(address).unwrap_or_default();
         if !address.is_null() {
             (functions.CRYPTO_clear_free)(address.cast::<c_void>(), text.len() + 1, ptr::null(), 0);
         }
@@ -249,12 +250,12 @@ pub unsafe fn address(functions: &Functions, param: *mut X509_VERIFY_PARAM) -> V
     }
 }
 
-/// Returns true if [`parameters`] and [`peer_names`] see the names that are asked for: since OpenSSL 3 they can be read.
+/// Returns true if [`parameters`] and [`peer_names`] read the names that are required: possible since OpenSSL 3.
 pub fn reads_peer_names(functions: &Functions) -> bool {
     functions.X509_VERIFY_PARAM_get0_host.is_some() && functions.X509_VERIFY_PARAM_get0_email.is_some()
 }
 
-/// Returns the names, of hosts and mail, one of which a client's certificate has to have.
+/// Returns the names, of hosts and mail, one of which a client's certificate must have.
 ///
 /// # Safety
 /// As for [`parameters`].

@@ -1,20 +1,22 @@
-//! Names a thread in the word of a lock that other processes read, and finds out whether such a thread has died.
+//! Names a thread in the word of a lock that other processes read, and finds if such a thread has died.
 //!
 //! ```text
 //! word   63      48 47      32 31      30      29                     0
 //!        namespace  seen       waiters died    tid, as the thread itself knows it; 0: nobody
-//!        └── tag: of whoever took the lock     └── what the kernel compares and changes when a thread dies
+//!        └── tag: of the lock's owner          └── what the kernel compares and changes when a thread dies
 //! ```
-//! **By the kernel.** Every thread has a robust list, which its C library registers and whose head lies in that thread's
-//! own memory. One field of the head says which lock the thread is about to take or to give back; the kernel never reads
-//! at that address but adds an offset to it and looks there for the futex. So the field can name a futex of ours: it is set
-//! for as long as one is held, and nothing that the kernel follows lies in memory that others may write. When the thread
-//! dies, the kernel replaces its number in the word with `died`, in whatever namespace those who wait are.
+//! **By the kernel.** Every thread has a robust list, which its C library registers and whose head lies in that
+//! thread's own memory. One field of the head names the lock that the thread is about to acquire or release; the
+//! kernel never reads at that address but adds an offset to it and looks there for the futex. So the field can name a
+//! futex of ours: it is set while one is held, and nothing that the kernel follows lies in memory that others may
+//! write. When the thread dies, the kernel replaces its number in the word with `died`, in whatever namespace the
+//! waiters are.
 //!
-//! **By those who wait.** A child of a bare fork or clone system call has no list until it is here for the first time, and
-//! a file may hold the lock of a process that died with another machine. So a thread that has waited for some milliseconds
-//! asks the kernel whether there is such a thread, if the tag says that it is of the same namespace; and in the end
-//! whether it began later than its tag says that it was seen here, or is a zombie. What is not known counts as alive.
+//! **By the waiters.** A child of a bare fork or clone system call has no list until its first call here. And a file
+//! may have the lock of a process that died with another machine. So a thread that has waited for some milliseconds
+//! asks the kernel whether there is such a thread, if the tag says that it is of the same namespace. In the end it
+//! checks if that thread began later than its tag says that it was seen here, or is a zombie. In doubt the thread
+//! counts as alive.
 
 use std::cell::Cell;
 use std::ffi::c_long;
@@ -28,13 +30,13 @@ use crate::threads;
 /// The bits of a word that hold a thread's number: FUTEX_TID_MASK.
 pub const TID: u64 = (1 << 30) - 1;
 
-/// A thread has died that had the lock: FUTEX_OWNER_DIED.
+/// A thread died while it held the lock: FUTEX_OWNER_DIED.
 pub const DIED: u64 = 1 << 30;
 
-/// Somebody waits for the lock: FUTEX_WAITERS.
+/// A thread waits for the lock: FUTEX_WAITERS.
 pub const WAITERS: u64 = 1 << 31;
 
-/// The head of a thread's robust list, as the kernel knows it.
+/// The head of a thread's robust list, as the kernel declares it.
 #[repr(C)]
 struct RobustList {
     first: *mut u8,
@@ -42,12 +44,12 @@ struct RobustList {
     pending: *mut u8,
 }
 
-/// The thread that asks.
+/// The calling thread.
 #[derive(Clone, Copy)]
 pub struct Owner {
-    /// What this thread writes into a lock that it takes.
+    /// The word that this thread writes into a lock that it acquires.
     pub word: u64,
-    /// The process, among those that have this one's memory by fork.
+    /// Number of the process, among those that have this one's memory by fork.
     pub generation: u32,
     robust_list: *mut RobustList,
 }
@@ -57,7 +59,7 @@ thread_local! {
 }
 
 impl Owner {
-    /// Returns who this thread is.
+    /// Returns the calling thread.
     pub fn this_thread() -> Owner {
         let generation = generation();
         let known = KNOWN.try_with(Cell::get).ok();
@@ -78,7 +80,7 @@ impl Owner {
         owner
     }
 
-    /// Tells the kernel which futex it is to look at should this thread die now. Returns what was there.
+    /// Sets the futex that the kernel changes if this thread dies now. Returns the previous one.
     pub fn announce(&self, futex: *const AtomicU64) -> Announced {
         let before = match self.robust_list {
             list if list.is_null() => ptr::null_mut(),
@@ -97,14 +99,14 @@ impl Owner {
     }
 }
 
-/// What the kernel was told to look at before.
+/// The futex that the kernel was to change before.
 pub struct Announced {
     before: *mut u8,
     robust_list: *mut RobustList,
 }
 
 impl Announced {
-    /// Tells the kernel to look at no futex of ours any more.
+    /// Restores the previous one: the kernel changes no futex of ours any more.
     pub fn retract(&self) {
         compiler_fence(Ordering::SeqCst);
         if !self.robust_list.is_null() {
@@ -114,7 +116,7 @@ impl Announced {
     }
 }
 
-/// The half of a word that the kernel knows.
+/// Returns the half of a word that the kernel knows.
 pub fn low_half(word: *const AtomicU64) -> *const u32 {
     word.cast::<u32>().wrapping_add(usize::from(cfg!(target_endian = "big")))
 }
@@ -152,8 +154,8 @@ fn begin_generation(word: &AtomicU32) -> u32 {
     }
 }
 
-/// Makes the word that is zero again in every child of this process. (A kernel before 4.14 cannot: there a child by a bare
-/// system call counts as its parent.)
+/// Makes the word that is zero again in every child of this process. (A kernel before 4.14 cannot: there a child by a
+/// bare system call counts as its parent.)
 #[cold]
 fn make_wiped_word(place: &AtomicPtr<AtomicU32>) -> *mut AtomicU32 {
     static NEVER_WIPED: AtomicU32 = AtomicU32::new(0);
@@ -176,7 +178,7 @@ fn make_wiped_word(place: &AtomicPtr<AtomicU32>) -> *mut AtomicU32 {
     }
 }
 
-/// Returns the head of this thread's robust list; NULL if it has none, or may not ask.
+/// Returns the head of this thread's robust list; NULL if it has none, or may not read it.
 fn robust_list(of_parent: *mut RobustList) -> *mut RobustList {
     let registered = registered_list();
     if !registered.is_null() {
@@ -200,7 +202,8 @@ fn registered_list() -> *mut RobustList {
     if failed == 0 && length == size_of::<RobustList>() { list } else { ptr::null_mut() }
 }
 
-/// musl registers a thread's list when that locks its first robust mutex, and takes it back when the thread ends.
+/// Makes musl register this thread's list: it does so when the thread locks its first robust mutex, until the thread
+/// ends.
 #[cfg(target_env = "musl")]
 fn lock_a_robust_mutex() {
     let (mut attributes, mut mutex) = (std::mem::MaybeUninit::uninit(), std::mem::MaybeUninit::uninit());
@@ -219,22 +222,22 @@ fn lock_a_robust_mutex() {
 /// The namespace of process numbers that this process is in, or was when it had /proc. 0: not known.
 static NAMESPACE: AtomicU32 = AtomicU32::new(0);
 
-/// Finds out in which namespace this process is: before a server changes its root.
+/// Finds the namespace of this process: before a server changes its root.
 pub fn find_namespace() {
-    // "pid:[4026531836]": numbers that are given out one after the other, and seldom.
+    // "pid:[4026531836]": the kernel issues these numbers one after the other, and seldom.
     let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     let digits = link.to_str().and_then(|link| link.strip_prefix("pid:[")?.strip_suffix(']')).unwrap_or_default();
     NAMESPACE.store(digits.parse::<u64>().map_or(0, |number| number as u32 & 0xffff), Relaxed);
 }
 
-/// What is known of the thread of a word.
+/// State of the thread of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     /// It has died.
     Over,
-    /// It would go on if it had a processor.
+    /// Ready to run, without a processor.
     WantsProcessor,
-    /// It is stopped, or waits for something; or nothing is known of it.
+    /// Stopped, or waiting for something; or unknown.
     Unknown,
 }
 
@@ -245,7 +248,7 @@ pub fn has_died(word: u64) -> bool {
     unsafe { libc::getpgid(tid) == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH) }
 }
 
-/// Returns what is known of the thread of that word, also by what /proc says of it.
+/// Returns the state of the thread of that word, also by its entry in /proc.
 pub fn life_of(word: u64) -> Life {
     match tid_here(word) {
         Some(_) if has_died(word) => Life::Over,
@@ -254,14 +257,14 @@ pub fn life_of(word: u64) -> Life {
     }
 }
 
-/// The number of a word's thread, if that is one of this namespace.
+/// Returns the number of a word's thread, if that is one of this namespace.
 fn tid_here(word: u64) -> Option<libc::pid_t> {
     let (tid, namespace) = ((word & TID) as libc::pid_t, (word >> 48) as u32);
     (tid != 0 && namespace != 0 && namespace == NAMESPACE.load(Relaxed)).then_some(tid)
 }
 
-/// Returns what /proc says: the thread that has the number is over if it is a zombie, or began after one of that number was
-/// seen here.
+/// Returns the state by /proc: the thread of that number has died if it is a zombie, or began after one of that
+/// number was seen here.
 fn life_in_proc(tid: libc::pid_t, seen: u16) -> Life {
     // A /proc of another namespace, as containers may have it, numbers otherwise.
     // SAFETY: takes nothing, and cannot fail.
@@ -320,7 +323,7 @@ mod tests {
         find_namespace();
         let own = Owner::this_thread().word;
         let gone = std::thread::spawn(|| Owner::this_thread().word).join().expect("no panic");
-        // The kernel may take a moment to let the number go.
+        // The kernel may take a moment to release the number.
         let since = std::time::Instant::now();
         while !has_died(gone) {
             assert!(since.elapsed() < std::time::Duration::from_secs(10));

@@ -1,21 +1,21 @@
-//! A slot of the memory that processes share, for one process: what it has counted, and what it says of itself.
+//! A process's slot in the memory that processes share: its counters, and the facts it reports of itself.
 //!
 //! ```text
 //! slot     0   owner u64         the process: as `owner` draws it, with the number of the process for the thread's; 0: free
-//!          8   facts, u64 each   what the process says of itself
+//!          8   facts, u64 each   the process's facts of itself
 //!        128   counters, u64 each
 //!        256   contexts, u32 each
 //!
 //!  free ── claim ──► a process's ── it dies ──► its counters are added to those of slot 0 ──► another process's
 //! ```
-//! Slot 0 is nobody's. Processes count there for whom there is no slot, and it has what the dead have counted: so the sum
-//! of all slots is what was ever counted. A process that dies while it adds up a dead one's counters loses the one that it
-//! has at that moment.
+//! Slot 0 is nobody's. Processes without a slot count there, and it has the counters of the dead: so the sum of all
+//! slots is what was ever counted. A process that dies while it adds a dead one's counters loses the counter that it
+//! is moving at that moment.
 //!
-//! A process counts in its own cache lines, in which no other process writes: three instructions. It claims its slot when it
-//! locks a partition for the first time; until then it counts in that of its parent.
+//! A process counts in its own cache lines, in which no other process writes: three instructions. It claims its slot
+//! when it locks a partition for the first time; until then it counts in that of its parent.
 //!
-//! Who reads the memory may read all of it. So nothing stands here that tells of a session or a client.
+//! A reader of the memory can read all of it. So a slot has nothing that identifies a session or a client.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -30,7 +30,7 @@ pub const COUNTERS: usize = 16;
 /// Number of kinds of contexts.
 pub const CONTEXTS: usize = 32;
 
-/// One process's, of any bytes.
+/// One process's slot, of any bytes.
 #[repr(C, align(64))]
 pub struct ProcessSlot {
     owner: AtomicU64,
@@ -49,7 +49,7 @@ impl ProcessSlot {
         self.counters[counter].fetch_add(times, Ordering::Relaxed);
     }
 
-    /// Returns how often an event was counted.
+    /// Returns the value of a counter.
     pub fn counted(&self, counter: usize) -> u64 {
         self.counters[counter].load(Ordering::Relaxed)
     }
@@ -59,17 +59,17 @@ impl ProcessSlot {
         self.contexts[kind].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Says something of the process.
+    /// Sets a fact of the process.
     pub fn set_fact(&self, fact: usize, value: u64) {
         self.facts[fact].store(value, Ordering::Relaxed);
     }
 
-    /// Returns what was said.
+    /// Returns a fact of the process.
     pub fn fact(&self, fact: usize) -> u64 {
         self.facts[fact].load(Ordering::Relaxed)
     }
 
-    /// Takes over what another process says of itself: this one was forked from it.
+    /// Copies the facts of the process from which this one was forked.
     fn inherit(&self, from: &ProcessSlot) {
         for (own, other) in self.facts.iter().zip(&from.facts) {
             own.store(other.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -93,8 +93,8 @@ impl ProcessSlot {
     }
 }
 
-/// Claims a slot for a process, whose owner word is given: a free one, or one whose process has died. `parent` is the slot
-/// that the process has counted in until now. Returns slot 0 if none is to be had.
+/// Claims a slot for a process, by its owner word: a free one, or one whose process has died. `parent` is the slot
+/// that the process has counted in until now. Returns slot 0 if there is none.
 pub fn claim<'a>(slots: &'a [ProcessSlot], parent: &ProcessSlot, process: u64) -> &'a ProcessSlot {
     let nobodys = &slots[0];
     let has_died_by_proc = |owner| life_of(owner) == Life::Over;
@@ -119,7 +119,7 @@ pub fn claim<'a>(slots: &'a [ProcessSlot], parent: &ProcessSlot, process: u64) -
     nobodys
 }
 
-/// Makes all slots free. Nobody may be using the store.
+/// Frees all slots. No process may be using the store.
 pub fn free_all(slots: &[ProcessSlot]) {
     for slot in &slots[1..] {
         slot.add_up(&slots[0]);
@@ -137,7 +137,7 @@ fn is_same(one: u64, other: u64) -> bool {
 mod tests {
     use super::*;
 
-    /// Of a namespace that this process is not in.
+    /// Returns the word of a process in a namespace that this process is not in.
     fn elsewhere(process: u64) -> u64 {
         0xabcd << 48 | process
     }

@@ -1,8 +1,8 @@
 //! Bytes that another process may be writing at any moment.
 //!
-//! A lock keeps honest processes away from them, and no others. So no reference to these bytes is ever made, which would
-//! promise the compiler that they stay as they are: numbers are read once and whole, longer parts are copied, and what
-//! was read is checked in the copy. A range that does not lie within the region is refused, not cut.
+//! A lock keeps honest processes from them, and no others. So no reference to these bytes is ever made, which would
+//! promise the compiler that they do not change: numbers are read once and whole, longer parts are copied, and every
+//! check is made on the copy. A range that does not lie within the region is refused, not cut.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -18,7 +18,7 @@ pub struct Region<'a> {
 }
 
 impl<'a> Region<'a> {
-    /// The region of `length` bytes that begins at `start`.
+    /// Returns the region of `length` bytes that begins at `start`.
     ///
     /// # Safety
     /// The memory is mapped, readable and writable, for `'a`, and `start` is aligned to 8 bytes.
@@ -27,7 +27,7 @@ impl<'a> Region<'a> {
         Region { start, length, _memory: PhantomData }
     }
 
-    /// The region of memory that nobody else has.
+    /// Returns the region of memory that nobody else has.
     #[cfg(test)]
     pub fn of(memory: &'a mut [u64]) -> Region<'a> {
         let bytes = size_of_val(memory);
@@ -35,7 +35,7 @@ impl<'a> Region<'a> {
         unsafe { Region::new(NonNull::from(memory).cast(), bytes) }
     }
 
-    /// Returns how many bytes the region has.
+    /// Returns the region's length in bytes.
     pub fn len(&self) -> usize {
         self.length
     }

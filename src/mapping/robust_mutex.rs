@@ -1,7 +1,7 @@
 //! The lock of a partition, which processes share, and the only way to its bytes.
 //!
 //! ```text
-//! head    0    owner u64         who has the lock, as `owner` draws it; 0: nobody
+//! head    0    owner u64         the thread that holds the lock, as `owner` draws it; 0: nobody
 //!         8    changing u32      1 while the body is being changed
 //!         16   serial u64        counts up, and never down
 //!
@@ -12,16 +12,16 @@
 //!   │                       │ └◄───change: 0──────┤                            ▲
 //!   └─ tid ─► 0, wake one ──┘                     │                            │ is held by another
 //!                                        owner dies, in either state ──► died: as free
-//!                                        next owner: goes on; if it was changing, empties the partition, counts it
+//!                                        next owner: continues; if it was changing, empties the partition, counts it
 //! ```
-//! An owner that dies is noticed by the kernel, or by those who wait (see [`super::owner`]). An owner that is stopped is
-//! waited for, but not for ever: LOCK_TIMEOUT, and then the partition counts as out of reach. One that only lacks a
-//! processor gives the lock back as soon as it has one: it is waited for until LONGEST_WAIT, as a removal that is not done
+//! The kernel, or the waiters, notice an owner that dies (see [`super::owner`]). Waiters wait for an owner that is
+//! stopped, but not for ever: LOCK_TIMEOUT, and then the partition is unavailable. An owner that only lacks a
+//! processor releases the lock as soon as it has one. They wait for it until LONGEST_WAIT: a removal that is not done
 //! lets a session be resumed that must not be.
 //!
-//! **Who trusts whom.** Others may write to this memory. All that stands here is numbers, each of which is compared before
-//! it means anything and none of which is an address: a wrong one costs the partition's sessions, or lets two processes in
-//! at once, which must therefore take whatever they read for possible; it never leads anybody outside the mapping.
+//! **Trust.** Others may write to this memory. It has only numbers; each is compared before use, and none is an
+//! address. A wrong one costs the partition's sessions, or lets two processes in at once. Each must therefore expect
+//! any bytes; but no number leads outside the mapping.
 
 use std::marker::PhantomData;
 use std::mem::offset_of;
@@ -29,35 +29,35 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+use super::layout::HEAD;
 use super::owner::{Announced, DIED, Life, Owner, TID, WAITERS, has_died, life_of, low_half};
 use super::region::Region;
-use super::shape::HEAD;
 
-/// How long a lock is waited for that another process holds. It is held for a microsecond, but on a busy machine its owner
-/// may lose the processor meanwhile.
+/// Timeout for a lock that another process holds. It is held for a microsecond, but on a busy machine its owner may
+/// lose the processor meanwhile.
 pub const LOCK_TIMEOUT: Duration = Duration::from_millis(80);
 
-/// How long it is waited for where its owner lacks nothing but a processor.
+/// Timeout for a lock whose owner lacks only a processor.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long this process waits LOCK_TIMEOUT at most, in all partitions, after it has waited so long in vain: an owner that
-/// does not give a lock back though it runs is none, whatever is written there.
+/// Time for which this process waits at most LOCK_TIMEOUT, in all partitions, after a LONGEST_WAIT in vain: an owner
+/// that runs and does not release the lock is none, whatever the word says.
 const LONG_BACKOFF: Duration = Duration::from_secs(60);
 
-/// Until when that is, in milliseconds.
+/// End of that time, in milliseconds.
 static NO_LONG_WAIT_UNTIL: AtomicU64 = AtomicU64::new(0);
 
-/// How long a partition is not waited for after a wait in vain: a stopped process must not slow every handshake of the
+/// Time for which a partition is skipped after a timeout: a stopped process must not slow every handshake of the
 /// others.
 pub const LOCK_BACKOFF: Duration = Duration::from_secs(1);
 
-/// How long who waits sleeps before it asks whether the owner has died.
+/// Time that a waiter sleeps before it checks if the owner has died.
 const SLICE: Duration = Duration::from_millis(5);
 
-/// How often who waits looks again before it sleeps: about as long as a lookup has the lock.
+/// Number of times that a waiter tries again before it sleeps: about as long as a lookup holds the lock.
 const SPINS: usize = 60;
 
-/// How often a lock is given back whose word somebody else is writing to.
+/// Number of attempts to release a lock whose word somebody else is writing to.
 const ATTEMPTS: usize = 100;
 
 /// The head of a partition, before its body.
@@ -70,7 +70,7 @@ pub struct Head {
 
 const _: () = assert!(size_of::<Head>() <= HEAD && offset_of!(Head, serial) == 16);
 
-/// A partition that nobody else has, until this is dropped.
+/// Guard of a locked partition.
 pub struct Locked<'a> {
     partition: NonNull<u8>,
     length: usize,
@@ -80,27 +80,27 @@ pub struct Locked<'a> {
     _here: PhantomData<(&'a Head, *const ())>,
 }
 
-/// Reasons why a partition cannot be had now.
+/// Reasons why a partition's lock cannot be acquired now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Somebody has it, and the caller would not wait.
+    /// Another thread holds it, and the caller would not wait.
     Busy,
-    /// Somebody has had it for LOCK_TIMEOUT.
+    /// Another thread has held it for LOCK_TIMEOUT.
     TimedOut,
 }
 
 impl Head {
-    /// Makes the lock free. Nobody may be using the store. What a dead owner was changing is still noted.
+    /// Frees the lock. No process may be using the store. The note of a change that a dead owner began stays.
     pub fn reset(&self) {
         self.owner.store(0, Ordering::Release);
     }
 
-    /// Returns a number that this partition gives to nobody else.
+    /// Returns a number that this partition returns only once.
     pub fn serial(&self) -> u64 {
         self.serial.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Acquires the lock if nobody has it. `waiters` is set if others may be waiting whom this thread is to wake.
+    /// Acquires the lock if it is free. `waiters` is set if others may be waiting whom this thread is to wake.
     #[inline(always)]
     fn try_acquire(&self, thread: &Owner, waiters: u64) -> Option<(u64, Announced)> {
         let announced = thread.announce(&self.owner);
@@ -119,7 +119,7 @@ impl Head {
         }
     }
 
-    /// Acquires the lock in the place of an owner that has died.
+    /// Acquires the lock of an owner that has died.
     fn take_over(&self, thread: &Owner, from: u64) -> Option<(u64, Announced)> {
         let announced = thread.announce(&self.owner);
         let acquired = self.replace(from, thread.word | WAITERS);
@@ -172,7 +172,7 @@ impl Head {
         }
     }
 
-    /// Sleeps until somebody is woken who waits here, or for so long: then it returns true.
+    /// Sleeps until a waiter is woken, or until the timeout: then it returns true.
     fn sleep(&self, word: u64, timeout: Duration) -> bool {
         let timeout = libc::timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
         let no_address = ptr::null::<u32>();
@@ -184,7 +184,7 @@ impl Head {
         woken == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
     }
 
-    /// Gives the lock back, if it is still this owner's, and wakes one that waits.
+    /// Releases the lock, if it is still this owner's, and wakes one waiter.
     fn release(&self, word: u64) {
         let mine = word & !WAITERS;
         let mut found = word;
@@ -192,9 +192,10 @@ impl Head {
             match self.owner.compare_exchange(found, 0, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) if found & WAITERS == 0 => return,
                 Ok(_) => return self.wake(),
-                // Somebody has begun to wait.
+                // Another thread has begun to wait.
                 Err(other) if other & !WAITERS == mine => found = other,
-                // Somebody writes here who must not; or the kernel took another thread of this number for this one.
+                // Another process writes here against the rules; or the kernel took another thread of this number for
+                // this one.
                 Err(_) => return,
             }
         }
@@ -229,7 +230,7 @@ impl<'a> Locked<'a> {
         Ok(Locked { partition, length, word, announced, _here: PhantomData })
     }
 
-    /// Returns true if an owner died while changing the body, which is then to be emptied first of all.
+    /// Returns true if an owner died while changing the body. The caller must then empty the partition first.
     pub fn was_left_changing(&self) -> bool {
         self.head().changing.load(Ordering::Acquire) != 0
     }
@@ -249,10 +250,10 @@ impl<'a> Locked<'a> {
         read(self.body())
     }
 
-    /// Changes the partition's body. If that does not come to its end, the next owner is told.
+    /// Changes the partition's body. If the process dies meanwhile, the next owner finds a note of that.
     pub fn change<T>(&mut self, change: impl FnOnce(Region<'a>) -> T) -> T {
         self.head().changing.store(1, Ordering::Relaxed);
-        // The note is in memory before the first change, and goes after the last: a process may end in between.
+        // The note is in memory before the first change, and cleared after the last: a process may end in between.
         fence(Ordering::SeqCst);
         let changed = change(self.body());
         self.head().changing.store(0, Ordering::Release);
@@ -267,8 +268,8 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// Returns true if an owner that wants a processor is still waited for. A wait for as long as that in vain is the last for a
-/// while.
+/// Returns true if a waiter goes on waiting for an owner that wants a processor. After such a wait in vain there is
+/// none for a while.
 fn may_wait_on(begun: Duration, until: Duration) -> bool {
     if until < begun + LONGEST_WAIT {
         return monotonic() >= NO_LONG_WAIT_UNTIL.load(Ordering::Relaxed);
@@ -279,7 +280,7 @@ fn may_wait_on(begun: Duration, until: Duration) -> bool {
 
 const _: () = assert!(DIED & TID == 0 && WAITERS & TID == 0);
 
-/// Milliseconds by the clock that nobody sets.
+/// Returns milliseconds by the clock that nobody sets.
 pub fn monotonic() -> u64 {
     now().as_millis() as u64
 }

@@ -1,5 +1,5 @@
-//! Memory for secrets of one process and of those that it forks: kept out of core dumps, out of swap where the limits allow it,
-//! and overwritten when it goes.
+//! Memory for secrets of one process and of those that it forks: excluded from core dumps, and from swap where the
+//! limits allow, and overwritten when dropped.
 
 use std::io;
 use std::ptr::{self, NonNull};
@@ -8,7 +8,7 @@ use std::slice;
 /// A secret.
 pub type Slot = [u8; 64];
 
-/// Slots of one mapping, of zeros at first.
+/// Slots of one mapping, initially zeros.
 pub struct SecretSlots {
     start: NonNull<Slot>,
     count: usize,
@@ -20,7 +20,7 @@ unsafe impl Send for SecretSlots {}
 unsafe impl Sync for SecretSlots {}
 
 impl SecretSlots {
-    /// Maps so many. A child has the parent's as they are at the fork.
+    /// Maps that number of slots. A child has the parent's as they are at the fork.
     pub fn new(count: usize) -> io::Result<SecretSlots> {
         let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping, at an address of the kernel's choice.
@@ -42,7 +42,7 @@ impl SecretSlots {
         self.count * size_of::<Slot>()
     }
 
-    /// Keeps the memory out of swap, if the process's limits allow it: also in a child, which inherits no lock.
+    /// Locks the memory against swapping, if the process's limits allow it: also in a child, which inherits no lock.
     pub fn keep_in_memory(&self) {
         // SAFETY: this mapping.
         unsafe { libc::mlock(self.start.as_ptr().cast(), self.size()) };
@@ -55,7 +55,7 @@ impl SecretSlots {
         &all[number]
     }
 
-    /// Returns a slot to be changed. Panics if there is none of that number.
+    /// Returns a slot for a change. Panics if there is none of that number.
     pub fn get_mut(&mut self, number: usize) -> &mut Slot {
         &mut self.all_mut()[number]
     }

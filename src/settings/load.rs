@@ -7,21 +7,22 @@ use std::sync::OnceLock;
 
 use super::{Environment, NAMES};
 
-/// Filled at load, when there is one thread: no fork can leave it shut. (A box would have to be allocated even for nothing.)
+/// The environment, copied at load, when there is one thread: no fork can leave it locked. (A box would be allocated
+/// even if empty.)
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 
-/// Returns what the variables were when the library was loaded: none in secure-execution mode.
+/// Returns the variables as they were when the library was loaded: none in secure-execution mode.
 pub fn environment() -> &'static Environment {
     ENVIRONMENT.get_or_init(|| Environment { values: NAMES.map(value), unknown: unknown() })
 }
 
 unsafe extern "C" {
-    /// getenv(3), but NULL in secure-execution mode.
+    /// Returns getenv(3)'s result, but NULL in secure-execution mode.
     fn secure_getenv(name: *const c_char) -> *mut c_char;
 }
 
 fn value(name: &CStr) -> Option<OsString> {
-    // Miri knows no secure_getenv(), and what it runs has no rights to misuse.
+    // Miri has no secure_getenv(), and a program that it runs has no rights to misuse.
     if cfg!(miri) {
         return std::env::var_os(OsStr::from_bytes(name.to_bytes()));
     }
@@ -35,7 +36,7 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-/// Returns the names of variables that look like ours and are none, as when one is misspelt.
+/// Returns the names of variables that resemble ours and are unknown, as when one is misspelt.
 fn unknown() -> Vec<OsString> {
     // SAFETY: the kernel's answer is a number.
     if cfg!(miri) || unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
@@ -59,11 +60,11 @@ fn unknown() -> Vec<OsString> {
 }
 
 unsafe extern "C" {
-    /// The last part of what the program was called by; the C library sets it before anything of ours runs.
+    /// The last part of the name by which the program was called; the C library sets it before our code runs.
     static program_invocation_short_name: *const c_char;
 }
 
-/// Returns what the program was called by, without the directory.
+/// Returns the name by which the program was called, without the directory.
 pub fn called_by() -> Option<OsString> {
     if cfg!(miri) {
         return None;
@@ -90,7 +91,7 @@ unsafe fn copied(text: *const c_char) -> Option<OsString> {
     (!text.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(text) }.to_bytes()).to_owned())
 }
 
-/// Returns true if what is written to stderr is seen by nobody: it is /dev/null, or closed.
+/// Returns true if nobody sees stderr: it is /dev/null, or closed.
 pub fn is_stderr_lost() -> bool {
     // SAFETY: all zeros are a stat.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
@@ -99,17 +100,18 @@ pub fn is_stderr_lost() -> bool {
     !is_open || (stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == libc::makedev(1, 3))
 }
 
-/// How long stderr may keep us waiting, in milliseconds.
-const PATIENCE: libc::c_int = 100;
+/// Time in milliseconds that stderr may block.
+const STDERR_TIMEOUT: libc::c_int = 100;
 
-/// Writes a line to descriptor 2, if that takes it now. A pipe without a reader is left alone: the signal would end the
-/// program. So is one that is full: it would stop the program.
+/// Writes a line to descriptor 2, if it can take the line now. Nothing is written to a pipe without a reader: the
+/// signal would end the program; nor to a full one: it would stop the program.
 pub fn write_stderr(line: &[u8]) {
     let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
     // SAFETY: one pollfd, alive during the call.
-    let ready = unsafe { libc::poll(&mut stderr, 1, PATIENCE) };
+    let ready = unsafe { libc::poll(&mut stderr, 1, STDERR_TIMEOUT) };
     if ready == 1 && stderr.revents == libc::POLLOUT {
-        // SAFETY: as many bytes as the slice has. What is not written now is not written: nobody is left to be told.
+        // SAFETY: as many bytes as the slice has. A line that cannot be written now is lost: there is no other place
+        // to report.
         unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
     }
 }

@@ -1,11 +1,11 @@
-//! Where the library's lines go.
+//! The targets of the library's lines.
 //!
 //! ```text
-//!   what is wrong ─────► SSLSESSION_LOG says where ─ yes ─► there; or to stderr, if it cannot be written there
-//!                                                  └ no ──► stderr; and syslog, where that is /dev/null or closed
-//!   what is worth to know, SSLSESSION_LOG only ───► there
+//!   a complaint ──────────► SSLSESSION_LOG names a target ─ yes ─► that one; or stderr, if it cannot be written to
+//!                                                          └ no ──► stderr; and syslog, if that is /dev/null or closed
+//!   other lines, with SSLSESSION_LOG only ──► that target
 //! ```
-//! Nothing stays open: a server closes descriptors that it does not know, and gives their numbers to others.
+//! No file stays open: a server closes descriptors that it does not know, and reuses their numbers.
 #![forbid(unsafe_code)]
 
 use std::fs::OpenOptions;
@@ -20,19 +20,19 @@ use super::{Log, LogTarget};
 use crate::clock;
 use crate::threads;
 
-/// What fits into a pipe without another's words in between (PIPE_BUF).
+/// Length in bytes that fits into a pipe without another's words in between (PIPE_BUF).
 pub const LONGEST_LINE: usize = 4096;
 
-/// How much a line matters, by syslog's numbers, for a daemon's messages.
+/// The severity of a line, by syslog's numbers, for a daemon's messages.
 #[derive(Clone, Copy)]
 pub enum Severity {
-    /// daemon.warning
+    /// daemon.warning, for complaints.
     Warning = 3 << 3 | 4,
-    /// daemon.info
+    /// daemon.info, for other lines.
     Info = 3 << 3 | 6,
 }
 
-/// Writes one line. Any thread may call it; what cannot be written costs the line and nothing else.
+/// Writes one line. Any thread may call it; a failure costs only the line.
 pub fn write(log: Option<&Log>, severity: Severity, what: &str) {
     threads::uncancelled(|| write_line(log, severity, what));
 }
@@ -43,7 +43,7 @@ fn write_line(log: Option<&Log>, severity: Severity, what: &str) {
         Some(LogTarget::Syslog) => send(severity, what).is_ok(),
         Some(LogTarget::Stderr) => false,
         None => {
-            // Where nobody sees what is wrong. Nobody may be there either.
+            // For a stderr that nobody sees. There may be no syslog either.
             let _ = is_stderr_lost() && send(severity, what).is_ok();
             false
         }
@@ -76,7 +76,7 @@ fn send(severity: Severity, what: &str) -> io::Result<()> {
     socket.send_to(&line[..line.len() - 1], "/dev/log").map(|_| ())
 }
 
-/// Makes a line that begins with `start`. Control characters are replaced, and what is too long is cut off.
+/// Makes a line that begins with `start`. Control characters are replaced, and a long line is cut off.
 fn line(start: &str, what: &str) -> Vec<u8> {
     let mut line = String::from(start);
     for character in what.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }) {
@@ -89,8 +89,8 @@ fn line(start: &str, what: &str) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// Returns a time, in seconds since 1970, as RFC 3339 has it. The C library's functions take a lock, which a fork can
-/// leave locked.
+/// Returns a time, in seconds since 1970, in the form of RFC 3339. The C library's functions acquire a lock, which a
+/// fork can leave locked.
 fn utc(time: i64) -> String {
     let (days, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
     // Years of this count begin in March, so that a leap day is the last of one; 400 of them have 146,097 days.

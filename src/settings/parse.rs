@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use super::{Attach, Log, LogTarget, Shared, SharedTickets, Store, Tickets, private};
 
-/// Where a store goes that is named without a slash: memory, and gone at the next boot.
+/// The directory of a store that is named without a slash: memory, which the next boot clears.
 const MEMORY_FILES: &[u8] = b"/dev/shm/";
 
-/// SSLSESSION_STORE: `memory` or `shared[:NAME][,size=BYTES]`. NAME has no comma.
+/// Parses SSLSESSION_STORE: `memory` or `shared[:NAME][,size=BYTES]`. NAME has no comma.
 pub fn store(value: &[u8]) -> Result<Store, String> {
     let mut parts = value.split(|&byte| byte == b',');
     let what = parts.next().unwrap_or_default();
@@ -25,7 +25,7 @@ pub fn store(value: &[u8]) -> Result<Store, String> {
     }
 }
 
-/// SSLSESSION_PRIVATE: `none`, or names of programs between colons, which are private beside those that are known.
+/// Parses SSLSESSION_PRIVATE: `none`, or names of programs between colons, which are private beside the known ones.
 pub fn programs(value: &[u8]) -> Result<Vec<OsString>, String> {
     if value == b"none" {
         return Ok(Vec::new());
@@ -40,7 +40,7 @@ pub fn programs(value: &[u8]) -> Result<Vec<OsString>, String> {
     Ok(programs)
 }
 
-/// A shared store in that file, with the options that follow.
+/// Returns a shared store in that file, with the options that follow.
 fn shared<'a>(path: Option<PathBuf>, options: impl Iterator<Item = &'a [u8]>) -> Result<Store, String> {
     let mut given = None;
     for option in options {
@@ -54,7 +54,7 @@ fn shared<'a>(path: Option<PathBuf>, options: impl Iterator<Item = &'a [u8]>) ->
     Ok(Store::Shared(Shared { path, size: given }))
 }
 
-/// The file of a store's name: in memory if it is a plain name, else where its absolute path says.
+/// Returns the file of a store's name: in memory for a plain name, else its absolute path.
 fn file(name: &[u8]) -> Result<PathBuf, String> {
     if name.is_empty() {
         return Err("the store has no name after the colon".to_owned());
@@ -74,7 +74,7 @@ fn file(name: &[u8]) -> Result<PathBuf, String> {
     Ok(PathBuf::from(OsStr::from_bytes(&[MEMORY_FILES, name].concat())))
 }
 
-/// An absolute path that names no directory by its form alone, and is below what it begins with.
+/// Returns an absolute path of a file, not of a directory by its form, below the directory it begins with.
 fn absolute(path: &[u8]) -> Result<PathBuf, String> {
     if path.first() != Some(&b'/') {
         return Err("not an absolute path".to_owned());
@@ -89,7 +89,7 @@ fn absolute(path: &[u8]) -> Result<PathBuf, String> {
     }
 }
 
-/// A number of bytes within the limits of a shared store: digits, then K, M, G (of 1024) or nothing.
+/// Parses a number of bytes within the limits of a shared store: digits, then K, M, G (of 1024) or nothing.
 fn size(text: &[u8]) -> Result<usize, String> {
     let (digits, shift) = match text {
         [digits @ .., b'K' | b'k'] => (digits, 10),
@@ -100,19 +100,19 @@ fn size(text: &[u8]) -> Result<usize, String> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err("the size is no number of bytes, such as 64M".to_owned());
     }
-    // Whatever is too long for the type is also too large.
+    // A number too long for the type is also too large.
     let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let bytes = number.saturating_mul(1 << shift);
-    if bytes < Shared::SMALLEST {
-        return Err(format!("the size is less than {}K", Shared::SMALLEST >> 10));
+    if bytes < Shared::MIN_SIZE {
+        return Err(format!("the size is less than {}K", Shared::MIN_SIZE >> 10));
     }
-    if bytes > Shared::LARGEST {
-        return Err(format!("the size is more than {}G", Shared::LARGEST >> 30));
+    if bytes > Shared::MAX_SIZE {
+        return Err(format!("the size is more than {}G", Shared::MAX_SIZE >> 30));
     }
     Ok(bytes)
 }
 
-/// SSLSESSION_ATTACH: `default` or `all`.
+/// Parses SSLSESSION_ATTACH: `default` or `all`.
 pub fn attach(value: &[u8]) -> Result<Attach, String> {
     match value {
         b"default" => Ok(Attach::Default),
@@ -121,7 +121,7 @@ pub fn attach(value: &[u8]) -> Result<Attach, String> {
     }
 }
 
-/// SSLSESSION_TICKETS: `stateful` or `shared[,tls13][,epoch=TIME]`.
+/// Parses SSLSESSION_TICKETS: `stateful` or `shared[,tls13][,epoch=TIME]`.
 pub fn tickets(value: &[u8]) -> Result<Tickets, String> {
     let mut parts = value.split(|&byte| byte == b',');
     match parts.next() {
@@ -131,7 +131,7 @@ pub fn tickets(value: &[u8]) -> Result<Tickets, String> {
     }
 }
 
-/// Shared tickets with the options that follow.
+/// Returns shared tickets with the options that follow.
 fn shared_tickets<'a>(options: impl Iterator<Item = &'a [u8]>) -> Result<SharedTickets, String> {
     let (mut only_tls13, mut epoch) = (false, None);
     for option in options {
@@ -145,7 +145,7 @@ fn shared_tickets<'a>(options: impl Iterator<Item = &'a [u8]>) -> Result<SharedT
     Ok(SharedTickets { only_tls13, epoch: epoch.unwrap_or(SharedTickets::USUAL_EPOCH) })
 }
 
-/// The seconds of an epoch: digits, then s, m, h, d or nothing.
+/// Parses the seconds of an epoch: digits, then s, m, h, d or nothing.
 fn seconds(text: &[u8]) -> Result<u32, String> {
     let (digits, unit) = match text {
         [digits @ .., b's'] => (digits, 1),
@@ -165,7 +165,7 @@ fn seconds(text: &[u8]) -> Result<u32, String> {
     }
 }
 
-/// SSLSESSION_LOG: `stderr`, `syslog` or an absolute path, each with `,debug` or without.
+/// Parses SSLSESSION_LOG: `stderr`, `syslog` or an absolute path, each with `,debug` or without.
 pub fn log(value: &[u8]) -> Result<Option<Log>, String> {
     let (target, is_debug) = match value.strip_suffix(b",debug") {
         Some(target) => (target, true),
@@ -180,7 +180,7 @@ pub fn log(value: &[u8]) -> Result<Option<Log>, String> {
     Ok(Some(Log { target, is_debug }))
 }
 
-/// SSLSESSION_KEY_FILE: an absolute path, as the program may change its directory.
+/// Parses SSLSESSION_KEY_FILE: an absolute path, as the program may change its directory.
 pub fn key_file(value: &[u8]) -> Result<Option<PathBuf>, String> {
     absolute(value).map(Some)
 }
@@ -339,7 +339,7 @@ mod tests {
             rest in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"./,:=0123456789KMGsize".to_vec())], 0..24),
         ) {
             if let Ok(Store::Shared(shared)) = store(&[start.as_bytes(), &rest].concat()) {
-                prop_assert!(shared.size.is_none_or(|size| (Shared::SMALLEST..=Shared::LARGEST).contains(&size)));
+                prop_assert!(shared.size.is_none_or(|size| (Shared::MIN_SIZE..=Shared::MAX_SIZE).contains(&size)));
                 prop_assert!(shared.path.is_none_or(|path| path.is_absolute() && path.file_name().is_some()));
             }
         }

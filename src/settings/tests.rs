@@ -1,4 +1,4 @@
-//! What values of the variables come to.
+//! Values of the variables, and the settings that follow.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn of(values: [&str; 5]) -> (Settings, Vec<String>) {
     Settings::of(&environment(values), &["nginx".into()])
 }
 
-/// Stateful tickets without a store are for programs that are private: there a ticket is to mean the same process.
+/// Stateful tickets without a store are for private programs: there a ticket means the same process.
 #[test]
 fn programs_that_are_private_have_no_store() {
     let seen = |program: &str, private| {
@@ -73,7 +73,7 @@ fn a_bad_value_is_one_complaint_and_its_default() {
             "SSLSESSION_KEY_FILE=keys: not an absolute path; sessions stay in each process's memory",
         ]
     );
-    // the good ones beside it count
+    // the valid ones beside it count
     let (settings, complaints) = of(["shared", "al", "unset", "unset", "unset"]);
     assert_eq!(settings.store, Store::Shared(Shared { path: None, size: None }));
     assert_eq!(complaints.len(), 1);

@@ -1,19 +1,20 @@
-//! Eras: what a forked child does not have.
+//! Eras: the fork generation of a process.
 //!
-//! The child of a fork has one thread. What its parent's other threads were doing in memory of ours, counted in a lock as
-//! readers or counted elsewhere, is never counted out there. So the child begins a new era, and a count of another era is
-//! none. Nobody has to go round and set them back: with thousands of contexts each would cost the copy of a page.
+//! The child of a fork has one thread. Counts of its parent's other threads, as readers of a lock
+//! or elsewhere, are never decremented there. So the child begins a new era, in which counts of an
+//! earlier one are 0. Nothing has to be reset: with thousands of contexts each would cost the copy
+//! of a page.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// A step of the era, in the place that it has in a bucket's word.
+/// A step of the era, at its position in a bucket's word.
 pub(super) const ERA: u32 = 0x1_0000;
 
 /// The era of this process.
 static NOW: AtomicU32 = AtomicU32::new(0);
 
-/// To be called in the child of a fork before it uses a store.
+/// Begins a new era, in the child of a fork, before it uses a store.
 pub fn forked() {
     NOW.fetch_add(ERA, Ordering::Relaxed);
 }
@@ -24,7 +25,7 @@ pub(super) fn now() -> u32 {
     NOW.load(Ordering::Relaxed)
 }
 
-/// A count of what threads of this process are at.
+/// A count of this process's threads in some section.
 ///
 /// ```text
 /// | era 32 | count 32 |
@@ -33,17 +34,17 @@ pub(super) fn now() -> u32 {
 pub struct UnderWay(AtomicU64);
 
 impl UnderWay {
-    /// Returns how many are counted.
+    /// Returns the count.
     pub fn number(&self) -> u32 {
         of_this_era(self.0.load(Ordering::Acquire)) as u32
     }
 
-    /// Counts some more.
+    /// Increments the count.
     pub fn begin(&self, number: u32) {
         self.change(|count| count.saturating_add(number));
     }
 
-    /// Counts them out. Not below zero: a fork in between forgets them.
+    /// Decrements the count, not below zero: a fork in between resets it.
     pub fn end(&self, number: u32) {
         self.change(|count| count.saturating_sub(number));
     }
@@ -55,7 +56,7 @@ impl UnderWay {
     }
 }
 
-/// The word as it counts now.
+/// Returns the word, with a count of another era as 0.
 fn of_this_era(word: u64) -> u64 {
     if (word >> 32) as u32 == now() { word } else { 0 }
 }

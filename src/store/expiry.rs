@@ -1,4 +1,4 @@
-//! When a session expires.
+//! The expiry of sessions.
 #![forbid(unsafe_code)]
 
 use crate::rules::{LAST_SECOND, Overflow};
@@ -8,35 +8,36 @@ use crate::rules::{LAST_SECOND, Overflow};
 /// Ordered soonest first. A sum that overflows the 64-bit seconds of OpenSSL never expires and sorts
 /// after all that do; among those, too, the smaller sum is first.
 ///
-/// Kept as one unsigned number, the exact sum counted from [`START`], so that order and expiry are
-/// one comparison each. Sums that lie before it, or within 2^40 of the largest that two 64-bit
-/// numbers can have, share the first and the last place.
+/// Stored as one unsigned number, the exact sum counted from [`START`], so that order and expiry
+/// are one comparison each. Sums before it, or within 2^40 of the largest that two 64-bit numbers
+/// can have, share the first and the last value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Expiry(u64);
 
-/// The first second that has a place of its own: 35,000 years before 1970.
+/// The first second with a value of its own: 35,000 years before 1970.
 const START: i128 = -(1 << 40);
 
 /// The last second that a session can expire in.
 const END: i128 = i64::MAX as i128;
 
 impl Expiry {
-    /// The last place of all.
+    /// The last value of all.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// The expiry of a session made at `time` (seconds since 1970) that lives for `timeout` seconds.
+    /// Returns the expiry of a session made at `time` (seconds since 1970) with a `timeout` in
+    /// seconds.
     pub const fn new(time: i64, timeout: i64) -> Self {
         let sum = time as i128 + timeout as i128;
         if time >= 0 {
             return Self::at(sum);
         }
-        // OpenSSL's test for overflow takes every time before 1970 for one, and so does this. The sum
-        // less END, in 64 bits, is then its rank among those; here all ranks below 1 are one.
+        // OpenSSL's test for overflow takes every time before 1970 for one, and so does this. The
+        // sum less END, in 64 bits, is then its rank among those; here all ranks below 1 are one.
         let rank = (sum - END) as i64;
         Self::at(END + if rank > 1 { rank as i128 } else { 1 })
     }
 
-    /// Returns the expiry of such a session where sums that do not fit are treated by another rule than 3.0's.
+    /// Returns the expiry by another rule than 3.0's for sums that overflow.
     #[inline]
     pub const fn by_rule(time: i64, timeout: i64, rule: Overflow) -> Self {
         match rule {
@@ -50,7 +51,8 @@ impl Expiry {
         }
     }
 
-    /// Whether a session is over at `now`. Strict: in its last second it is still alive.
+    /// Returns true if a session has expired at `now`. Strict: in its last second it is still
+    /// valid.
     pub const fn is_over(self, now: i64) -> bool {
         // No `now` reaches an overflowed sum, so those need no case of their own.
         Self::at(now as i128).0 > self.0
@@ -71,7 +73,8 @@ impl Expiry {
         self.0
     }
 
-    /// The second since 1970, as 32 bits have it: 0 for all before, all ones for all after, which is for ever.
+    /// Returns the second since 1970 in 32 bits: 0 for all before, all ones for all after, which
+    /// never expire.
     pub(super) const fn second(self) -> u32 {
         let since = self.0.saturating_sub(START.unsigned_abs() as u64);
         if since < u32::MAX as u64 { since as u32 } else { u32::MAX }
@@ -141,7 +144,7 @@ mod tests {
         assert!(Expiry::new(0, i64::MIN).is_over(0));
     }
 
-    /// The order in which OpenSSL 3.0.19 lets these sessions go.
+    /// Compares with the order in which OpenSSL 3.0.19 removes these sessions.
     #[test]
     fn a_time_before_1970_never_expires_and_has_the_place_that_openssl_gives_it() {
         let order = [(i64::MAX, 0), (-5, i64::MAX), (i64::MIN, 0), (99, i64::MAX), (-100, 10), (i64::MAX, i64::MAX)];

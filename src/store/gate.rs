@@ -1,8 +1,9 @@
 //! The gate, which a fork closes.
 //!
-//! What another thread of the parent was changing at the moment of a fork would stay half changed in the child, and its
-//! lock locked. So who changes what is kept in memory goes through this gate, and a fork waits until nobody is inside. Then
-//! neither parent nor child has to touch a store: in a server with thousands of contexts each would cost the copy of a page.
+//! A change that another thread of the parent was making at a fork would stay unfinished in the
+//! child, and its lock locked. So every change of the memory store passes this gate, and a fork
+//! waits until no thread is inside. Then neither parent nor child has to touch a store: in a server
+//! with thousands of contexts each would cost the copy of a page.
 //!
 //! ```text
 //!   change:  lane + 1 ─► is the gate open? ─ yes ──► lock, change, unlock ──► lane - 1
@@ -10,12 +11,14 @@
 //!               └──────────────────────────────────────────────────────┘
 //!   fork:    close ─► wait until every lane is at 0 ─► fork ─► open, in parent and child
 //! ```
-//! Each side first writes and then reads, in one order for all (SeqCst): either the fork finds the lane taken, or the other
-//! thread finds the gate closed. A lane is a count in a cache line of its own. A thread takes the one that the place of its
-//! stack leads to, so that mostly it shares it with nobody. While a process has one thread, nobody is counted.
+//! Each side first writes and then reads, in one order for all (SeqCst): either the fork finds the
+//! lane occupied, or the other thread finds the gate closed. A lane is a count in a cache line of
+//! its own. The address of a thread's stack selects its lane, so that it mostly shares it with no
+//! other. A process with one thread counts nothing.
 //!
-//! **Signal handlers** may fork while the thread that they have interrupted is inside. So a fork waits with [`Patience`], and
-//! then goes on without. The forking thread itself finds the gate open: other libraries' fork handlers may use a cache.
+//! **Signal handlers** may fork while the interrupted thread is inside. So a fork waits with
+//! [`Patience`], and then continues without. The forking thread itself finds the gate open: other
+//! libraries' fork handlers may use a cache.
 #![forbid(unsafe_code)]
 
 use std::ptr;
@@ -30,16 +33,16 @@ const LANES: usize = 64;
 #[repr(align(64))]
 struct Lane(AtomicUsize);
 
-/// How many are inside.
+/// Number of threads inside, by lane.
 static INSIDE: [Lane; LANES] = [const { Lane(AtomicUsize::new(0)) }; LANES];
 
 /// The thread that has closed the gate; 0 while it is open.
 static CLOSED_BY: AtomicUsize = AtomicUsize::new(0);
 
-/// A thread is inside until this is dropped.
+/// Guard of a thread inside the gate.
 pub struct Pass(Option<&'static AtomicUsize>);
 
-/// Goes through the gate, once it is open.
+/// Enters the gate, once it is open.
 #[inline]
 pub fn enter() -> Pass {
     if threads::is_alone() {
@@ -62,11 +65,11 @@ impl Drop for Pass {
     }
 }
 
-/// The lane of this thread, while its stack does not grow by much.
+/// Returns the lane of this thread, the same while its stack does not grow by much.
 #[inline]
 fn lane() -> &'static AtomicUsize {
     let here = 0u8;
-    // The bits that tell stacks apart, spread by a multiplication (Fibonacci hashing).
+    // The bits that differ between stacks, spread by a multiplication (Fibonacci hashing).
     let stack = (ptr::from_ref(&here).addr() >> 16) as u32;
     &INSIDE[(stack.wrapping_mul(0x9E37_79B9) >> (u32::BITS - LANES.ilog2())) as usize].0
 }
@@ -84,15 +87,15 @@ fn wait_outside(lane: &AtomicUsize) {
     }
 }
 
-/// The gate closed: opens when dropped.
+/// Guard of the closed gate: opens it when dropped.
 pub struct Closed {
-    /// By this fork, and not by one that its thread is in the middle of.
+    /// True if this fork closed it, and not one that its thread is in the middle of.
     is_ours: bool,
-    /// Nobody is inside.
+    /// True if no thread is inside.
     is_empty: bool,
 }
 
-/// Closes the gate, and waits until nobody is inside.
+/// Closes the gate, and waits until no thread is inside.
 pub fn close(patience: &mut Patience) -> Closed {
     let me = sync::this_thread();
     let mut waited = 0;
@@ -107,7 +110,7 @@ pub fn close(patience: &mut Patience) -> Closed {
 }
 
 impl Closed {
-    /// Opens it in the child, where nobody is on his way in.
+    /// Opens the gate in the child, where no other thread is entering.
     pub fn open_in_child(self) {
         if self.is_empty {
             let is_taken = |lane: &&Lane| lane.0.load(Ordering::Relaxed) != 0;

@@ -1,40 +1,41 @@
-//! What a session is found by.
+//! The key of a session.
 #![forbid(unsafe_code)]
 
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Stands for a protocol version and a session id, and is all that a store keeps of them: SipHash-1-3
-/// over both, keyed with random numbers of this process, and in its tag what the id begins with.
+/// A hash in place of a protocol version and a session id, and all that a store has of them:
+/// SipHash-1-3 over both, keyed with random numbers of this process, and a tag that mixes in the
+/// id's beginning.
 ///
-/// Why a hash may stand for the id. Without the random key nobody can tell which ids meet, neither in
-/// a bucket nor altogether, and the ids of a cache are often chosen by others: by the servers that a
-/// client talks to, by external caches, by `generate_session_id` callbacks. So two ids meet by chance
-/// only. The hash names the bucket, and the tag is the hash with the id's first eight bytes mixed in.
-/// Of two ids that begin differently, as ids do that are drawn at random, both tag and bucket have to
-/// agree, and independently: with a million sessions, and a million lookups a second of ids that are
-/// not there, once in 200,000 years. Of ids that were chosen to begin alike the whole hash has to agree:
-/// once in half a year. What a false match gives is a session whose master secret the peer does not
+/// Why a hash is enough. Without the random key nobody can tell which ids collide, neither in a
+/// bucket nor altogether. Others often choose the ids of a cache: the servers that a client talks
+/// to, external caches, `generate_session_id` callbacks. So two ids collide by chance only. The
+/// hash selects the bucket, and the tag is the hash with the id's first eight bytes mixed in. Of
+/// two ids that begin differently, as random ids do, both tag and bucket have to agree,
+/// independently: with a million sessions, and a million lookups a second of ids that are not
+/// there, once in 200,000 years. Of ids that were chosen to begin alike the whole hash has to
+/// agree: once in half a year. A false match gives a session whose master secret the peer does not
 /// have: a failed handshake, not a stolen session.
 ///
 /// SipHash's 128 bits would make that 390,000 years for all, at 8 of the 60 nanoseconds of a lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Key {
-    /// What is compared.
+    /// The part of the key that slots are compared by.
     pub(super) tag: u64,
-    /// Which bucket: see the drawing in [`super::memory`].
+    /// Selects the bucket: see the drawing in [`super::memory`].
     pub(super) place: u32,
 }
 
 impl Key {
-    /// The key of `id` (any length, also none) under protocol `version`.
+    /// Returns the key of `id` (any length, also none) under protocol `version`.
     pub fn new(version: i32, id: &[u8]) -> Self {
         let mut hasher = SipHasher13::new_with_keys(secret(0), secret(1));
         let version = version.to_ne_bytes();
         let hash = if let Ok(id) = <&[u8; 32]>::try_from(id) {
-            // The length of nearly all ids. Of one piece of known length the hasher's buffering folds away, as long as
-            // nothing else calls that function: then it is inlined.
+            // The length of nearly all ids. For one piece of known length the compiler removes the
+            // hasher's buffering, as long as nothing else calls that function: then it is inlined.
             let mut whole = [0; 36];
             whole[..32].copy_from_slice(id);
             whole[32..].copy_from_slice(&version);
@@ -48,16 +49,16 @@ impl Key {
     }
 }
 
-/// The first eight bytes, if there are so many.
+/// Returns the first eight bytes, or fewer if the id is shorter.
 fn beginning(id: &[u8]) -> u64 {
     id.first_chunk().map_or(0, |&word| u64::from_le_bytes(word))
 }
 
-/// The process's random key; 0 stands for not drawn yet.
+/// The process's random key; 0 until it is drawn.
 static SECRET: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 
-/// A word of the key. Whoever comes first draws it, and nobody waits for him: a fork in the middle
-/// leaves nothing locked, and the child has its parent's key, as it has its parent's sessions.
+/// Returns a word of the key. The first caller draws it, without a lock: a fork in the middle locks
+/// nothing, and the child has its parent's key, as it has its parent's sessions.
 fn secret(word: usize) -> u64 {
     match SECRET[word].load(Relaxed) {
         0 => draw(&SECRET[word]),

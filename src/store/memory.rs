@@ -4,8 +4,8 @@
 //! Memory ── made at the first insertion:
 //!   readers                                            writers, one at a time
 //!   small table: up to 32 slots side by side           order: a list of nodes, soonest to expire first,
-//!   or buckets, each under a lock of its own                  and where OpenSSL 1.1.1 is to be followed oldest first
-//!                                                      count, soonest: what can be asked without a lock
+//!   or buckets, each under a lock of its own                  and, as OpenSSL 1.1.1 evicts, oldest first
+//!                                                      count, soonest: readable without a lock
 //!
 //!   bucket (bits of the place)         node number
 //!   ├ bucket 0   |tag value node ×3| ─────► expiry, before, after, place
@@ -13,42 +13,43 @@
 //!   └ bucket 2   |tag value node ×2| ─► overflow bucket
 //!
 //! Key:             tag 64                 place 32
-//!   compared:      in the slot            by where the slot is, as many bits as there are buckets (all while small)
+//!   compared:      in the slot            by the slot's position, as many bits as there are buckets (all while small)
 //! ```
-//! **Locks.** A lookup takes one lock, as a reader, for as long as it takes to find the slot and to
-//! clone the value, that is to count a reference. A writer takes the writer lock, and under it, for
-//! each single change of a table, the lock of that bucket. That is the only order: gate, writer,
-//! table. Nothing is dropped and nothing foreign called under a lock.
+//! **Locks.** A lookup acquires one lock, as a reader, while it finds the slot and clones the
+//! value, that is, increments a reference count. A writer acquires the writer lock, and under it,
+//! for each single change of a table, the lock of that bucket. That is the only order: gate,
+//! writer, table. Nothing is dropped and nothing foreign is called under a lock.
 //!
-//! **Growth** is a bucket, a node, a piece of 1024 buckets or a segment of nodes (a quarter of what is there, not
-//! touched until used) at a time: no insertion pays for a table.
+//! **Growth** adds a bucket, a node, a piece of 1024 buckets or a segment of nodes (a quarter of
+//! the existing ones, not touched until used) at a time: no insertion pays for a table.
 //!
-//! **Turns.** Whoever takes sessions out in batches comes back for the lock as soon as the last batch
-//! is freed, and would mostly win it against threads that have to be woken first. So a writer that
-//! finds the lock taken says so before it waits, and a batch begins by letting such a writer have its
-//! turn. Readers need no turns: a batch takes a bucket's lock anew for each session.
+//! **Turns.** A thread that removes sessions in batches wants the lock again as soon as the last
+//! batch is freed, and would mostly win it against threads that have to be woken first. So a writer
+//! that finds the lock held sets a flag before it waits, and a batch begins by waiting for such a
+//! writer. Readers need no turns: a batch acquires a bucket's lock anew for each session.
 //!
-//! **Forks.** While a process forks, the [`gate`](super::gate) keeps writers out of all stores. The child then has whole
-//! ones, in which readers may be at work whose threads it does not have: it begins a new [`era`].
+//! **Forks.** While a process forks, the [`gate`](super::gate) keeps writers out of all stores. The
+//! child's stores are then consistent. Locks may still count readers whose threads the child does
+//! not have: it begins a new [`era`].
 #![deny(unsafe_code)]
 
 mod bucket;
 mod buckets;
-mod ends;
+mod chain;
+mod expiry_index;
+mod expiry_list;
+mod flat_table;
 mod insertions;
-mod linear;
+mod linear_table;
 mod lock;
-mod order;
+mod node_slab;
+mod outcome;
 mod parts;
-mod results;
-mod segments;
-mod slots;
-mod small;
 mod table;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 
-pub use results::{Evicted, Inserted, Outcome, Placed};
+pub use outcome::{Evicted, Inserted, Outcome, Placed};
 
 use super::{Expiry, Key, era, gate, locks_held, sync};
 use crate::rules::Rules;
@@ -56,15 +57,16 @@ use parts::Parts;
 use std::sync::OnceLock;
 use sync::atomic::Ordering::Relaxed;
 
-/// How many sessions leave under one taking of the writer lock: some tens of microseconds.
+/// Number of sessions removed while the writer lock is held once: some tens of microseconds.
 pub const BATCH: usize = 64;
 
 /// The sessions of one cache, in memory.
 ///
-/// `V` is an owned reference to a session: its clone is one more reference (and is made under a lock
-/// of the store, so it must call nothing that could come back here), `==` says whether it is the very
-/// same object, and its drop may do anything, because it never happens under a lock. It should have a
-/// niche, as a `NonNull` has: an `Option<V>` of 8 bytes makes a bucket one cache line, a larger one two.
+/// `V` is an owned reference to a session. Its clone is one more reference; it is made under a lock
+/// of the store, so it must call nothing that could come back here. `==` is true for the same
+/// object only. Its drop may do anything, because it never happens under a lock. It should have a
+/// niche, as a `NonNull` has: an `Option<V>` of 8 bytes makes a bucket one cache line, a larger one
+/// two.
 ///
 /// All functions may be called by any number of threads at once.
 pub struct Memory<V> {
@@ -83,12 +85,12 @@ impl<V> Memory<V> {
         Self { rules, parts: OnceLock::new() }
     }
 
-    /// How many sessions there are. Takes no lock.
+    /// Returns the number of sessions. Acquires no lock.
     pub fn len(&self) -> usize {
         self.parts.get().map_or(0, |parts| parts.writers.count())
     }
 
-    /// Whether there are none. Takes no lock.
+    /// Returns true if there are no sessions. Acquires no lock.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -98,24 +100,25 @@ impl<V> Memory<V> {
             return parts;
         }
         let parts = Box::new(Parts::new(self.rules.eviction));
-        // A fork keeps clear of the cell being set.
+        // A fork waits until the cell is set.
         let _pass = gate::enter();
         self.parts.get_or_init(|| parts)
     }
 
-    /// Whether a session is there under `key`.
+    /// Returns true if there is a session under `key`.
     pub fn contains(&self, key: &Key) -> bool {
         self.parts.get().is_some_and(|parts| parts.table.read(key, |_, _| ()).is_some())
     }
 
-    /// Whether a session is over at `now`. Costs one load.
+    /// Returns true if a session has expired at `now`. Costs one load.
     pub fn has_expired(&self, now: i64) -> bool {
         self.parts.get().is_some_and(|parts| Expiry::from_bits(parts.writers.soonest.load(Relaxed)).is_over(now))
     }
 
-    /// Takes up to `most` sessions out that are over at `now`, in order. Costs one load if there are none.
+    /// Removes up to `most` sessions that have expired at `now`, in order. Costs one load if there
+    /// are none.
     ///
-    /// `most` bounds how long other writers wait ([`BATCH`]); call again until fewer than that come.
+    /// `most` bounds the wait of other writers ([`BATCH`]); call again until fewer are returned.
     pub fn take_expired(&self, now: i64, most: usize) -> Vec<V> {
         debug_assert_eq!(locks_held(), 0);
         match self.parts.get() {
@@ -124,13 +127,13 @@ impl<V> Memory<V> {
         }
     }
 
-    /// Takes up to `most` sessions out, in order, expired or not: see [`Memory::take_expired`].
-    pub fn take_soonest(&self, most: usize) -> Vec<V> {
+    /// Removes up to `most` sessions, in order, expired or not: see [`Memory::take_expired`].
+    pub fn pop_soonest(&self, most: usize) -> Vec<V> {
         debug_assert_eq!(locks_held(), 0);
         self.parts.get().map_or_else(Vec::new, |parts| parts.take(most, |_| true))
     }
 
-    /// Checks all that must hold of a store at rest, and panics where it does not. For tests.
+    /// Checks the invariants of a store at rest, and panics if one is broken. For tests.
     #[doc(hidden)]
     pub fn validate(&self) {
         let Some(parts) = self.parts.get() else { return };
@@ -147,19 +150,19 @@ impl<V> Memory<V> {
 }
 
 impl<V: Clone + PartialEq> Memory<V> {
-    /// Puts `value` in under `key`, as SSL_CTX_add_session does.
+    /// Inserts `value` under `key`, as SSL_CTX_add_session does.
     ///
-    /// If the very object is there, it moves to its new expiry, as the newest of its second, or stays
-    /// where it is unless it expires sooner now: [`AddingAgain`](crate::rules::AddingAgain). Another
-    /// object under the key is replaced. Then sessions leave, in the order of [`Eviction`](crate::rules::Eviction), while
-    /// there are more than [`Capacity`](crate::rules::Capacity) allows and another than this one is
-    /// there. A `size` of 0 has no limit.
+    /// If the same object is there, its expiry is updated, as the newest of its second; or it stays
+    /// in its position unless it expires sooner now: [`AddingAgain`](crate::rules::AddingAgain).
+    /// Another object under the key is replaced. Then sessions are evicted, in the order of
+    /// [`Eviction`](crate::rules::Eviction), while there are more than
+    /// [`Capacity`](crate::rules::Capacity) allows, but never this one. A `size` of 0 has no limit.
     pub fn insert(&self, key: &Key, value: V, expiry: Expiry, size: usize) -> Inserted<V> {
         debug_assert_eq!(locks_held(), 0);
         let parts = self.parts();
         let size = self.rules.capacity.full_at(size);
         let (mut inserted, mut unfinished) = parts.insert(key, value, expiry, size, self.rules.adding_again);
-        // The size was lowered by much: the rest leaves in batches.
+        // The size was reduced by much: the rest is evicted in batches.
         while let Some(keep) = unfinished {
             let mut order = parts.writers.lock_for_batch();
             let mut count = parts.writers.count();
@@ -171,19 +174,19 @@ impl<V: Clone + PartialEq> Memory<V> {
         inserted
     }
 
-    /// Puts `value` into the place of the session under `key`, with an expiry of its own. Returns what was there; None, and
-    /// nothing is done, if there is none. Evicts nothing.
+    /// Replaces the session under `key` by `value`, with an expiry of its own. Returns the replaced
+    /// one; None, without a change, if there is none. Evicts nothing.
     pub fn replace(&self, key: &Key, value: V, expiry: Expiry) -> Option<V> {
         debug_assert_eq!(locks_held(), 0);
         self.parts.get()?.replace(key, value, expiry)
     }
 
-    /// A new reference to the session under `key`.
+    /// Returns a new reference to the session under `key`.
     pub fn get(&self, key: &Key) -> Option<V> {
         self.parts.get()?.table.read(key, |value, _| value.clone())
     }
 
-    /// Takes the session under `key` out.
+    /// Removes the session under `key` and returns it.
     pub fn take(&self, key: &Key) -> Option<V> {
         debug_assert_eq!(locks_held(), 0);
         let parts = self.parts.get()?;
@@ -194,16 +197,16 @@ impl<V: Clone + PartialEq> Memory<V> {
         Some(value)
     }
 
-    /// Moves `value`, if that very object is under `from`, to the key `to` (which may be the same)
-    /// and to `expiry`, as the newest of its second. Evicts nothing. Where the oldest is evicted first,
-    /// it does not become younger; one that displaces another takes over its age.
+    /// Moves `value`, if that same object is under `from`, to the key `to` (which may be the same)
+    /// and to `expiry`, as the newest of its second. Evicts nothing. Where the oldest is evicted
+    /// first, it keeps its age; if it replaces another, it gets the other's age.
     ///
-    /// While it moves it can be found under one key or both.
+    /// During the move it can be found under one key or both.
     pub fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> Placed<V> {
         debug_assert_eq!(locks_held(), 0);
         let Some(parts) = self.parts.get() else { return Placed::NotHere };
         let (placed, spare) = parts.place(from, to, value, expiry);
-        // References to a session that the caller holds another one of.
+        // References to a session of which the caller holds another.
         drop(spare);
         placed
     }

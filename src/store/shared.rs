@@ -1,38 +1,40 @@
 //! The shared store: one cache for all processes of a server, in memory that they share.
 //!
 //! ```text
-//! Shared ── Mapping ── header page        what the store is, for who opens it by name        header, named
+//! Shared ── Mapping ── header page        what the store is, for processes that open its name  header, file
 //!    │         ├────── partition 0        a lock, and the partition's body                   crate::mapping
-//!    │         │          └ body          ring of records, index to find them by             partition
-//!    │         ├────── partition 1        which one: of the hash of the name
+//!    │         │          └ body          ring of records, and their index                     partition
+//!    │         ├────── partition 1        selected by the hash of the record's key
 //!    │         ├────── ...
-//!    │         └────── process slots      what each process has counted, and says of itself  statistics
-//!    └───── Seal                          of a named store: records are sealed               seal, keys
+//!    │         └────── process slots      each process's counters and facts                    statistics
+//!    └───── Seal                          of a named store: records are sealed               seal, key_file
 //! ```
-//! A record is bytes under a [`Name`]. Bytes are sealed before a lock is taken and opened after it is let go; under it they
-//! are copied, and nothing else: nothing is allocated, called or decoded. No lock is waited for longer than
-//! 80 milliseconds, or a second where its owner only lacks a processor; then the answer is [`Found::OutOfReach`], which
-//! costs a full handshake.
+//! A record is bytes under a [`RecordKey`]. Bytes are sealed before a lock is acquired and opened
+//! after it is released; under it they are only copied: nothing is allocated, called or decoded. A
+//! lock is waited for at most 80 milliseconds, or a second where its owner only lacks a processor;
+//! then the answer is [`Lookup::Unavailable`], which costs a full handshake.
 //!
-//! **Order.** A partition's oldest record leaves for a new one. With equal timeouts that is the one that expires soonest.
+//! **Order.** A new record evicts a partition's oldest. With equal timeouts that is the soonest to
+//! expire.
 //!
-//! **Processes that die.** What a dead one was changing is emptied by who comes next, one partition; what it only read goes
-//! on as it is.
+//! **Processes that die.** If one dies while it changes a partition, the next process empties that
+//! partition; one that only read does no harm.
 //!
-//! **Secrets.** The memory is kept out of core dumps, and out of swap where the limits allow. A record that goes is
-//! overwritten with zeros. One that is over goes soon, if the store is used at all: see [`Shared::expire`].
+//! **Secrets.** The memory is excluded from core dumps, and from swap where the limits allow. A
+//! removed record is overwritten with zeros. An expired one is removed soon, if the store is used
+//! at all: see [`Shared::expire`].
 #![forbid(unsafe_code)]
 
 mod expiry;
+mod file;
 mod header;
-mod keys;
+mod key_file;
 mod lookup;
-mod named;
 mod out_of_reach;
 mod partition;
+mod record;
 mod seal;
 mod statistics;
-mod terms;
 
 use std::hash::Hasher;
 use std::path::Path;
@@ -40,39 +42,40 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use siphasher::sip::SipHasher13;
 
-pub use crate::mapping::{LARGEST, SMALLEST, user};
+pub use crate::mapping::{MAX_SIZE, MIN_SIZE, user};
 pub use crate::secret::Secret;
-pub use keys::Keys;
+pub use key_file::Keys;
 use out_of_reach::in_words;
 pub use out_of_reach::why_out_of_reach;
+pub use record::{Event, Fingerprint, Lookup, Policy, RecordKey, Scope};
 pub use statistics::{ProcessFacts, Statistics, WithoutStore};
-pub use terms::{Event, Found, Mark, Name, Policy, Scope};
 
 use super::Expiry;
 use super::sync::Count;
-use crate::mapping::{self, Locked, Mapping, Refused, Shape};
+use crate::mapping::{self, Layout, Locked, Mapping, Refused};
 use crate::secret;
-use partition::{Broken, Label, MAX_BODY, Partition};
+use partition::{Broken, MAX_BODY, Partition, RecordHeader};
 use seal::Seal;
 
 /// A store of sessions that processes share.
 pub struct Shared {
     mapping: Mapping,
-    /// Keys the hashes of names.
+    /// Key for the hashes of record keys.
     names: [u64; 2],
-    /// Keys the fingerprints of sessions.
+    /// Key for the fingerprints of sessions.
     fingerprints: [u64; 2],
-    /// Keys what [`digest`](Self::digest) returns.
+    /// Key for the result of [`digest`](Self::digest).
     digests: [u64; 2],
-    /// Keys what hides the policies of a sealed store.
+    /// Key that hides the policies of a sealed store.
     policies: [u64; 2],
     seal: Option<Seal>,
-    /// By partition: until when it is not waited for, in milliseconds of [`mapping::monotonic`].
+    /// Time, by partition, until which it is skipped, in milliseconds of [`mapping::monotonic`].
     avoided: Box<[AtomicU64]>,
 }
 
 impl Shared {
-    /// A store that this process shares with those that it forks from now on. Why there is none, if there is not.
+    /// Makes a store that this process shares with those that it forks from now on. The error says
+    /// why there is none.
     pub fn anonymous(size: usize) -> Result<Shared, String> {
         let mapping = Mapping::anonymous(shape(size)?).map_err(|error| format!("the store {}", in_words(&error)))?;
         let mut keys = [0; KEYS];
@@ -80,10 +83,10 @@ impl Shared {
         Ok(Shared::of(mapping, &mut keys, None))
     }
 
-    /// The store at `path`, made if there is none, sealed with `keys`. Why it is refused, if it is: a clause that follows
-    /// the path.
+    /// Opens the store at `path`, or makes it, sealed with `keys`. The error says why it is
+    /// refused: a clause that follows the path.
     pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
-        let (mapping, header) = named::open(path, shape(size)?, keys)?;
+        let (mapping, header) = file::open(path, shape(size)?, keys)?;
         let seal = Seal::new(keys, &header.salt);
         Ok(Shared::of(mapping, &mut header.derive("sslsession: tell names, policies and sessions apart"), Some(seal)))
     }
@@ -103,25 +106,34 @@ impl Shared {
         self.mapping.shape().size
     }
 
-    /// What tells the session apart that has this secret and expires then.
-    pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Mark {
+    /// Returns the session's fingerprint: a keyed hash of its master secret, and its expiry.
+    pub fn mark(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
         let [one, two] = self.fingerprints;
         let mut hasher = SipHasher13::new_with_keys(one, two);
         hasher.write(secret);
-        Mark { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
+        Fingerprint { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
     }
 
-    /// Stores the bytes of a session, in the place of what had its name. Whether they are there now.
-    pub fn insert(&self, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+    /// Stores an encoded session and replaces any record with the same key. Returns false if it is
+    /// not stored: the record is too large or the lock timed out.
+    pub fn insert(&self, name: &RecordKey, mark: Fingerprint, bytes: &[u8]) -> bool {
         self.insert_if(name, mark, bytes, |_| Ok(true))
     }
 
-    /// Stores the bytes of a session that was changed, in the place of its record: in one step, and only if the record of
-    /// `was` is still that of the session that has the mark `known`. Whether that was so. The record keeps its policy.
-    pub fn replace(&self, was: &Name, known: Mark, name: &Name, mark: Mark, bytes: &[u8]) -> bool {
+    /// Replaces the record of a session that was changed: in one step, and only if the record of
+    /// `was` still has the fingerprint `known`. The record keeps its policy. Returns false if
+    /// nothing was replaced.
+    pub fn replace(
+        &self,
+        was: &RecordKey,
+        known: Fingerprint,
+        name: &RecordKey,
+        mark: Fingerprint,
+        bytes: &[u8],
+    ) -> bool {
         let Some(policy) = self.policy(was) else { return false };
         let hash = self.hash(was);
-        let name = Name { policy, ..*name };
+        let name = RecordKey { policy, ..*name };
         let is_same = |partition: &Partition| {
             let found = partition.find(hash)?;
             Ok(found.is_some_and(|record| record.label.fingerprint == known.fingerprint))
@@ -129,7 +141,8 @@ impl Shared {
         if self.hash(&name) == hash {
             return self.insert_if(&name, mark, bytes, is_same);
         }
-        // Under another name, and perhaps in another partition: who takes the old record out may store the new one.
+        // Under another key, and perhaps in another partition: only a process that removed the old
+        // record may store the new one.
         let Some(mut opened) = self.lock(self.partition_of(hash)) else { return false };
         let take = |partition: &mut Partition| Ok(is_same(partition)? && partition.remove(hash)?);
         let is_taken = self.change(&mut opened, take).unwrap_or(false);
@@ -137,18 +150,18 @@ impl Shared {
         is_taken && self.insert(&name, mark, bytes)
     }
 
-    /// Stores the bytes of a session if its partition, once it is locked, is as the caller wants it.
+    /// Stores an encoded session if its partition, once locked, meets the caller's condition.
     fn insert_if(
         &self,
-        name: &Name,
-        mark: Mark,
+        name: &RecordKey,
+        mark: Fingerprint,
         bytes: &[u8],
         is_wanted: impl FnOnce(&Partition) -> Result<bool, Broken>,
     ) -> bool {
         let label = self.label(name, mark);
         let number = self.partition_of(label.hash);
         let sealed = match &self.seal {
-            // Not before it is known to fit: its length may be a client's choice.
+            // Only once it is known to fit: its length may be a client's choice.
             Some(seal) if bytes.len() <= MAX_BODY => match seal.seal(name, &label, self.serial(number), bytes) {
                 None => return false,
                 sealed => sealed,
@@ -162,7 +175,7 @@ impl Shared {
                 return Ok(Stored::Unwanted);
             }
             if body.len() > partition.longest() {
-                // What has its name is another session.
+                // The record under its key is of another session.
                 return partition.remove(label.hash).map(|_| Stored::TooLarge);
             }
             partition.insert(&label, body).map(Stored::Evicting)
@@ -181,8 +194,8 @@ impl Shared {
         }
     }
 
-    /// Removes whatever session has the name; whether one had.
-    pub fn remove(&self, name: &Name) -> bool {
+    /// Removes the record of that key. Returns true if there was one.
+    pub fn remove(&self, name: &RecordKey) -> bool {
         let hash = self.hash(name);
         let number = self.partition_of(hash);
         let Some(mut opened) = self.lock(number) else { return false };
@@ -191,15 +204,17 @@ impl Shared {
         removed
     }
 
-    /// The policy of the record that has the name, whatever the name's own; None if there is no record.
-    pub fn policy(&self, name: &Name) -> Option<Policy> {
+    /// Returns the policy of the record of that key, whatever the key's policy; None if there is no
+    /// record.
+    pub fn policy(&self, name: &RecordKey) -> Option<Policy> {
         let hash = self.hash(name);
         let mut opened = self.lock(self.partition_of(hash))?;
         let find = |body| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.label.policy);
         opened.locked.read(find).map(|policy| Policy::of_bits(policy ^ self.hides_policy(hash)))
     }
 
-    /// A number for bytes, the same in all processes that have the store, and not to be foreseen by anybody else.
+    /// Returns a keyed digest of bytes: the same in all processes of the store, and unpredictable
+    /// for others.
     pub fn digest(&self, parts: &[&[u8]]) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.digests[0], self.digests[1]);
         for part in parts {
@@ -209,7 +224,7 @@ impl Shared {
         hasher.finish()
     }
 
-    /// How many records there are, over or not.
+    /// Returns the number of records, expired or not.
     pub fn len(&self) -> usize {
         let records = |number| {
             let mut opened = self.lock(number)?;
@@ -218,19 +233,20 @@ impl Shared {
         (0..self.mapping.shape().partitions).filter_map(records).sum()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Runs `during` while the partition of that name is locked, and `changing` also in the middle of a change. For tests.
+    /// Runs `during` while the partition of that key is locked, and `changing` also in the middle
+    /// of a change. For tests.
     #[doc(hidden)]
-    pub fn stall(&self, name: &Name, changing: bool, during: impl FnOnce()) {
+    pub fn stall(&self, name: &RecordKey, changing: bool, during: impl FnOnce()) {
         let Some(mut opened) = self.lock(self.partition_of(self.hash(name))) else { return };
         if changing { opened.locked.change(|_| during()) } else { during() }
     }
 
-    /// Acquires a partition's lock, and empties the partition if it was left half changed.
+    /// Acquires a partition's lock, and empties the partition if a process died in a change of it.
     #[inline(always)] // what it returns would be copied on its way, which takes as long as the lock
     fn lock(&self, number: usize) -> Option<Opened<'_>> {
         debug_assert_eq!(super::locks_held(), 0);
@@ -257,12 +273,12 @@ impl Shared {
 
     #[cold]
     fn note_refusal(&self, number: usize, why: Refused) {
-        // Only a wait in vain begins a time without waiting: else none would end where many want one lock.
+        // Only a timeout begins a time of skipping: else none would end where many want one lock.
         if why == Refused::TimedOut {
             let backoff = mapping::LOCK_BACKOFF.as_millis() as u64;
             self.avoided[number].store(mapping::monotonic() + backoff, Ordering::Relaxed);
         }
-        self.count(Event::OutOfReach, 1);
+        self.count(Event::Unavailable, 1);
     }
 
     #[cold]
@@ -271,7 +287,7 @@ impl Shared {
         opened
     }
 
-    /// Changes a partition; one that turns out to be broken is emptied: None.
+    /// Changes a partition. Empties it, and returns None, if its bytes are broken.
     fn change<T>(&self, opened: &mut Opened, change: impl FnOnce(&mut Partition) -> Result<T, Broken>) -> Option<T> {
         let changed = opened.locked.change(|body| change(&mut Partition::new(body, self.mapping.shape())));
         if changed.is_err() {
@@ -285,10 +301,10 @@ impl Shared {
         self.count(Event::Emptied, 1);
     }
 
-    fn label(&self, name: &Name, mark: Mark) -> Label {
+    fn label(&self, name: &RecordKey, mark: Fingerprint) -> RecordHeader {
         let hash = self.hash(name);
         let policy = name.policy.bits() ^ self.hides_policy(hash);
-        Label { hash, policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
+        RecordHeader { hash, policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
     }
 
     /// Returns the bits that hide the policy of a record of that hash: equal policies look equal in no two records.
@@ -301,7 +317,7 @@ impl Shared {
         hasher.finish()
     }
 
-    fn hash(&self, name: &Name) -> u64 {
+    fn hash(&self, name: &RecordKey) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.names[0], self.names[1]);
         hasher.write(name.scope);
         hasher.write_i32(name.version);
@@ -309,35 +325,35 @@ impl Shared {
         hasher.finish()
     }
 
-    /// A number that no other record of this store gets.
+    /// Returns a number that no other record of this store gets.
     fn serial(&self, number: usize) -> u64 {
         let partitions = self.mapping.shape().partitions as u64;
         self.mapping.head(number).serial().wrapping_mul(partitions).wrapping_add(number as u64)
     }
 
-    /// The lower half of the hash names the partition, the upper one the bucket.
+    /// Returns the partition of a hash, by its lower half; the upper half selects the bucket.
     fn partition_of(&self, hash: u64) -> usize {
         hash as u32 as usize % self.mapping.shape().partitions
     }
 }
 
-/// A partition that this thread has, and is counted to have.
+/// A partition that this thread has locked, and is counted to have.
 struct Opened<'a> {
     locked: Locked<'a>,
     _held: Count,
 }
 
-/// Bytes of the keys of all hashes of a store.
+/// Length in bytes of the keys of all hashes of a store.
 const KEYS: usize = 4 * 16;
 
-/// The end of an attempt to store a record.
+/// Result of an attempt to store a record.
 enum Stored {
-    /// So many others had to leave.
+    /// Stored, after this number of others was evicted.
     Evicting(u32),
     TooLarge,
     Unwanted,
 }
 
-fn shape(size: usize) -> Result<Shape, String> {
-    Shape::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
+fn shape(size: usize) -> Result<Layout, String> {
+    Layout::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
 }

@@ -1,11 +1,11 @@
 //! The locks of the stores: std's, which are single words of memory. There is no table behind them
-//! that another thread could have locked when the process forks. Those that a fork does not hold are taken
-//! behind the [`gate`](super::gate) only.
+//! that another thread could have locked when the process forks. Those that a fork does not hold
+//! are acquired only behind the [`gate`](super::gate).
 //!
 //! In builds with debug assertions every thread counts the locks it holds, so that the layers above
-//! can assert that they hold none when they call out. A lock of theirs under which nothing may be called
-//! out is from here, too. Under `--cfg shuttle` the locks are shuttle's, whose scheduler tries the
-//! interleavings.
+//! can assert that they hold none when they call out. Any lock of theirs under which nothing may be
+//! called is one of these, too. Under `--cfg shuttle` the locks are shuttle's, whose scheduler
+//! tries the interleavings.
 #![forbid(unsafe_code)]
 
 #[cfg(shuttle)]
@@ -25,7 +25,8 @@ pub(super) use std::sync::atomic;
 #[cfg(shuttle)]
 pub(super) use shuttle::sync::atomic;
 
-/// Waits until another thread lets go: for less than a microsecond, for the rest of this thread's turn, for longer.
+/// Waits until another thread releases a lock: spins for less than a microsecond, then yields, then
+/// sleeps.
 pub(super) fn wait(waited: &mut u32) {
     const SPINS: u32 = 64;
     const TURNS: u32 = SPINS + 64;
@@ -52,30 +53,30 @@ pub(super) fn this_thread() -> usize {
     BuildHasherDefault::<DefaultHasher>::new().hash_one(shuttle::thread::current().id()) as usize | 1
 }
 
-/// A lock for one thread. A panic under it does not close it: nothing foreign runs under it.
+/// A lock for one thread. A panic under it does not poison it: nothing foreign runs under it.
 pub struct Mutex<T>(from::Mutex<T>);
 
-/// A lock held: opens and is counted out when dropped.
+/// Guard of a held lock: releases it, and decrements the thread's count, when dropped.
 pub struct Guard<G> {
     guard: G,
     _held: Count,
 }
 
-/// A [`Mutex`] held.
+/// Guard of a [`Mutex`].
 pub type MutexGuard<'a, T> = Guard<from::MutexGuard<'a, T>>;
 
 impl<T> Mutex<T> {
-    /// An open lock.
+    /// Makes an unlocked lock.
     pub const fn new(inside: T) -> Self {
         Self(from::Mutex::new(inside))
     }
 
-    /// Waits until the lock is free, and takes it.
+    /// Waits until the lock is free, and acquires it.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         Guard::new(self.0.lock())
     }
 
-    /// Takes the lock if it is free.
+    /// Acquires the lock if it is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(Guard::new(Ok(guard))),
@@ -134,7 +135,8 @@ impl Drop for Count {
     }
 }
 
-/// How many locks of the stores this thread holds: 0 wherever foreign code may be called.
+/// Returns the number of the stores' locks that this thread holds: 0 wherever foreign code may be
+/// called.
 ///
 /// Counted in builds with debug assertions only; without them it is always 0 and costs nothing.
 pub fn locks_held() -> usize {

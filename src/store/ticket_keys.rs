@@ -5,8 +5,9 @@
 //!                                         ├─► family, the context's copies    8 ┘ key by it
 //!                                         └─► HMAC key 32 | AES key 32, of tag and server name
 //! ```
-//! [`derive`] has the formulas, which docs/tickets.md repeats with test vectors; [`line`] reads the file; [`window`] keeps the
-//! epoch keys that are in force, [`ring`] these and the keys that were used last. Secrets stand in [`SecretSlots`], which no core dump has.
+//! [`derive`] has the formulas, which docs/tickets.md repeats with test vectors; [`line`] reads the
+//! file. [`window`] has the epoch keys that are in force, [`ring`] these and the last used keys.
+//! Secrets are in [`SecretSlots`], which no core dump has.
 #![forbid(unsafe_code)]
 
 mod derive;
@@ -18,8 +19,8 @@ pub use derive::{Label, Tag, TicketKeys};
 pub use line::{Line, Stamp, is_walking, read};
 pub use ring::{Audience, KeyRing, RootKey, TicketName, Wanted, halves};
 
-/// Lines of a key file that are used, as many as a file may have.
+/// Number of lines of a key file that are used, as many as a file may have.
 const MAX_LINES: usize = 16;
 
-/// Keys that are kept after their use.
+/// Number of keys that stay after their use.
 const MAX_KNOWN: usize = 96;

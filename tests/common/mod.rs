@@ -1,4 +1,4 @@
-//! What the integration tests share: the library under test, scratch directories, and children with a deadline.
+//! Helpers of the integration tests: the library under test, scratch directories, and children with a deadline.
 #![allow(dead_code)] // each test binary uses a part of this
 
 pub mod process;
@@ -14,13 +14,13 @@ use std::{
     },
 };
 
-/// The directory of the library's Cargo.toml, also for the tests of the package in `cli`.
+/// Returns the directory of the library's Cargo.toml, also for the tests of the package in `cli`.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     if env!("CARGO_PKG_NAME") == "sslsession-cli" { package.parent().unwrap_or(package) } else { package }
 }
 
-/// The `libsslsession.so` under test, an absolute path; the same for the whole run.
+/// Returns the `libsslsession.so` under test, an absolute path; the same for the whole run.
 ///
 /// It is the one that `SSLSESSION_TEST_LIBRARY` names. Without that variable cargo builds it here in the profile
 /// `checked`, so a test never meets a library older than its sources. Panics, with cargo's words, if there is none.
@@ -50,12 +50,12 @@ fn link_soname(library: &Path) {
     }
 }
 
-/// `-L` for the linker, and LD_LIBRARY_PATH for what it linked.
+/// Returns the directory for the linker's `-L`, and for LD_LIBRARY_PATH of the result.
 pub fn library_dir() -> &'static Path {
     library().parent().expect("an absolute path of a file has a parent")
 }
 
-/// Cargo's target directory.
+/// Returns cargo's target directory.
 pub fn target_dir() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's directory for tests is in its target directory")
 }
@@ -77,17 +77,17 @@ fn build_library() -> PathBuf {
     library
 }
 
-/// The C compiler of this machine: the one that CC names, with CFLAGS.
+/// Returns the C compiler of this machine: the one that CC names, with CFLAGS.
 pub fn c_compiler() -> Command {
     compiler(&host(), false)
 }
 
-/// The same for C++: CXX, CXXFLAGS.
+/// Returns the same for C++: CXX, CXXFLAGS.
 pub fn cpp_compiler() -> Command {
     compiler(&host(), true)
 }
 
-/// The C compiler that makes programs of another target.
+/// Returns the C compiler that makes programs of another target.
 pub fn cross_compiler(target: &str) -> Command {
     compiler(target, false)
 }
@@ -122,12 +122,12 @@ impl Scratch {
         }
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The path of `name` in it.
+    /// Returns the path of `name` in it.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.0.join(name)
     }

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a child ended, and all that it wrote.
+/// The end of a child, and its whole output.
 pub struct Outcome {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
@@ -23,12 +23,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// It ended by itself, with exit status 0.
+    /// Returns true if it ended by itself, with exit status 0.
     pub fn success(&self) -> bool {
         self.status.success() && !self.timed_out
     }
 
-    /// True if a signal ended it that was not ours.
+    /// Returns true if a signal ended it that was not ours.
     pub fn is_ended_by_signal(&self) -> bool {
         self.status.signal().is_some() && !self.timed_out
     }
@@ -76,7 +76,7 @@ impl Running {
         }
     }
 
-    /// The child itself, for its pipes and its id.
+    /// Returns the child itself, for its pipes and its id.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
@@ -123,7 +123,7 @@ impl Drop for Running {
 pub struct Process(OwnedFd);
 
 impl Process {
-    /// The process that has this id now; None if there is none. Panics on any other failure.
+    /// Returns the process that has this id now; None if there is none. Panics on any other failure.
     pub fn of(id: u32) -> Option<Process> {
         // SAFETY: pidfd_open takes two integers and gives a new descriptor or -1.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) };
@@ -143,7 +143,8 @@ impl Process {
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) };
     }
 
-    /// Whether it ends within `deadline`, waited for by its parent or not. No polling: a pidfd becomes readable then.
+    /// Returns true if it ends within `deadline`, waited for by its parent or not. No polling: a pidfd becomes
+    /// readable then.
     pub fn ends_within(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
         loop {
@@ -172,7 +173,8 @@ fn collect(mut pipe: impl io::Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> 
     receiver
 }
 
-/// What was collected. A grandchild that left its group may hold the pipe open: then what it holds is not waited for.
+/// Returns the collected output. A grandchild that left its group may hold the pipe open: its output is not waited
+/// for.
 fn received(receiver: mpsc::Receiver<Vec<u8>>) -> Vec<u8> {
     receiver.recv_timeout(Duration::from_secs(5)).unwrap_or_else(|_| b"(a pipe was left open)".to_vec())
 }

@@ -10,12 +10,12 @@ extern "C" {
 
 static int told, destroyed;
 
-struct Witness {
-  ~Witness() { destroyed++; }
+struct Probe {
+  ~Probe() { destroyed++; }
 };
 
 static int throw_new(SSL *, SSL_SESSION *) {
-  Witness witness;
+  Probe probe;
   throw std::runtime_error("new");
 }
 
@@ -23,7 +23,7 @@ static SSL_SESSION *throw_get(SSL *, const unsigned char *, int, int *) { throw 
 
 static void throw_remove(SSL_CTX *, SSL_SESSION *) {
   told++;
-  Witness witness;
+  Probe probe;
   throw std::runtime_error("remove");
 }
 

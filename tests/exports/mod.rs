@@ -1,4 +1,4 @@
-//! What `src/capi` exports, read from its text: a file per man page, under each function its symbol version nodes.
+//! The exports of `src/capi`, read from its text: a file per man page, under each function its symbol version nodes.
 #![allow(dead_code)] // each test binary uses a part of this
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 pub struct Page {
     /// `ssl_ctx_new.rs`, with its directory.
     pub path: PathBuf,
-    /// What stands at the head of the file: `SSL_CTX_new(3)`, with what may follow.
+    /// The first line of the file: `SSL_CTX_new(3)`, and any text after it.
     pub title: String,
     /// In the order of the file.
     pub functions: Vec<Function>,
@@ -25,20 +25,21 @@ pub struct Function {
 }
 
 impl Function {
-    /// Whether a preloaded program reaches it: libssl has it under the same node.
+    /// Returns true if a preloaded program reaches it: libssl has it under the same node.
     pub fn is_reached(&self) -> bool {
         self.nodes.iter().any(|node| node.starts_with("OPENSSL_"))
     }
 }
 
 impl Page {
-    /// The man page's name, `SSL_CTX_new(3)`; None for the functions that only we have.
+    /// Returns the man page's name, `SSL_CTX_new(3)`; None for the functions that only we have.
     pub fn manual(&self) -> Option<&str> {
         self.title.find("(3)").map(|end| &self.title[..end + 3])
     }
 }
 
-/// All of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks its nodes or nodes their function.
+/// Returns all of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks
+/// its nodes or nodes their function.
 pub fn pages(root: &Path) -> Vec<Page> {
     let directory = root.join("src/capi");
     let entries = fs::read_dir(&directory).expect("src/capi is there");
@@ -70,7 +71,7 @@ fn page(path: PathBuf) -> Page {
     Page { title: head.join("\n").trim().to_owned(), functions, path }
 }
 
-/// Each piece of `text` from after `start` to before the next `end`.
+/// Returns each piece of `text` from after `start` to before the next `end`.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).filter_map(|after| after.split(end).next()).collect()
 }

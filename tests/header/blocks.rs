@@ -6,14 +6,14 @@ pub const C_DEVELOPERS: &str = "docs/c-developers.md";
 const TABLE_FROM: &str = "<!-- functions: `make header` writes this table -->\n";
 const TABLE_TO: &str = "<!-- /functions -->\n";
 
-/// `text` with `table` between its marks.
+/// Returns `text` with `table` between its marks.
 pub fn with_table(text: &str, table: &str) -> String {
     let (before, rest) = text.split_once(TABLE_FROM).expect("the paper marks the start of its table");
     let (_, after) = rest.split_once(TABLE_TO).expect("the paper marks the end of its table");
     format!("{before}{TABLE_FROM}\n{table}\n{TABLE_TO}{after}")
 }
 
-/// What stands in the only block that is fenced as `kind`.
+/// Returns the content of the only block that is fenced as `kind`.
 pub fn block<'a>(text: &'a str, kind: &str) -> &'a str {
     let fence = format!("```{kind}\n");
     let mut blocks = text.split(fence.as_str()).skip(1);

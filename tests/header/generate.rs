@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What `include/openssl/ssl.h` has to be.
+/// Returns the text that `include/openssl/ssl.h` must have.
 pub fn header(root: &Path) -> String {
     let mut frame = Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is one");
     let head = frame.header.take().expect("cbindgen.toml has a header");
@@ -20,7 +20,7 @@ pub fn header(root: &Path) -> String {
     text + &trailer
 }
 
-/// The declarations of one file. They stand in the order of the source: constants, then functions.
+/// Returns the declarations of one file, in the order of the source: constants, then functions.
 fn declarations(config: &Config, path: &PathBuf) -> String {
     let mut bytes = Vec::new();
     let bindings = Builder::new().with_config(config.clone()).with_src(path).generate();
@@ -29,7 +29,8 @@ fn declarations(config: &Config, path: &PathBuf) -> String {
     as_spelt(text.trim(), &fs::read_to_string(path).expect("the source is UTF-8"))
 }
 
-/// `text` with the hexadecimal constants of `source` as they are there, and in OpenSSL: cbindgen writes decimal ones.
+/// Returns `text` with the hexadecimal constants of `source` as they are there, and in OpenSSL: cbindgen writes
+/// decimal ones.
 fn as_spelt(text: &str, source: &str) -> String {
     let hexadecimal = source.lines().filter_map(|line| {
         let (name, value) = line.strip_prefix("pub const ")?.strip_suffix(';')?.split_once(": c_int = ")?;
@@ -42,14 +43,15 @@ fn as_spelt(text: &str, source: &str) -> String {
     })
 }
 
-/// What stands at the head of the file, as a comment that is seen when leafing.
+/// Returns the first lines of a page, as a comment that is easy to see.
 fn heading(page: &Page) -> String {
     let rule = "-".repeat(120 - 3);
     let lines = page.title.lines().map(|line| format!(" * {line}").trim_end().to_owned());
     format!("/* {rule}\n{}\n */\n", lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// The table of functions: for each man page, what a preloaded program reaches and what only a linked one does.
+/// Returns the table of functions: for each man page, the functions that a preloaded program reaches, and those for
+/// linked ones only.
 pub fn table(root: &Path) -> String {
     let mut text = String::from(
         "| man page | reached when preloaded, linked or alone | reached when linked or alone |\n| --- | --- | --- |\n",

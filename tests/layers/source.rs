@@ -33,7 +33,7 @@ pub struct Function {
 }
 
 impl Source {
-    /// Every `.rs` file below that directory of the package.
+    /// Returns every `.rs` file below that directory of the package.
     pub fn all_under(directory: &str) -> Vec<Source> {
         let mut files = Vec::new();
         collect(&common::root().join(directory), &mut files);
@@ -46,13 +46,13 @@ impl Source {
         files.into_iter().map(read).collect()
     }
 
-    /// The file of that name with that text.
+    /// Returns the file of that name with that text.
     pub fn of(name: &str, text: &str) -> Source {
         let module = name.trim_end_matches(".rs").split('/').skip(1).map(str::to_owned).collect();
         Source { name: name.to_owned(), module, text: text.to_owned(), tokens: tokens(text) }
     }
 
-    /// The module of the crate's root that it belongs to.
+    /// Returns the module of the crate's root that it belongs to.
     pub fn layer(&self) -> &str {
         &self.module[0]
     }
@@ -62,7 +62,7 @@ impl Source {
         self.tokens.iter().filter(|token| is_word(&token.text)).map(|token| (token.line, token.text.as_str()))
     }
 
-    /// The modules of the crate's root that its paths begin with, in order, each with its line.
+    /// Returns the modules of the crate's root that its paths begin with, in order, each with its line.
     pub fn uses(&self) -> Vec<(usize, String)> {
         let mut found = Vec::new();
         // the braces that inline modules opened, innermost last
@@ -100,7 +100,7 @@ impl Source {
             .collect()
     }
 
-    /// The brace that closes the body of the function whose name is at `at`; None if it has none.
+    /// Returns the brace that closes the body of the function whose name is at `at`; None if it has none.
     fn end_of_body(&self, at: usize) -> Option<usize> {
         let (mut brackets, mut braces) = (0, 0);
         for at in at..self.tokens.len() {
@@ -117,7 +117,7 @@ impl Source {
         None
     }
 
-    /// A path that begins with `super`, in a file with `inline` inline modules round it.
+    /// Adds a path that begins with `super`, in a file with `inline` inline modules round it.
     fn climb(&self, at: usize, inline: usize, found: &mut Vec<(usize, String)>) {
         let mut next = at;
         let mut supers = 0;
@@ -134,7 +134,7 @@ impl Source {
         }
     }
 
-    /// The names at `at`: one, or in braces those that begin each part.
+    /// Adds the names at `at`: one, or in braces those that begin each part.
     fn first_names(&self, at: usize, found: &mut Vec<(usize, String)>) {
         if self.text_at(at) != "{" {
             return found.push((self.tokens[at].line, self.text_at(at).to_owned()));
@@ -204,7 +204,7 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// The length of the comment, string or character literal that `rest` begins with.
+/// Returns the length of the comment, string or character literal that `rest` begins with.
 fn skipped(rest: &str) -> Option<usize> {
     let hashes = |text: &str| text.bytes().take_while(|&byte| byte == b'#').count();
     let raw = rest.strip_prefix("br").or_else(|| rest.strip_prefix("cr")).or_else(|| rest.strip_prefix('r'));
@@ -225,7 +225,7 @@ fn skipped(rest: &str) -> Option<usize> {
     }
 }
 
-/// Not a lifetime: `'a'` and `'\n'`, but not `'a`.
+/// Returns true for a character, `'a'` or `'\n'`, and false for a lifetime, `'a`.
 fn is_character(rest: &str) -> bool {
     let mut characters = rest.chars().skip(1);
     characters.next() == Some('\\') || characters.next() == Some('\'')

@@ -71,7 +71,7 @@ pub fn start<'a>(run: &'a Run, mpm: &str, children: usize, cache: &str) -> Serve
 fn reconnections(run: &Run, mpm: &str, children: usize, cache: &str, client: &str) -> Story {
     let server = start(run, mpm, children, cache);
     let handshakes = run.reconnect(server.port(), 6, &format!("{client} path=/index.html"));
-    let freed = run.witness().connections(true, 6);
+    let freed = run.probe().connections(true, 6);
     server.stop(stop_signal(mpm));
     Story::new(handshakes, &freed)
 }
@@ -117,7 +117,7 @@ fn clients_at_once_are_all_resumed() {
     all_at_once(|run, clients, connections| {
         let server = start(run, "event", 2, "shmcb:@DIR@/cache(512000)");
         let handshakes = run.reconnect_at_once(server.port(), clients, connections, "tls1_2 path=/index.html");
-        let freed = run.witness().connections(true, clients * connections);
+        let freed = run.probe().connections(true, clients * connections);
         server.stop(stop_signal("event"));
         Story::new(handshakes, &freed)
     });

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-/// The shared object of `tests-c/witness.c`.
-pub fn witness() -> &'static Path {
+/// The shared object of `tests-c/probe.c`.
+pub fn probe() -> &'static Path {
     static WITNESS: OnceLock<PathBuf> = OnceLock::new();
-    WITNESS.get_or_init(|| compile("witness.c", "witness.so", &["-fPIC", "-shared"], &[]))
+    WITNESS.get_or_init(|| compile("probe.c", "probe.so", &["-fPIC", "-shared"], &[]))
 }
 
 /// The client of `tests-c/reconnect.c`.

@@ -2,8 +2,8 @@
 //! sessions must be.
 
 use super::{
+    probe::{Freed, Seen},
     run::{Run, With},
-    witness::{Freed, Seen},
 };
 use crate::common;
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ fn stories(case: impl Fn(&Run) -> Story) -> Vec<(With, Story)> {
     let stories: Vec<(With, Story)> = ways.into_iter().map(|with| (with, case(&Run::new(with)))).collect();
     for (with, story) in &stories {
         compare_lines(&stories[0].1.handshakes, &story.handshakes, *with);
-        assert!(!story.freed.is_empty(), "{with:?}: the witness told nothing");
+        assert!(!story.freed.is_empty(), "{with:?}: the probe told nothing");
         match with {
             With::Stock => check_stock(story),
             With::Library | With::LibraryOverSymbolic => check_library(*with, story),
@@ -95,7 +95,7 @@ fn compare_lines(stock: &str, other: &str, with: With) {
     assert_eq!(stock.lines().count(), other.lines().count(), "lines (left: stock, right: {with:?})");
 }
 
-/// Asked as the program asks and asked itself, libssl says the same: so the witness asks rightly.
+/// Asked as the program asks and asked itself, libssl says the same: so the probe asks rightly.
 fn check_stock(story: &Story) {
     for cache in &story.caches {
         assert_eq!((cache.own_number, cache.own_mode), (cache.seen.number, cache.seen.mode), "{cache:?}");

@@ -3,8 +3,8 @@
 use super::{
     compare::{Story, with_all},
     nginx::Nginx,
+    probe::letters,
     run::{Run, printed},
-    witness::letters,
 };
 
 const PAGES: usize = 6;
@@ -21,7 +21,7 @@ fn fetch(run: &Run, server: &str, words: &str) -> Story {
     curl.args([page.as_str(); PAGES]);
     assert_eq!(printed(&mut curl), "answer".repeat(PAGES));
     nginx.stop(libc::SIGQUIT);
-    let told = run.witness().told();
+    let told = run.probe().told();
     let (servers, curls): (Vec<_>, Vec<_>) = told.iter().cloned().partition(|freed| freed.server);
     let handshakes = letters(&servers);
     let resumed = curls.iter().filter(|freed| freed.reused).count();

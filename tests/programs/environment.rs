@@ -46,7 +46,7 @@ fn reconnections(run: &Run, exports: &[&str]) -> String {
 
 const OF_THE_TEST: [&str; 2] = ["SSLSESSION_TEST_WITNESS", "LD_LIBRARY_PATH"];
 
-/// The variables that docs/operations.md exports.
+/// Returns the variables that docs/operations.md exports.
 fn exported() -> Vec<&'static str> {
     let lines = paper::block("**Apache**'s script", "sh").lines();
     let settings = lines.map(|line| line.strip_prefix("export ").and_then(|line| line.split_once('=')));
@@ -56,7 +56,7 @@ fn exported() -> Vec<&'static str> {
 #[test]
 fn what_envvars_exports_reaches_apache_from_its_init_script() {
     let exports = exported();
-    let story = same_with_all(|run| Story::new(reconnections(run, &exports), &run.witness().connections(true, 6)));
+    let story = same_with_all(|run| Story::new(reconnections(run, &exports), &run.probe().connections(true, 6)));
     assert_eq!(story.handshakes, "NRRRRR");
 }
 
@@ -74,5 +74,5 @@ fn keys_that_envvars_exports_reach_apache() {
 fn what_it_does_not_export_does_not_reach_apache() {
     let run = Run::new(With::Library);
     assert_eq!(reconnections(&run, &[]), "NRRRRR");
-    assert_eq!(run.witness().told(), []);
+    assert_eq!(run.probe().told(), []);
 }

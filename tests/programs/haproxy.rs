@@ -3,9 +3,9 @@
 use super::{
     compare::{Story, all_at_once, same_with_all},
     plain,
+    probe::letters,
     run::Run,
     server::Server,
-    witness::letters,
 };
 
 const CONFIGURATION: &str = "
@@ -45,7 +45,7 @@ fn frontend(global: &str, client: &str) -> Story {
     same_with_all(|run| {
         let server = start(run, global);
         let handshakes = run.reconnect(server.port(), 6, client);
-        let freed = run.witness().connections(true, 6);
+        let freed = run.probe().connections(true, 6);
         server.stop(libc::SIGTERM);
         Story::new(handshakes, &freed)
     })
@@ -71,7 +71,7 @@ fn clients_at_once_are_all_resumed() {
     all_at_once(|run, clients, connections| {
         let server = start(run, "nbthread 2");
         let handshakes = run.reconnect_at_once(server.port(), clients, connections, "tls1_2");
-        let freed = run.witness().connections(true, clients * connections);
+        let freed = run.probe().connections(true, clients * connections);
         server.stop(libc::SIGTERM);
         Story::new(handshakes, &freed)
     });
@@ -84,7 +84,7 @@ fn the_backend_side_resumes() {
         for _ in 0..6 {
             assert!(plain::get(server.ports[1]).contains("answer"));
         }
-        let freed = run.witness().connections(false, 6);
+        let freed = run.probe().connections(false, 6);
         server.stop(libc::SIGTERM);
         Story::new(letters(&freed), &freed)
     });

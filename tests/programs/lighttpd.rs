@@ -2,6 +2,7 @@
 
 use super::{
     compare::{Story, same_with_all, with_all},
+    paper::{Recipe, settings_of},
     run::{Run, With},
     server::Server,
     shared,
@@ -34,7 +35,7 @@ fn expect(client: &str, handshakes: &str) {
     let story = same_with_all(|run| {
         let server = start(run, "ssl.openssl.ssl-conf-cmd = (\"MinProtocol\" => \"TLSv1.2\")\n");
         let handshakes = run.reconnect(server.port(), 6, &format!("{client} path=/index.html"));
-        let freed = run.witness().connections(true, 6);
+        let freed = run.probe().connections(true, 6);
         server.stop(libc::SIGTERM);
         Story::new(handshakes, &freed)
     });
@@ -53,13 +54,10 @@ fn its_tickets_pass_the_cache_by() {
     expect("tls1_3", "NRRRRR");
 }
 
-/// What docs/man/sslsession.7 says of `SSLSESSION_ATTACH=all`: the cache that lighttpd has turned off is on for all its workers.
-#[test]
-fn with_a_shared_store_attached_to_all_its_workers_resume() {
+/// Runs the recipe of docs/operations.md: the cache that lighttpd has turned off is on for all its workers.
+pub fn store_as_written(recipe: &Recipe) {
     for with in [With::Library, With::LibraryOverSymbolic] {
-        let run = Run::new(with);
-        run.set("SSLSESSION_STORE", "shared,size=1M");
-        run.set("SSLSESSION_ATTACH", "all");
+        let run = shared::run_with(with, &settings_of(recipe.sessions));
         let server = start(&run, "server.max-worker = 4\n");
         shared::expect_reuse(&run, server.port(), "tls1_2 ids path=/index.html");
         server.stop(libc::SIGTERM);
@@ -72,11 +70,11 @@ fn a_reload_leaves_it_at_work() {
     let story = with_all(|run| {
         let mut server = start(run, "server.feature-flags = (\"server.graceful-restart-bg\" => \"enable\")\n");
         let before = run.reconnect(server.port(), 3, "tls1_2 path=/index.html");
-        let mut freed = run.witness().connections(true, 3);
+        let mut freed = run.probe().connections(true, 3);
         server.signal(libc::SIGUSR1);
         server.wait_for(|log| (log.matches("server started").count() > 1).then_some(()));
         let after = run.reconnect(server.port(), 3, "tls1_2 path=/index.html");
-        freed.extend(run.witness().connections(true, 3));
+        freed.extend(run.probe().connections(true, 3));
         server.stop(libc::SIGTERM);
         Story::new(format!("{before} {after}"), &freed)
     });

@@ -3,9 +3,9 @@
 use super::{
     compare::{Story, all_at_once, same_with_all, with_all},
     plain,
+    probe::letters,
     run::Run,
     server::Server,
-    witness::letters,
 };
 use std::{ffi::OsStr, path::PathBuf, process::Command, sync::OnceLock};
 
@@ -92,7 +92,7 @@ fn start<'a>(run: &'a Run, workers: usize, server: &str, front: &str) -> Server<
 fn reconnections(run: &Run, workers: usize, count: usize, cache: &str, client: &str) -> Story {
     let server = start(run, workers, &format!("ssl_session_cache {cache}; ssl_session_tickets off;"), "");
     let handshakes = run.reconnect(server.port(), count, client);
-    let freed = run.witness().connections(true, count);
+    let freed = run.probe().connections(true, count);
     server.stop(libc::SIGQUIT);
     Story::new(handshakes, &freed)
 }
@@ -136,7 +136,7 @@ fn clients_of_all_workers_at_once_are_all_resumed() {
     all_at_once(|run, clients, connections| {
         let server = start(run, 2, "ssl_session_cache shared:S:1m; ssl_session_tickets off;", "");
         let handshakes = run.reconnect_at_once(server.port(), clients, connections, "tls1_2");
-        let freed = run.witness().connections(true, clients * connections);
+        let freed = run.probe().connections(true, clients * connections);
         server.stop(libc::SIGQUIT);
         Story::new(handshakes, &freed)
     });
@@ -171,7 +171,7 @@ fn a_server_found_by_name_uses_the_cache_of_the_first() {
             ssl_certificate @DIR@/cert.pem; ssl_certificate_key @DIR@/key.pem; location / { return 200 'second'; } }";
         let server = start(run, 1, "server_name first; ssl_session_cache builtin; ssl_session_tickets off;", second);
         let handshakes = run.reconnect(server.port(), 6, "tls1_2 name=second");
-        let freed = run.witness().connections(true, 6);
+        let freed = run.probe().connections(true, 6);
         server.stop(libc::SIGQUIT);
         Story::new(handshakes, &freed)
     });
@@ -192,11 +192,11 @@ fn a_reload_begins_with_an_empty_cache() {
     let story = same_with_all(|run| {
         let mut server = start(run, 1, "ssl_session_cache builtin; ssl_session_tickets off;", "");
         run.reconnect(server.port(), 3, "tls1_2");
-        let old = run.witness().connections(true, 3)[0].pid;
+        let old = run.probe().connections(true, 3)[0].pid;
         server.signal(libc::SIGHUP);
         server.wait_for(|log| log.contains(&format!("worker process {old} exited with code 0")).then_some(()));
         let handshakes = run.reconnect(server.port(), 3, "tls1_2");
-        let freed = run.witness().connections(true, 3);
+        let freed = run.probe().connections(true, 3);
         server.stop(libc::SIGQUIT);
         Story::new(handshakes, &freed)
     });
@@ -212,7 +212,7 @@ fn the_proxy_side_resumes() {
         for _ in 0..6 {
             assert!(plain::get(server.ports[1]).contains("answer"));
         }
-        let freed = run.witness().connections(false, 6);
+        let freed = run.probe().connections(false, 6);
         server.stop(libc::SIGQUIT);
         Story::new(letters(&freed), &freed)
     });

@@ -27,7 +27,7 @@ fn reconnections(server: &str, client: &str) -> Story {
         let server = s_server(run, 6, server);
         let handshakes = run.reconnect(server.port(), 6, &format!("{client} bye"));
         server.wait();
-        Story::new(handshakes, &run.witness().connections(true, 6))
+        Story::new(handshakes, &run.probe().connections(true, 6))
     })
 }
 
@@ -91,7 +91,7 @@ fn s_client_reconnects() {
         let said = printed(&mut client);
         server.wait();
         let handshakes: String = said.lines().filter_map(s_client_letter).collect();
-        Story::new(handshakes, &run.witness().connections(true, 6))
+        Story::new(handshakes, &run.probe().connections(true, 6))
     });
     expect(&story, "NRRRRR", 1);
 }
@@ -116,7 +116,7 @@ fn s_time_reuses() {
         // s_time knows only a time to stop at: it ends with an error when the server has ended, and that is all right.
         let told = crate::common::process::run(&mut s_time, super::run::DEADLINE);
         server.wait();
-        let freed: Vec<_> = run.witness().told().into_iter().filter(|freed| freed.server).collect();
+        let freed: Vec<_> = run.probe().told().into_iter().filter(|freed| freed.server).collect();
         // OpenSSL 4's server ends with its last connection, and one of them is not freed then.
         assert!(freed.len() >= HANDSHAKES - 1, "{} of {HANDSHAKES}, s_time: {told}", freed.len());
         let new = freed.iter().filter(|freed| !freed.reused).count();

@@ -32,7 +32,7 @@ fn reconnections(run: &Run, client: &str) -> Story {
     let handshakes = run.reconnect(server.port(), 6, client);
     let log = server.wait();
     assert!(!log.contains("Warning"), "{log}");
-    let freed = run.witness().connections(true, 6);
+    let freed = run.probe().connections(true, 6);
     // Contexts come and go, and may have one's address after another: so the statistics are not compared.
     assert!(freed.iter().all(|freed| freed.seen.accept == 1), "a context for each: {freed:#?}");
     Story::new(handshakes, &freed)

@@ -4,10 +4,10 @@
 use super::{
     compare::{Story, same_with_all},
     paper::{Recipe, block, settings_of},
+    probe::letters,
     run::{Run, With, printed},
     server::Server,
     shared::Name,
-    witness::letters,
 };
 use std::{
     collections::BTreeSet,
@@ -34,10 +34,10 @@ tls_ssl_options = no_ticket
 smtpd_error_sleep_time = 0
 ";
 
-/// TLS from the first byte on, as for submissions (465), and after STARTTLS, as between servers. One smtpd each.
+/// TLS from the first byte on, as for submissions (465), by one smtpd, and after STARTTLS, as between servers.
 const MASTER: &str = "
 127.0.0.1:TLS_PORT inet n - n - 1 smtpd -o smtpd_tls_wrappermode=yes
-127.0.0.1:STARTTLS_PORT inet n - n - 1 smtpd
+127.0.0.1:STARTTLS_PORT inet n - n - PROCESSES smtpd
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 proxymap unix - - n - - proxymap
@@ -50,6 +50,11 @@ const CACHE: &str = "smtpd_tls_session_cache_database = btree:${data_directory}/
 /// Starts a master with `settings` added to main.cf; its ports are those of `MASTER`. Only root can: Postfix's daemons
 /// are other users.
 fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
+    start_processes(run, settings, import, 1)
+}
+
+/// The same with so many smtpds after STARTTLS.
+pub fn start_processes<'a>(run: &'a Run, settings: &str, import: bool, processes: usize) -> Server<'a> {
     // SAFETY: geteuid takes nothing and cannot fail.
     assert_eq!(unsafe { libc::geteuid() }, 0, "only root can start Postfix: run the tests as root");
     let user = printed(run.plain_command("id").args(["-u", "postfix"])).trim().parse().expect("a user's number");
@@ -69,7 +74,7 @@ fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
     settle(run);
     Server::start(run, 2, |ports| {
         let text = MASTER.replace("STARTTLS_PORT", &ports[1].to_string()).replace("TLS_PORT", &ports[0].to_string());
-        run.write("master.cf", &text);
+        run.write("master.cf", &text.replace("PROCESSES", &processes.to_string()));
         let mut master = run.command("/usr/lib/postfix/sbin/master");
         master.arg("-d").arg("-c").arg(run.path("")).env("MAIL_CONFIG", run.path(""));
         master
@@ -82,14 +87,14 @@ fn settle(run: &Run) {
     file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
 }
 
-/// Lets through what belongs to the test and not to the library: where the witness writes, which libssl is used.
+/// Lets through what belongs to the test: where the probe writes, and which libssl is used. The paper's line lets the rest through.
 fn import_settings(run: &Run) {
     let mut imported = printed(Command::new("postconf").args(["-d", "-h", "import_environment"]));
     let command = run.command("master");
     for (variable, value) in command.get_envs() {
-        if let (Some(variable @ ("SSLSESSION_TEST_WITNESS" | "LD_LIBRARY_PATH")), Some(value)) =
-            (variable.to_str(), value)
-        {
+        let variable = variable.to_str().expect("a name that is text");
+        let is_of_the_test = ["SSLSESSION_TEST_WITNESS", "LD_LIBRARY_PATH"].contains(&variable);
+        if let Some(value) = value.filter(|_| is_of_the_test) {
             imported = format!("{} {variable}={}", imported.trim(), value.to_str().expect("a path that is text"));
         }
     }
@@ -100,7 +105,7 @@ fn import_settings(run: &Run) {
 fn reconnections(run: &Run, settings: &str, client: &str) -> Story {
     let server = start(run, settings, true);
     let handshakes = run.reconnect(server.ports[0], 6, client);
-    let freed = run.witness().connections(true, 6);
+    let freed = run.probe().connections(true, 6);
     server.stop(libc::SIGTERM);
     Story::new(handshakes, &freed)
 }
@@ -124,33 +129,24 @@ fn without_a_database_nothing_is_kept() {
 }
 
 /// Connects to smtpds that each serve one connection and end, and have no cache of tlsmgr.
-fn one_smtpd_for_each(run: &Run, settings: &str, client: &str) -> String {
-    let settings = format!("smtpd_tls_session_cache_database =\nmax_use = 1\n{settings}");
-    let server = start(run, &settings, true);
-    let handshakes = run.reconnect(server.ports[0], 6, client);
-    let freed = run.witness().connections(true, 6);
+fn one_smtpd_for_each(run: &Run) -> String {
+    let server = start(run, "smtpd_tls_session_cache_database =\nmax_use = 1", true);
+    let handshakes = run.reconnect(server.ports[0], 6, "tls1_2");
+    let freed = run.probe().connections(true, 6);
     server.stop(libc::SIGTERM);
     let processes: BTreeSet<u32> = freed.iter().map(|freed| freed.pid).collect();
     assert_eq!(processes.len(), 6, "{freed:#?}");
     handshakes
 }
 
-/// The recipe for clients with tickets: nothing, as all smtpds have the keys of tlsmgr.
-pub fn tickets_as_written(recipe: &Recipe) {
-    assert!(recipe.tickets.starts_with("nothing: "), "{recipe:?}");
-    for client in ["tls1_2", "tls1_3"] {
-        assert_eq!(one_smtpd_for_each(&Run::new(With::Stock), "tls_ssl_options =", client), "NRRRRR", "{client}");
-    }
-}
-
-/// The recipe for clients without: a named store, whose settings are handed on.
+/// Runs the recipe for clients without tickets: a named store, whose settings are handed on.
 pub fn store_as_written(recipe: &Recipe) {
-    assert_eq!(one_smtpd_for_each(&Run::new(With::Stock), "", "tls1_2"), "NNNNNN");
+    assert_eq!(one_smtpd_for_each(&Run::new(With::Stock)), "NNNNNN");
     let (run, name) = (Run::new(With::Library), Name::new());
     for (variable, value) in settings_of(recipe.sessions) {
         run.set(variable, &name.in_place_of("NAME", value));
     }
-    assert_eq!(one_smtpd_for_each(&run, "", "tls1_2"), "NRRRRR");
+    assert_eq!(one_smtpd_for_each(&run), "NRRRRR");
 }
 
 /// Says `EHLO`, `STARTTLS` and goodbye to the second smtpd, twice, a second apart; what it says of it.
@@ -166,7 +162,7 @@ fn the_client_side_resumes_after_starttls() {
         let server = start(run, CACHE, false);
         let said = finger(run, server.ports[1]);
         assert!(said.contains("Reusing old session"), "{said}");
-        let freed = run.witness().connections(false, 2);
+        let freed = run.probe().connections(false, 2);
         server.stop(libc::SIGTERM);
         Story::new(letters(&freed), &freed)
     });
@@ -180,6 +176,6 @@ fn the_variables_get_through_as_the_paper_says_and_not_without() {
         let server = start(&run, CACHE, import);
         assert_eq!(run.reconnect(server.ports[0], 2, "tls1_2"), "NR");
         server.stop(libc::SIGTERM);
-        assert_eq!(run.witness().told().len(), if import { 2 } else { 0 }, "imported: {import}");
+        assert_eq!(run.probe().told().len(), if import { 2 } else { 0 }, "imported: {import}");
     }
 }

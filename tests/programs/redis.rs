@@ -26,7 +26,7 @@ fn reconnect(run: &Run, port: u16, count: usize, version: &str) -> String {
 fn ended_by_it(run: &Run, settings: &[&str], version: &str) -> Story {
     let server = start(run, settings);
     let handshakes = reconnect(run, server.port(), 6, version);
-    let freed = run.witness().connections(true, 6);
+    let freed = run.probe().connections(true, 6);
     server.stop(libc::SIGTERM);
     Story::new(handshakes, &freed)
 }
@@ -50,7 +50,7 @@ fn ended_by_the_client(run: &Run) -> Story {
     let visits = (0..6).map(|_| {
         let letter = visit(run, server.port());
         // Only then has it seen the end.
-        freed.extend(run.witness().connections(true, 1));
+        freed.extend(run.probe().connections(true, 1));
         letter
     });
     let handshakes: String = visits.collect();
@@ -86,7 +86,7 @@ fn its_size_is_kept() {
     let story = same_with_all(|run| {
         let server = start(run, &["--tls-session-cache-size", "3"]);
         let handshakes: Vec<String> = (0..6).map(|_| reconnect(run, server.port(), 2, "tls1_2")).collect();
-        let freed = run.witness().connections(true, 12);
+        let freed = run.probe().connections(true, 12);
         server.stop(libc::SIGTERM);
         Story::new(handshakes.join(" "), &freed)
     });

@@ -1,6 +1,6 @@
-//! One run of a program: a scratch directory of its own, a certificate, a witness, and what is preloaded.
+//! One run of a program: a scratch directory of its own, a certificate, a probe, and what is preloaded.
 
-use super::{build, server::Claim, witness::Witness};
+use super::{build, probe::Probe, server::Claim};
 use crate::common::{self, process};
 use std::{
     cell::RefCell,
@@ -31,23 +31,23 @@ pub struct Run {
     with: With,
     settings: RefCell<Vec<(&'static str, String)>>,
     starter: RefCell<Vec<String>>,
-    witness: Witness,
+    probe: Probe,
     claims: RefCell<Vec<Claim>>,
     scratch: common::Scratch,
 }
 
 impl Run {
-    /// Makes the directory, a key and a certificate for `localhost`, and the witness's FIFO.
+    /// Makes the directory, a key and a certificate for `localhost`, and the probe's FIFO.
     pub fn new(with: With) -> Run {
         let scratch = common::Scratch::new("programs");
         // Workers of nginx and apache come here as another user.
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let witness = Witness::new(&scratch.join("witness"));
+        let probe = Probe::new(&scratch.join("probe"));
         let run = Run {
             with,
             settings: RefCell::default(),
             starter: RefCell::default(),
-            witness,
+            probe,
             claims: RefCell::default(),
             scratch,
         };
@@ -83,8 +83,8 @@ impl Run {
     }
 
     /// What the programs of this run tell of their connections.
-    pub fn witness(&self) -> &Witness {
-        &self.witness
+    pub fn probe(&self) -> &Probe {
+        &self.probe
     }
 
     /// The path of `name` in the scratch directory.
@@ -103,10 +103,10 @@ impl Run {
         text.replace("@DIR@", self.scratch.path().to_str().expect("a path that is text"))
     }
 
-    /// `program` with the witness and, if this run is with it, the library. The program openssl is that of the directory
+    /// `program` with the probe and, if this run is with it, the library. The program openssl is that of the directory
     /// which `SSLSESSION_TEST_OPENSSL` names, with a libssl of its own, or the system's.
     pub fn command(&self, program: &str) -> Command {
-        let mut preload = build::witness().as_os_str().to_owned();
+        let mut preload = build::probe().as_os_str().to_owned();
         if self.with != With::Stock {
             preload.push(" ");
             preload.push(common::library());
@@ -121,7 +121,7 @@ impl Run {
         if self.with == With::LibraryOverSymbolic {
             command.env("LD_LIBRARY_PATH", build::symbolic_libssl());
         }
-        command.env("LD_PRELOAD", preload).env("SSLSESSION_TEST_WITNESS", self.witness.fifo());
+        command.env("LD_PRELOAD", preload).env("SSLSESSION_TEST_WITNESS", self.probe.fifo());
         command.envs(self.settings.borrow().iter().map(|(variable, value)| (variable, value)));
         command
     }

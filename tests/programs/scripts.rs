@@ -14,7 +14,7 @@ fn same_printed(interpreter: &str, script: &str, beginnings: &[&str]) {
         command.arg(common::root().join("tests/programs").join(script));
         command.arg(run.path("cert.pem")).arg(run.path("key.pem"));
         let printed = printed(&mut command);
-        let freed = run.witness().told();
+        let freed = run.probe().told();
         Story::new(printed, &freed)
     });
     let mut lines = story.handshakes.lines();

@@ -10,6 +10,7 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixListener},
     },
+    path::PathBuf,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -68,6 +69,11 @@ impl<'a> Server<'a> {
         self.ports[0]
     }
 
+    /// Returns the path of a file in its run's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.run.path(name)
+    }
+
     /// What it has written to stdout and stderr so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.run.path("server.log")).unwrap_or_default()).into_owned()
@@ -124,7 +130,7 @@ impl<'a> Server<'a> {
 
 /// A worker's end is told only in the log; and a panic of the library's would otherwise show as a mere miss.
 pub fn check_log(run: &Run, log: &str) {
-    for trouble in ["exited on signal", "exit signal", "Segmentation fault", "panicked", "witness:"] {
+    for trouble in ["exited on signal", "exit signal", "Segmentation fault", "panicked", "probe:"] {
         assert!(!log.contains(trouble), "{trouble}, with {:?}:\n{log}", run.with());
     }
 }

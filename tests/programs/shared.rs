@@ -21,8 +21,8 @@ mod trust;
 mod variable;
 
 use super::{
+    probe::{Freed, letters},
     run::{Run, With},
-    witness::{Freed, letters},
 };
 use crate::common;
 use std::{
@@ -63,7 +63,7 @@ struct Sequence {
 /// Connects `count` times and waits until the workers have let go of all those connections.
 fn connect(run: &Run, port: u16, count: usize, client: &str) -> Sequence {
     let handshakes = run.reconnect(port, count, client);
-    let freed = run.witness().connections(true, count);
+    let freed = run.probe().connections(true, count);
     if run.with() != With::Stock {
         freed.iter().for_each(check_library);
     }

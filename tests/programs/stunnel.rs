@@ -3,9 +3,9 @@
 use super::{
     compare::{Story, all_at_once, same_with_all},
     plain,
+    probe::letters,
     run::Run,
     server::Server,
-    witness::letters,
 };
 
 const SERVER: &str = "
@@ -53,7 +53,7 @@ fn server_side(version: &str, client: &str) -> Story {
     same_with_all(|run| {
         let server = start(run, 1, SERVER, version);
         let handshakes = run.reconnect(server.port(), 6, client);
-        let freed = run.witness().connections(true, 6);
+        let freed = run.probe().connections(true, 6);
         let statistics = last_statistics(&server.stop(libc::SIGTERM)).join(", ");
         Story::new(format!("{handshakes}: {statistics}"), &freed)
     })
@@ -81,10 +81,10 @@ fn its_client_side_resumes() {
         let configuration = SERVER.to_owned() + CLIENT;
         let server = start(run, 2, &configuration, "TLSv1.2");
         // Testing whether the plain port is open was a first connection.
-        let mut freed = run.witness().connections(false, 1);
+        let mut freed = run.probe().connections(false, 1);
         for _ in 0..5 {
             assert!(plain::get(server.ports[1]).contains("answer"));
-            freed.extend(run.witness().connections(false, 1));
+            freed.extend(run.probe().connections(false, 1));
         }
         server.stop(libc::SIGTERM);
         Story::new(letters(&freed), &freed)
@@ -97,7 +97,7 @@ fn clients_at_once_are_all_resumed() {
     let story = all_at_once(|run, clients, connections| {
         let server = start(run, 1, SERVER, "TLSv1.2");
         let handshakes = run.reconnect_at_once(server.port(), clients, connections, "tls1_2");
-        let freed = run.witness().connections(true, clients * connections);
+        let freed = run.probe().connections(true, clients * connections);
         server.stop(libc::SIGTERM);
         Story::new(handshakes, &freed)
     });

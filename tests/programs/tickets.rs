@@ -1,10 +1,14 @@
 //! SSLSESSION_TICKETS=shared with real servers: two instances of each are two machines that have one certificate and one
-//! key file. A client of the first is resumed at the second, and at both after a restart; with stock libssl it is not.
+//! key file. A client of the first is resumed at the second, and at both after a reload and after a restart; with stock libssl
+//! it is not.
 //!
 //! A server with a servername callback has to learn where a name leads, by a full handshake of each of its processes.
 
+mod cost;
 pub mod daemons;
 pub mod gunicorn;
+mod hellos;
+pub mod kept;
 pub mod nginx;
 pub mod others;
 mod rotation;
@@ -90,6 +94,8 @@ fn session(client: &str) -> String {
 /// How a server is started and ended.
 pub struct Program {
     pub start: for<'a> fn(&'a Machine) -> Server<'a>,
+    /// Has it reload, and waits until it has; None if it cannot.
+    pub reload: Option<fn(&mut Server)>,
     /// The signal that it ends at.
     pub end: i32,
     /// How many processes learn where a name leads, each by a full handshake; 0 if there is no servername callback.
@@ -100,52 +106,65 @@ pub struct Program {
     pub words: &'static str,
 }
 
-/// Offers a client's session of the first machine until the server has learnt, and then so often that each of its processes
-/// has a part in it; the letters from then on. A busy machine may have a process learn late.
-fn offered(program: &Program, at: &Machine, server: &Server, from: &Machine, client: &str) -> String {
-    let mut to_learn = program.learners;
-    if to_learn > 0 {
-        let letters = at.offer(server, from, client, COUNT * to_learn);
-        to_learn = to_learn.checked_sub(letters.matches('N').count()).unwrap_or_else(|| panic!("{client}: {letters}"));
-    }
-    loop {
-        let letters = at.offer(server, from, client, COUNT);
-        match letters.matches('N').count() {
-            late @ 1.. if late <= to_learn => to_learn -= late,
-            _ => return letters,
-        }
+impl Program {
+    /// Returns the words of each client.
+    fn clients(&self) -> [String; 3] {
+        CLIENTS.map(|client| format!("{client} {}", self.words).trim().to_owned())
     }
 }
 
-/// Starts two machines, and again after both have ended: all are resumed at once, but for what has to be learnt.
+const AT_HOME: &str = "at home";
+
+/// Has all clients come back to a server with the sessions that they got at `from`. All are resumed, but for one full handshake of
+/// each process that has to learn; which of them a client meets is the kernel's to say.
+fn expect_resumed(program: &Program, at: &Machine, server: &Server, from: &Machine, when: &str) {
+    let knows_them = program.are_copies && when == AT_HOME;
+    let (mut new, learners) = (0, if knows_them { 0 } else { program.learners });
+    for client in program.clients() {
+        let letters = at.offer(server, from, &client, COUNT * (1 + program.learners));
+        new += letters.matches('N').count();
+        assert!(new <= learners && !letters.contains(|letter| !"NR".contains(letter)), "{client}, {when}: {letters}");
+    }
+}
+
+/// Starts two machines, reloads both, and starts both again after they have ended: all are resumed at once, but for what has to
+/// be learnt.
 pub fn expect_resumption_everywhere(program: &Program) {
-    let [one, other] = Machine::two(With::Library);
-    let (here, there) = ((program.start)(&one), (program.start)(&other));
-    let clients = CLIENTS.map(|client| format!("{client} {}", program.words).trim().to_owned());
-    for client in &clients {
-        one.begin(&here, client);
-        if !program.are_copies {
-            offered(program, &one, &here, &one, client);
+    expect_resumption_at(program, &Machine::two(With::Library));
+}
+
+/// The same with machines that have settings of their own.
+fn expect_resumption_at(program: &Program, [one, other]: &[Machine; 2]) {
+    let (mut here, mut there) = ((program.start)(one), (program.start)(other));
+    program.clients().iter().for_each(|client| one.begin(&here, client));
+    expect_resumed(program, one, &here, one, AT_HOME);
+    expect_resumed(program, other, &there, one, "at the other");
+    if let Some(reload) = program.reload {
+        for (machine, server) in [(one, &mut here), (other, &mut there)] {
+            reload(server);
+            expect_resumed(program, machine, server, one, "after a reload");
         }
-        assert_eq!(one.offer(&here, &one, client, COUNT), "R".repeat(COUNT), "{client}, at home");
-        assert_eq!(offered(program, &other, &there, &one, client), "R".repeat(COUNT), "{client}, at the other");
     }
     here.stop(program.end);
     there.stop(program.end);
-    for machine in [&one, &other] {
+    for machine in [one, other] {
         let server = (program.start)(machine);
-        for client in &clients {
-            let letters = offered(program, machine, &server, &one, client);
-            assert_eq!(letters, "R".repeat(COUNT), "{client}, after a restart");
-        }
+        expect_resumed(program, machine, &server, one, "after a restart");
         server.stop(program.end);
     }
+}
+
+/// Sends a signal, and waits until `words` are in the log `count` times more than they were.
+fn reload_by(server: &mut Server, signal: i32, words: &str, count: usize) {
+    let before = server.log().matches(words).count();
+    server.signal(signal);
+    server.wait_for(|log| (log.matches(words).count() >= before + count).then_some(()));
 }
 
 /// The same with stock libssl: nobody is resumed at the other, and nobody after a restart.
 fn expect_no_resumption_with_stock(program: &Program) {
     let [one, other] = Machine::two(With::Stock);
-    let clients = CLIENTS.map(|client| format!("{client} {}", program.words).trim().to_owned());
+    let clients = program.clients();
     let (here, there) = ((program.start)(&one), (program.start)(&other));
     for client in &clients {
         one.begin(&here, client);

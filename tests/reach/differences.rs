@@ -30,19 +30,19 @@ impl Differences {
         Differences(lines.map(parse).collect())
     }
 
-    /// The reason why `program` differs over `libssl`; none if it must not.
+    /// Returns the reason why `program` differs over `libssl`; none if it must not.
     pub fn reason(&self, libssl: &str, program: &str) -> Option<&str> {
         let known = self.0.iter().find(|known| matches(&known.libssl, libssl) && known.program == program);
         known.map(|known| known.reason.as_str())
     }
 
-    /// True if `libssl` alone crashes there: its reason begins so.
+    /// Returns true if `libssl` alone crashes there: the reason begins with that.
     pub fn is_crash(&self, libssl: &str, program: &str) -> bool {
         self.reason(libssl, program).is_some_and(|reason| reason.starts_with("crashes"))
     }
 }
 
-/// True if `name` is the pattern, or begins with what the pattern has before a `*` at its end.
+/// Returns true if `name` is the pattern, or begins with what the pattern has before a `*` at its end.
 fn matches(pattern: &str, name: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start))
 }

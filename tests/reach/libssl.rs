@@ -22,7 +22,8 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// The library under test for this platform: for another than the host's, what `make dist` made; none where it did not.
+    /// Returns the library under test for this platform: for another than the host's, what `make dist` made; none
+    /// where it did not.
     pub fn library(self) -> Option<PathBuf> {
         let target = match self {
             Platform::Native => return Some(common::library().to_owned()),
@@ -44,7 +45,7 @@ impl Platform {
     }
 }
 
-/// What a program is linked with and runs over.
+/// The libssl that a program is linked with and runs on.
 pub struct Libssl {
     name: String,
     platform: Platform,
@@ -68,14 +69,14 @@ const REFERENCE: &str = "system";
 const QUICK: &str = "1.1.1w 3.5.4 3.5.8 musl-3.1.7 musl-3.5.7";
 
 impl Libssl {
-    /// The system's own: the reference is what it does, and it is where all modes run.
+    /// Returns the system's own: its behaviour is the reference, and all modes run on it.
     pub fn system() -> Libssl {
         let name = env::var("SSLSESSION_TEST_SYSTEM").unwrap_or_else(|_| REFERENCE.to_owned());
         Libssl { name, platform: Platform::Native, script: None, thorough: true, made: OnceLock::new() }
     }
 
-    /// The others of this run: those that `SSLSESSION_TEST_LIBSSLS` names, separated by blanks. One whose platform has no
-    /// library to test is left out, which is said.
+    /// Returns the others of this run: those that `SSLSESSION_TEST_LIBSSLS` names, separated by blanks. Reports and
+    /// skips one whose platform has no library to test.
     pub fn others() -> Vec<Libssl> {
         let asked = env::var("SSLSESSION_TEST_LIBSSLS").ok();
         let names = asked.as_deref().unwrap_or(QUICK).split_whitespace();
@@ -91,7 +92,8 @@ impl Libssl {
             .collect()
     }
 
-    /// `openssl-3.2.1` is built from source, `arm64` is Debian's for that processor, others come in wheels.
+    /// Returns the libssl of a name: `openssl-3.2.1` is built from source, `arm64` is Debian's for that processor,
+    /// others come in wheels.
     fn named(name: &str, thorough: bool) -> Libssl {
         let (platform, script) = match name {
             "arm64" => (Platform::Arm64, ("platform", "arm64")),
@@ -111,42 +113,42 @@ impl Libssl {
         &self.name
     }
 
-    /// True for OpenSSL 1.1.1.
+    /// Returns true for OpenSSL 1.1.1.
     pub fn is_1_1_1(&self) -> bool {
         self.name == "debian-bullseye" || self.name.contains("1.1.1")
     }
 
-    /// True for the libssl of Debian 12, which the library does as where there is none.
+    /// Returns true for the libssl of Debian 12, which the library follows where there is none.
     pub fn is_reference(&self) -> bool {
         [REFERENCE, "debian-bookworm"].contains(&self.name())
     }
 
-    /// True for the one that the compiler finds by itself.
+    /// Returns true for the one that the compiler finds by itself.
     pub fn is_system(&self) -> bool {
         self.script.is_none()
     }
 
-    /// True if all modes are run over it that there are, and not the most telling ones alone.
+    /// Returns true if all modes run on it, and not only the most telling ones.
     pub fn is_thorough(&self) -> bool {
         self.thorough
     }
 
-    /// True if programs run under valgrind over it.
+    /// Returns true if programs run under valgrind over it.
     pub fn has_valgrind(&self) -> bool {
         self.platform == Platform::Native && self.thorough
     }
 
-    /// True if its C library is musl.
+    /// Returns true if its C library is musl.
     pub fn is_musl(&self) -> bool {
         matches!(self.platform, Platform::Musl | Platform::MuslArm64)
     }
 
-    /// The library under test for the platform of this libssl.
+    /// Returns the library under test for the platform of this libssl.
     pub fn library(&self) -> PathBuf {
         self.platform.library().expect("others() keeps none without")
     }
 
-    /// The compiler, so that what it makes is linked with this libssl and finds it when it runs.
+    /// Returns the compiler, so that what it makes is linked with this libssl and finds it when it runs.
     pub fn cc(&self) -> Result<Command, String> {
         let made = self.made()?;
         let mut cc = match self.platform {
@@ -190,7 +192,7 @@ impl Libssl {
         })
     }
 
-    /// How many times longer a program may take.
+    /// Returns the factor by which a program may take longer.
     pub fn slowness(&self) -> u32 {
         match self.platform {
             Platform::Native | Platform::Musl => 1,

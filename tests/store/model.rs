@@ -1,4 +1,4 @@
-//! What a store should do, as plainly as it can be said.
+//! A model of a store, as plain as can be.
 #![forbid(unsafe_code)]
 
 use sslsession::rules::{AddingAgain, Capacity, Eviction, LAST_SECOND, Overflow, Rules};
@@ -7,11 +7,11 @@ use sslsession::store::{Outcome, Placed};
 /// A version and an id, as a caller has them.
 pub type Id = (i32, Vec<u8>);
 
-/// What is in the cache.
+/// The cache's contents.
 pub struct Model {
     pub rules: Rules,
     pub sessions: Vec<Resident>,
-    /// How often a session has come or moved.
+    /// Number of insertions and moves so far.
     turn: usize,
 }
 
@@ -39,7 +39,7 @@ impl Model {
         (0..self.sessions.len()).min_by_key(|&at| rank(&self.sessions[at]))
     }
 
-    /// The soonest to expire; of several the one that came first to its second.
+    /// Returns the soonest to expire; of several the one that came first to its second.
     fn soonest(&self) -> Option<usize> {
         self.first_by(|resident| (resident.expiry, resident.moved))
     }
@@ -66,7 +66,7 @@ impl Model {
         self.turn
     }
 
-    /// The rules of SSL_CTX_add_session: what was replaced, or that it was there, and who was evicted.
+    /// Inserts by the rules of SSL_CTX_add_session. Returns the outcome, and the evicted sessions.
     pub fn insert(&mut self, id: &Id, number: u32, expiry: i128, size: usize) -> (Outcome<u32>, Vec<u32>) {
         let turn = self.next_turn();
         let new = Resident { id: id.clone(), number, expiry, moved: turn, inserted: turn };
@@ -123,7 +123,7 @@ impl Model {
     }
 }
 
-/// All sets of rules that make a difference to a store.
+/// Returns all sets of rules that make a difference to a store.
 pub fn all_rules() -> impl Iterator<Item = Rules> {
     let mut all = Vec::new();
     for capacity in [Capacity::Size, Capacity::SizeLessOne] {

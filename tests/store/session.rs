@@ -1,4 +1,4 @@
-//! What the tests of the store keep in it, in place of sessions.
+//! The objects that tests store in place of sessions.
 #![forbid(unsafe_code)]
 
 use super::locks_held;

@@ -72,7 +72,7 @@ impl Server {
         })
     }
 
-    /// Connects, and speaks what comes before TLS. Returns also how long the way to the server and back takes.
+    /// Connects, and speaks the protocol before TLS. Also returns the round-trip time.
     fn connect(&self) -> Result<(TcpStream, Duration), Trouble> {
         let mut why = "the name has no address".to_owned();
         for address in &self.addresses {

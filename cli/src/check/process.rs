@@ -117,7 +117,7 @@ impl Seen {
         Some(LoadedLibrary { path: mapping.path.clone(), build_id, is_replaced: mapping.is_deleted })
     }
 
-    /// The objects of the process with an SSL_CTX_new of their own, among those whose names speak of ssl.
+    /// Returns the objects of the process with an SSL_CTX_new of their own, among those with ssl in their names.
     fn libssls(&self) -> Vec<Libssl> {
         let mut seen: Vec<&Mapping> = Vec::new();
         for mapping in &self.mappings {
@@ -160,7 +160,7 @@ impl Seen {
         None
     }
 
-    /// A store without a name is memory of no file; that it is left out of core dumps tells it from others'.
+    /// Returns a store without a name: memory of no file. Others' is not excluded from core dumps.
     fn anonymous(&self, mapping: &Mapping) -> Option<(Option<String>, u64)> {
         let is_ours = proc::left_out_of_core_dumps(self.process).contains(&mapping.addresses);
         is_ours.then_some((None, mapping.size))

@@ -24,7 +24,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The variables and their values.
+    /// Returns the variables and their values.
     pub fn variables(&self) -> Vec<(&'static str, &'static str)> {
         let all = [
             (self.store, ("SSLSESSION_STORE", "shared:NAME")),

@@ -79,7 +79,7 @@ impl Walking {
     }
 }
 
-/// HKDF-Expand with SHA-256, of one block.
+/// Returns the key of the next day: HKDF-Expand with SHA-256, of one block.
 fn next(key: &Zeroizing<[u8; KEY]>) -> Result<Zeroizing<[u8; KEY]>, ErrorStack> {
     let hmac = PKey::hmac(key.as_slice())?;
     let mut signer = Signer::new(MessageDigest::sha256(), &hmac)?;

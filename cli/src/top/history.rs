@@ -1,4 +1,4 @@
-//! What happened in the last intervals, by store and by process.
+//! Events of the last intervals, by store and by process.
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, VecDeque};
@@ -12,7 +12,7 @@ const INTERVALS: usize = 200;
 /// A store, or a process of a store.
 type Key = (String, Option<u32>);
 
-/// What was seen of all stores.
+/// The history of all stores.
 #[derive(Default)]
 pub struct History {
     /// The stores as they were last.
@@ -20,14 +20,14 @@ pub struct History {
     of: HashMap<Key, Past>,
 }
 
-/// What was seen of one store or process.
+/// The history of one store or process.
 #[derive(Default)]
 pub struct Past {
     last: Option<(Instant, Counts)>,
     pub intervals: VecDeque<Interval>,
 }
 
-/// What happened in an interval.
+/// The events of an interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// None without lookups.
@@ -37,7 +37,7 @@ pub struct Interval {
 }
 
 impl History {
-    /// Adds what was seen at a moment. What is not seen any more is forgotten.
+    /// Adds the statistics of a moment. Forgets a store or process that has none any more.
     pub fn add(&mut self, stores: &[Statistics], now: Instant) {
         let mut of = std::mem::take(&mut self.of);
         for store in stores {
@@ -52,7 +52,7 @@ impl History {
         self.stores = stores.to_vec();
     }
 
-    /// Returns what was seen of a store, or of a process of it.
+    /// Returns the history of a store, or of a process of it.
     pub fn of(&self, store: &str, process: Option<u32>) -> Option<&Past> {
         self.of.get(&(store.to_owned(), process))
     }
@@ -62,7 +62,7 @@ impl Past {
     fn add(&mut self, counts: Counts, now: Instant) {
         if let Some((before, last)) = self.last {
             let seconds = now.duration_since(before).as_secs_f64().max(0.001);
-            // A counter that went down is another's, of the same name.
+            // A counter that decreased belongs to another store or process of the same name.
             let lookups = counts.lookups().saturating_sub(last.lookups());
             let hits = counts.hits.saturating_sub(last.hits).min(lookups);
             self.intervals.push_back(Interval {

@@ -11,10 +11,10 @@ use ratatui::widgets::{Paragraph, RenderDirection, Sparkline, SparklineBar};
 use super::history::{History, Interval, Past};
 use crate::statistics::{ProcessStatistics, Statistics};
 
-/// A sparkline of a hit ratio goes up to this.
+/// Largest value of a hit ratio's sparkline.
 const PER_MILLE: u64 = 1000;
 
-/// What the screen shows beside the statistics.
+/// State of the screen beside the statistics.
 pub struct Screen {
     /// The first row that is shown.
     pub first: usize,
@@ -34,7 +34,7 @@ struct Row<'a> {
 }
 
 impl Screen {
-    /// Returns the screen of statistics that are read every so often.
+    /// Returns the screen of statistics that are read at that interval.
     pub fn new(interval: Duration) -> Screen {
         let has_colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Screen { first: 0, complaint: None, interval, has_colours }

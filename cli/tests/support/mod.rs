@@ -18,14 +18,14 @@ use common::process::{Outcome, Running, run};
 
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The command under test, with nothing of the library in its environment.
+/// Returns the command under test, with nothing of the library in its environment.
 pub fn sslsession(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = plain(env!("CARGO_BIN_EXE_sslsession"));
     command.args(arguments);
     command
 }
 
-/// A program, with nothing of the library in its environment.
+/// Returns a program, with nothing of the library in its environment.
 pub fn plain(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_remove("LD_PRELOAD").env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
@@ -35,14 +35,14 @@ pub fn plain(program: &str) -> Command {
     command
 }
 
-/// A command line in a terminal, script(1)'s.
+/// Returns a command line in a terminal, script(1)'s.
 pub fn on_terminal(line: &str) -> Command {
     let mut command = plain("script");
     command.args(["-qec", line, "/dev/null"]).env("TERM", "xterm");
     command
 }
 
-/// `openssl s_server`: one process, one connection at a time.
+/// Returns `openssl s_server`: one process, one connection at a time.
 pub fn s_server(port: u16) -> Command {
     let mut command = plain("openssl");
     command.args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-www", "-cert", "cert.pem", "-key", "key.pem"]);
@@ -76,7 +76,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A directory with a certificate: cert.pem, key.pem, and both.pem with the two.
+/// Makes a directory with a certificate: cert.pem, key.pem, and both.pem with the two.
 pub fn with_certificate(purpose: &str) -> Scratch {
     let scratch = Scratch::new(purpose);
     let mut openssl = plain("openssl");
@@ -96,7 +96,7 @@ pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// A file of the library's own tests.
+/// Returns a file of the library's own tests.
 pub fn of_library(path: &str) -> PathBuf {
     common::root().join("tests").join(path)
 }
@@ -207,7 +207,7 @@ impl Server {
     }
 }
 
-/// `openssl s_server` with a setting of the store, and options.
+/// Starts `openssl s_server` with a setting of the store, and options.
 pub fn sharing_server(scratch: &Scratch, setting: &str, options: &[&str]) -> Server {
     Server::start(scratch, |port| {
         let mut command = s_server(port);

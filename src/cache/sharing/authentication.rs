@@ -1,4 +1,4 @@
-//! What a context that shares sessions or tickets has to know of its connections.
+//! A context's policies, settings and routes, by which it shares sessions and tickets.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -9,14 +9,15 @@ use super::not_shared::Noted;
 use super::open::store;
 use super::{policy, routes, ticket_keys};
 
-/// What a context knows of how its connections authenticate: whom its sessions and its tickets are for.
+/// A context's policies, settings and routes: they decide whom its sessions and tickets are for.
 pub(in crate::cache) struct Authentication {
-    /// The context's, and its copies'.
+    /// Number of the context and its copies.
     pub(super) number: policy::Number,
     pub(super) settings: policy::NotedSettings,
     pub(super) policies: policy::Policies,
     pub(super) routes: routes::Routes,
-    /// Connections with settings of their own that cannot be read: such a one neither finds a session of others nor gives one.
+    /// Connections with settings of their own that cannot be read. They neither find others'
+    /// sessions nor store any.
     pub(super) apart: ByConnection<()>,
     pub(super) asked: ByConnection<Asked>,
     pub(super) tickets: ticket_keys::Tickets,
@@ -24,7 +25,7 @@ pub(in crate::cache) struct Authentication {
 }
 
 impl Authentication {
-    /// For a new cache; None if it shares neither sessions nor tickets.
+    /// Returns the state for a new cache; None if it shares neither sessions nor tickets.
     pub(in crate::cache) fn new() -> Option<Arc<Authentication>> {
         if store().is_none() && !ticket_keys::are_wanted() {
             return None;

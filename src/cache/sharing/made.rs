@@ -11,7 +11,7 @@ use crate::handle::{Connection, Session, Setting};
 
 impl SessionCache {
     /// Stores the session that a handshake has made, for all processes.
-    pub(in crate::cache) fn share_made(&self, connection: Connection, session: &Session, now: i64) {
+    pub(in crate::cache) fn publish_made(&self, connection: Connection, session: &Session, now: i64) {
         search::end_offers();
         let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
         let (sharing, policy) = match terms {

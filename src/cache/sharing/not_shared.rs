@@ -1,5 +1,5 @@
-//! Reasons why sessions stay in one process although there may be a shared store. The store counts the contexts of each; and
-//! each is told once in a process, if SSLSESSION_LOG is set.
+//! Reasons why sessions stay in one process although there may be a shared store. The store counts
+//! the contexts of each reason. Each is logged once in a process, if SSLSESSION_LOG is set.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -10,32 +10,32 @@ use crate::cache::SessionCache;
 use crate::handle::{self, Connection, Undigested};
 use crate::settings::{self, Store};
 
-/// A reason why a context, or one connection of it, does not share its sessions.
+/// A reason why a context, or one of its connections, does not share its sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotShared {
-    /// There is no shared store.
+    /// No shared store.
     NoStore,
-    /// The context's mode does not have SSL_SESS_CACHE_SERVER.
+    /// A mode without SSL_SESS_CACHE_SERVER.
     CacheOff,
-    /// Its mode has SSL_SESS_CACHE_NO_INTERNAL_LOOKUP or SSL_SESS_CACHE_NO_INTERNAL_STORE.
+    /// A mode with SSL_SESS_CACHE_NO_INTERNAL_LOOKUP or SSL_SESS_CACHE_NO_INTERNAL_STORE.
     NoInternalCache,
-    /// It has a get_session callback of the application's.
+    /// A get_session callback of the application's.
     OwnGetCallback,
-    /// The application keeps data at its sessions, which other processes could not give back.
+    /// Data that the application sets at its sessions, which other processes could not restore.
     ApplicationData,
-    /// The connection has settings of its own that cannot be read.
+    /// Settings of the connection's own that cannot be read.
     ConnectionSettings,
-    /// The connection was switched to a context that was made out of our sight.
+    /// A connection that was switched to a context that was made out of the library's sight.
     UnknownContext,
 }
 
-/// What is noted of a context. Its number is part of the store's layout, below 32, and known to the command:
+/// A kind of context. Its number is part of the store's layout, below 32, and known to the command:
 /// `cli/src/statistics/process.rs`.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// A session was shared.
     Shared,
-    /// A session was not.
+    /// A session was not shared.
     NotShared(NotShared),
     /// Sessions are shared with the context's copies in forked processes only.
     AmongCopies(Undigested),
@@ -65,7 +65,7 @@ impl Kind {
     }
 }
 
-/// The kinds that a context was found to be of: a bit for each.
+/// The kinds that a context was found to be of, one bit for each.
 #[derive(Default)]
 pub(super) struct Noted(AtomicU32);
 
@@ -74,7 +74,7 @@ impl Noted {
         self.0.load(Ordering::Relaxed) & 1 << kind.number() != 0
     }
 
-    /// Counts the context as one of this kind, unless that was done before, and tells of the reason once in a process.
+    /// Counts the context as one of this kind, once, and logs the reason once in a process.
     pub(super) fn note(&self, kind: Kind) {
         static TOLD: AtomicU32 = AtomicU32::new(0);
         if !note_first(&self.0, kind.number()) {
@@ -112,15 +112,15 @@ pub(super) fn note_first(noted: &AtomicU32, number: u8) -> bool {
 }
 
 impl SessionCache {
-    /// Notes what this context is, if it could share at all.
+    /// Notes the kind of this context, if it could share at all.
     pub(super) fn note(&self, kind: Kind) {
         if let Some(authentication) = &self.authentication {
             authentication.noted.note(kind);
         }
     }
 
-    /// Notes why the sessions of a server's connection are not shared: where the cache is turned off, nothing else is heard
-    /// of it. A connection that has no certificate may be a client's.
+    /// Notes why the sessions of a server's connection are not shared: a cache that is turned off
+    /// is noticed nowhere else. A connection without a certificate may be a client's.
     pub(in crate::cache) fn note_if_not_shared(&self, connection: Connection) {
         if let Some(sharing) = &self.sharing
             && let Err(reason) = self.shared()

@@ -7,8 +7,9 @@
 //! ```
 //! A process that makes no SSL_CTX has a mapping of which it touches nothing.
 //!
-//! A named store belongs to whom it was made by, and is refused to others. So root does not make one at load where no libssl
-//! is: it may be a shell, or setpriv, that starts the server as another user. Who makes the first SSL_CTX makes it then.
+//! A named store belongs to the user who made it, and is refused to others. So root makes none at
+//! load if no libssl is loaded: the process may be a shell, or setpriv, that starts the server as
+//! another user. The process that makes the first SSL_CTX then makes the store.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -20,22 +21,22 @@ use once_cell::race::OnceBox;
 use crate::handle;
 use crate::settings::{self, MEMORY, Settings, Store};
 use crate::store::Shared;
-use crate::store::shared::{Keys, LARGEST, SMALLEST, user, why_out_of_reach};
+use crate::store::shared::{Keys, MAX_SIZE, MIN_SIZE, user, why_out_of_reach};
 
-const _: () = assert!(settings::Shared::SMALLEST == SMALLEST && settings::Shared::LARGEST == LARGEST);
+const _: () = assert!(settings::Shared::MIN_SIZE == MIN_SIZE && settings::Shared::MAX_SIZE == MAX_SIZE);
 
 /// Programs that load libssl only after they have changed their root.
 const LOAD_LIBSSL_LATE: [&str; 4] = ["imap-login", "pop3-login", "submission-login", "managesieve-login"];
 
-/// What became of opening a store; None if none is asked for.
+/// Result of opening a store; None if none is asked for.
 struct Opened {
     user: u32,
     store: Option<Result<Shared, String>>,
-    /// Where its file was, if it has one.
+    /// Location of its file, if it has one.
     place: Option<Place>,
 }
 
-/// A file, and the directory that it was in: by their devices and numbers.
+/// A file and its directory, by their devices and inode numbers.
 struct Place {
     path: PathBuf,
     file: (u64, u64),
@@ -48,10 +49,10 @@ impl Place {
         Some(Place { path: path.to_owned(), file: number(&file), directory: number(&directory) })
     }
 
-    /// Returns true if the directory can be seen, and the file is not in it.
+    /// Returns true if the directory can be read, and the file is not in it.
     fn is_left(&self) -> bool {
         let directory = self.path.parent().and_then(|directory| directory.metadata().ok());
-        // Who has changed its root sees another directory, or none.
+        // A process that has changed its root sees another directory, or none.
         let is_there = directory.is_some_and(|directory| number(&directory) == self.directory);
         is_there && !self.path.symlink_metadata().is_ok_and(|file| number(&file) == self.file)
     }
@@ -63,7 +64,8 @@ fn number(metadata: &fs::Metadata) -> (u64, u64) {
 
 static AT_LOAD: OnceBox<Opened> = OnceBox::new();
 
-/// Opens the store and reads the keys of tickets if the settings ask for it, when the library is loaded. Nothing is said.
+/// Opens the store and reads the ticket keys, if the settings ask for them, when the library is
+/// loaded. Complains of nothing.
 pub fn at_load() {
     if let Some(settings) = settings::asking_for_store()
         && !is_left_to_others(settings)
@@ -73,7 +75,7 @@ pub fn at_load() {
     super::ticket_keys::at_load();
 }
 
-/// Returns true if a store is not there yet, and should belong to another user than this one.
+/// Returns true if there is no store yet, and it should belong to another user than this one.
 fn is_left_to_others(settings: &Settings) -> bool {
     let Store::Shared(wanted) = &settings.store else { return false };
     let is_missing = wanted.path.as_deref().is_some_and(|path| !path.exists());
@@ -82,8 +84,8 @@ fn is_left_to_others(settings: &Settings) -> bool {
 
 static STORE: OnceBox<Option<&'static Shared>> = OnceBox::new();
 
-/// The store of this process and of those that it forks. None if there is to be none, or it cannot be had: that is said
-/// once.
+/// Returns the store of this process and of those that it forks. None if none is asked for, or it
+/// cannot be opened: complains once.
 pub(super) fn store() -> Option<&'static Shared> {
     if let Some(store) = STORE.get() {
         return *store;
@@ -114,14 +116,15 @@ pub(super) fn is_removed() -> bool {
     opened().place.as_ref().is_some_and(Place::is_left)
 }
 
-/// Returns what was opened at load, or opens it now. What was refused then to another user is tried again.
+/// Returns the store that was opened at load, or opens it now. A store that was refused to another
+/// user is tried again.
 fn opened() -> &'static Opened {
     static LATER: OnceBox<Opened> = OnceBox::new();
     let at_load = AT_LOAD.get().filter(|opened| !matches!(opened.store, Some(Err(_))) || opened.user == user());
     at_load.unwrap_or_else(|| LATER.get_or_init(|| Box::new(open(settings::get()))))
 }
 
-/// Opens the store that the settings ask for. An error names the variable that has to be mended.
+/// Opens the store that the settings ask for. An error names the variable to correct.
 fn open(settings: &Settings) -> Opened {
     let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None, place: None } };
     let store = match &wanted.path {
@@ -143,7 +146,8 @@ fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Sh
     }
     let keys = match &settings.key_file {
         Some(file) => Keys::read(file).map_err(|why| format!("SSLSESSION_KEY_FILE: {why}")),
-        // One in memory may have its key beside it: who can read that can read the server's memory too.
+        // A store in memory may have its key beside it: who can read that can read the server's
+        // memory too.
         None if path.starts_with("/dev/shm") => Keys::beside(path).map_err(of_store),
         None => Err(of_store(format!("{} is on a disk, and a store there needs SSLSESSION_KEY_FILE", path.display()))),
     }?;
@@ -151,10 +155,10 @@ fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Sh
     Shared::named(path, size, &keys).map_err(|why| of_store(format!("{} {why}", path.display())))
 }
 
-/// Returns the size of the store that is there: who gives none takes that.
+/// Returns the size of an existing store, which applies where the settings name none.
 fn size_of_store(path: &Path) -> Option<usize> {
     let size = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?.len() as usize;
-    (SMALLEST..=LARGEST).contains(&size).then_some(size)
+    (MIN_SIZE..=MAX_SIZE).contains(&size).then_some(size)
 }
 
 /// Returns true if the settings ask for a shared store.

@@ -1,13 +1,15 @@
-//! Policies: everything that authenticates a server and its clients, and who has the same.
+//! Policies: everything that authenticates a server and its clients. Equal policies share.
 //!
-//! A policy is worked out once. With each search a snapshot of a few addresses and numbers tells whether it still holds:
+//! A policy is worked out once. Each search takes a snapshot of a few addresses and numbers, and
+//! compares it:
 //!
 //! ```text
 //!   connection ─ snapshot ─► equal to one that is known? ─ yes ─► its digest
-//!                                                        └ no ──► work the digest out, and keep it with the snapshot
+//!                                                        └ no ──► work the digest out, and store it with the snapshot
 //! ```
-//! What cannot be digested gets a digest that also has the numbers of the contexts: a context gets its number as it is
-//! made, and its copies in forked processes have the same.
+//! A policy that cannot be digested completely gets a digest that includes the numbers of the
+//! contexts. A context gets its number when it is made, and its copies in forked processes have the
+//! same.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -26,10 +28,11 @@ pub(super) type Number = [u8; 16];
 /// A policy's digest, with the numbers of the contexts if it does not cover all.
 pub(super) type PolicyDigest = [u8; 16];
 
-/// How many policies of a context are kept: connections may have settings of their own, and certificates are renewed.
+/// Number of policies kept for a context: connections may have settings of their own, and
+/// certificates are renewed.
 const MAX_KNOWN: usize = 8;
 
-/// Draws a number; None if the kernel gives none.
+/// Draws a number; None if the kernel returns none.
 pub(super) fn new_number() -> Option<Number> {
     let mut number = [0; 16];
     getrandom::fill(&mut number).ok()?;
@@ -40,7 +43,7 @@ pub(super) fn new_number() -> Option<Number> {
 #[derive(Default)]
 pub(super) struct NotedSettings {
     bits: AtomicU32,
-    /// Those that were set at any time.
+    /// Settings that were made at any time.
     ever: AtomicU32,
     cert_verify_callback: AtomicUsize,
 }
@@ -72,13 +75,13 @@ impl NotedSettings {
 /// A policy that has been worked out.
 struct Known {
     snapshot: Snapshot,
-    /// The number of the context that the connection began with, if that was another one.
+    /// Number of the context that the connection began with, if that was another one.
     begun: Option<Number>,
     policy: ServerPolicy,
     digest: PolicyDigest,
 }
 
-/// The policies of connections that have, or had, one context; the one that was used last is the first.
+/// The policies of connections that have, or had, one context, the last used first.
 #[derive(Default)]
 pub(super) struct Policies(BriefLock<Vec<Known>>);
 
@@ -105,13 +108,13 @@ impl Policies {
         drop(forgotten);
     }
 
-    /// Returns the digests for connections that were not switched, the one that was used last first.
+    /// Returns the digests for connections that were not switched, the last used first.
     pub(super) fn digests(&self) -> Vec<PolicyDigest> {
         let own = |known: &&Known| known.begun.is_none();
         self.0.lock().map_or_else(Vec::new, |known| known.iter().filter(own).map(|known| known.digest).collect())
     }
 
-    /// Returns the digest that was used last, if its context still has that certificate.
+    /// Returns the last used digest, if its context still has that certificate.
     pub(super) fn last(&self, certificate: usize) -> Option<PolicyDigest> {
         let known = self.0.lock()?;
         let last = known.iter().find(|known| known.begun.is_none())?;
@@ -120,7 +123,7 @@ impl Policies {
 }
 
 impl SessionCache {
-    /// Returns the digest of what authenticates a connection and its client as things stand.
+    /// Returns the digest of what now authenticates a connection and its client.
     pub(super) fn policy_of(&self, own: &Authentication, connection: Connection) -> Result<PolicyDigest, NotShared> {
         self.policy_and_completeness(own, connection).map(|(digest, _)| digest)
     }

@@ -1,17 +1,18 @@
-//! A record's terms: what it is found by, and who may have it.
+//! A record's terms: its key, and who may have it.
 //!
-//! Most contexts ask all their clients the same, and what they ask is part of what a record is found by:
+//! Most contexts ask all their clients the same. Their policy is part of a record's key:
 //!
 //! ```text
-//!   found by     policy's digest, version, id; server name
+//!   key          policy's digest, version, id; server name
 //!   body         the session
 //! ```
-//! Where a callback may switch the connection to the context of another host, what is asked in the end is not known when a
-//! session is searched for. Such a record is found without, and says itself whom it is for. So it is where the
-//! application may have a session of its own for a client that gets none here: then there must be an answer.
+//! Where a callback may switch the connection to the context of another host, the final policy is
+//! not known when a session is searched for. Such a record is found without it, and says itself
+//! whom it is for. The same holds where the application may have a session of its own for a client
+//! that gets none here: then there must be an answer.
 //!
 //! ```text
-//!   found by     OPEN, version, id; server name
+//!   key          OPEN, version, id; server name
 //!   body         number of the context [16], policy's digest at the handshake's end or zeros [16], the session
 //! ```
 #![forbid(unsafe_code)]
@@ -20,24 +21,24 @@ use super::policy::{Number, PolicyDigest};
 use crate::store::shared::Secret;
 use crate::store::{Policy, Scope, Shared};
 
-/// In the place of a policy's digest.
+/// The scope in place of a policy's digest.
 pub(super) const OPEN: Scope = *b"open to more ctx";
 
-/// The body's beginning of a record that says whom it is for.
+/// The beginning of the body of a record that says whom it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bearer {
-    /// The context that the connection began with, and its copies.
+    /// Number of the context that the connection began with, and of its copies.
     pub(super) number: Number,
-    /// The policy at the end of the handshake. None: the application added the session, and vouches for it; or it is a
-    /// resumed one of another policy.
+    /// The policy at the end of the handshake. None if the application added the session, and
+    /// vouches for it; or if a resumed connection was led to another policy.
     pub(super) policy: Option<PolicyDigest>,
 }
 
 const LENGTH: usize = size_of::<Number>() + size_of::<PolicyDigest>();
 
 impl Bearer {
-    /// Lets `use_it` see a body: the bearer, if there is one, and the session. None if no memory is left for it: a session is
-    /// as large as the certificate that its client has shown.
+    /// Passes a body to `use_it`: the bearer, if there is one, and the session. Returns None if no
+    /// memory is left: a session is as large as the certificate that its client has shown.
     pub(super) fn before<T>(bearer: Option<&Bearer>, session: &[u8], use_it: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let Some(bearer) = bearer else { return Some(use_it(session)) };
         let mut body = Secret::default();
@@ -59,18 +60,19 @@ impl Bearer {
 
 /// A server name in a record's terms.
 pub(super) enum ServerName<'a> {
-    /// As the client said it; empty if it did not.
+    /// The name that the client sent; empty if it sent none.
     Said(&'a [u8]),
-    /// The session is good for all names: the application added it, and it says nothing of a name.
+    /// Any name: the application added the session, which has no name.
     Any,
 }
 
-/// The number that stands for any name; that of no name is 0. They are no secret.
+/// The number for any name; that of no name is 0. They are no secret.
 const ANY: u64 = 1;
 
 impl ServerName<'_> {
-    /// Returns what a record of that name is compared by: a digest that clients, who choose the name, cannot foresee; and
-    /// the beginning of the policy's, for a live session whose record's body is not read, unless it is not settled yet.
+    /// Returns the policy by which a record of that name is compared: a digest that clients, who
+    /// choose the name, cannot foresee. It includes the beginning of the policy's digest, unless
+    /// that is not settled yet, for a live session whose record's body is not read.
     pub(super) fn terms(&self, store: &Shared, policy: Option<&PolicyDigest>) -> Policy {
         let digest = match self {
             ServerName::Any => ANY,

@@ -1,5 +1,5 @@
-//! What this process shows of itself: for `sslsession stat` in the shared store, or in memory for that if there is no store
-//! and a variable of ours is set; and in the log.
+//! The process's report of itself: for `sslsession stat` in the shared store, or in memory for that
+//! command if there is no store and one of the library's variables is set; and in the log.
 //!
 //! ```text
 //!   first SSL_CTX ────────► what serves the process        in its slot; a line, if SSLSESSION_LOG is set
@@ -18,10 +18,10 @@ use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
 use crate::store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
 
-/// Of a process that has no store.
+/// Statistics of a process that has no store.
 static WITHOUT_STORE: OnceBox<Option<WithoutStore>> = OnceBox::new();
 
-/// Returns what this process shows, if it shows anything.
+/// Returns this process's statistics, if it shows any.
 fn shown() -> Option<Statistics<'static>> {
     match opened_store() {
         Some(store) => Some(store.statistics()),
@@ -29,8 +29,8 @@ fn shown() -> Option<Statistics<'static>> {
     }
 }
 
-/// Counts what happens to a session in a process that has no store, if that shows anything. Without settings that is a look
-/// at one number.
+/// Counts a session's event in a process that has no store, if that shows statistics. Without
+/// settings it only reads one number.
 #[inline]
 pub(in crate::cache) fn count(event: Event, times: u64) {
     if let Some(Some(shows)) = WITHOUT_STORE.get() {
@@ -38,11 +38,11 @@ pub(in crate::cache) fn count(event: Event, times: u64) {
     }
 }
 
-/// Sessions that the caches of this process keep, while that is shown; a forked process has as many.
+/// The number of sessions in this process's caches, counted while it is shown. A forked process begins with its parent's.
 static KEPT: AtomicU64 = AtomicU64::new(0);
 
-/// Sessions have come into this process's caches, or, below 0, have left them. Shown as `count` shows events. Threads that do so
-/// at once may show the number of one of them before the other's, until the next session comes or leaves.
+/// Adds to the number of sessions that this process keeps, or subtracts from it, and shows it where `count` shows events. Of two
+/// threads that do so at once the earlier number may be shown, until it changes again.
 #[inline]
 pub(in crate::cache) fn keeps(more: i64) {
     if let Some(Some(shows)) = WITHOUT_STORE.get()
@@ -53,7 +53,7 @@ pub(in crate::cache) fn keeps(more: i64) {
     }
 }
 
-/// An SSL_CTX has been made: the first time, shows what serves this process.
+/// Reports, at the first SSL_CTX, what serves this process.
 pub(in crate::cache) fn on_new_context(context: Context) {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
     if !IS_TOLD.load(Ordering::Relaxed) && !IS_TOLD.swap(true, Ordering::Relaxed) {
@@ -96,7 +96,7 @@ fn describe(context: Context) {
 const VERSION: [&str; 3] =
     [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
 
-/// Returns what the settings come to.
+/// Returns a line on what the settings have led to.
 fn in_words(settings: &Settings) -> String {
     let attach = match settings.attach {
         Attach::Default => "contexts that use OpenSSL's cache",
@@ -118,8 +118,8 @@ fn in_words(settings: &Settings) -> String {
     }
 }
 
-/// Tells, once each, of what has stopped working, if SSLSESSION_LOG is set. For a moment at which there is time: after a
-/// full handshake, which is what all of it leads to.
+/// Logs, once for each fault, what has stopped working, if SSLSESSION_LOG is set. Called after a
+/// full handshake, to which every fault leads, and where there is time.
 pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
     static TOLD: AtomicU32 = AtomicU32::new(0);
     if settings::get().log.is_none() {
@@ -129,7 +129,7 @@ pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
         (!store.is_kept_in_memory(), NOT_LOCKED),
         (store.counted_here(Event::Refused) > 0, WRONG_KEY),
         (store.counted_here(Event::Emptied) > 0, EMPTIED),
-        (store.counted_here(Event::OutOfReach) > 0, OUT_OF_REACH),
+        (store.counted_here(Event::Unavailable) > 0, OUT_OF_REACH),
         (store.counted_here(Event::TooLarge) > 0, TOO_LARGE),
         (is_time_to_look(now) && is_removed(), REMOVED),
     ];
@@ -156,7 +156,7 @@ const EMPTIED: &str =
 const OUT_OF_REACH: &str = "was locked for too long by another process, which may have been stopped";
 const TOO_LARGE: &str = "does not take sessions as large as some are: their clients show large certificates";
 
-/// Tells what this process has counted, if it has kept sessions and SSLSESSION_LOG is set. The process is about to end.
+/// Logs at exit what this process has counted, if it has stored sessions and SSLSESSION_LOG is set.
 pub fn tell_of_end() {
     let Some(shown) = shown() else { return };
     let counted = |event| shown.counted_here(event);
@@ -164,7 +164,7 @@ pub fn tell_of_end() {
     let causes = [
         (Event::Missed, "unknown"),
         (Event::Over, "expired"),
-        (Event::Withheld, "of another policy"),
+        (Event::PolicyMismatch, "of another policy"),
         (Event::Refused, "sealed with another key"),
     ];
     let misses: u64 = causes.iter().map(|(event, _)| counted(*event)).sum();

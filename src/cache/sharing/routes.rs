@@ -1,8 +1,10 @@
-//! Routes: which policy a server name has led to, behind a context whose servername callback switches connections.
+//! Routes: the policy that a server name has led to, behind a context whose servername callback
+//! switches connections.
 //!
-//! A session is searched for before that callback runs. Among the copies of one context it does not matter, as in
-//! OpenSSL's one cache. But a session of another context, or of an earlier run, is resumed only if this context has already
-//! led a full handshake of that name to the very policy that the session was made under.
+//! A session is searched for before that callback runs. Among the copies of one context it does not
+//! matter, as in OpenSSL's one cache. A session of another context, or of an earlier run, is
+//! resumed only over a known route: this context has led a full handshake of that name to the
+//! policy that the session was made under.
 //!
 //! ```text
 //!   full handshake ─► name, policy at its end ─► here ─► store, under the context's number ─► its copies
@@ -17,22 +19,22 @@ use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
 use super::policy::{Number, PolicyDigest};
-use crate::store::{Expiry, Found, Name, Policy, Shared};
+use crate::store::{Expiry, Lookup, Policy, RecordKey, Shared};
 
-/// How many names are remembered in this process. Clients choose them.
+/// Number of names that this process remembers. Clients choose them.
 const MAX_NAMES: usize = 1024;
 
-/// How many seconds the store remembers a name.
+/// Number of seconds for which the store remembers a name.
 const TIMEOUT: i64 = 7 * 86_400;
 
-/// The terms of all routes; they are found by number and name alone.
+/// The policy of all routes, which are found by number and name alone.
 const TERMS: Policy = Policy::new(0, 0, Some(0));
 
-/// What one context has learnt.
+/// The routes that one context has learnt.
 #[derive(Default)]
 pub(super) struct Routes {
     known: BriefLock<HashMap<Vec<u8>, PolicyDigest>>,
-    /// A name leads elsewhere than before, in the same context.
+    /// True once a name has led elsewhere than before, in the same context.
     has_changed: AtomicBool,
 }
 
@@ -57,8 +59,8 @@ impl Routes {
     ) -> Option<PolicyDigest> {
         self.known_here(name).or_else(|| {
             let (scope, id) = key(number, name);
-            match store.into()?.find(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
-                Found::Record(bytes) => {
+            match store.into()?.find(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
+                Lookup::Record(bytes) => {
                     let digest = bytes.as_slice().try_into().ok()?;
                     self.remember(name, digest);
                     Some(digest)
@@ -68,7 +70,7 @@ impl Routes {
         })
     }
 
-    /// Learns from a full handshake.
+    /// Learns a route from a full handshake.
     pub(super) fn learn<'a>(
         &self,
         store: impl Into<Option<&'a Shared>>,
@@ -88,7 +90,7 @@ impl Routes {
         let Some(store) = store.into() else { return };
         let (scope, id) = key(number, name);
         let mark = store.mark(&digest, Expiry::new(now, TIMEOUT));
-        store.insert(&Name { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);
+        store.insert(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);
     }
 
     fn remember(&self, name: &[u8], digest: PolicyDigest) {
@@ -101,7 +103,7 @@ impl Routes {
     }
 }
 
-/// Returns what a route is found by: in the place of a policy's digest, and of a session id.
+/// Returns a route's scope and id, in place of a policy's digest and of a session id.
 fn key(number: &Number, name: &[u8]) -> ([u8; 16], [u8; 32]) {
     let scope: [u8; 32] = Sha256::new().chain_update(b"route").chain_update(number).finalize().into();
     (std::array::from_fn(|at| scope[at]), Sha256::digest(name).into())

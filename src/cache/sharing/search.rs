@@ -1,17 +1,18 @@
 //! The search for a session that a client offers.
 //!
 //! ```text
-//!   memory store ─ found ─► does its record still stand? ─ yes ────────────────────────────► that one
-//!                └ not ───► record ─► may this connection have it? ─ yes ─► decode ─► keep ─► that one
-//!                                                                  └ no ──► none, and nobody else is asked
+//!   memory store ─ hit ──► is its record still there? ─ yes ─────────────────────────────────► that session
+//!                └ miss ─► record ─► may this connection have it? ─ yes ─► decode ─► insert ─► that session
+//!                                                                 └ no ──► none, and no get callback is called
 //! ```
-//! libssl marks the session of a connection that ends uncleanly, while another thread may have it from the memory store and
-//! would be refused: so where there are other threads, a connection gets a copy, which takes the session's place once the
-//! application changes it. Where the application hears of removals, it gets the session itself, which the application may know
-//! by its address.
+//! libssl marks the session of a connection that ends uncleanly as not resumable, while another
+//! thread may have it from the memory store and would be refused. So where there are other threads,
+//! a connection gets a copy, which replaces the session once the application changes it. An
+//! application with a remove callback gets the session itself, as it may know the session by its
+//! address.
 //!
-//! A session for single use is taken out of the memory store first, so that of several threads one has it; then its record is
-//! taken, which of all processes one can.
+//! A session for single use is taken out of the memory store first, so that one of several threads
+//! has it; then its record is taken, which one of all processes can.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -26,36 +27,38 @@ use crate::cache::SessionCache;
 use crate::cache::lookup::{Offer, Search};
 use crate::handle::{self, Connection, Session, Setting};
 use crate::store::shared::Secret;
-use crate::store::{Found, Key, Mark, Name, Policy, Scope};
+use crate::store::{Fingerprint, Key, Lookup, Policy, RecordKey, Scope};
 use crate::types::TLS1_3_VERSION;
 
-/// How many sessions one client may offer at a time that are searched for in the shared store. Clients offer one or two; a
-/// ClientHello has room for 1,600.
+/// Number of sessions that one client may offer at a time and that are searched for in the shared
+/// store. Clients offer one or two; a ClientHello has room for 1,600.
 const MAX_OFFERS: u32 = 16;
 
 thread_local! {
-    /// The connection that searched last in this thread, the second in which it did, and how often.
+    /// The connection that searched last in this thread, the second of that search, and the number
+    /// of searches.
     static SEARCHES: Cell<(usize, i64, u32)> = const { Cell::new((0, 0, 0)) };
 }
 
 thread_local! {
-    /// The session that this thread has taken the record of, to be resumed once, and the second in which it did: libssl
-    /// removes it next.
+    /// The session for single use whose record this thread has taken, and the second in which it
+    /// did. libssl removes the session next.
     static TAKEN: Cell<Option<(Key, i64)>> = const { Cell::new(None) };
 }
 
-/// Returns true if this thread has just taken the record of that session, so that there is none to remove.
+/// Returns true if this thread has just taken the record of that session, so that there is none to
+/// remove.
 pub(super) fn has_just_taken(key: &Key, now: i64) -> bool {
     TAKEN.try_with(Cell::get).is_ok_and(|taken| taken == Some((*key, now)))
 }
 
-/// What was taken has been removed, or may have a record again.
+/// Forgets the taken session: it has been removed, or may have a record again.
 pub(super) fn forget_taken() {
     let _ = TAKEN.try_with(|taken| taken.set(None));
 }
 
-/// Returns true if the connection has offered too many sessions by now. A ClientHello is read in one piece, so another
-/// connection's search in this thread means that its offers are over.
+/// Returns true if the connection has offered too many sessions by now. A ClientHello is read in
+/// one piece, so another connection's search in this thread ends its offers.
 fn offers_too_many(connection: Connection, now: i64) -> bool {
     let address = connection.as_ptr().addr();
     let count = SEARCHES.try_with(|searches| {
@@ -67,35 +70,35 @@ fn offers_too_many(connection: Connection, now: i64) -> bool {
     count.is_ok_and(|count| count > MAX_OFFERS)
 }
 
-/// A connection's handshake has made a session, or the connection is being freed: its offers are over.
+/// Ends a connection's offers: its handshake has made a session, or the connection is being freed.
 pub(super) fn end_offers() {
     let _ = SEARCHES.try_with(|searches| searches.set((0, 0, 0)));
 }
 
-/// What a connection searches by.
+/// The key and policy with which a connection searches.
 struct Terms {
     scope: Scope,
     name: Policy,
-    /// The policy as it stands, and the server name: where a record says itself whom it is for.
+    /// The current policy and the server name, where a record says itself whom it is for.
     open: Option<Open>,
 }
 
 struct Open {
     policy: PolicyDigest,
     route: Vec<u8>,
-    /// The client_hello callback has switched the connection.
+    /// True if the client_hello callback has switched the connection.
     is_switched: bool,
-    /// The servername callback may still switch it.
+    /// True if the servername callback may still switch it.
     may_switch: bool,
 }
 
 impl Sharing {
-    /// Notes the policy by which a session is accepted that was found.
-    fn note_accepted(&self, terms: &Terms, found: &Found, connection: Connection) {
+    /// Notes the policy by which a found session is accepted.
+    fn note_accepted(&self, terms: &Terms, found: &Lookup, connection: Connection) {
         let policy = match (found, &terms.open) {
-            (Found::Standing | Found::Record(_), None) => Some(terms.scope),
-            (Found::Record(body), Some(_)) => Bearer::split(body).and_then(|(bearer, _)| bearer.policy),
-            (Found::Standing, Some(open)) => self.routes.known_here(&open.route),
+            (Lookup::Current | Lookup::Record(_), None) => Some(terms.scope),
+            (Lookup::Record(body), Some(_)) => Bearer::split(body).and_then(|(bearer, _)| bearer.policy),
+            (Lookup::Current, Some(open)) => self.routes.known_here(&open.route),
             _ => return,
         };
         self.asked.note(connection, Asked::AtSearch(policy));
@@ -103,7 +106,8 @@ impl Sharing {
 }
 
 impl SessionCache {
-    /// Searches for the session that a client offers: the live one if its record stands, else one made of the record.
+    /// Searches for the session that a client offers: the live one if its record is current, else
+    /// the record's.
     pub(in crate::cache) fn search_shared(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
         let found = self.search_both(sharing, key, offer);
         if offer.once {
@@ -118,79 +122,82 @@ impl SessionCache {
             return Search::Missing;
         }
         let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };
-        let name = Name { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
+        let name = RecordKey { scope: &terms.scope, policy: terms.name, version: offer.version, id: offer.id };
         let resident = if offer.once { self.take(key) } else { self.store.get(key) };
         Self::assert_unlocked();
         let resident = resident.filter(|session| !self.refuses(session));
-        // A live session was admitted as it came here; if policies have changed since, its record is looked at again.
+        // A live session was admitted when it was inserted; if policies have changed since, its
+        // record is looked up again.
         let is_trusted = terms.open.is_none() || !sharing.routes.has_changed();
         let known = resident.as_ref().filter(|_| is_trusted).map(|session| sharing.mark(session));
         let mut found = self.ask(sharing, &terms, &name, known, offer);
         let mut has_left = false;
-        if found == Found::Missing && resident.is_some() && !sharing.is_busy() {
-            // Alive and without a record: one that another process removed; or another thread has stored its record since.
+        if found == Lookup::Missing && resident.is_some() && !sharing.is_busy() {
+            // Live and without a record: another process removed it, or another thread has stored
+            // its record since.
             found = self.ask(sharing, &terms, &name, known, offer);
-            if found == Found::Missing {
+            if found == Lookup::Missing {
                 found = self.stood_before_callback(sharing, &terms, offer, resident.as_ref());
             }
-            has_left = found == Found::Missing;
+            has_left = found == Lookup::Missing;
         }
         sharing.note_accepted(&terms, &found, offer.connection);
         match found {
-            Found::Standing => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
+            Lookup::Current => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
                 Some(session) => Search::Found(session),
-                // It has been marked since.
+                // It has been marked as not resumable since.
                 None if offer.once => Search::Missing,
                 None => match self.ask(sharing, &terms, &name, None, offer) {
-                    Found::Record(body) => self.revive(&terms, &body, key, offer),
+                    Lookup::Record(body) => self.revive(&terms, &body, key, offer),
                     _ => Search::Missing,
                 },
             },
-            Found::Record(body) => self.revive(&terms, &body, key, offer),
-            Found::Missing if has_left => {
+            Lookup::Record(body) => self.revive(&terms, &body, key, offer),
+            Lookup::Missing if has_left => {
                 self.has_left_elsewhere(if offer.once { resident } else { self.take(key) });
                 Search::Missing
             }
-            Found::Missing | Found::Withheld | Found::OutOfReach => {
+            Lookup::Missing | Lookup::PolicyMismatch | Lookup::Unavailable => {
                 if let Some(session) = resident.filter(|_| offer.once) {
-                    self.keep(key, &session, offer.now);
+                    self.insert_live(key, &session, offer.now);
                 }
-                if found == Found::Withheld { Search::Withheld } else { Search::Missing }
+                if found == Lookup::PolicyMismatch { Search::Withheld } else { Search::Missing }
             }
         }
     }
 
-    /// Returns what has become of a live session that was stored before the context got the callback that may switch
-    /// connections: by its policy alone. It is still this context's, unless its name has led elsewhere since.
+    /// Looks up a live session by its policy alone, as it was stored before the context got a
+    /// callback that may switch connections. It is a mismatch if its name has led elsewhere since.
     fn stood_before_callback(
         &self,
         sharing: &Sharing,
         terms: &Terms,
         offer: &Offer,
         resident: Option<&Session>,
-    ) -> Found {
+    ) -> Lookup {
         let (Some(open), Some(resident)) = (&terms.open, resident.filter(|_| !offer.once)) else {
-            return Found::Missing;
+            return Lookup::Missing;
         };
         let mark = Some(sharing.mark(resident));
         let server_name = offer.connection.server_name_offered().unwrap_or_default();
         let became = |scope: PolicyDigest| {
             let policy = ServerName::Said(&server_name).terms(sharing.store, Some(&scope));
-            let name = Name { scope: &scope, policy, version: offer.version, id: offer.id };
+            let name = RecordKey { scope: &scope, policy, version: offer.version, id: offer.id };
             let leads_there = || sharing.routes.known_here(&open.route).is_none_or(|known| known == scope);
             match sharing.store.find(&name, mark, offer.now) {
-                Found::Standing if !leads_there() => Found::Withheld,
+                Lookup::Current if !leads_there() => Lookup::PolicyMismatch,
                 found => found,
             }
         };
-        let found = sharing.policies.digests().into_iter().map(became).find(|found| *found != Found::Missing);
+        let found = sharing.policies.digests().into_iter().map(became).find(|found| *found != Lookup::Missing);
         match found {
-            Some(Found::Record(_)) | None => Found::Missing,
+            Some(Lookup::Record(_)) | None => Lookup::Missing,
             Some(found) => found,
         }
     }
 
-    /// Returns the session that a connection is to have in the place of a live one; None if that is marked.
+    /// Returns the session that a connection gets for a live one: a copy where there are other
+    /// threads. None if it is not resumable.
     fn copy_unless_known(&self, session: Session, offer: &Offer) -> Option<Session> {
         if offer.once || handle::is_alone() || self.callbacks.remove.get().is_some() {
             return Some(session);
@@ -200,7 +207,7 @@ impl SessionCache {
         Some(if is_noted { copy } else { session })
     }
 
-    /// Returns what a connection searches by, as it is before its session is known.
+    /// Returns the terms by which a connection searches, before its session is known.
     fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
         let policy = self.policy_of(sharing, connection)?;
         let server_name = connection.server_name_offered().unwrap_or_default();
@@ -222,27 +229,34 @@ impl SessionCache {
         Ok(Terms { scope: OPEN, name, open: Some(open) })
     }
 
-    /// Searches the store, or takes from it. A record that is for others is withheld, and stays.
-    fn ask(&self, sharing: &Sharing, terms: &Terms, name: &Name, known: Option<Mark>, offer: &Offer) -> Found {
+    /// Looks up a record, or takes it. A record for others is a policy mismatch, and stays.
+    fn ask(
+        &self,
+        sharing: &Sharing,
+        terms: &Terms,
+        name: &RecordKey,
+        known: Option<Fingerprint>,
+        offer: &Offer,
+    ) -> Lookup {
         let store = sharing.store;
         let Some(open) = &terms.open else {
             return if offer.once { store.take(name, known, offer.now) } else { store.find(name, known, offer.now) };
         };
         let found = self.admit(sharing, open, store.find(name, known, offer.now), offer.now);
         match found {
-            // Between the two it may have become another record.
-            Found::Standing | Found::Record(_) if offer.once => {
+            // Between the two calls it may have become another record.
+            Lookup::Current | Lookup::Record(_) if offer.once => {
                 self.admit(sharing, open, store.take(name, known, offer.now), offer.now)
             }
             found => found,
         }
     }
 
-    /// Withholds a record that is for others.
-    fn admit(&self, sharing: &Sharing, open: &Open, found: Found, now: i64) -> Found {
-        let Found::Record(body) = found else { return found };
-        let Some((bearer, _)) = Bearer::split(&body) else { return Found::Missing };
-        if self.is_for(sharing, open, &bearer, now) { Found::Record(body) } else { Found::Withheld }
+    /// Turns a record that is for others into a policy mismatch.
+    fn admit(&self, sharing: &Sharing, open: &Open, found: Lookup, now: i64) -> Lookup {
+        let Lookup::Record(body) = found else { return found };
+        let Some((bearer, _)) = Bearer::split(&body) else { return Lookup::Missing };
+        if self.is_for(sharing, open, &bearer, now) { Lookup::Record(body) } else { Lookup::PolicyMismatch }
     }
 
     /// Returns true if a connection may have a record of that bearer: see [`super::routes`].
@@ -260,7 +274,7 @@ impl SessionCache {
         }
     }
 
-    /// Makes a record's session alive in this process.
+    /// Decodes a record and inserts its session into the memory store.
     fn revive(&self, terms: &Terms, body: &Secret, key: &Key, offer: &Offer) -> Search {
         let bytes = match terms.open {
             None => Some(body.as_slice()),
@@ -270,23 +284,24 @@ impl SessionCache {
         let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
         let Some(session) = session.filter(is_it) else { return Search::Missing };
         if !offer.once {
-            self.keep(key, &session, offer.now);
+            self.insert_live(key, &session, offer.now);
         }
         Search::Found(session)
     }
 
-    /// A session that was alive here has no record any more: it was removed, or pushed out, by another process. None if
-    /// another thread has seen that first.
+    /// Marks a live session that another process removed or evicted as not resumable, and calls the
+    /// remove callback. None if another thread has done so.
     fn has_left_elsewhere(&self, taken: Option<Session>) {
         if let Some(session) = taken {
-            self.start_leaving(1);
-            self.leave(&session);
+            self.pending_removals.begin(1);
+            self.mark_and_notify(&session);
         }
     }
 
-    /// Takes the record of a session for single use that this context, which shares no more, still has alive. Only who
-    /// takes it may resume the session. One that never had a record is this process's alone.
+    /// Takes the record of a live session for single use, in a context that no longer shares. Only
+    /// the process that takes the record may resume the session. A session without a record was
+    /// this process's alone.
     pub(in crate::cache) fn may_use_once(&self, session: &Session) -> bool {
-        !session.had_record() || self.unshare(session)
+        !session.had_record() || self.withdraw(session)
     }
 }

@@ -1,6 +1,6 @@
 //! SSLSESSION_TICKETS=shared: stateless tickets whose keys follow from the key file and the clock.
 //!
-//! libssl asks for the keys of each ticket:
+//! libssl calls a callback for the keys of each ticket:
 //!
 //! ```text
 //!   sealing   policy of the connection, server name, context ─► name of the ticket, keys
@@ -10,15 +10,16 @@
 //!     one may ─► has the server name led somewhere? ─ yes ─► that policy is the one ─────► for that policy?   keys : none
 //!                                                   └ no ──► sealed by a copy of this context?                keys : none
 //! ```
-//! So a ticket is good where the shared store would find the session: see [`super`] and [`super::routes`]. None is a full
-//! handshake and a new ticket.
+//! So a ticket opens where the shared store would find the session: see [`super`] and
+//! [`super::routes`]. If there are no keys, the client gets a full handshake and a new ticket.
 //!
-//! **libssl's own keys** stay where the policy cannot be digested, and where the clock has left the key file's days. Tickets are
-//! then good in the copies of the context, as without us, but under keys that are derived from those: a ticket of one server
-//! name is none of another's.
+//! **libssl's own keys** remain in use where the policy cannot be digested, and where the clock is
+//! outside the key file's days. Tickets then open in the copies of the context, as without the
+//! library, but under keys derived from libssl's: a ticket of one server name opens for no other.
 //!
 //! **Left alone** are contexts whose application has keys or callbacks of its own for tickets, from the moment it sets or reads
-//! them; SSLSESSION_ATTACH=all takes those on that it gives keys.
+//! them; SSLSESSION_ATTACH=all takes those on that it gives keys. Its keys and its callback then still serve the connections
+//! whose policy cannot be digested.
 #![forbid(unsafe_code)]
 
 mod notes;
@@ -30,13 +31,13 @@ use super::Authentication;
 use super::asked::Asked;
 use super::begun::route;
 use crate::cache::SessionCache;
-use crate::handle::{Connection, Setting, TicketCallbacks};
+use crate::handle::{Connection, KeyCallback, KeyCallbackChange, Setting, TicketCallbacks};
 use crate::settings::{self, Attach};
 use crate::store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketKeys, TicketName, Wanted};
 use crate::types::TLS1_3_VERSION;
 use notes::Note;
 pub(super) use notes::Tickets;
-pub use ring::{Held as HeldTicketKeys, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+pub use ring::{ForkGuard as TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 
 /// Reads the key file if the settings ask for it, when the library is loaded.
 pub(super) fn at_load() {
@@ -48,22 +49,37 @@ pub(super) fn are_wanted() -> bool {
     ring::wanted().is_some()
 }
 
+/// An answer to libssl's call for keys.
+pub enum TicketAnswer<T> {
+    Ours(T),
+    /// The application's callback has it.
+    Applications(KeyCallback),
+    /// No ticket, or none that we know.
+    None,
+}
+
+impl<T> From<Option<T>> for TicketAnswer<T> {
+    fn from(ours: Option<T>) -> TicketAnswer<T> {
+        ours.map_or(TicketAnswer::None, TicketAnswer::Ours)
+    }
+}
+
 /// A ticket that opens.
 pub struct OpenedTicket {
     pub keys: TicketKeys,
-    /// The client is to get a new one.
+    /// True if the client is to get a new ticket.
     pub renew: bool,
 }
 
-/// Whom a ticket is for, and under which keys.
+/// The audience of a ticket, and the keys it is sealed under.
 struct Target {
     audience: Audience,
-    /// Only under libssl's own keys.
+    /// True if only libssl's own keys may seal it.
     is_own: bool,
 }
 
 impl SessionCache {
-    /// Has libssl ask for the keys of this context's tickets, if they are to be shared. The context was just made.
+    /// Sets the ticket key callback of a new context, if its tickets are to be shared.
     pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: i64) {
         let Some(wanted) = ring::wanted() else { return };
         let Some(own) = self.authentication.as_deref().filter(|_| ring::are_there(now)) else { return };
@@ -76,34 +92,72 @@ impl SessionCache {
         }
     }
 
-    /// The application is about to set or to read keys of tickets, or to set a callback for them or none (`is_any` false).
-    /// Returns true if its call is to have no effect: it takes away a callback that it has not set, or SSLSESSION_ATTACH=all
-    /// takes on contexts with keys of their own.
-    pub fn leave_tickets(&self, is_any: bool) -> bool {
-        if !self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.load(Ordering::Relaxed)) {
+    /// Handles that the application is about to set or to read keys of tickets.
+    pub fn on_ticket_keys(&self) {
+        if settings::get().attach != Attach::All {
+            self.leave_tickets();
+        }
+    }
+
+    /// Handles that the application is about to set a callback for the keys of tickets, or none. Returns true if ours stays and
+    /// libssl is not to have it: it takes away what it has not set, or SSLSESSION_ATTACH=all takes on contexts that have one.
+    pub fn on_ticket_callback(&self, change: KeyCallbackChange, ours: TicketCallbacks) -> bool {
+        let Some(tickets) = self.authentication.as_deref().map(|own| &own.tickets) else { return false };
+        if !tickets.are_ours.load(Ordering::Relaxed) {
             return false;
         }
+        let is_any = !matches!(change, KeyCallbackChange::Evp(None) | KeyCallbackChange::Hmac(None));
         if !is_any || settings::get().attach == Attach::All {
-            return true;
+            tickets.replaced.note(change);
+            let stays = |callback| self.context.take_tickets_like(ours, callback);
+            if tickets.replaced.get().is_none_or(stays) {
+                return true;
+            }
         }
-        self.leave_tickets_to_libssl();
+        self.leave_tickets();
         false
     }
 
-    /// Has libssl use its own keys again.
-    pub fn leave_tickets_to_libssl(&self) {
-        if self.authentication.as_ref().is_some_and(|own| own.tickets.are_ours.swap(false, Ordering::Relaxed)) {
-            self.context.leave_tickets();
+    /// Has libssl use its own keys again, or those of the application's callback.
+    pub fn leave_tickets(&self) {
+        let Some(tickets) = self.authentication.as_deref().map(|own| &own.tickets) else { return };
+        if tickets.are_ours.swap(false, Ordering::Relaxed) {
+            self.context.leave_tickets(tickets.replaced.get());
         }
+    }
+
+    /// Returns the application's callback for a connection that cannot be compared, if it has set one: with keys of ours the
+    /// connection's tickets would open in fewer processes than without us. Where a servername callback may switch
+    /// connections, the policy may be another when the ticket is sealed than when it is opened; so only a connection's own
+    /// settings count there.
+    fn applications_callback(&self, own: &Authentication, connection: Connection) -> Option<KeyCallback> {
+        let callback = own.tickets.replaced.get()?;
+        let is_ours = match self.policy_and_completeness(own, connection) {
+            Ok((_, is_complete)) => is_complete || may_switch(own, connection),
+            Err(_) => false,
+        };
+        (!is_ours).then_some(callback)
     }
 
     /// Returns a name and keys for the ticket of a connection; None if it is to have no ticket.
     ///
     /// Where only TLS 1.3 is to have shared ones, connections before have none, unless the application has a security callback
     /// of its own: then they have libssl's.
-    pub fn seal_ticket(&self, connection: Connection, now: i64) -> Option<(TicketName, TicketKeys)> {
-        let own = self.authentication.as_deref()?;
+    pub fn seal_ticket(&self, connection: Connection, now: i64) -> TicketAnswer<(TicketName, TicketKeys)> {
+        let Some(own) = self.authentication.as_deref() else { return TicketAnswer::None };
         Self::assert_unlocked();
+        match self.applications_callback(own, connection) {
+            Some(callback) => TicketAnswer::Applications(callback),
+            None => self.seal_with_ours(own, connection, now).into(),
+        }
+    }
+
+    fn seal_with_ours(
+        &self,
+        own: &Authentication,
+        connection: Connection,
+        now: i64,
+    ) -> Option<(TicketName, TicketKeys)> {
         let target = self.audience(own, connection, now);
         let of = &target.audience;
         let is_own = target.is_own || !may_share(connection);
@@ -112,12 +166,13 @@ impl SessionCache {
         if is_own { by_libssl() } else { shared().or_else(by_libssl) }
     }
 
-    /// Returns whom the ticket of a connection is for whose handshake is over but for it.
+    /// Returns the audience of a connection's ticket, whose handshake is finished except for the
+    /// ticket.
     fn audience(&self, own: &Authentication, connection: Connection, now: i64) -> Target {
         let note = own.tickets.notes.get(connection);
         let is_resumed = connection.is_resumed();
         let server_name = match &note {
-            // There libssl says no more than what the session was made for.
+            // Before TLS 1.3 libssl then returns only the name of the session's first handshake.
             Some(note) if is_resumed && !is_tls13(connection) => note.server_name.clone(),
             _ => connection.server_name().unwrap_or_default(),
         };
@@ -127,7 +182,7 @@ impl SessionCache {
         };
         let audience = of(Label::Policy, policy, server_name);
         let may_switch = may_switch(own, connection);
-        // Where a resumed one may be switched, its ticket says what its client was asked.
+        // Where a resumed connection may be switched, its ticket says what its client was asked.
         let has_asked = may_switch && is_resumed || own.has_asked(connection, &policy);
         if !has_asked {
             return Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: true };
@@ -139,14 +194,15 @@ impl SessionCache {
             self.learn_ticket_route(own, &audience, note.as_ref(), now);
             return Target { audience, is_own: !is_complete };
         }
-        // It may have been led elsewhere than a full handshake would be: the client was not asked what they are asked.
+        // A resumed connection may have been led elsewhere than a full handshake would be: its
+        // client was not asked the same.
         match note.and_then(|note| note.accepted).is_some_and(|tag| self.is_ticket_for(tag, &audience, now)) {
             true => Target { audience, is_own: !is_complete },
             false => Target { audience: of(Label::Uncertain, own.number, audience.server_name), is_own: !is_complete },
         }
     }
 
-    /// Learns from a full handshake where a name leads.
+    /// Learns a route from a full handshake.
     fn learn_ticket_route(&self, own: &Authentication, led_to: &Audience, note: Option<&Note>, now: i64) {
         let begun = note.and_then(|note| note.begun);
         if begun.is_none() && own.settings.get().has(Setting::ClientHelloCallback) {
@@ -163,9 +219,22 @@ impl SessionCache {
     }
 
     /// Returns the keys of a ticket that a client offers; None if it is of none of our keys, or for others.
-    pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: i64) -> Option<OpenedTicket> {
-        let own = self.authentication.as_deref()?;
+    pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: i64) -> TicketAnswer<OpenedTicket> {
+        let Some(own) = self.authentication.as_deref() else { return TicketAnswer::None };
         Self::assert_unlocked();
+        match self.applications_callback(own, connection) {
+            Some(callback) => TicketAnswer::Applications(callback),
+            None => self.open_with_ours(own, connection, name, now).into(),
+        }
+    }
+
+    fn open_with_ours(
+        &self,
+        own: &Authentication,
+        connection: Connection,
+        name: &TicketName,
+        now: i64,
+    ) -> Option<OpenedTicket> {
         let server_name = connection.server_name_offered().unwrap_or_default();
         let Ok((policy, is_complete)) = self.policy_and_completeness(own, connection) else {
             let apart = Audience { label: Label::Apart, policy: own.number, server_name };
@@ -225,7 +294,8 @@ impl SessionCache {
     ) -> Option<(TicketKeys, bool)> {
         let shared = |ring: &mut KeyRing| ring.open(name, wanted, &own.number);
         let shared = if may_share { ring::with_ring(now, shared).flatten() } else { None };
-        // A client that has a ticket under libssl's own keys, and could have a shared one, gets that.
+        // A client that has a ticket under libssl's own keys, and could have a shared one, gets a
+        // shared one.
         shared.or_else(|| self.open_own(name, wanted).map(|keys| (keys, !may_share)))
     }
 
@@ -238,7 +308,8 @@ impl SessionCache {
         self.context.own_ticket_keys().map(RootKey::of_libssl)
     }
 
-    /// In TLS 1.3 each ticket is renewed, as libssl does without a callback; before, one of another epoch.
+    /// Returns an opened ticket's keys. In TLS 1.3 each ticket is renewed, as libssl does without a
+    /// callback; before, only one of another epoch.
     fn opened(&self, connection: Connection, keys: TicketKeys, is_present: bool) -> OpenedTicket {
         OpenedTicket { keys, renew: !is_present || is_tls13(connection) }
     }
@@ -253,7 +324,7 @@ fn is_tls13(connection: Connection) -> bool {
     connection.session_version() == TLS1_3_VERSION
 }
 
-/// Returns true if a servername callback may lead a connection elsewhere than it stands.
+/// Returns true if a servername callback may still switch a connection.
 fn may_switch(own: &Authentication, connection: Connection) -> bool {
     let now = connection.context().and_then(|context| crate::cache::of_context(context)?.authentication.as_deref());
     let has = |authentication: &Authentication| authentication.settings.get().has(Setting::ServerNameCallback);

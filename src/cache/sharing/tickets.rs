@@ -1,13 +1,16 @@
-//! SSLSESSION_TICKETS=stateful: where tickets are ids that are looked up in the shared store.
+//! SSLSESSION_TICKETS=stateful: tickets that are ids, looked up in the shared store.
 //!
 //! A stateful ticket must not be worse than the stateless one that it replaces, so a context keeps its stateless tickets
 //!
-//! - without a shared store: in one process's memory a session does not survive another worker, an unclean end, an
-//!   eviction. A program that is private (SSLSESSION_PRIVATE) wants just that: a ticket is good in the process that gave it;
+//! - without a shared store: in one process's memory a session does not survive another worker, an
+//!   unclean end, an eviction. A program that is private (SSLSESSION_PRIVATE) wants just that: a
+//!   ticket is good in the process that issued it;
 //! - where its sessions are not shared, see [`NotShared`](super::NotShared);
-//! - for a connection that is set apart, see [`Authentication`](super::Authentication): Node.js chooses certificates by SSL_set_cert_cb;
-//! - if the application has a ticket callback: what that binds to a ticket, and refuses a ticket for, is not asked of a
-//!   stateful one. ProFTPD finds its control connections so.
+//! - for a connection that is set apart, see [`Authentication`](super::Authentication): Node.js
+//!   chooses certificates by SSL_set_cert_cb;
+//! - if the application has a ticket callback: libssl does not call it for a stateful ticket, so
+//!   what it binds to a ticket, and refuses one for, would be lost. ProFTPD finds its control
+//!   connections so.
 //!
 //! ```text
 //!   a server's connection ─► SSL_OP_NO_TICKET at the SSL        as it is made; or, where libssl made it unseen, at the
@@ -23,22 +26,23 @@ use crate::cache::{Role, SessionCache};
 use crate::handle::Connection;
 use crate::settings::{self, Tickets};
 
-/// It has been said that a ticket callback keeps tickets stateless.
+/// True once it was logged that a ticket callback keeps tickets stateless.
 static IS_SAID: AtomicBool = AtomicBool::new(false);
 
-/// What a cache knows of its context's tickets.
+/// A cache's state of its context's tickets.
 #[derive(Default)]
 pub(in crate::cache) struct TicketUse {
     has_callback: AtomicBool,
 }
 
 impl SessionCache {
-    /// Notes the application's callbacks for its tickets (SSL_CTX_set_session_ticket_cb).
+    /// Notes if the application has callbacks for its tickets (SSL_CTX_set_session_ticket_cb).
     pub fn note_ticket_callback(&self, is_set: bool) {
         self.tickets.has_callback.store(is_set, Ordering::Relaxed);
     }
 
-    /// Turns the stateless tickets of a server's connection off that is being made, if they are to be stateful.
+    /// Turns stateless tickets off for a server's connection that is being created, if they are to
+    /// be stateful.
     pub(in crate::cache) fn prepare(&self, connection: Connection) {
         if connection.is_server() && self.replaces_tickets() {
             if connection.has_begun() {
@@ -48,8 +52,9 @@ impl SessionCache {
         }
     }
 
-    /// Gives a connection its stateless tickets back: one that was made for either role and is a client, or one whose sessions
-    /// are not shared, see [`Authentication`](super::Authentication).
+    /// Turns stateless tickets on again for a connection: one that was created for either role and
+    /// is a client, or one whose sessions are not shared, see
+    /// [`Authentication`](super::Authentication).
     pub fn restore_tickets(&self, connection: Connection) {
         if self.replaces_tickets() && !self.context.has_tickets_off() {
             connection.turn_tickets_on();

@@ -1,13 +1,14 @@
 //! Sessions that libssl removes, and which of these removals count for all processes.
 //!
-//! libssl takes a session for bad, and removes it by one and the same call, when its connection is freed without
-//! SSL_shutdown (semantics 4.7, ssl_clear_bad_session), when the client's end of the connection is gone, and when an
-//! alert says that its keys are bad. A stateless ticket survives the first two, and so do sessions in the shared store.
+//! libssl removes a session as bad in three cases, by one and the same call: its connection is
+//! freed without SSL_shutdown (semantics 4.7, ssl_clear_bad_session), the client's end of the
+//! connection is gone, or an alert says that its keys are bad. A stateless ticket survives the
+//! first two, and so do sessions in the shared store.
 //!
 //! ```text
 //!   removed by ─► the application, SSL_CTX_remove_session ───────────────────────► for all
 //!              ├► SSL_free, noted before (below) ────────────────────────────────► in this process only
-//!              └► libssl ─► the session is over ─────────────────────────────────► for all
+//!              └► libssl ─► the session has expired ─────────────────────────────► for all
 //!                         ├ the last error is a fatal alert ─ see `ends` ─ yes ──► for all
 //!                         │                                              └ no ───► in this process only
 //!                         └ none, or another: SSL_clear, SSL_set_session ────────► in this process only
@@ -16,8 +17,9 @@
 //!            │  (since OpenSSL 3.2 our own SSL_free: the callback comes after the removal)
 //!            └► SSL_CTX_remove_session ─► our remove callback: noted? ─► whatever the error queue still says
 //! ```
-//! libssl raises an alert's error before it removes the session, and clears the queue when a handshake begins. So the last
-//! error is that of this alert; an older one is met only after SSL_clear, which then ends the session for all.
+//! libssl raises an alert's error before it removes the session, and clears the queue when a
+//! handshake begins. So the last error is that of this alert; an older one is met only after
+//! SSL_clear, and then ends the session for all processes.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -28,13 +30,15 @@ use crate::handle::{Alert, Connection, Session};
 use crate::store::Key;
 
 thread_local! {
-    /// The session, by address, that libssl is about to remove because its connection ends without SSL_shutdown.
+    /// The session, by address, that libssl is about to remove because its connection ends without
+    /// SSL_shutdown.
     static BREAKING_OFF: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The alerts of a client that say nothing against the session, and why. All others end it for all processes, also those
-/// that are not known: they say that the keys do not fit (bad_record_mac, decrypt_error, handshake_failure), that one end is
-/// not who the other took it for (bad_certificate and its like, access_denied), or that the protocol was broken.
+/// The client's alerts that say nothing against the session, and why. All others, also unknown
+/// ones, end it for all processes: they say that the keys do not fit (bad_record_mac,
+/// decrypt_error, handshake_failure), that one end is not who the other took it for
+/// (bad_certificate and its like, access_denied), or that the protocol was violated.
 const KEPT: [(u8, &str); 4] = [
     (
         50,
@@ -45,8 +49,8 @@ const KEPT: [(u8, &str); 4] = [
     (100, "no_renegotiation: the client keeps the session that it has"),
 ];
 
-/// Returns true if a fatal alert ends its session for all processes. What libssl itself finds wrong does, but for the end of
-/// a client that sent no close_notify.
+/// Returns true if a fatal alert ends its session for all processes. Every fault that libssl itself
+/// finds does, except a client's end without a close_notify.
 pub(super) fn ends(alert: Alert) -> bool {
     match alert {
         Alert::Received(number) => KEPT.iter().all(|&(kept, _)| kept != number),
@@ -55,15 +59,16 @@ pub(super) fn ends(alert: Alert) -> bool {
     }
 }
 
-/// SSL_free has returned: no session is being taken for bad any more. The cache may be gone with the connection.
+/// Clears the noted session after SSL_free, which removes no session any more. The cache may be
+/// freed with the connection.
 pub fn connection_is_gone() {
     let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(0));
 }
 
-/// A connection that breaks off tells its own process that the session is bad, and no other.
+/// A connection that ends uncleanly removes its session in this process only.
 impl SessionCache {
-    /// A connection is being freed.
-    pub fn connection_is_going(&self, connection: Connection) {
+    /// Notes the session of a connection that is being freed without SSL_shutdown.
+    pub fn on_ssl_free(&self, connection: Connection) {
         let Some(authentication) = &self.authentication else { return };
         authentication.apart.take(connection);
         authentication.asked.take(connection);
@@ -76,9 +81,9 @@ impl SessionCache {
         }
     }
 
-    /// Removes a session from the shared store too, which the application or libssl removes from this cache; unless it is
-    /// only its connection that has ended. Returns true if it was there.
-    pub(in crate::cache) fn unshare_removed(
+    /// Removes the record of a session that the application or libssl removes from this cache,
+    /// unless only its connection has ended. Returns true if a record was there.
+    pub(in crate::cache) fn withdraw_removed(
         &self,
         session: &Session,
         key: &Key,
@@ -88,17 +93,17 @@ impl SessionCache {
         self.sharing.is_some()
             && !has_just_taken(key, now)
             && !self.is_connections_end(session, now, is_by_libssl)
-            && self.unshare(session)
+            && self.withdraw(session)
     }
 
-    /// The same for a session that libssl removes.
-    pub(in crate::cache) fn unshare_removed_by_libssl(&self, session: &Session, key: &Key, now: i64) {
+    /// Does the same for a session that libssl removes.
+    pub(in crate::cache) fn withdraw_removed_by_libssl(&self, session: &Session, key: &Key, now: i64) {
         if self.sharing.is_some() && !has_just_taken(key, now) && !self.is_connections_end(session, now, || true) {
-            self.unshare(session);
+            self.withdraw(session);
         }
     }
 
-    /// Returns true if a session is removed because its connection has ended, and for no other reason.
+    /// Returns true if a session is removed only because its connection has ended.
     fn is_connections_end(&self, session: &Session, now: i64, is_by_libssl: impl FnOnce() -> bool) -> bool {
         if BREAKING_OFF.try_with(Cell::get) == Ok(session.as_ptr().addr()) {
             return true;
@@ -107,7 +112,7 @@ impl SessionCache {
         !is_ended && is_by_libssl()
     }
 
-    /// It has been removed.
+    /// Forgets why the session was removed, after its removal.
     pub(in crate::cache) fn forget_why_removed(&self) {
         if self.sharing.is_some() {
             connection_is_gone();

@@ -1,11 +1,11 @@
-//! A context and sessions to try a libssl out on.
+//! A context and sessions on which a libssl is tried.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_uchar, c_uint, c_void};
 use std::ptr::{self, NonNull};
 
-use crate::guard::guard;
-use crate::libssl::{Functions, attachment};
+use crate::catch_panic::catch_panic;
+use crate::libssl::{Functions, ex_data};
 use crate::types::*;
 
 const CTRL_NUMBER: c_int = 20;
@@ -22,10 +22,10 @@ const VERSION: c_int = 0x0303;
 
 const SESSIONS: usize = 4;
 
-/// More than one call of libssl makes.
+/// Number of calls that exceeds those of libssl.
 const CALLS: usize = 2 * SESSIONS;
 
-/// What a thread's callbacks have to do with.
+/// State for a thread's callbacks.
 #[derive(Clone, Copy)]
 struct Current {
     functions: NonNull<Functions>,
@@ -33,49 +33,49 @@ struct Current {
     index: c_int,
 }
 
-/// What callbacks have noted.
+/// Notes of the callbacks.
 #[derive(Clone, Copy)]
 pub struct Heard {
-    /// At each remove callback: which session, and how many are cached.
+    /// The session and the number of cached ones, at each remove callback.
     sessions: [usize; CALLS],
     numbers: [c_long; CALLS],
     count: usize,
-    /// At each remove callback the context's ex_data was there.
+    /// True if the context's ex_data was there at each remove callback.
     with_ex_data: bool,
-    /// ex_data free callbacks with what was set.
+    /// Number of ex_data free callbacks with the value that was set.
     freed: usize,
 }
 
 impl Heard {
     const NOTHING: Heard = Heard { sessions: [0; CALLS], numbers: [0; CALLS], count: 0, with_ex_data: true, freed: 0 };
 
-    /// Sessions that remove callbacks were called with.
+    /// Returns the sessions of the remove callbacks.
     pub fn sessions(&self) -> &[usize] {
         &self.sessions[..self.count]
     }
 
-    /// How many sessions were cached at each.
+    /// Returns the number of cached sessions at each.
     pub fn numbers(&self) -> &[c_long] {
         &self.numbers[..self.count]
     }
 }
 
-// Without a destructor, so they are there as long as the thread.
+// Without a destructor, so they exist as long as the thread.
 thread_local! {
     static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
     static HEARD: Cell<Heard> = const { Cell::new(Heard::NOTHING) };
 }
 
-/// The value at the context's ex_data.
+/// The value in the context's ex_data.
 static VALUE: u8 = 0;
 
 fn value() -> *mut c_void {
     (&raw const VALUE).cast_mut().cast()
 }
 
-/// The remove_session callback.
+/// Notes a call of the remove_session callback.
 unsafe extern "C-unwind" fn removed(ctx: *mut SSL_CTX, session: *mut SSL_SESSION) {
-    guard((), || {
+    catch_panic((), || {
         let Some(current) = CURRENT.get() else { return };
         let mut heard = HEARD.get();
         let which = current.sessions.iter().position(|&known| known == session).unwrap_or(SESSIONS);
@@ -113,7 +113,7 @@ unsafe extern "C-unwind" fn freed(
 pub struct Trial<'a> {
     functions: &'a Functions,
     ctx: *mut SSL_CTX,
-    /// The context is ours to free; else it is to be as before.
+    /// True if the context is ours to free; otherwise it is restored.
     is_private: bool,
     size: c_long,
     mode: c_long,
@@ -122,7 +122,8 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// Prepares a trial on a private context, which is freed with it, or else on the one at hand. None without memory.
+    /// Prepares a trial on a private context, which is freed with it, or else on the one at hand. None without
+    /// memory.
     ///
     /// # Safety
     /// Both must be live contexts of this libssl, empty and used by nobody else for the time of the trial.
@@ -143,7 +144,7 @@ impl<'a> Trial<'a> {
         // SAFETY: the callbacks have OpenSSL's types and live for ever (-z nodelete); a live context.
         unsafe {
             trial.index = (functions.CRYPTO_get_ex_new_index)(
-                attachment::CLASS_SSL_CTX,
+                ex_data::CLASS_SSL_CTX,
                 0,
                 ptr::null_mut(),
                 None,
@@ -177,9 +178,9 @@ impl<'a> Trial<'a> {
         unsafe { (self.functions.SSL_CTX_ctrl)(self.ctx, command, value, ptr::null_mut()) }
     }
 
-    /// Checks that modes, sizes, callbacks and ex_data are kept and given back, and sets the remove_session callback.
+    /// Checks that modes, sizes, callbacks and ex_data are stored and returned, and sets the remove_session callback.
     pub fn keeps_settings(&self) -> bool {
-        /// A server's mode of an attached context: nothing is kept, looked up or flushed.
+        /// A server's mode of an attached context: nothing is stored, looked up or flushed.
         const MODE: c_long = 0x0382;
         const SIZE: c_long = 7;
         unsafe extern "C-unwind" fn new(_ssl: *mut SSL, _session: *mut SSL_SESSION) -> c_int {
@@ -212,17 +213,17 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// SSL_CTX_sess_set_cache_size
+    /// Calls SSL_CTX_sess_set_cache_size.
     pub fn set_size(&self, size: c_long) {
         self.control(CTRL_SET_CACHE_SIZE, size);
     }
 
-    /// SSL_CTX_sess_number
+    /// Calls SSL_CTX_sess_number.
     pub fn number(&self) -> c_long {
         self.control(CTRL_NUMBER, 0)
     }
 
-    /// SSL_CTX_add_session, of a session that gets this time and timeout.
+    /// Calls SSL_CTX_add_session, after setting the session's time and timeout.
     pub fn add(&self, which: usize, time: c_long, timeout: c_long) -> bool {
         let session = self.sessions[which];
         // SAFETY: live objects.
@@ -233,13 +234,13 @@ impl<'a> Trial<'a> {
         self.add_again(which)
     }
 
-    /// SSL_CTX_add_session, of a session as it is.
+    /// Calls SSL_CTX_add_session with an unchanged session.
     pub fn add_again(&self, which: usize) -> bool {
         // SAFETY: live objects.
         unsafe { (self.functions.SSL_CTX_add_session)(self.ctx, self.sessions[which]) == 1 }
     }
 
-    /// SSL_CTX_add_session where the mode is SSL_SESS_CACHE_UPDATE_TIME; the session's time after it.
+    /// Calls SSL_CTX_add_session with the mode SSL_SESS_CACHE_UPDATE_TIME. Returns the session's time afterwards.
     pub fn add_with_update(&self, which: usize, time: c_long) -> c_long {
         let mode = self.control(CTRL_SET_CACHE_MODE, UPDATE_TIME);
         self.add(which, time, 1);
@@ -248,13 +249,13 @@ impl<'a> Trial<'a> {
         unsafe { (self.functions.SSL_SESSION_get_time_ex)(self.sessions[which]) }
     }
 
-    /// SSL_CTX_remove_session
+    /// Calls SSL_CTX_remove_session.
     pub fn remove(&self, which: usize) -> bool {
         // SAFETY: live objects.
         unsafe { (self.functions.SSL_CTX_remove_session)(self.ctx, self.sessions[which]) == 1 }
     }
 
-    /// SSL_CTX_flush_sessions
+    /// Calls SSL_CTX_flush_sessions.
     pub fn flush(&self, time: c_long) {
         // SAFETY: a live context.
         unsafe { (self.functions.SSL_CTX_flush_sessions_ex)(self.ctx, time) };
@@ -266,21 +267,21 @@ impl<'a> Trial<'a> {
         self.set_size(0);
     }
 
-    /// SSL_SESSION_is_resumable
+    /// Calls SSL_SESSION_is_resumable.
     pub fn is_resumable(&self, which: usize) -> bool {
         // SAFETY: a live session.
         unsafe { (self.functions.SSL_SESSION_is_resumable)(self.sessions[which]) == 1 }
     }
 
-    /// Makes calls; what callbacks noted meanwhile.
+    /// Makes calls. Returns the callbacks' notes.
     pub fn listen<T>(&self, calls: impl FnOnce() -> T) -> (T, Heard) {
         HEARD.set(Heard::NOTHING);
         let result = calls();
         (result, HEARD.get())
     }
 
-    /// Ends the trial. Returns true if SSL_CTX_free called for what was cached while the context's ex_data stood, and then
-    /// freed those; for the context at hand, which lives on, always.
+    /// Ends the trial. Returns true if SSL_CTX_free called back for the cached sessions while the context's ex_data
+    /// was there, and freed them afterwards; for the context at hand, which lives on, always.
     pub fn ends_well(&mut self) -> bool {
         self.empty();
         if !self.is_private {
@@ -293,7 +294,7 @@ impl<'a> Trial<'a> {
         heard.count == 2 && heard.with_ex_data && heard.freed == 1
     }
 
-    /// Frees a private context; the other one becomes as before.
+    /// Frees a private context; restores the other one.
     fn let_go(&self) {
         if self.is_private {
             // SAFETY: our own context, whose only reference this is.

@@ -1,14 +1,16 @@
 //! A bucket: a few slots and the lock over them, in one cache line.
 //!
-//! Beside [`lock`](super::lock) the one file of the stores with unsafe code. What they buy: whoever looks a session up after a handshake's work finds
-//! nothing in the processor's caches, and waits for two lines of memory, this one and the session's. With a lock
-//! beside the table (64 stripes under std's RwLock, without unsafe code) it was four.
+//! Beside [`lock`](super::lock) the one file of the stores with unsafe code. Its benefit: a lookup
+//! after a handshake's work finds nothing in the processor's caches, and waits for two lines of
+//! memory, this one and the session's. With a lock beside the table (64 stripes under std's RwLock,
+//! without unsafe code) it was four.
 //!
 //! ```text
 //! 0      4           16            40              64
 //! | word | node ×3   | tag ×3      | value ×3      |
 //! ```
-//! The lock is a [`Word`] over all three: in one lock with them, the nodes would not fit beside it.
+//! The lock is a [`Word`] over all three: a lock with the data inside would leave no room for the
+//! nodes.
 #![allow(unsafe_code)]
 
 use super::lock::Word;
@@ -16,10 +18,10 @@ use super::sync::Count;
 use std::cell::UnsafeCell;
 use std::ops::Deref;
 
-/// Slots in a bucket: as many as a cache line has room for.
+/// Number of slots in a bucket: as many as fit into a cache line.
 pub(super) const SLOTS: usize = 3;
 
-/// What a session is found by, and the session.
+/// Tags and sessions of the slots.
 pub(super) struct Slots<V> {
     pub(super) tags: [u64; SLOTS],
     pub(super) values: [Option<V>; SLOTS],
@@ -35,13 +37,13 @@ pub(super) struct Bucket<V> {
 // SAFETY: a bucket hands references to values to several threads at once, and moves values between threads.
 unsafe impl<V: Send + Sync> Sync for Bucket<V> {}
 
-/// The lock held by one of its readers; lets go when dropped.
+/// Guard of a reader; releases the lock when dropped.
 pub(super) struct Reader<'a, V> {
     bucket: &'a Bucket<V>,
     _held: Count,
 }
 
-/// The lock held by its writer; lets go when dropped.
+/// Guard of the writer; releases the lock when dropped.
 pub(super) struct Writer<'a, V> {
     bucket: &'a Bucket<V>,
     _held: Count,
@@ -95,7 +97,7 @@ impl<V> Drop for Reader<'_, V> {
 }
 
 impl<V> Writer<'_, V> {
-    /// What the lock guards.
+    /// Returns all that the lock guards.
     #[inline]
     pub(super) fn parts(&mut self) -> (&mut [u32; SLOTS], &mut Slots<V>) {
         // SAFETY: `writer` is set by this thread and there are no readers until this is dropped, which the references do

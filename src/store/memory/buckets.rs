@@ -1,11 +1,11 @@
-//! A list of buckets that readers use while a writer makes it longer.
+//! A list of buckets that readers use while a writer extends it.
 #![forbid(unsafe_code)]
 
 use super::bucket::Bucket;
 use std::sync::OnceLock;
 
-/// Buckets in levels, each twice as large as the one before, and a level in pieces: none is ever moved, and no more than
-/// one piece is made at a time.
+/// Buckets in levels, each twice as large as the one before, and a level in pieces. No bucket is
+/// ever moved, and at most one piece is allocated at a time.
 ///
 /// ```text
 /// bucket    0..16  16..48  48..112 ...  1008..2032   2032..4080   4080..8176
@@ -17,15 +17,15 @@ pub(super) struct Buckets<V>([OnceLock<Box<[Piece<V>]>>; LEVELS]);
 type Piece<V> = OnceLock<Box<[Bucket<V>]>>;
 
 /// Log2 of the number of buckets of the first level.
-const FIRST: u32 = 4;
+const FIRST_PIECE_BITS: u32 = 4;
 
-/// The most buckets in a piece: 64 KiB, if a bucket is a cache line.
+/// Number of buckets in the largest piece: 64 KiB, if a bucket is a cache line.
 const PIECE: usize = 1024;
 
-/// Enough for every number of 32 bits.
-const LEVELS: usize = (u32::BITS - FIRST + 1) as usize;
+/// Number of levels, enough for every number of 32 bits.
+const LEVELS: usize = (u32::BITS - FIRST_PIECE_BITS + 1) as usize;
 
-/// Where a bucket is in every list that has so many.
+/// Position of a bucket, the same in every list that has it.
 #[derive(PartialEq, Debug)]
 struct Position {
     level: usize,
@@ -36,17 +36,18 @@ struct Position {
 impl Position {
     #[inline]
     fn of(number: u32) -> Self {
-        // Counted from 2^FIRST, the top bit names the level, and what is below it the place in the level.
+        // Counted from 2^FIRST_PIECE_BITS, the top bit is the level, and the bits below it the
+        // position in the level.
         let number = number as usize + size(0);
         let top = number.ilog2();
         let within = number ^ 1 << top;
-        Self { level: (top - FIRST) as usize, piece: within / PIECE, at: within % PIECE }
+        Self { level: (top - FIRST_PIECE_BITS) as usize, piece: within / PIECE, at: within % PIECE }
     }
 }
 
-/// How many buckets a level has.
+/// Returns the number of buckets of a level.
 fn size(level: usize) -> usize {
-    1 << (FIRST as usize + level)
+    1 << (FIRST_PIECE_BITS as usize + level)
 }
 
 fn list<T>(length: usize, new: impl Fn() -> T) -> Box<[T]> {
@@ -58,7 +59,7 @@ impl<V> Buckets<V> {
         Self([const { OnceLock::new() }; LEVELS])
     }
 
-    /// The bucket, if it has been made.
+    /// Returns the bucket, if it has been made.
     #[inline]
     pub(super) fn find(&self, number: u32) -> Option<&Bucket<V>> {
         let position = Position::of(number);
@@ -66,13 +67,13 @@ impl<V> Buckets<V> {
         level.get(position.piece)?.get()?.get(position.at)
     }
 
-    /// The bucket, which has been made.
+    /// Returns the bucket, which has been made.
     #[inline]
     pub(super) fn get(&self, number: u32) -> &Bucket<V> {
         self.find(number).expect("it has been made")
     }
 
-    /// Makes the bucket, and its neighbours in the piece, if they are not there.
+    /// Makes the bucket, and its neighbours in the piece, if they do not exist.
     pub(super) fn make(&self, number: u32) -> &Bucket<V> {
         let position = Position::of(number);
         let size = size(position.level);

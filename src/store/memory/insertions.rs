@@ -1,31 +1,31 @@
 //! The order in which sessions were inserted, for a store that evicts the oldest.
 #![forbid(unsafe_code)]
 
-use super::segments::Segments;
+use super::node_slab::NodeSlab;
 
 /// No node.
 const NONE: u32 = u32::MAX;
 
-/// The neighbours of a node. Of a node that is not in the list they mean nothing.
+/// The neighbours of a node. They mean nothing for a node that is not in the list.
 #[derive(Clone, Copy)]
 struct Link {
     before: u32,
     after: u32,
 }
 
-/// A list of the numbers of [`Order`](super::order::Order)'s nodes, oldest first.
+/// A list of the numbers of [`ExpiryList`](super::expiry_list::ExpiryList)'s nodes, oldest first.
 pub(super) struct Insertions {
-    links: Segments<Link>,
+    links: NodeSlab<Link>,
     oldest: u32,
     newest: u32,
 }
 
 impl Insertions {
     pub(super) const fn new() -> Self {
-        Self { links: Segments::new(), oldest: NONE, newest: NONE }
+        Self { links: NodeSlab::new(), oldest: NONE, newest: NONE }
     }
 
-    /// Adds a node as the newest. Its number is one that was here before or the next that never was.
+    /// Adds a node as the newest. Its number was in use before, or is the next new one.
     pub(super) fn push(&mut self, number: u32) {
         let link = Link { before: self.newest, after: NONE };
         if number as usize == self.links.len() {
@@ -39,7 +39,7 @@ impl Insertions {
         }
     }
 
-    /// Removes a node, which must be here.
+    /// Removes a node, which must be in the list.
     pub(super) fn remove(&mut self, number: u32) {
         let Link { before, after } = *self.links.get(number);
         match before {
@@ -62,7 +62,7 @@ impl Insertions {
         Some(self.links.get(number).after).filter(|&after| after != NONE)
     }
 
-    /// Checks what must hold of the list; returns all nodes, oldest first.
+    /// Checks the invariants of the list; returns all nodes, oldest first.
     pub(super) fn validate(&self) -> Vec<u32> {
         let (mut listed, mut before, mut at) = (Vec::new(), NONE, self.oldest);
         while at != NONE {

@@ -3,24 +3,25 @@
 //! ```text
 //! word:  | era 16 | writer 1 | readers 15 |
 //!
-//!              read: +1            write: sets `writer`, then waits for the readers to leave
+//!              read: +1            write: sets `writer`, then waits for the readers to finish
 //!   readers ◄────────── free ──────────► writer, readers ──► writer
 //!      └──── -1 ─────────▲                                      │
 //!                        └────────── clears the word ───────────┘
 //! ```
-//! *Invariants.* (1) Shared references to what it guards exist only while their thread is counted in `readers`.
-//! (2) Mutable ones exist only with `writer` set by their thread and `readers` at 0. (3) With `writer` set nobody is
-//! counted in, and nobody else sets it. So (1) and (2) exclude each other. Counting in acquires and counting out releases,
-//! and so do setting and clearing `writer`: what one left the next one sees.
+//! *Invariants.* (1) Shared references to the guarded data exist only while their thread is counted
+//! in `readers`. (2) Mutable ones exist only with `writer` set by their thread and `readers` at 0.
+//! (3) With `writer` set no thread is added to `readers`, and no other sets `writer`. So (1) and
+//! (2) exclude each other. Incrementing `readers` acquires and decrementing releases, and so do
+//! setting and clearing `writer`: the next thread sees what the last one wrote.
 //!
 //! Shuttle (`make shuttle`), Miri (`make miri`) and the thread sanitizer (`make tsan`) run the store's tests over this.
 //!
-//! *Waiting.* Who holds the lock looks at a few slots or counts a reference; it takes longer only if it loses its processor.
-//! So others spin for a moment, then give the processor away, then sleep. To be woken instead they would have to be asked
-//! for by everyone who lets go, which is what each lookup does.
+//! *Waiting.* An owner compares a few slots or increments a reference count; it takes longer only
+//! if it loses its processor. So others spin for a moment, then yield, then sleep. For a wake-up
+//! every release would have to ask for waiters, and each lookup is a release.
 //!
-//! *Forks.* A word of another [`era`] counts as free: in the child there is no thread that could count these readers out. No
-//! writer is at work at a fork, see [`gate`](crate::store::gate).
+//! *Forks.* A word of another [`era`] counts as free: the child has no thread that could decrement
+//! these readers. No writer is at work at a fork, see [`gate`](crate::store::gate).
 #![allow(unsafe_code)]
 
 use super::era::{self, ERA};
@@ -32,7 +33,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 const READERS: u32 = 0x7FFF;
 const WRITER: u32 = 0x8000;
 
-/// The word. Who counts himself in or shuts it has to count himself out or to open it.
+/// The word. A thread that increments it or shuts it must decrement or open it again.
 pub(super) struct Word(AtomicU32);
 
 impl Word {
@@ -40,23 +41,24 @@ impl Word {
         Self(AtomicU32::new(0))
     }
 
-    /// Counts a reader in.
+    /// Increments the number of readers.
     #[inline]
     pub(super) fn count_in(&self) {
         let free = era::now();
-        // Mostly it is free; and to ask first would fetch the line twice, to be read and then to be changed.
+        // Mostly it is free; and a read before would fetch the line twice, first to read and then
+        // to change it.
         if self.0.compare_exchange(free, free + 1, Acquire, Relaxed).is_err() {
             self.enter(free, 1, |word| word & WRITER != 0 || word & READERS == READERS);
         }
     }
 
-    /// Counts a reader out.
+    /// Decrements the number of readers.
     #[inline]
     pub(super) fn count_out(&self) {
         self.0.fetch_sub(1, Release);
     }
 
-    /// Lets the writer in, alone.
+    /// Acquires the lock for the writer, alone.
     #[inline]
     pub(super) fn shut(&self) {
         let free = era::now();
@@ -69,13 +71,13 @@ impl Word {
         }
     }
 
-    /// Lets the writer out.
+    /// Releases the writer's lock.
     #[inline]
     pub(super) fn open(&self) {
         self.0.store(era::now(), Release);
     }
 
-    /// Adds to the word as soon as it bars no more.
+    /// Adds to the word as soon as `bars` is false for it.
     #[cold]
     fn enter(&self, free: u32, added: u32, bars: impl Fn(u32) -> bool) {
         let mut waited = 0;
@@ -91,12 +93,12 @@ impl Word {
     }
 }
 
-/// The word as it counts in the era of which `free` is the free word.
+/// Returns the word, or `free` for a word of another era.
 fn of_this_era(word: u32, free: u32) -> u32 {
     if (word ^ free) < ERA { word } else { free }
 }
 
-/// Something under such a lock.
+/// A value under such a lock.
 pub(super) struct Lock<T> {
     word: Word,
     inside: UnsafeCell<T>,
@@ -105,13 +107,13 @@ pub(super) struct Lock<T> {
 // SAFETY: a lock hands references to what it guards to several threads at once, and moves it between threads.
 unsafe impl<T: Send + Sync> Sync for Lock<T> {}
 
-/// The lock held by one of its readers; lets go when dropped.
+/// Guard of a reader; releases the lock when dropped.
 pub(super) struct Reading<'a, T> {
     lock: &'a Lock<T>,
     _held: Count,
 }
 
-/// The lock held by its writer; lets go when dropped.
+/// Guard of the writer; releases the lock when dropped.
 pub(super) struct Writing<'a, T> {
     lock: &'a Lock<T>,
     _held: Count,

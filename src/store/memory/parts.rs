@@ -1,8 +1,8 @@
-//! The parts of a store that has sessions: their table, and what its writers change.
+//! The parts of a store that has sessions: their table, and the state that writers change.
 #![forbid(unsafe_code)]
 
+use super::expiry_list::ExpiryList;
 use super::gate::{self, Pass};
-use super::order::Order;
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, Mutex, MutexGuard};
 use super::table::{Put, Table};
@@ -10,11 +10,11 @@ use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed};
 use crate::rules::{AddingAgain, Eviction};
 use std::ops::{Deref, DerefMut};
 
-/// How often a batch steps back for a writer that waits.
+/// Number of times that a batch lets a waiting writer go first.
 const TURNS: usize = 16;
 
-/// In this order, with what is not much used between what every reader reads, at the front of
-/// `table`, and what every writer changes, so that those never share a cache line.
+/// The parts in this order: rarely used state separates what every reader reads, at the front of
+/// `table`, from what every writer changes. So those never share a cache line.
 #[repr(C)]
 pub(super) struct Parts<V> {
     pub(super) table: Table<V>,
@@ -22,35 +22,35 @@ pub(super) struct Parts<V> {
     pub(super) writers: Writers,
 }
 
-/// What every writer changes.
+/// The state that every writer changes.
 pub(super) struct Writers {
-    pub(super) order: Mutex<Order>,
+    pub(super) order: Mutex<ExpiryList>,
     count: AtomicUsize,
-    /// [`Order::soonest`], to be read without the lock.
+    /// [`ExpiryList::soonest`], readable without the lock.
     pub(super) soonest: AtomicU64,
-    /// A writer waits for the lock.
+    /// True while a writer waits for the lock.
     waiting: AtomicBool,
 }
 
-/// The writer lock held, behind the gate.
+/// Guard of the writer lock, inside the gate.
 pub(super) struct Writer<'a> {
-    order: MutexGuard<'a, Order>,
-    /// Goes after the lock.
+    order: MutexGuard<'a, ExpiryList>,
+    /// Dropped after the lock.
     _pass: Pass,
 }
 
 impl Deref for Writer<'_> {
-    type Target = Order;
+    type Target = ExpiryList;
 
     #[inline]
-    fn deref(&self) -> &Order {
+    fn deref(&self) -> &ExpiryList {
         &self.order
     }
 }
 
 impl DerefMut for Writer<'_> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut Order {
+    fn deref_mut(&mut self) -> &mut ExpiryList {
         &mut self.order
     }
 }
@@ -58,7 +58,7 @@ impl DerefMut for Writer<'_> {
 impl Writers {
     fn new(eviction: Eviction) -> Self {
         Self {
-            order: Mutex::new(Order::new(eviction)),
+            order: Mutex::new(ExpiryList::new(eviction)),
             count: AtomicUsize::new(0),
             soonest: AtomicU64::new(Expiry::NEVER.to_bits()),
             waiting: AtomicBool::new(false),
@@ -76,15 +76,15 @@ impl Writers {
     }
 
     #[cold]
-    fn wait(&self) -> MutexGuard<'_, Order> {
+    fn wait(&self) -> MutexGuard<'_, ExpiryList> {
         self.waiting.store(true, Relaxed);
         let order = self.order.lock();
         self.waiting.store(false, Relaxed);
         order
     }
 
-    /// Takes the lock for a batch, after a writer that waits for it. Not longer than [`TURNS`]:
-    /// among many writers there is always one that waits.
+    /// Acquires the lock for a batch, after a writer that waits for it. Yields at most [`TURNS`]
+    /// times: among many writers one always waits.
     pub(super) fn lock_for_batch(&self) -> Writer<'_> {
         for _ in 0..TURNS {
             if !self.waiting.load(Relaxed) {
@@ -96,8 +96,8 @@ impl Writers {
         Writer { order: self.order.lock(), _pass: pass }
     }
 
-    /// Tells those who ask without the lock how things are now.
-    pub(super) fn publish(&self, order: &Order, count: usize) {
+    /// Publishes the count and the soonest expiry for threads that read them without the lock.
+    pub(super) fn publish(&self, order: &ExpiryList, count: usize) {
         self.count.store(count, Relaxed);
         self.soonest.store(order.soonest().to_bits(), Relaxed);
     }
@@ -112,14 +112,14 @@ impl<V> Parts<V> {
         Self { table: Table::new(), _apart: [0; 3], writers: Writers::new(eviction) }
     }
 
-    /// Takes the session of a node out of order and table.
+    /// Removes the session of a node from order and table.
     #[inline]
-    fn evict(&self, order: &mut Order, number: u32) -> Option<V> {
+    fn evict(&self, order: &mut ExpiryList, number: u32) -> Option<V> {
         let place = order.remove(number);
         self.table.remove_node(place, number)
     }
 
-    /// Takes up to `most` sessions out, soonest first, for as long as they expire before `end` says.
+    /// Removes up to `most` sessions, soonest first, while `is_due` is true for their expiry.
     pub(super) fn take(&self, most: usize, is_due: impl Fn(Expiry) -> bool) -> Vec<V> {
         let mut taken = Vec::with_capacity(most.min(self.writers.count()));
         let mut order = self.writers.lock_for_batch();
@@ -135,11 +135,11 @@ impl<V> Parts<V> {
 }
 
 impl<V: Clone + PartialEq> Parts<V> {
-    /// Evicts up to [`BATCH`] sessions, but not that of node `keep`, while there are `size` or more.
-    /// `count` is how many there are; whether that is enough.
+    /// Evicts up to [`BATCH`] sessions, but not that of node `keep`, while there are `size` or
+    /// more. `count` is the number of sessions. Returns true if there is room.
     pub(super) fn make_room(
         &self,
-        order: &mut Order,
+        order: &mut ExpiryList,
         keep: u32,
         size: usize,
         count: &mut usize,
@@ -162,7 +162,7 @@ impl<V: Clone + PartialEq> Parts<V> {
         false
     }
 
-    /// Puts a session in. Returns its node if more than a batch has to leave for it.
+    /// Inserts a session. Returns its node if more than a batch has to be evicted for it.
     pub(super) fn insert(
         &self,
         key: &Key,
@@ -183,7 +183,7 @@ impl<V: Clone + PartialEq> Parts<V> {
             Put::Same(value, node) => {
                 match again {
                     AddingAgain::Moves => order.renew(node, expiry),
-                    // Else a flush would not look for it as soon as it is over.
+                    // Otherwise a flush would not look for it as soon as it has expired.
                     AddingAgain::Stays => order.bring_forward(node, expiry),
                 }
                 self.writers.publish(&order, count);
@@ -196,7 +196,7 @@ impl<V: Clone + PartialEq> Parts<V> {
         };
         let mut evicted = Evicted::none();
         let enough = self.make_room(&mut order, node, size, &mut count, &mut evicted);
-        if self.table.spread(count, &order) {
+        if self.table.grow(count, &order) {
             order.keep_ends();
         }
         self.writers.publish(&order, count);
@@ -206,7 +206,7 @@ impl<V: Clone + PartialEq> Parts<V> {
     pub(super) fn replace(&self, key: &Key, value: V, expiry: Expiry) -> Option<V> {
         let mut order = self.writers.lock();
         let node = self.table.read(key, |_, node| node)?;
-        // Who takes it out locks the order first.
+        // A thread that removes it locks the order first.
         let replaced = match self.table.put(key, value, node, &order) {
             Put::Other(value, _) | Put::Same(value, _) => Some(value),
             Put::New => unreachable!("it is there while the order is locked"),
@@ -223,7 +223,8 @@ impl<V: Clone + PartialEq> Parts<V> {
         order.unlink(node);
         let (mut displaced, mut spare, mut count) = (None, [None, None], self.writers.count());
         if from != to {
-            // In the new place before it leaves the old one: it can be found throughout.
+            // Inserted at the new place before it is removed from the old one: it can be found
+            // throughout.
             let there = self.table.put(to, value.clone(), node, &order);
             spare[0] = self.table.remove(from).map(|(value, _)| value);
             let freed = match there {

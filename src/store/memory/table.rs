@@ -1,35 +1,35 @@
-//! Where a session is found: the small table, and from some size on the buckets.
+//! The table of sessions: the small table, and above some size the buckets.
 #![forbid(unsafe_code)]
 
 use super::Key;
-use super::linear::Linear;
+use super::expiry_list::ExpiryList;
+use super::flat_table::{self, FlatTable};
+use super::linear_table::LinearTable;
 use super::lock::Lock;
-use super::order::Order;
-use super::small::{self, Small};
 use std::sync::OnceLock;
 
 /// Readers lock the small table or one bucket, once. Writers come one at a time (they hold the
-/// store's writer lock) and lock what they change, for the one change.
+/// store's writer lock) and lock only what they change, for one change.
 #[repr(C)]
 pub(super) struct Table<V> {
     /// Set once, by a writer, when the small table has become too small. First, as the most read:
     /// see [`super::Parts`].
-    large: OnceLock<Box<Linear<V>>>,
-    small: Lock<Small<V>>,
+    large: OnceLock<Box<LinearTable<V>>>,
+    small: Lock<FlatTable<V>>,
 }
 
-/// What became of a value that was put into a table.
+/// Result of inserting a value into a table.
 pub(super) enum Put<V> {
-    /// It has a slot of its own.
+    /// It got a slot of its own.
     New,
-    /// It was there, at this node; the reference handed in is not needed.
+    /// The same object was there, at this node; the caller's reference is not needed.
     Same(V, u32),
-    /// It has taken the slot and the node of this other object.
+    /// It replaced this other object, in its slot and at its node.
     Other(V, u32),
 }
 
 impl<V: PartialEq> Put<V> {
-    /// Puts `value` into a slot that has `old`.
+    /// Replaces `old` in its slot by `value`, unless it is the same object.
     pub(super) fn over(old: &mut V, value: V, node: u32) -> Self {
         if *old == value { Put::Same(value, node) } else { Put::Other(std::mem::replace(old, value), node) }
     }
@@ -37,7 +37,7 @@ impl<V: PartialEq> Put<V> {
 
 impl<V> Table<V> {
     pub(super) const fn new() -> Self {
-        Self { small: Lock::new(Small::new()), large: OnceLock::new() }
+        Self { small: Lock::new(FlatTable::new()), large: OnceLock::new() }
     }
 
     /// Calls `then` with the value under `key`, and its node, under the lock of a reader.
@@ -54,7 +54,7 @@ impl<V> Table<V> {
         }
     }
 
-    /// The node of `value`, if that very object is under `key`.
+    /// Returns the node of `value`, if that same object is under `key`.
     pub(super) fn node_of(&self, key: &Key, value: &V) -> Option<u32>
     where
         V: PartialEq,
@@ -62,9 +62,9 @@ impl<V> Table<V> {
         self.read(key, |there, node| (there == value).then_some(node))?
     }
 
-    /// Puts a value in for a node. `order` knows the nodes that are there already.
+    /// Inserts a value for a node. `order` has the existing nodes.
     #[inline]
-    pub(super) fn put(&self, key: &Key, value: V, node: u32, order: &Order) -> Put<V>
+    pub(super) fn put(&self, key: &Key, value: V, node: u32, order: &ExpiryList) -> Put<V>
     where
         V: PartialEq,
     {
@@ -91,13 +91,13 @@ impl<V> Table<V> {
         }
     }
 
-    /// Moves to the buckets if that is due for this many sessions; whether it did.
+    /// Moves all sessions to the buckets if this number of them needs it. Returns true if it did.
     #[inline]
-    pub(super) fn spread(&self, count: usize, order: &Order) -> bool
+    pub(super) fn grow(&self, count: usize, order: &ExpiryList) -> bool
     where
         V: PartialEq,
     {
-        if count <= small::MOST || self.large.get().is_some() {
+        if count <= flat_table::MAX_ENTRIES || self.large.get().is_some() {
             return false;
         }
         self.move_to_buckets(order);
@@ -105,12 +105,12 @@ impl<V> Table<V> {
     }
 
     #[cold]
-    fn move_to_buckets(&self, order: &Order)
+    fn move_to_buckets(&self, order: &ExpiryList)
     where
         V: PartialEq,
     {
-        let large = Box::new(Linear::new());
-        // Readers that come meanwhile wait for the small table, to find that its sessions have moved.
+        let large = Box::new(LinearTable::new());
+        // Readers meanwhile wait for the small table, and then find that its sessions have moved.
         let mut small = self.small.write();
         for slot in small.move_out() {
             let _new = large.put(&slot.key(), slot.value, slot.node, |node| order.place(node));
@@ -118,8 +118,8 @@ impl<V> Table<V> {
         let _set = self.large.set(large);
     }
 
-    /// Checks what must hold; returns the node of every session.
-    pub(super) fn validate(&self, order: &Order) -> Vec<u32> {
+    /// Checks the invariants; returns the node of every session.
+    pub(super) fn validate(&self, order: &ExpiryList) -> Vec<u32> {
         let small = self.small.read();
         let in_small = |(node, place)| {
             assert_eq!(order.place(node), place);

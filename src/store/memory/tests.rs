@@ -1,4 +1,4 @@
-//! What one store does, alone and with several threads in it.
+//! One store, in one thread and in several.
 #![forbid(unsafe_code)]
 
 #[path = "../../../tests/store/session.rs"]
@@ -24,7 +24,7 @@ fn numbers(sessions: impl IntoIterator<Item = Session>) -> Vec<u32> {
     sessions.into_iter().map(|session| *session.0).collect()
 }
 
-/// Adds session `id` under its own number; who was evicted.
+/// Adds session `id` under its own number. Returns the evicted ones.
 fn add(store: &Memory<Session>, id: u32, second: i64, size: usize) -> Vec<u32> {
     let inserted = store.insert(&key(id), session(id), Expiry::new(second, 0), size);
     assert_eq!(inserted.outcome, Outcome::Added);
@@ -49,7 +49,7 @@ fn an_empty_store_is_small_and_answers_everything() {
     let store: Memory<Session> = Memory::new();
     assert!(size_of::<Memory<Session>>() <= 32);
     assert!(store.get(&key(1)).is_none() && !store.contains(&key(1)) && store.take(&key(1)).is_none());
-    assert!(store.take_expired(i64::MAX, 9).is_empty() && store.take_soonest(9).is_empty());
+    assert!(store.take_expired(i64::MAX, 9).is_empty() && store.pop_soonest(9).is_empty());
     assert_eq!(store.place(&key(1), &key(2), &session(1), Expiry::NEVER), Placed::NotHere);
     assert!(store.parts.get().is_none() && store.is_empty());
     store.validate();
@@ -83,8 +83,8 @@ fn soonest_to_expire_leaves_first_and_of_one_second_the_oldest() {
         assert!(add(&store, id, second, 0).is_empty());
     }
     assert_eq!(add(&store, 7, 40, 6), [2, 4]);
-    assert_eq!(numbers(store.take_soonest(3)), [3, 6, 1]);
-    assert_eq!(numbers(store.take_soonest(9)), [5, 7]);
+    assert_eq!(numbers(store.pop_soonest(3)), [3, 6, 1]);
+    assert_eq!(numbers(store.pop_soonest(9)), [5, 7]);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn the_newcomer_stays_even_if_it_is_the_soonest_to_expire() {
         assert!(add(&store, id, 10, 0).is_empty());
     }
     assert_eq!(add(&store, 5, 1, 3), [1, 2, 3]);
-    assert_eq!(numbers(store.take_soonest(9)), [5, 4]);
+    assert_eq!(numbers(store.pop_soonest(9)), [5, 4]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn the_same_object_again_is_given_back_and_becomes_the_newest_of_its_second() {
         drop(again);
         assert_eq!(Arc::strong_count(&first.0), 2);
         store.validate();
-        assert_eq!(numbers(store.take_soonest(2)), [2, 1]);
+        assert_eq!(numbers(store.pop_soonest(2)), [2, 1]);
     }
 }
 
@@ -130,7 +130,7 @@ fn another_object_of_the_same_key_is_replaced_and_makes_room_like_a_new_one() {
     assert!(matches!(&replaced.outcome, Outcome::Replaced(old) if *old.0 == 2));
     assert_eq!(numbers(replaced.evicted), [1, 3]);
     store.validate();
-    assert_eq!(numbers(store.take_soonest(9)), [4, 20]);
+    assert_eq!(numbers(store.pop_soonest(9)), [4, 20]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn what_is_not_there_is_not_replaced() {
         assert_eq!(replace(1, 9002, i64::from(number)), [9001]);
         assert_eq!((numbers(store.get(&key(1))), store.len()), (vec![9002], number as usize));
         store.validate();
-        let order = numbers(store.take_soonest(number as usize));
+        let order = numbers(store.pop_soonest(number as usize));
         assert_eq!((order[0], order[1], order.last()), (0, 2, Some(&9002)), "it leaves by its new expiry");
         assert_eq!(replace(1, 9003, 1), []);
     }
@@ -158,15 +158,15 @@ fn expired_sessions_are_taken_from_the_second_after_their_last_on() {
     let _added = store.insert(&key(1), session(1), Expiry::new(i64::MAX, 300), 0);
     assert_eq!(numbers(store.take_expired(i64::MAX, 99)), (13..20).collect::<Vec<_>>());
     assert!(store.take_expired(i64::MAX, 9).is_empty());
-    assert_eq!(numbers(store.take_soonest(9)), [1]);
+    assert_eq!(numbers(store.pop_soonest(9)), [1]);
 }
 
 #[test]
 fn no_more_are_taken_than_asked_for_however_many_there_are() {
     let store = filled(0..100);
-    assert!(store.take_expired(i64::MAX, 0).is_empty() && store.take_soonest(0).is_empty());
+    assert!(store.take_expired(i64::MAX, 0).is_empty() && store.pop_soonest(0).is_empty());
     assert_eq!(store.take_expired(i64::MAX, usize::MAX).len(), 100);
-    assert!(store.take_soonest(usize::MAX).is_empty());
+    assert!(store.pop_soonest(usize::MAX).is_empty());
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_placed_session_is_found_under_its_new_key_only_and_leaves_by_its_new_expiry
         assert!(!store.contains(&key(1)));
         assert_eq!(store.get(&key(4)), Some(moved.clone()));
         assert_eq!(store.place(&key(4), &key(4), &moved, Expiry::new(1, 0)), Placed::Moved(None));
-        assert_eq!(numbers(store.take_soonest(3)), [1, 2, 3]);
+        assert_eq!(numbers(store.pop_soonest(3)), [1, 2, 3]);
         assert_eq!(Arc::strong_count(&moved.0), 1);
     }
 }
@@ -218,7 +218,7 @@ fn only_the_very_object_is_placed() {
     let store = filled(0..3);
     assert_eq!(store.place(&key(1), &key(7), &session(1), Expiry::new(9, 0)), Placed::NotHere);
     assert_eq!(store.place(&key(7), &key(1), &session(1), Expiry::new(9, 0)), Placed::NotHere);
-    assert_eq!(numbers(store.take_soonest(9)), [0, 1, 2]);
+    assert_eq!(numbers(store.pop_soonest(9)), [0, 1, 2]);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn seconds_come_and_go_in_any_order() {
             store.validate();
         }
     }
-    left.extend(numbers(store.take_soonest(usize::MAX)));
+    left.extend(numbers(store.pop_soonest(usize::MAX)));
     left.sort_unstable();
     assert_eq!(left, (0..count).collect::<Vec<_>>());
 }
@@ -274,10 +274,10 @@ fn a_session_that_is_there_is_found_at_every_moment_while_the_store_grows() {
         grown.store(true, Relaxed);
     });
     store.validate();
-    assert_eq!(numbers(store.take_soonest(usize::MAX)), (0..count).collect::<Vec<_>>());
+    assert_eq!(numbers(store.pop_soonest(usize::MAX)), (0..count).collect::<Vec<_>>());
 }
 
-/// What one of several threads does to a store that they share.
+/// Changes a shared store as one of several threads.
 fn work(store: &Memory<Session>, known: &[Session], worker: u32, rounds: u32) {
     let mut random = worker.wrapping_mul(0x9E37_79B9) | 1;
     for round in 0..rounds {
@@ -289,7 +289,7 @@ fn work(store: &Memory<Session>, known: &[Session], worker: u32, rounds: u32) {
         match random >> 16 & 7 {
             0 => drop(store.take(&key(id))),
             1 => drop(store.take_expired(i64::from(round % 64), 8)),
-            2 => drop(store.take_soonest(2)),
+            2 => drop(store.pop_soonest(2)),
             3 => drop(store.place(&key(id), &key(*known[other].0), &known[of], expiry)),
             4 => drop(store.insert(&key(id), known[other].clone(), expiry, 50)),
             5 => _ = store.contains(&key(id)),
@@ -320,7 +320,7 @@ fn threads_that_do_everything_at_once_lose_no_session_and_no_reference() {
     assert!(known.iter().all(|session| Arc::strong_count(&session.0) == 1));
 }
 
-/// The rules of OpenSSL 1.1.1, as far as they are a store's.
+/// The rules of OpenSSL 1.1.1 for a store.
 const OLDEST_FIRST: Rules =
     Rules { capacity: Capacity::Size, eviction: Eviction::OldestFirst, adding_again: Stays, ..Rules::OPENSSL_3_0 };
 
@@ -334,7 +334,7 @@ fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
     let again = store.insert(&key(0), resident.clone(), Expiry::new(20, 0), 3);
     assert!(matches!(again.outcome, Outcome::AlreadyThere(_)));
     drop(again);
-    // A new time makes it no younger either.
+    // A new time does not make it younger either.
     assert_eq!(store.place(&key(0), &key(0), &resident, Expiry::new(4, 0)), Placed::Moved(None));
     assert_eq!(add(&store, 3, 1, 3), [0]);
     // But another object under its key does.
@@ -342,7 +342,7 @@ fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
     assert!(matches!(&replaced.outcome, Outcome::Replaced(old) if *old.0 == 1));
     drop(replaced);
     assert_eq!(add(&store, 4, 5, 3), [2]);
-    assert_eq!(numbers(store.take_soonest(9)), [3, 11, 4]);
+    assert_eq!(numbers(store.pop_soonest(9)), [3, 11, 4]);
 }
 
 #[test]
@@ -356,5 +356,5 @@ fn a_session_that_stays_is_found_by_a_flush_when_it_expires_sooner() {
     drop(store.insert(&key(2), known[2].clone(), Expiry::new(2, 0), 0));
     store.validate();
     assert_eq!(numbers(store.take_expired(3, 9)), [2]);
-    assert_eq!(numbers(store.take_soonest(9)), [0, 1]);
+    assert_eq!(numbers(store.pop_soonest(9)), [0, 1]);
 }

@@ -1,12 +1,13 @@
-//! Records that are over go by and by, whether or not anybody asks for them again.
+//! Removal of expired records, little by little, whether or not they are looked up again.
 //!
 //! ```text
-//!   first page   1024  the second in which records were last looked through
-//!                1032  which partition comes next
+//!   first page   1024  the second of the last removal
+//!                1032  the partition that comes next
 //! ```
-//! Once a second, by the clock that lookups and insertions bring along, one process looks through some partitions: as many
-//! as it takes to get through the whole store within half an hour, and at least [`LEAST`] bytes of records. After a quiet
-//! time it makes up for some of it. A store that nobody uses keeps what it has, as nobody is there who could wipe it.
+//! Once a second, by the clock that lookups and insertions pass in, one process scans some
+//! partitions: as many as it takes to scan the whole store within half an hour, and at least
+//! [`LEAST`] bytes of records. After a quiet time it makes up for some of it. A store that nobody
+//! uses is not scanned: there is no process to wipe it.
 #![forbid(unsafe_code)]
 
 use super::partition::Partition;
@@ -16,17 +17,18 @@ use crate::store::sync::Count;
 const SECOND: usize = 1024;
 const NEXT: usize = 1032;
 
-/// Bytes of records that are looked through in a second: a few hundred records, which takes some microseconds.
+/// Number of bytes of records scanned in a second: a few hundred records, which take some
+/// microseconds.
 const LEAST: usize = 64 << 10;
 
-/// In how many seconds the whole store is looked through.
+/// Number of seconds in which the whole store is scanned.
 const ROUND: usize = 1800;
 
-/// How many seconds are made up for after a quiet time.
+/// Number of seconds that are made up for after a quiet time.
 const MOST_AT_ONCE: i64 = 16;
 
 impl Shared {
-    /// Wipes some of the records that are over at `now`. Cheap, but once a second.
+    /// Wipes some of the records that have expired at `now`. Cheap, except once a second.
     pub fn expire(&self, now: i64) {
         let page = self.mapping.header();
         let last = page.double(SECOND).map_or(now, |second| second as i64);
@@ -53,7 +55,8 @@ impl Shared {
         debug_assert!(noted.is_some(), "within the page");
     }
 
-    /// Looks through a partition, if nobody has it; returns how many bytes it looked at.
+    /// Scans a partition, unless another process has it locked. Returns the number of bytes
+    /// scanned.
     fn expire_partition(&self, number: usize, now: i64) -> usize {
         let Ok(locked) = self.mapping.lock(number, || false) else { return 0 };
         let mut opened = Opened { locked, _held: Count::up() };

@@ -9,19 +9,20 @@
 //! 48   sealed key [48] x 2  the store's own key, sealed with lines of the key file: the one that was first when the store
 //!                           was made, and the one that is first now
 //! ```
-//! The store's key is random. From it are derived the keys of all hashes in the store, which have to be the same whichever
-//! line of a key file seals the records: so who reads the file without a key can tell no name, policy or id by trying.
+//! The store's key is random. It derives the keys of all hashes in the store, which must be the
+//! same whichever line of a key file seals the records: so a reader of the file without a key can
+//! confirm no key, policy or id by trying.
 #![forbid(unsafe_code)]
 
 use super::Keys;
 use super::seal::{Seal, derive};
-use crate::mapping::{Region, Shape};
+use crate::mapping::{Layout, Region};
 use crate::secret::Secret;
 
-/// How many bytes of the page mean something.
+/// Number of bytes of the page that are used.
 pub const LENGTH: usize = SEALED_KEYS + SLOTS * SEALED_KEY;
 
-/// How many of them are written last.
+/// Number of them that are written last.
 pub const WRITTEN_LAST: usize = 8;
 
 const MAGIC: &[u8; 16] = b"sslsession store";
@@ -33,7 +34,7 @@ const SEALED_KEY: usize = KEY + Seal::TAG;
 const SLOTS: usize = 2;
 const KEY: usize = 32;
 
-/// What the first page of a fitting store says that is not known beforehand.
+/// The fields of a fitting store's first page that are not known beforehand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     salt: [u8; 16],
@@ -42,12 +43,12 @@ pub struct Header {
 
 /// A header that was opened.
 pub struct Opened {
-    /// Random, of this store.
+    /// The random salt of this store.
     pub salt: [u8; 16],
     /// The store's own key.
     key: Secret,
     slot: usize,
-    /// Which of the keys opened it.
+    /// Index of the key that opened it.
     opened_by: usize,
 }
 
@@ -61,7 +62,7 @@ impl Header {
         Some(Header { salt, sealed })
     }
 
-    /// Opens it with one of the keys, the first that fits.
+    /// Opens the header with the first of the keys that fits.
     pub fn open(&self, keys: &Keys) -> Option<Opened> {
         for (opened_by, secret) in keys.secrets().enumerate() {
             let seal = Seal::of_store_key(secret, &self.salt);
@@ -84,8 +85,9 @@ impl Header {
         sealed.map(|sealed| self.sealed[1 - opened.slot] = sealed).is_some()
     }
 
-    /// Reads a store's first bytes. What is wrong with them, if they are not of a store of this shape.
-    pub fn read(bytes: &[u8; LENGTH], shape: &Shape) -> Result<Header, String> {
+    /// Reads a store's first bytes. The error says what is wrong, if they are not of a store of
+    /// this layout.
+    pub fn read(bytes: &[u8; LENGTH], shape: &Layout) -> Result<Header, String> {
         let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let size = u64::from(word(24)) | u64::from(word(28)) << 32;
         if bytes[..16] != MAGIC[..] {
@@ -109,7 +111,7 @@ impl Header {
     }
 
     /// Returns the bytes that [`read`](Self::read) reads.
-    pub fn write(&self, shape: &Shape) -> [u8; LENGTH] {
+    pub fn write(&self, shape: &Layout) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
         bytes[..SALT].copy_from_slice(&plain(shape));
         bytes[SALT..SEALED_KEYS].copy_from_slice(&self.salt);
@@ -121,20 +123,21 @@ impl Header {
 }
 
 impl Opened {
-    /// Returns a key of this store for one purpose. Its user wipes it.
+    /// Returns a key of this store for one purpose. The caller wipes it.
     pub fn derive<const N: usize>(&self, purpose: &str) -> [u8; N] {
         derive(&self.key, &self.salt, purpose)
     }
 }
 
-/// Marks the first page as that of a store of this shape: of one without a name, which has no other header.
-pub fn mark(page: Region, shape: &Shape) {
+/// Marks the first page as that of a store of this layout without a name, which has no other
+/// header.
+pub fn mark(page: Region, shape: &Layout) {
     let is_written = page.write(0, &plain(shape));
     debug_assert!(is_written.is_some(), "a page has room for a header");
 }
 
 /// Returns the bytes before the salt.
-fn plain(shape: &Shape) -> [u8; SALT] {
+fn plain(shape: &Layout) -> [u8; SALT] {
     let mut bytes = [0; SALT];
     bytes[..16].copy_from_slice(MAGIC);
     bytes[16..20].copy_from_slice(&VERSION.to_ne_bytes());
@@ -149,7 +152,7 @@ fn seal(secret: &[u8], salt: &[u8], key: &[u8]) -> Option<[u8; SEALED_KEY]> {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use super::{Header, Keys, LENGTH, SEALED_KEYS, Shape};
+    use super::{Header, Keys, LENGTH, Layout, SEALED_KEYS};
 
     fn keys(lines: &[&str]) -> Keys {
         Keys::of_lines(lines)
@@ -157,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_anything_else_refused() {
-        let shape = Shape::of(1 << 20).expect("a legal size");
+        let shape = Layout::of(1 << 20).expect("a legal size");
         let header = Header::new(&keys(&["a"])).expect("random numbers");
         let bytes = header.write(&shape);
         assert_eq!(Header::read(&bytes, &shape), Ok(header));
@@ -166,14 +169,14 @@ mod tests {
             other[at] ^= 1;
             assert!(Header::read(&other, &shape).is_err_and(|error| error.contains(complaint)), "{at}");
         }
-        let larger = Shape::of(2 << 20).expect("a legal size");
+        let larger = Layout::of(2 << 20).expect("a legal size");
         assert!(Header::read(&bytes, &larger).is_err());
         assert!(Header::read(&[0; LENGTH], &shape).is_err());
     }
 
     #[test]
     fn any_key_of_a_file_opens_it_and_then_the_first_one_alone() {
-        let shape = Shape::of(1 << 20).expect("a legal size");
+        let shape = Layout::of(1 << 20).expect("a legal size");
         let mut header = Header::new(&keys(&["a"])).expect("random numbers");
         let derived = |header: &Header, lines: &[&str]| header.open(&keys(lines)).map(|opened| opened.derive::<8>("x"));
         let own = derived(&header, &["a"]).expect("its own key opens it");

@@ -1,4 +1,4 @@
-//! Why a file cannot be had, in words that say what to do.
+//! Reasons why a file cannot be used, in words that say what to do.
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind};
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::mapping;
 
-/// Returns why the place of a file is not this process's to use, where that is not the file's doing. None if it can be
-/// used, as far as can be seen without writing.
+/// Returns the reason why the file's directory is unusable for this process, if the file is not the
+/// cause. None if it is usable, as far as can be seen without writing.
 pub fn why_out_of_reach(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let closed = || Some(format!("user {} may not enter {}", mapping::user(), directory.display()));
@@ -27,10 +27,10 @@ pub fn why_out_of_reach(path: &Path) -> Option<String> {
     }
 }
 
-/// Returns what an error means for a file: a clause that follows its path.
+/// Returns the meaning of an error for a file: a clause that follows its path.
 pub fn in_words(error: &io::Error) -> String {
     let clause = match error.raw_os_error() {
-        // Ours: it has its own words.
+        // Our own error: it has its own words.
         None => return error.to_string(),
         Some(libc::EACCES) => {
             return format!("is not for user {} to use: chown it to that user, or name another", mapping::user());

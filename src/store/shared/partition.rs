@@ -6,24 +6,24 @@
 //! ring       records and what is free, in units
 //!
 //!            0        tail              head             end
-//!            ├────────┼─────────────────┼────────────────┤      new records go to the head; the oldest, at the
-//!            │  free  │ rec rec dead rec│      free      │      tail, leave for them. A record never wraps: what
-//!            ├────────┼─────────────────┼────────────────┤      is left at the end, too short for it, becomes
-//!            │ rec rec│      free       │ rec dead filler│      a filler. Dead ones wait for the tail.
+//!            ├────────┼─────────────────┼────────────────┤      new records are inserted at the head and evict the
+//!            │  free  │ rec rec dead rec│      free      │      oldest, at the tail. A record never wraps: the rest
+//!            ├────────┼─────────────────┼────────────────┤      at the end, too short for it, becomes a filler.
+//!            │ rec rec│      free       │ rec dead filler│      Dead records stay until the tail passes them.
 //!            └────────┴─────────────────┴────────────────┘
 //!                    head              tail
 //!
 //! record     0   next u32         the chain's next record, as in a bucket
 //!            4   length u32       of the body in bytes; bit 31: dead, bit 30: a filler, which has only these two words
-//!            8   hash u64         of scope, version and id; its upper half names the bucket
-//!           16   policy u64       as `terms` has it
+//!            8   hash u64         of scope, version and id; its upper half selects the bucket
+//!           16   policy u64       of the record's key
 //!           24   expiry u32       the last second it may be resumed in, since 1970; all ones: never
-//!           28   fingerprint u32  which session it is, where two have one id
+//!           28   fingerprint u32  differs between two sessions of one id
 //!           32   body             padded with zeros to a unit
 //! ```
-//! All of it may be read by anybody who can read the mapping, and may have been written by anybody who can write it: every
-//! number is checked before it is used, every walk is bounded, and what cannot be is [`Broken`]. Then the partition is to
-//! be emptied.
+//! Anybody who can read the mapping can read all of it, and anybody who can write the mapping may have written it: every
+//! number is checked before use, every walk is bounded, and a failed check is [`Broken`]. The caller then empties the
+//! partition.
 #![forbid(unsafe_code)]
 
 // Nothing here is unsafe, and Miri would take minutes.
@@ -32,65 +32,65 @@ mod tests;
 
 use std::ops::Range;
 
-use crate::mapping::{Region, Shape, UNIT};
+use crate::mapping::{Layout, Region, UNIT};
 
 /// Bytes before a record's body.
 pub const RECORD_HEAD: usize = 32;
 
-/// The longest body of a record, in a partition of whatever size. The length of a session's is its client's choice, by the
-/// certificate that it shows: with a certificate of the usual kind it has one or two thousand bytes, with one of a
-/// signature that is safe from quantum computers up to eight thousand. A client of a hundred thousand, which costs it no
-/// more, would push out hundreds of others at each handshake.
+/// Length of the longest body of a record, in any partition. A client chooses its session's length by its
+/// certificate: usual ones need one or two thousand bytes, those with a signature that is safe from quantum computers
+/// up to eight thousand. A client of a hundred thousand, which costs it no more, would evict hundreds of others at
+/// each handshake.
 pub const MAX_BODY: usize = 10 << 10;
 
-/// More records than come together in a bucket by chance: there is a bucket for each, or nearly, and the hash is keyed.
+/// Length of a chain that chance never makes: there is about one bucket for each record, and the hash is keyed.
 const LONGEST_CHAIN: usize = 64;
 
 const STATE: usize = 16;
 const DEAD: u32 = 1 << 31;
 const FILLER: u32 = 1 << 30;
 
-/// The partition's bytes are none that this code could have left.
+/// An error: this code cannot have written the partition's bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Broken;
 
-/// What a record says of itself before its body.
+/// The fields of a record before its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label {
+pub struct RecordHeader {
     /// Of scope, version and id.
     pub hash: u64,
-    /// What the connection asked of its client.
+    /// The policy that authenticated the client.
     pub policy: u64,
-    /// The last second the record may be used in; all ones for ever.
+    /// The last second the record may be used in; all ones for never.
     pub expiry: u32,
-    /// Tells two sessions of one id apart.
+    /// Fingerprint that differs between two sessions of one id.
     pub fingerprint: u32,
 }
 
-impl Label {
-    /// Whether the session is over at `now`. Strict, as in OpenSSL.
+impl RecordHeader {
+    /// Returns true if the session has expired at `now`. Strict, as in OpenSSL.
     pub fn is_over(&self, now: i64) -> bool {
         self.expiry != u32::MAX && now > i64::from(self.expiry)
     }
 }
 
-/// A partition, while it is locked.
+/// A locked partition.
 pub struct Partition<'a> {
     state: Region<'a>,
     buckets: Region<'a>,
     ring: Region<'a>,
 }
 
-/// A record that was found, as long as its partition is locked.
+/// A record that was found, while its partition is locked.
 pub struct Record<'a> {
-    /// Of the record.
-    pub label: Label,
+    /// The record's header.
+    pub label: RecordHeader,
     ring: Region<'a>,
     body: Range<usize>,
 }
 
 impl Record<'_> {
-    /// Returns how long its body is.
+    /// Returns the length of its body.
     pub fn length(&self) -> usize {
         self.body.len()
     }
@@ -101,14 +101,14 @@ impl Record<'_> {
     }
 }
 
-/// Where a record is: its own offset, and that of what points to it.
+/// Position of a record: its own offset, and that of the link to it.
 #[derive(Clone, Copy)]
 struct Place {
     record: usize,
     before: Link,
 }
 
-/// What points to a record.
+/// A link to a record.
 #[derive(Clone, Copy)]
 enum Link {
     Bucket(usize),
@@ -116,31 +116,31 @@ enum Link {
 }
 
 impl<'a> Partition<'a> {
-    /// The partition whose body these bytes are.
-    pub fn new(body: Region<'a>, shape: &Shape) -> Partition<'a> {
+    /// Returns the partition of a body.
+    pub fn new(body: Region<'a>, shape: &Layout) -> Partition<'a> {
         let (state, rest) = body.split_at(STATE);
         let (buckets, ring) = rest.split_at((4 * shape.buckets).next_multiple_of(UNIT));
         let (ring, _) = ring.split_at(ring.len() / UNIT * UNIT);
         Partition { state, buckets, ring }
     }
 
-    /// Returns where the ring is in a body, for who looks on from outside.
-    pub fn ring(shape: &Shape) -> Range<usize> {
+    /// Returns the range of the ring in a body, for readers from outside.
+    pub fn ring(shape: &Layout) -> Range<usize> {
         let start = STATE + (4 * shape.buckets).next_multiple_of(UNIT);
         start..start + (shape.body(0).len() - start) / UNIT * UNIT
     }
 
-    /// Returns how long a body may be: with its head a quarter of the ring, and never more than [`MAX_BODY`].
+    /// Returns the length of the longest body: with its head a quarter of the ring, and never more than [`MAX_BODY`].
     pub fn longest(&self) -> usize {
         (self.ring.len() / 4 / UNIT * UNIT).saturating_sub(RECORD_HEAD).min(MAX_BODY)
     }
 
-    /// How many records it holds.
+    /// Returns the number of records.
     pub fn records(&self) -> u32 {
         self.state.word(12).unwrap_or(0)
     }
 
-    /// Forgets every record, and leaves no byte of one.
+    /// Removes every record, and wipes every byte.
     pub fn clear(&mut self) {
         for part in [self.buckets, self.state, self.ring] {
             let cleared = part.clear(0..part.len());
@@ -148,7 +148,7 @@ impl<'a> Partition<'a> {
         }
     }
 
-    /// The record of that hash.
+    /// Returns the record of that hash.
     pub fn find(&self, hash: u64) -> Result<Option<Record<'a>>, Broken> {
         let Some(place) = self.place_of(hash)? else { return Ok(None) };
         let length = self.length(place.record)?;
@@ -156,7 +156,7 @@ impl<'a> Partition<'a> {
         Ok(Some(Record { label: self.label(place.record)?, ring: self.ring, body: body..body + length }))
     }
 
-    /// Returns how many bytes of the ring are in use, and whether a record among them is over at `now`.
+    /// Returns the number of bytes of the ring in use, and true if a record among them has expired at `now`.
     pub fn survey(&self, now: i64) -> Result<(usize, bool), Broken> {
         let mut is_over = false;
         self.walk(|label, _| {
@@ -166,13 +166,13 @@ impl<'a> Partition<'a> {
         Ok((self.live()? * UNIT, is_over))
     }
 
-    /// Wipes all records that are over at `now`; returns how many.
+    /// Wipes all records that have expired at `now`. Returns their number.
     pub fn expire(&self, now: i64) -> Result<u32, Broken> {
         let mut expired = 0;
         self.walk(|label, record| {
             if label.is_over(now) {
                 let place = self.search(label.hash, |found| found == record)?.ok_or(Broken)?;
-                self.kill(place)?;
+                self.delete(place)?;
                 expired += 1;
             }
             Ok(())
@@ -181,7 +181,7 @@ impl<'a> Partition<'a> {
     }
 
     /// Visits all records, oldest first.
-    fn walk(&self, mut visit: impl FnMut(&Label, usize) -> Result<(), Broken>) -> Result<(), Broken> {
+    fn walk(&self, mut visit: impl FnMut(&RecordHeader, usize) -> Result<(), Broken>) -> Result<(), Broken> {
         let (mut at, mut left) = (self.tail()?, self.live()?);
         while left > 0 {
             let length = word(self.ring, at * UNIT + 4)?;
@@ -195,7 +195,7 @@ impl<'a> Partition<'a> {
         Ok(())
     }
 
-    /// The units that the record, or what else is there, takes at a place of the ring: at least one, and all within it.
+    /// Returns the length in units of the record or filler at an offset: at least one, and all within the ring.
     fn units_at(&self, at: usize) -> Result<usize, Broken> {
         let length = word(self.ring, at * UNIT + 4)?;
         let units = match length & FILLER {
@@ -205,16 +205,16 @@ impl<'a> Partition<'a> {
         if units == 0 || at + units > self.units() { Err(Broken) } else { Ok(units) }
     }
 
-    /// Takes the record of that hash out and wipes it; whether there was one.
+    /// Removes the record of that hash and wipes it. Returns true if there was one.
     pub fn remove(&mut self, hash: u64) -> Result<bool, Broken> {
         let Some(place) = self.place_of(hash)? else { return Ok(false) };
-        self.kill(place)?;
+        self.delete(place)?;
         Ok(true)
     }
 
-    /// Stores a record, of at most [`longest`](Self::longest) bytes, in the place of one of the same hash. The oldest
-    /// records leave if there is no room: how many.
-    pub fn insert(&mut self, label: &Label, body: &[u8]) -> Result<u32, Broken> {
+    /// Stores a record, of at most [`longest`](Self::longest) bytes, and replaces one of the same hash. Evicts the
+    /// oldest records if there is no room, and returns their number.
+    pub fn insert(&mut self, label: &RecordHeader, body: &[u8]) -> Result<u32, Broken> {
         self.remove(label.hash)?;
         let units = units_of(body.len());
         let before = self.records();
@@ -239,7 +239,7 @@ impl<'a> Partition<'a> {
         put(self.state, 12, self.records().checked_add(records).ok_or(Broken)?)
     }
 
-    /// Makes the room at the head that a record of so many units needs.
+    /// Makes room at the head for a record of that length in units.
     fn make_room(&mut self, units: usize) -> Result<(), Broken> {
         loop {
             let (head, tail, live) = (self.head()?, self.tail()?, self.live()?);
@@ -258,18 +258,18 @@ impl<'a> Partition<'a> {
                 put(self.ring, head * UNIT + 4, FILLER | (room * UNIT) as u32)?;
                 self.advance(room, 0)?;
             } else {
-                self.let_the_oldest_go()?;
+                self.evict_oldest()?;
             }
         }
     }
 
-    fn let_the_oldest_go(&mut self) -> Result<(), Broken> {
+    fn evict_oldest(&mut self) -> Result<(), Broken> {
         let (tail, live) = (self.tail()?, self.live()?);
         let at = tail * UNIT;
         if word(self.ring, at + 4)? & (FILLER | DEAD) == 0 {
             let hash = double(self.ring, at + 8)?;
             let place = self.search(hash, |record| record == at)?.ok_or(Broken)?;
-            self.kill(place)?;
+            self.delete(place)?;
         }
         let units = self.units_at(tail)?;
         let end = tail + units;
@@ -278,7 +278,7 @@ impl<'a> Partition<'a> {
     }
 
     /// Unlinks a record and wipes it. It keeps its length, by which the tail passes it.
-    fn kill(&self, place: Place) -> Result<(), Broken> {
+    fn delete(&self, place: Place) -> Result<(), Broken> {
         let length = self.length(place.record)?;
         let next = word(self.ring, place.record)?;
         match place.before {
@@ -315,19 +315,19 @@ impl<'a> Partition<'a> {
     }
 
     fn bucket_of(&self, hash: u64) -> usize {
-        // The count is not read from the mapping; and a shape has at least one.
+        // The count is not read from the mapping; and a layout has at least one.
         let buckets = self.buckets.len() / 4;
         ((hash >> 32) as usize % buckets) * 4
     }
 
-    /// The length of a live record's body, checked to lie within the ring.
+    /// Returns the length of a live record's body, checked to lie within the ring.
     fn length(&self, record: usize) -> Result<usize, Broken> {
         let length = word(self.ring, record + 4)? as usize;
         let is_within = length <= self.longest() && record + units_of(length) * UNIT <= self.ring.len();
         is_within.then_some(length).ok_or(Broken)
     }
 
-    fn write_head(&self, at: usize, next: u32, length: u32, label: &Label) -> Result<(), Broken> {
+    fn write_head(&self, at: usize, next: u32, length: u32, label: &RecordHeader) -> Result<(), Broken> {
         put(self.ring, at, next)?;
         put(self.ring, at + 4, length)?;
         self.ring.set_double(at + 8, label.hash).ok_or(Broken)?;
@@ -336,8 +336,8 @@ impl<'a> Partition<'a> {
         put(self.ring, at + 28, label.fingerprint)
     }
 
-    fn label(&self, record: usize) -> Result<Label, Broken> {
-        Ok(Label {
+    fn label(&self, record: usize) -> Result<RecordHeader, Broken> {
+        Ok(RecordHeader {
             hash: double(self.ring, record + 8)?,
             policy: double(self.ring, record + 16)?,
             expiry: word(self.ring, record + 24)?,
@@ -372,7 +372,7 @@ impl<'a> Partition<'a> {
     }
 }
 
-/// The units that a record takes whose body has so many bytes.
+/// Returns the length in units of a record whose body has that many bytes.
 fn units_of(length: usize) -> usize {
     (RECORD_HEAD + length).div_ceil(UNIT)
 }

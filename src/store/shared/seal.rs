@@ -1,4 +1,4 @@
-//! What a named store keeps outside every process is sealed: AES-256-GCM-SIV (RFC 8452).
+//! The seal of all that a named store keeps outside the processes: AES-256-GCM-SIV (RFC 8452).
 //!
 //! ```text
 //! sealed body     serial 8 | tag 16 | ciphertext, as long as the plain body
@@ -6,25 +6,26 @@
 //! associated      scope 16 | policy 8 | version 4 | expiry 4 | fingerprint 4 | id
 //! key             HKDF-SHA-256 of a line of the key file, salted with the store's own 16 random bytes
 //! ```
-//! The store hands out each serial once, however many processes seal. But the number stands in memory that others may
-//! write: who sets it back has nonces come twice. This cipher stands that. What it then tells is whether two records are
-//! the same to the last byte, sealed for the same name; of no use to anybody, and no key follows from it.
+//! The store issues each serial once, however many processes seal. But the counter is in memory
+//! that others may write: if one resets it, nonces repeat. This cipher withstands that. It then
+//! reveals only that two records are the same to the last byte, sealed for the same key; no secret
+//! key follows from it.
 //!
-//! **Who can write the file and has no key** can take records away, keep locks, and put back a record that stood there
-//! before, under the very name, policy and expiry that it had: also one that was removed, or that may be used once. No
-//! seal prevents that, as all that is known of a store is in it. He cannot make a record, change one, read one, or have
-//! one found under another name.
+//! **An attacker who can write the file and has no key** can remove records, hold locks, and
+//! restore an earlier record under the very key, policy and expiry that it had: also one that was
+//! removed, or that may be used once. No seal prevents that, as all that is known of a store is in
+//! it. He cannot make a record, change one, read one, or have one found under another key.
 #![forbid(unsafe_code)]
 
-use super::partition::Label;
-use super::{Keys, Name};
+use super::partition::RecordHeader;
+use super::{Keys, RecordKey};
 use crate::secret::{self, Secret};
 use aes_gcm_siv::aead::AeadInOut;
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce, Tag};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-/// How many bytes longer a body is when it is sealed.
+/// Number of bytes that sealing adds to a body.
 pub const OVERHEAD: usize = SERIAL + TAG;
 
 const SERIAL: usize = 8;
@@ -35,7 +36,7 @@ pub struct Seal {
     ciphers: Vec<Aes256GcmSiv>,
 }
 
-/// Returns a key for one purpose and one store. Its user wipes it.
+/// Returns a key for one purpose and one store. The caller wipes it.
 pub fn derive<const N: usize>(secret: &[u8], salt: &[u8], purpose: &str) -> [u8; N] {
     let mut key = [0; N];
     let derived = Hkdf::<Sha256>::new(Some(salt), secret).expand(purpose.as_bytes(), &mut key);
@@ -44,7 +45,7 @@ pub fn derive<const N: usize>(secret: &[u8], salt: &[u8], purpose: &str) -> [u8;
 }
 
 impl Seal {
-    /// How many bytes longer a key is when it is sealed.
+    /// Number of bytes that sealing adds to a key.
     pub const TAG: usize = TAG;
 
     /// Returns the seal of a store of that salt.
@@ -69,7 +70,7 @@ impl Seal {
         Some(sealed)
     }
 
-    /// Opens what [`seal_key`](Self::seal_key) has sealed.
+    /// Opens a key that [`seal_key`](Self::seal_key) sealed.
     pub fn open_key(&self, sealed: &[u8]) -> Option<Secret> {
         let (text, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
         let mut key = Secret::from(text.to_vec());
@@ -79,8 +80,8 @@ impl Seal {
         opened.is_ok().then_some(key)
     }
 
-    /// Returns the sealed form of a body; None also where there is no memory for it.
-    pub fn seal(&self, name: &Name, label: &Label, serial: u64, body: &[u8]) -> Option<Vec<u8>> {
+    /// Returns the sealed form of a body; None also if memory runs out.
+    pub fn seal(&self, name: &RecordKey, label: &RecordHeader, serial: u64, body: &[u8]) -> Option<Vec<u8>> {
         let cipher = self.ciphers.first()?;
         let mut sealed = Vec::new();
         sealed.try_reserve_exact(OVERHEAD + body.len()).ok()?;
@@ -95,14 +96,15 @@ impl Seal {
         Some(sealed)
     }
 
-    /// Opens a sealed body in its place; None if none of the keys fits, or anything at all is not as it was sealed.
-    pub fn open(&self, name: &Name, label: &Label, mut sealed: Secret) -> Option<Secret> {
+    /// Opens a sealed body in place; None if none of the keys fits, or anything differs from what
+    /// was sealed.
+    pub fn open(&self, name: &RecordKey, label: &RecordHeader, mut sealed: Secret) -> Option<Secret> {
         let (head, _) = sealed.split_at_checked(OVERHEAD)?;
         let (serial, tag) = head.split_at(SERIAL);
         let (nonce, tag) = (nonce(serial), Tag::try_from(tag).ok()?);
         let (associated, length) = associated(name, label);
         let associated = &associated[..length];
-        // A failed opening leaves the text as it was, for the next key.
+        // A failed opening does not change the text, for the next key.
         let text = &mut sealed[OVERHEAD..];
         let opens = |cipher: &Aes256GcmSiv| {
             cipher.decrypt_inout_detached(&nonce, associated, (&mut *text).into(), &tag).is_ok()
@@ -126,8 +128,9 @@ fn nonce(serial: &[u8]) -> Nonce {
     nonce
 }
 
-/// And how many of the bytes are used: as many as the id has. TLS has none that is longer than 32.
-fn associated(name: &Name, label: &Label) -> ([u8; ASSOCIATED], usize) {
+/// Returns the associated data, and its length: it varies with the id, which TLS limits to 32
+/// bytes.
+fn associated(name: &RecordKey, label: &RecordHeader) -> ([u8; ASSOCIATED], usize) {
     let [version, expiry, fingerprint] = [name.version as u32, label.expiry, label.fingerprint].map(u32::to_ne_bytes);
     let policy = label.policy.to_ne_bytes();
     let mut bytes = [0; ASSOCIATED];
@@ -144,16 +147,16 @@ const ASSOCIATED: usize = 16 + 8 + 4 + 4 + 4 + 32;
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use super::{Keys, Label, Name, OVERHEAD, Seal};
+    use super::{Keys, OVERHEAD, RecordHeader, RecordKey, Seal};
     use crate::secret::Secret;
     use crate::store::shared::Policy;
 
-    /// As of somebody who may write the store, and sets the serial back each time.
+    /// Plays an attacker who may write the store, and resets the serial each time.
     #[test]
     fn a_serial_that_comes_twice_tells_nothing_of_the_bodies() {
         let seal = Seal::new(&Keys::of_lines(&["a"]), &[1; 16]);
-        let name = |id| Name { scope: &[7; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id };
-        let label = Label { hash: 1, policy: 2, expiry: 3, fingerprint: 4 };
+        let name = |id| RecordKey { scope: &[7; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id };
+        let label = RecordHeader { hash: 1, policy: 2, expiry: 3, fingerprint: 4 };
         let (one, two) = ([1; 64], [2; 64]);
         let sealed =
             [(b"a", one), (b"b", two)].map(|(id, body)| seal.seal(&name(id), &label, 0, &body).expect("memory"));

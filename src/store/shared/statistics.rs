@@ -1,5 +1,6 @@
-//! What a store shows of itself and of its processes: to `sslsession stat`, which reads the mapping and takes no lock. A
-//! process without a store shows the same in memory of its own, which has no partitions.
+//! Statistics of a store and its processes, for `sslsession stat`, which reads the mapping and
+//! acquires no lock. A process without a store has the same in memory of its own, without
+//! partitions.
 //!
 //! ```text
 //! header page   as `header` draws it; of a store without a name the first 32 bytes only. And where all else is:
@@ -12,18 +13,18 @@
 //!                 2  settings       bits: 1 SSLSESSION_ATTACH=all, 2 SSLSESSION_TICKETS=stateful, 4 shared,
 //!                                8 SSLSESSION_PRIVATE, 16 a store was asked for and is not to be had
 //!                 3  epoch          seconds of an epoch of shared tickets; 0 without
-//!                 4  libssl         its name and version, as it tells them: text, 5 u64, zeros behind
+//!                 4  libssl         its name and version, as it returns them: text, 5 u64, zeros behind
 //!                 9  sessions       of a process without a store: how many it keeps, and 1; 0: it has not kept any
 //!               its counters are `Event`s in their order, its contexts are counted by a number that their cache gives
 //! ```
-//! Whatever is changed here is a change of the layout: the command has these numbers too.
+//! Any change here changes the layout: the command has these numbers too.
 #![forbid(unsafe_code)]
 
 use super::partition::Partition;
 use super::{Event, Shared, header};
 use crate::mapping::{Mapping, ProcessSlot};
 
-/// Where the table of the header page begins.
+/// Offset of the table in the header page.
 const TABLE: usize = 512;
 
 const LIBRARY: usize = 1;
@@ -33,7 +34,7 @@ const LIBSSL: usize = 4;
 const LIBSSL_WORDS: usize = 5;
 const SESSIONS: usize = 9;
 
-/// What a process says of itself.
+/// Facts that a process reports of itself.
 pub struct ProcessFacts<'a> {
     /// The library's version, in three numbers.
     pub library: [u16; 3],
@@ -47,40 +48,40 @@ pub struct ProcessFacts<'a> {
     pub ticket_epoch: Option<u32>,
     /// SSLSESSION_PRIVATE, or a program that is known to need it.
     pub is_private: bool,
-    /// A store was asked for and is not to be had.
+    /// True if a store was asked for and cannot be opened.
     pub is_refused: bool,
 }
 
-/// What the processes of a mapping show.
+/// The statistics of a mapping's processes.
 #[derive(Clone, Copy)]
 pub struct Statistics<'a> {
     mapping: &'a Mapping,
-    /// The first page is another's to write.
+    /// True if the store has a name: its first page has a [`Header`](super::header::Header).
     has_header: bool,
 }
 
-/// Memory for what a process shows that has no store, and those that it forks.
+/// Statistics of a process without a store, and of those that it forks.
 pub struct WithoutStore(Mapping);
 
 impl WithoutStore {
-    /// Returns that of this process; None if there is no memory.
+    /// Returns the memory for this process; None if there is none left.
     pub fn new() -> Option<WithoutStore> {
         Mapping::of_slots(c"sslsession").ok().map(WithoutStore)
     }
 
-    /// Returns what its processes show.
+    /// Returns the statistics of its processes.
     pub fn statistics(&self) -> Statistics<'_> {
         Statistics { mapping: &self.0, has_header: false }
     }
 }
 
 impl Shared {
-    /// Returns what its processes show.
+    /// Returns the statistics of its processes.
     pub fn statistics(&self) -> Statistics<'_> {
         Statistics { mapping: &self.mapping, has_header: self.seal.is_some() }
     }
 
-    /// Counts something.
+    /// Counts an event.
     #[inline(always)]
     pub(super) fn count(&self, event: Event, times: u64) {
         if times > 0 {
@@ -90,7 +91,7 @@ impl Shared {
 }
 
 impl Statistics<'_> {
-    /// Begins the use of the store by this process, and says in it what this process is.
+    /// Takes a slot for this process, and writes the process's facts into it.
     pub fn describe(&self, facts: &ProcessFacts) {
         self.mapping.begin();
         if !self.has_header {
@@ -139,13 +140,13 @@ impl Statistics<'_> {
         self.mapping.slot().fact(ProcessSlot::LOCKED) != 2
     }
 
-    /// Returns how often something happened, in all processes.
+    /// Returns the number of an event in all processes.
     pub fn counted(&self, event: Event) -> u64 {
-        // Like all else there, the numbers may be anything.
+        // The mapping's numbers are untrusted.
         self.mapping.slots().iter().map(|slot| slot.counted(event as usize)).fold(0, u64::wrapping_add)
     }
 
-    /// Returns how often something happened in this process, if it has a slot of its own.
+    /// Returns the number of an event in this process, if it has a slot of its own.
     pub fn counted_here(&self, event: Event) -> u64 {
         self.mapping.own_slot().map_or(0, |slot| slot.counted(event as usize))
     }
@@ -156,7 +157,7 @@ impl Statistics<'_> {
         self.mapping.slot().set_fact(SESSIONS, number.wrapping_add(1));
     }
 
-    /// Counts something in this process, which may not have begun.
+    /// Counts an event in this process, which may not have a slot yet.
     pub fn count(&self, event: Event, times: u64) {
         self.mapping.begin();
         self.mapping.slot().count(event as usize, times);

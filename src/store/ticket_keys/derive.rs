@@ -9,7 +9,7 @@
 //!   family                Expand(T, "family" | number of the context 16), 8 bytes
 //!   keys                  Expand(T, "keys" | tag 8 | server name), 64 bytes: HMAC key 32 | AES key 32
 //! ```
-//! Numbers are big-endian. A server name stands last, so that no length is needed.
+//! Numbers are big-endian. The server name comes last, so that no length is needed.
 #![forbid(unsafe_code)]
 
 use hkdf::Hkdf;
@@ -26,14 +26,15 @@ pub type Tag = [u8; 8];
 /// The second half: the context and its copies, under a root.
 pub type Family = [u8; 8];
 
-/// What a ticket's tag says of its policy.
+/// The kind of policy in a ticket's tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     /// The policy is what authenticated the connection.
     Policy = 0,
     /// The policy cannot be read; in its place is the number of the context.
     Apart = 1,
-    /// A resumed connection was led elsewhere than the session's first; in the policy's place is the number of the context.
+    /// A resumed connection was led elsewhere than the session's first; in the policy's place is
+    /// the number of the context.
     Uncertain = 2,
 }
 
@@ -69,12 +70,12 @@ fn extract(salt: &str, secret: &[u8]) -> Key {
     Hkdf::<Sha256>::extract(Some(salt.as_bytes()), secret).0.into()
 }
 
-/// Returns the key of a line that stays as it is.
+/// Returns the key of a static line.
 pub fn static_key(line: &[u8]) -> Key {
     extract("sslsession ticket", line)
 }
 
-/// Returns the next day's key of a line that walks.
+/// Returns the next day's key of a ratchet line.
 pub fn next_link(key: &Key) -> Key {
     let mut next = [0; 32];
     expand(key, &[b"sslsession ratchet"], &mut next);

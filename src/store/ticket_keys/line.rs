@@ -4,8 +4,8 @@
 //!   4f1d...c0            any key: static, the same for ever
 //!   4f1d...c0@20784      64 hex digits and a day since 1970: the key of that day, from which each later day's follows
 //! ```
-//! Where a file has lines of the second kind, tickets use these alone: beside a key that stays, one that walks on would
-//! protect nothing. A store skips them, as what it seals has to open tomorrow.
+//! In a file with lines of the second kind, tickets use these alone: beside a static key, one that
+//! changes daily would protect nothing. A store skips them, as what it seals has to open tomorrow.
 #![forbid(unsafe_code)]
 
 use std::fs::OpenOptions;
@@ -25,7 +25,7 @@ const LAST_DAY: i64 = 1_000_000;
 pub struct Line {
     /// The key.
     pub key: Key,
-    /// The day that it is for; None for one that stays.
+    /// The day that it is for; None for a static key.
     pub day: Option<i64>,
 }
 
@@ -36,7 +36,8 @@ impl Drop for Line {
 }
 
 impl Line {
-    /// Returns what a line of a key file says; None for a walking line whose digits or day mean nothing.
+    /// Returns the content of a line of a key file; None for a ratchet line whose digits or day are
+    /// invalid.
     pub fn of(line: &[u8]) -> Option<Line> {
         if !is_walking(line) {
             return Some(Line { key: derive::static_key(line), day: None });
@@ -61,12 +62,12 @@ pub fn is_walking(line: &[u8]) -> bool {
     }
 }
 
-/// What tells a file, as it stands, from another one and from what it was.
+/// The identity and state of a file: differs between files, and after a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp([u64; 5]);
 
 impl Stamp {
-    /// Returns a file's; None if this process cannot read it.
+    /// Returns a file's stamp; None if this process cannot read the file.
     pub fn of(path: &Path) -> Option<Stamp> {
         let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
         let of = uncancelled(|| OpenOptions::new().read(true).custom_flags(flags).open(path)?.metadata()).ok()?;
@@ -74,8 +75,8 @@ impl Stamp {
     }
 }
 
-/// Reads the lines of a key file that tickets use, at least one; the first seals, all open. If they are refused: which file,
-/// why, and what to do.
+/// Reads the lines of a key file that tickets use, at least one; the first seals, all open. The
+/// error says which file is refused, why, and what to do.
 pub fn read(path: &Path) -> Result<Vec<Line>, String> {
     let keys = uncancelled(|| Keys::read_all(path))?;
     let walks = keys.secrets().any(is_walking);

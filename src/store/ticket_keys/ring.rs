@@ -1,5 +1,5 @@
-//! The keys of a process: those of the epochs, and what was derived from them before, since connections mostly ask for what
-//! the last ones asked for.
+//! The keys of a process: those of the epochs, and the last ones that were derived from them, since
+//! connections mostly need the same ones again.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -16,21 +16,21 @@ pub type TicketName = [u8; 16];
 /// The number of a context and its copies.
 pub type Number = [u8; 16];
 
-/// Whom a ticket is for.
+/// The audience of a ticket: the connections for which it opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience {
     /// The kind of policy.
     pub label: Label,
     /// The policy that the session was made under.
     pub policy: [u8; 16],
-    /// The server name that the client asked for; empty if for none.
+    /// The server name that the client sent; empty if none.
     pub server_name: Vec<u8>,
 }
 
-/// Whom a ticket has to be for.
+/// The audience that a ticket must have to open.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted<'a> {
-    /// This audience, whoever sealed it.
+    /// This audience, whichever context sealed it.
     Audience(&'a Audience),
     /// Any policy, if this context or a copy sealed it for that server name.
     Family(&'a Number, &'a [u8]),
@@ -42,11 +42,11 @@ pub fn halves(name: &TicketName) -> (Tag, Family) {
     (half(0), half(8))
 }
 
-/// The key from which those of tickets are derived; overwritten when dropped.
+/// A key from which ticket keys are derived; overwritten when dropped.
 pub struct RootKey(derive::Key);
 
 impl RootKey {
-    /// Returns that of the HMAC key and the AES key that libssl drew for a context.
+    /// Returns the root of the HMAC key and the AES key that libssl drew for a context.
     pub fn of_libssl(mut keys: [u8; 64]) -> RootKey {
         let root = RootKey(derive::own_root(&keys));
         secret::wipe(&mut keys);
@@ -94,27 +94,28 @@ pub struct KeyRing {
     window: Window,
     slots: SecretSlots,
     known: Vec<Known>,
-    /// The place of the next that becomes known, once there are as many as may be.
+    /// Index of the entry that is replaced next, once all are used.
     next: usize,
 }
 
-/// Keys in a slot, and what they were derived from.
+/// Keys in a slot, and the values that they were derived from.
 struct Known {
     root: Root,
     audience: Audience,
     tag: Tag,
-    /// Of the context that last sealed.
+    /// The family of the context that last sealed.
     family: (Number, Family),
 }
 
 impl KeyRing {
-    /// Makes a ring without keys, for epochs of so many seconds. Fails without memory that core dumps leave out.
+    /// Makes a ring without keys, for epochs of that length in seconds. Fails without memory that
+    /// core dumps exclude.
     pub fn new(epoch_length: u32) -> io::Result<KeyRing> {
         let slots = SecretSlots::new(2 * MAX_LINES + MAX_KNOWN)?;
         Ok(KeyRing { window: Window::new(epoch_length), slots, known: Vec::new(), next: 0 })
     }
 
-    /// Takes the lines of a key file in the place of those of before.
+    /// Replaces the lines of the key file.
     pub fn set(&mut self, lines: &[Line]) {
         self.forget();
         self.slots.wipe_from(0);
@@ -127,7 +128,7 @@ impl KeyRing {
         self.slots.wipe_from(2 * MAX_LINES);
     }
 
-    /// Makes the keys those of this time.
+    /// Derives the keys of this time.
     pub fn move_to(&mut self, now: i64) {
         if self.window.move_to(now, &mut self.slots) {
             self.forget();
@@ -139,7 +140,8 @@ impl KeyRing {
         self.window.sealing_root().is_some()
     }
 
-    /// Returns the name and the keys of a new ticket; None if the clock is where the key file has no key.
+    /// Returns the name and the keys of a new ticket; None if the key file has no key for this
+    /// time.
     pub fn seal(&mut self, of: &Audience, number: &Number) -> Option<(TicketName, TicketKeys)> {
         let root = self.window.sealing_root()?;
         if let Some(at) = self.known.iter().position(|known| known.root == root && known.audience == *of) {
@@ -154,8 +156,8 @@ impl KeyRing {
         Some((name, keys))
     }
 
-    /// Returns the keys of a ticket, and true if it was sealed in the present epoch; None if it is of no epoch in force, or for
-    /// others.
+    /// Returns the keys of a ticket, and true if it was sealed in the present epoch; None if no
+    /// epoch in force sealed it, or it is for others.
     pub fn open(&mut self, ticket: &TicketName, wanted: Wanted, number: &Number) -> Option<(TicketKeys, bool)> {
         let present = self.window.sealing_root();
         let (tag, _) = halves(ticket);
@@ -183,7 +185,7 @@ impl KeyRing {
         self.known.iter().any(|known| known.tag == tag && known.audience == *of) || self.window.roots().any(is_it)
     }
 
-    /// Keeps the memory out of swap: a child inherits no lock.
+    /// Locks the memory against swapping in a child: a fork inherits no memory lock.
     pub fn keep_in_memory(&self) {
         self.slots.keep_in_memory();
     }

@@ -5,12 +5,13 @@
 //!   opened      │   previous    │    present    │     next      │     tickets of three epochs: clocks may be an epoch apart
 //!   sealed      │               │    present    │               │
 //! ```
-//! An epoch's key comes from the day of the epoch's last second. An epoch lasts a day at most, so no key is needed that is
-//! older than yesterday's: a file may always say yesterday's.
+//! An epoch's key comes from the day of the epoch's last second. An epoch lasts a day at most, so
+//! no key is needed that is older than yesterday's: a file may always have yesterday's.
 //!
-//! **A clock that is wrong.** A line that walks cannot go back, and goes on no further than [`MAX_WALK`] days in all: for an
-//! earlier or a later epoch it has no key. In memory the chain stands at the day of the previous epoch. If the clock is set
-//! back by more than that, the line has no keys until the clock has caught up; who uses it then does without.
+//! **A clock that is wrong.** A ratchet line cannot go back, and advances no further than
+//! [`MAX_WALK`] days in all: for an earlier or a later epoch it has no key. In memory the chain is
+//! at the day of the previous epoch. If the clock is set back by more than that, the line has no
+//! keys until the clock has caught up; until then tickets do without it.
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
@@ -20,12 +21,13 @@ use super::{Line, MAX_LINES};
 use crate::mapping::SecretSlots;
 use crate::secret;
 
-/// How many days a line is walked on: a clock that is far ahead must not keep a processor busy.
+/// Number of days that a line is advanced: a clock that is far ahead must not keep a processor
+/// busy.
 const MAX_WALK: i64 = 36_500;
 
 const DAY: i64 = 86_400;
 
-/// An epoch key, by what tells it from others.
+/// The identity of an epoch key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Root {
     line: usize,
@@ -44,19 +46,19 @@ pub struct Window {
 /// A line's state; its secrets are in the slots.
 #[derive(Clone, Copy)]
 struct Place {
-    /// The day of the link; None for a line that stays.
+    /// The day of the link; None for a static line.
     day: Option<i64>,
-    /// Which of the three epochs have a key.
+    /// True for each of the three epochs that has a key.
     has: [bool; 3],
 }
 
 impl Window {
-    /// Returns one without lines.
+    /// Returns a window without lines.
     pub const fn new(length: u32) -> Window {
         Window { length, lines: Vec::new(), epoch: i64::MIN }
     }
 
-    /// Takes the lines of a file in the place of those of before.
+    /// Replaces the lines of the file.
     pub fn set(&mut self, lines: &[Line], slots: &mut SecretSlots) {
         self.epoch = i64::MIN;
         self.lines.clear();
@@ -66,7 +68,7 @@ impl Window {
         }
     }
 
-    /// Makes the keys those of this time; returns true if they have changed.
+    /// Derives the keys of this time. Returns true if they have changed.
     pub fn move_to(&mut self, now: i64, slots: &mut SecretSlots) -> bool {
         let epoch = now.div_euclid(i64::from(self.length));
         let has_changed = epoch != self.epoch;
@@ -77,7 +79,8 @@ impl Window {
         has_changed
     }
 
-    /// Derives the three keys of a line. Its link follows to the day of the previous epoch, and what is behind is overwritten.
+    /// Derives the three keys of a line. Advances its link to the day of the previous epoch, and
+    /// overwrites the earlier one.
     fn derive(&mut self, at: usize, slots: &mut SecretSlots) {
         let place = &mut self.lines[at];
         let mut link: Key = [0; 32];
@@ -106,13 +109,14 @@ impl Window {
         secret::wipe(&mut link);
     }
 
-    /// Returns the root that tickets are sealed under: the first line's present epoch; None if that has no key.
+    /// Returns the root that seals tickets: the first line's present epoch; None if that has no
+    /// key.
     pub fn sealing_root(&self) -> Option<Root> {
         let has_key = self.lines.first().is_some_and(|place| place.has[1]);
         has_key.then_some(Root { line: 0, epoch: self.epoch })
     }
 
-    /// Returns the roots that tickets are opened under, the likeliest first.
+    /// Returns the roots that open tickets, the likeliest first.
     pub fn roots(&self) -> impl Iterator<Item = Root> + '_ {
         let of_line = move |(line, place): (usize, &Place)| {
             let (has, present) = (place.has, self.epoch);
@@ -122,7 +126,7 @@ impl Window {
         self.lines.iter().enumerate().flat_map(of_line)
     }
 
-    /// Returns the key of a root; None if it is in force no more. Its user wipes it.
+    /// Returns the key of a root; None if it is no longer in force. The caller wipes it.
     pub fn key(&self, root: Root, slots: &SecretSlots) -> Option<Key> {
         let number = usize::try_from(root.epoch.checked_sub(self.epoch)?.checked_add(1)?).ok()?;
         if self.lines.get(root.line)?.has.get(number) != Some(&true) {
@@ -135,7 +139,8 @@ impl Window {
     }
 }
 
-/// Returns the slot and the half of it that has a line's key of the previous epoch (0), the present one or the next.
+/// Returns the slot, and the half of it, of a line's key: of the previous epoch (0), the present
+/// one or the next.
 fn half_of(line: usize, number: usize) -> (usize, Range<usize>) {
     match number {
         0 => (2 * line, 32..64),
@@ -163,7 +168,7 @@ mod tests {
             Keys { window, slots }
         }
 
-        /// The keys of all roots at a time, by line and epoch.
+        /// Returns the keys of all roots at a time, by line and epoch.
         fn at(&mut self, now: i64) -> Vec<(usize, i64, Key)> {
             self.window.move_to(now, &mut self.slots);
             let key = |root| self.window.key(root, &self.slots).expect("it is in force");

@@ -72,7 +72,7 @@ fn dovecot() {
     check_dovecot(NAMED_STATEFUL, ALL);
 }
 
-/// The recipe, and the store that the section on Dovecot names.
+/// Runs the recipe: a named store, with the block of the section on Dovecot.
 pub fn dovecot_as_written(recipe: &Recipe) {
     assert!(recipe.sessions.contains("(#dovecot)"), "{recipe:?}");
     check_dovecot(&paper::settings_of(recipe.sessions), IDS);
@@ -115,9 +115,14 @@ fn uvicorn() {
 }
 
 fn start_node<'a>(run: &'a Run, environment: &Environment) -> Server<'a> {
+    start_node_as(run, |program| environment.command(run, program))
+}
+
+/// Starts three workers of a cluster, which `command` makes of the program.
+pub fn start_node_as<'a>(run: &'a Run, command: impl Fn(&str) -> Command) -> Server<'a> {
     let directory = unpacked(run, "nodejs", &["libnode108", "nodejs=@libnode108"]);
     Server::start(run, 1, |ports| {
-        let mut command = environment.command(run, &format!("{directory}/usr/bin/node"));
+        let mut command = command(&format!("{directory}/usr/bin/node"));
         command.env("LD_LIBRARY_PATH", format!("{directory}/usr/lib/{}-linux-gnu", std::env::consts::ARCH));
         command.arg(common::root().join("tests/programs/reports/cluster.js"));
         command.args([&ports[0].to_string(), "cert.pem", "key.pem"]);

@@ -18,7 +18,7 @@ fn all_children_share_beside_a_cache_of_its_own() {
     }
 }
 
-/// The recipe: its settings, where the program has no cache.
+/// Runs the recipe of docs/operations.md: its settings, where the program has no cache.
 pub fn as_written(recipe: &Recipe) {
     let run = run_with(With::Library, &settings_of(recipe.sessions));
     let server = start(&run, "prefork", CHILDREN, "none");
@@ -34,7 +34,7 @@ fn threads_of_several_processes_share() {
         let handshakes = run.reconnect_at_once(server.port(), 4, COUNT + 1, &format!("{client} path=/index.html"));
         let each = format!("N{}", "R".repeat(COUNT));
         assert_eq!(handshakes, [each.as_str(); 4].join(" "), "{client}");
-        run.witness().connections(true, 4 * (COUNT + 1));
+        run.probe().connections(true, 4 * (COUNT + 1));
     }
     server.stop(stop_signal("event"));
 }

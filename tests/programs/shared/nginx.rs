@@ -37,7 +37,7 @@ fn builtin_is_shared_by_all_workers() {
     }
 }
 
-/// The recipe: its directive, and its settings.
+/// Runs the recipe of docs/operations.md: its directive, and its settings.
 pub fn as_written(recipe: &Recipe) {
     let directive = code(recipe.sessions).find(|words| words.ends_with(';')).expect("a directive of nginx");
     let run = run_with(With::Library, &settings_of(recipe.sessions));
@@ -70,7 +70,7 @@ fn clients_of_all_workers_at_once_are_all_resumed() {
         let handshakes = run.reconnect_at_once(server.port(), 4, COUNT + 1, client);
         let each = format!("N{}", "R".repeat(COUNT));
         assert_eq!(handshakes, [each.as_str(); 4].join(" "), "{client}");
-        run.witness().connections(true, 4 * (COUNT + 1));
+        run.probe().connections(true, 4 * (COUNT + 1));
     }
     server.stop(libc::SIGQUIT);
 }

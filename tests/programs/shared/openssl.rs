@@ -8,7 +8,7 @@ fn serve_once(run: &Run, server: &str, client: &str) -> String {
     let server = s_server(run, 1, server);
     let handshakes = run.reconnect(server.port(), 1, &format!("{client} bye"));
     server.wait();
-    run.witness().connections(true, 1);
+    run.probe().connections(true, 1);
     handshakes
 }
 
@@ -51,7 +51,7 @@ fn tickets_are_made_stateful_where_there_is_a_shared_store() {
             let server = s_server(&run, 6, "");
             let handshakes = run.reconnect(server.port(), 6, &format!("{client} bye"));
             server.wait();
-            let freed = run.witness().connections(true, 6);
+            let freed = run.probe().connections(true, 6);
             assert_eq!((handshakes.as_str(), freed[5].seen.number), ("NRRRRR", kept), "{store}, {client}");
         }
     }

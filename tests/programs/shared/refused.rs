@@ -15,7 +15,7 @@ fn serve(run: &Run) -> Vec<String> {
     let server = s_server(run, 3, "-no_ticket");
     let handshakes = run.reconnect(server.port(), 3, CLIENT);
     let log = server.wait();
-    run.witness().connections(true, 3);
+    run.probe().connections(true, 3);
     assert_eq!(handshakes, "NRR", "{log}");
     complaints(&log)
 }

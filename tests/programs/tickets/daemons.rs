@@ -1,6 +1,6 @@
 //! Servers whose processes get an environment, a root or rights of their own before they make a context.
 
-use super::{Machine, Program, expect_no_resumption_with_stock};
+use super::{Machine, Program, expect_no_resumption_with_stock, reload_by};
 use crate::programs::{
     apache,
     reports::executed::{DOVECOT, block},
@@ -9,8 +9,14 @@ use crate::programs::{
 
 /// httpd in threads of two processes, which are another user's than the key file. It puts the name and the port that are
 /// configured into the session id context, so that both machines have to have the same.
-pub const HTTPD: Program =
-    Program { start: start_httpd, end: libc::SIGTERM, learners: 2, are_copies: true, words: "path=/index.html" };
+pub const HTTPD: Program = Program {
+    start: start_httpd,
+    reload: Some(|server| reload_by(server, libc::SIGUSR1, "resuming normal operations", 1)),
+    end: libc::SIGTERM,
+    learners: 2,
+    are_copies: true,
+    words: "path=/index.html",
+};
 
 fn start_httpd(machine: &Machine) -> Server<'_> {
     let run = &machine.0;
@@ -39,8 +45,14 @@ fn stock_httpd() {
 }
 
 /// Dovecot's login processes, which change their root before they each make a context.
-pub const DOVECOT_LOGIN: Program =
-    Program { start: start_dovecot, end: libc::SIGTERM, learners: 2, are_copies: false, words: "bye" };
+pub const DOVECOT_LOGIN: Program = Program {
+    start: start_dovecot,
+    reload: Some(|server| reload_by(server, libc::SIGHUP, "SIGHUP received", 1)),
+    end: libc::SIGTERM,
+    learners: 2,
+    are_copies: false,
+    words: "bye",
+};
 
 fn start_dovecot(machine: &Machine) -> Server<'_> {
     let run = &machine.0;

@@ -1,16 +1,23 @@
 //! gunicorn with four workers, each of which makes a context for each connection.
 
-use super::{CLIENTS, COUNT, Machine, Program};
+use super::{CLIENTS, COUNT, Machine, Program, reload_by};
 use crate::common;
 use crate::programs::{run::With, server::Server};
 
-pub const PROGRAM: Program = Program { start, end: libc::SIGTERM, learners: 0, are_copies: true, words: "" };
+pub const PROGRAM: Program = Program {
+    start,
+    reload: Some(|server| reload_by(server, libc::SIGHUP, "Worker exiting", 4)),
+    end: libc::SIGTERM,
+    learners: 0,
+    are_copies: true,
+    words: "",
+};
 
 pub fn start(machine: &Machine) -> Server<'_> {
     let run = &machine.0;
     Server::start(run, 1, |ports| {
         let mut command = run.command("gunicorn");
-        command.args(["--workers", "4", "--log-level", "error"]);
+        command.args(["--workers", "4", "--log-level", "info"]);
         command.args(["--bind", &format!("127.0.0.1:{}", ports[0]), "--chdir"]);
         command.arg(common::root().join("tests/programs/reports")).arg("app:app");
         command.env("PYTHONDONTWRITEBYTECODE", "1");

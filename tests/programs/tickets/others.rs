@@ -1,7 +1,13 @@
 //! Other servers as their configuration is by default, and those that have keys of their own for tickets.
 
-use super::{CLIENTS, COUNT, Machine, Program, expect_no_resumption_with_stock, expect_resumption_everywhere};
-use crate::programs::{lighttpd, run::With, server::Server, shared::hitch};
+use super::{
+    CLIENTS, COUNT, Machine, Program, expect_no_resumption_with_stock, expect_resumption_everywhere, reload_by,
+};
+use crate::programs::{
+    run::With,
+    server::Server,
+    shared::{haproxy, hitch},
+};
 
 /// s_server answers one client after the other, with tickets as by default.
 const S_SERVER: Program = Program {
@@ -14,6 +20,7 @@ const S_SERVER: Program = Program {
             command
         })
     },
+    reload: None,
     end: libc::SIGTERM,
     // It always has a servername callback.
     learners: 1,
@@ -37,6 +44,7 @@ const PYTHON: Program = Program {
             command
         })
     },
+    reload: None,
     end: libc::SIGTERM,
     learners: 0,
     are_copies: true,
@@ -71,6 +79,7 @@ pub const UVICORN: Program = Program {
             command
         })
     },
+    reload: None,
     end: libc::SIGTERM,
     learners: 0,
     are_copies: true,
@@ -89,6 +98,7 @@ async def app(scope, receive, send):
 /// HAProxy with two threads and no tls-ticket-keys.
 pub const HAPROXY: Program = Program {
     start: |machine| start_haproxy(machine, ""),
+    reload: Some(haproxy::reload),
     end: libc::SIGTERM,
     // One process with a client_hello and a servername callback: it learns from clients that offer a ticket.
     learners: 1,
@@ -101,12 +111,12 @@ pub fn start_haproxy<'a>(machine: &'a Machine, bind: &str) -> Server<'a> {
     Server::start(run, 1, |ports| {
         let text = HAPROXY_CONFIGURATION.replace("PORT", &ports[0].to_string()).replace("BIND", bind);
         let mut command = run.command("haproxy");
-        command.arg("-db").arg("-f").arg(run.write("haproxy.cfg", &text));
+        command.arg("-W").arg("-db").arg("-S").arg(run.path("master")).arg("-f").arg(run.write("haproxy.cfg", &text));
         command
     })
 }
 
-pub const HAPROXY_CONFIGURATION: &str = "
+const HAPROXY_CONFIGURATION: &str = "
 global
     log stderr local0 err
     nbthread 2
@@ -141,29 +151,16 @@ fn haproxys_own_keys() {
 }
 
 /// hitch with four workers, which give up their rights.
-pub const HITCH: Program =
-    Program { start: |machine| hitch::start(&machine.0), end: libc::SIGTERM, learners: 4, are_copies: true, words: "" };
+pub const HITCH: Program = Program {
+    start: |machine| hitch::start(&machine.0),
+    reload: Some(|server| reload_by(server, libc::SIGHUP, "EXITING", 4)),
+    end: libc::SIGTERM,
+    learners: 4,
+    are_copies: true,
+    words: "",
+};
 
 #[test]
 fn stock_hitch() {
     expect_no_resumption_with_stock(&HITCH);
-}
-
-/// lighttpd has keys of its own, which it draws itself; and a certificate callback, so that they are not taken on where
-/// SSLSESSION_ATTACH=all takes its context on either.
-#[test]
-fn lighttpds_own_keys() {
-    for attach in ["default", "all"] {
-        let [one, other] = Machine::two(With::Library);
-        [&one, &other].into_iter().for_each(|machine| machine.0.set("SSLSESSION_ATTACH", attach));
-        let settings = "ssl.openssl.ssl-conf-cmd = (\"MinProtocol\" => \"TLSv1.2\")\n";
-        let (here, there) = (lighttpd::start(&one.0, settings), lighttpd::start(&other.0, settings));
-        for client in CLIENTS.map(|client| format!("{client} path=/index.html")) {
-            one.begin(&here, &client);
-            assert_eq!(one.offer(&here, &one, &client, COUNT), "R".repeat(COUNT), "{client}, {attach}");
-            assert_eq!(other.offer(&there, &one, &client, 1), "N", "{client}, {attach}");
-        }
-        here.stop(libc::SIGTERM);
-        there.stop(libc::SIGTERM);
-    }
 }

@@ -1,13 +1,14 @@
-//! What was seen as a client offered a ticket, for the ticket that it gets in the same handshake.
+//! Notes made when a client offers a ticket, for the ticket that it gets in the same handshake.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::AtomicBool;
 
 use crate::cache::sharing::by_connection::ByConnection;
 use crate::cache::sharing::policy::PolicyDigest;
+use crate::handle::ReplacedCallbacks;
 use crate::store::ticket_keys::Tag;
 
-/// What was seen.
+/// A note on an offered ticket.
 #[derive(Clone, Default)]
 pub(in crate::cache::sharing) struct Note {
     /// The server name that the client asks for.
@@ -18,10 +19,12 @@ pub(in crate::cache::sharing) struct Note {
     pub(super) begun: Option<PolicyDigest>,
 }
 
-/// What a context knows of its tickets.
+/// A context's state of its tickets.
 #[derive(Default)]
 pub(in crate::cache::sharing) struct Tickets {
-    /// Their keys are ours.
+    /// True if the library provides their keys.
     pub(super) are_ours: AtomicBool,
+    /// The application's callbacks for them, which ours replaces.
+    pub(super) replaced: ReplacedCallbacks,
     pub(in crate::cache::sharing) notes: ByConnection<Note>,
 }

@@ -4,9 +4,9 @@
 //!   library loaded ─► settings ask for shared tickets ─► read the file, silently: before a server changes its root, gives
 //!                                                        up its rights, forks workers that make their own contexts
 //!   first SSL_CTX ──► was it refused? say why, once
-//!   each use ───────► a minute since it was looked at? has it changed? ─► read it ─► refused: say why; the keys stay
+//!   each use ───────► a minute since the last check? has it changed? ─► read it ─► refused: say why; the keys stay
 //! ```
-//! A worker that may not read the file any more goes on with the keys that it has, and says nothing.
+//! A worker that may no longer read the file continues with the keys that it has, and logs nothing.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
@@ -18,22 +18,22 @@ use crate::settings::{self, Settings, SharedTickets, Tickets};
 use crate::store::ticket_keys::{self, KeyRing, Stamp};
 use crate::store::{Mutex, MutexGuard};
 
-/// For how many seconds the file is not looked at again.
+/// Number of seconds for which the file is not checked again.
 const UNCHANGED: i64 = 60;
 
 struct Keys {
     file: &'static Path,
     state: Mutex<State>,
-    /// When the file was last looked at.
+    /// Time of the last check of the file.
     looked: AtomicI64,
     is_told: AtomicBool,
 }
 
 struct State {
     ring: KeyRing,
-    /// Of the file as it was last read, or refused.
+    /// Stamp of the file as it was last read, or refused.
     stamp: Option<Stamp>,
-    /// The reason why there are no keys.
+    /// Reason why there are no keys.
     refused: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn at_load() {
     }
 }
 
-/// Returns what is asked for.
+/// Returns the shared tickets that the settings ask for.
 pub(super) fn wanted() -> Option<SharedTickets> {
     match settings::get().tickets {
         Tickets::Shared(wanted) => Some(wanted),
@@ -71,7 +71,8 @@ impl Keys {
         Some(Keys { file, state: Mutex::new(state), looked: AtomicI64::new(i64::MIN), is_told: AtomicBool::new(false) })
     }
 
-    /// Reads the file again if it has changed; and if its keys are none for this time, as after a clock was wrong.
+    /// Reads the file again if it has changed; also if its keys are not for this time, as after a
+    /// wrong clock.
     fn refresh(&self, now: i64) {
         let last = self.looked.load(Ordering::Relaxed);
         let is_due = !(0..UNCHANGED).contains(&now.saturating_sub(last));
@@ -107,7 +108,8 @@ impl Keys {
     }
 }
 
-/// Returns true if there are keys for the tickets of a new context. If the file was refused, that is said once.
+/// Returns true if there are keys for the tickets of a new context. Complains once if the file was
+/// refused.
 pub(super) fn are_there(now: i64) -> bool {
     let Some(keys) = keys_of(settings::get()) else { return false };
     keys.refresh(now);
@@ -120,7 +122,7 @@ pub(super) fn are_there(now: i64) -> bool {
     refused.is_none()
 }
 
-/// Uses the keys of this time.
+/// Calls `use_it` with the keys of this time.
 pub(super) fn with_ring<T>(now: i64, use_it: impl FnOnce(&mut KeyRing) -> T) -> Option<T> {
     let keys = keys_of(settings::get())?;
     keys.refresh(now);
@@ -129,20 +131,20 @@ pub(super) fn with_ring<T>(now: i64, use_it: impl FnOnce(&mut KeyRing) -> T) -> 
     Some(use_it(&mut state.ring))
 }
 
-/// The ring, locked around a fork, if there is one.
-pub struct Held(Option<MutexGuard<'static, State>>);
+/// Guard of the ring around a fork, if there is a ring.
+pub struct ForkGuard(Option<MutexGuard<'static, State>>);
 
-/// Locks the ring until the guard goes; None if another thread has it.
-pub fn try_hold_ticket_keys() -> Option<Held> {
+/// Acquires the ring's lock for a fork; None if another thread holds it.
+pub fn try_hold_ticket_keys() -> Option<ForkGuard> {
     match KEYS.get().and_then(Option::as_ref) {
-        Some(keys) => keys.state.try_lock().map(|state| Held(Some(state))),
-        None => Some(Held(None)),
+        Some(keys) => keys.state.try_lock().map(|state| ForkGuard(Some(state))),
+        None => Some(ForkGuard(None)),
     }
 }
 
-/// In the child of a fork: its memory is not locked into memory as the parent's is.
+/// Keeps the child's keys out of swap after a fork, which does not inherit memory locks.
 pub fn keep_ticket_keys_in_memory() {
-    if let Some(Held(Some(state))) = try_hold_ticket_keys() {
+    if let Some(ForkGuard(Some(state))) = try_hold_ticket_keys() {
         state.ring.keep_in_memory();
     }
 }

@@ -2,18 +2,18 @@ use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 
-use super::{Broken, Label, Partition, RECORD_HEAD};
-use crate::mapping::{Region, SMALLEST, Shape};
+use super::{Broken, Partition, RECORD_HEAD, RecordHeader};
+use crate::mapping::{Layout, MIN_SIZE, Region};
 
-/// A partition's bytes, and the shape that they have.
+/// A partition's bytes and layout.
 struct Body {
-    shape: Shape,
+    shape: Layout,
     memory: Vec<u64>,
 }
 
 impl Body {
     fn new() -> Body {
-        let shape = Shape::of(SMALLEST).expect("a legal size");
+        let shape = Layout::of(MIN_SIZE).expect("a legal size");
         Body { memory: vec![0; shape.body(0).len() / 8], shape }
     }
 
@@ -44,12 +44,12 @@ impl Body {
     }
 }
 
-/// A label that tells of its hash everywhere.
-fn label(hash: u64) -> Label {
-    Label { hash, policy: !hash, expiry: hash as u32 ^ 7, fingerprint: hash as u32 ^ 9 }
+/// Returns a header whose fields all depend on the hash.
+fn label(hash: u64) -> RecordHeader {
+    RecordHeader { hash, policy: !hash, expiry: hash as u32 ^ 7, fingerprint: hash as u32 ^ 9 }
 }
 
-/// Bytes that tell of their hash too, and are no zeros.
+/// Returns bytes that depend on the hash, and are no zeros.
 fn text(hash: u64, length: usize) -> Vec<u8> {
     (0..length).map(|at| (hash as usize * 31 + at) as u8 | 1).collect()
 }
@@ -69,7 +69,7 @@ fn a_record_is_found_replaced_and_removed() {
 #[test]
 fn records_of_one_bucket_are_told_apart_and_leave_from_anywhere_in_their_chain() {
     let mut body = Body::new();
-    // The upper half, which names the bucket, is the same.
+    // The upper half, which selects the bucket, is the same.
     (0..4).for_each(|hash| assert_eq!(body.insert(hash, &text(hash, 20)), 0));
     for gone in [2, 3, 0, 1] {
         assert_eq!(body.partition().remove(gone), Ok(true));
@@ -124,7 +124,7 @@ fn what_is_over_is_wiped_wherever_it_lies() {
     let before = body.partition().records();
     let (used, is_over) = body.partition().survey(3_000_000_000).expect("it is whole");
     assert!(before > 200 && is_over && used > 30_000);
-    // As label() has it, the expiry of a record is its number but for some bits.
+    // As label() makes it, the expiry of a record is its number except for some bits.
     let expected = (0..2000u64).filter(|&hash| body.find(hash << 32 | hash).is_some() && (hash ^ 7) < 1900).count();
     assert_eq!(body.partition().expire(1900), Ok(expected as u32));
     assert_eq!(body.partition().records(), before - expected as u32);
@@ -146,7 +146,7 @@ fn the_oldest_leaves_first() {
     assert_eq!(left.len(), body.partition().records() as usize);
 }
 
-/// What a caller may do.
+/// A caller's operation.
 #[derive(Clone, Debug)]
 enum Operation {
     Insert(u64, usize),
@@ -163,7 +163,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Few, of which some share a bucket.
+/// Returns one of few hashes, of which some share a bucket.
 fn hash() -> impl Strategy<Value = u64> {
     (0..100u64, 0..4u64).prop_map(|(bucket, low)| bucket << 32 | low)
 }
@@ -219,7 +219,7 @@ proptest! {
 fn a_chain_without_an_end_and_a_record_beyond_the_ring_are_broken() {
     let mut body = Body::new();
     body.insert(1, b"one");
-    // The ring's first record follows the buckets; its chain goes on with itself.
+    // The ring's first record is behind the buckets; its chain continues with itself.
     let ring = 16 + (4 * body.shape.buckets).next_multiple_of(8);
     body.put(ring, 1);
     assert_eq!(body.partition().find(2).map(|found| found.is_some()), Err(Broken));
@@ -230,8 +230,8 @@ fn a_chain_without_an_end_and_a_record_beyond_the_ring_are_broken() {
     assert_eq!(body.partition().find(1).map(|found| found.is_some()), Err(Broken));
 }
 
-/// Bytes of another's making: a chain of more records than chance brings together. An insertion that walked it for each
-/// record that leaves would hold the lock for seconds.
+/// Bytes that another wrote: a chain of more records than chance brings together. An insertion that
+/// walked it for each evicted record would hold the lock for seconds.
 #[test]
 fn a_chain_of_all_records_is_broken() {
     let mut body = Body::new();

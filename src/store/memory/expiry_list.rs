@@ -1,0 +1,325 @@
+//! The order of removal: soonest to expire first, those of one second oldest first.
+#![forbid(unsafe_code)]
+
+use super::Expiry;
+use super::expiry_index::ExpiryIndex;
+use super::insertions::Insertions;
+use super::node_slab::NodeSlab;
+use crate::rules::Eviction;
+
+/// No node.
+const NONE: u32 = u32::MAX;
+
+/// A session's entry in the order: no more than is needed to find its slot again.
+#[derive(Clone, Copy)]
+struct Node {
+    expiry: Expiry,
+    before: u32,
+    /// The next in order; in a free node, the next free one.
+    after: u32,
+    /// [`Key::place`](super::Key): the session's slot.
+    place: u32,
+}
+
+/// All sessions in order, as a list of nodes known by their numbers.
+///
+/// ```text
+///   expiry    5     5     5     9     9    12    12
+///   node    first ─ · ─── a ─── · ─── b ─── · ── last        ends: a, b
+/// ```
+/// A session that expires no sooner than the last one is appended. For the others `ends` has the
+/// last node of each second except the newest. A short list has no `ends`: it is walked from its
+/// end.
+pub(super) struct ExpiryList {
+    nodes: NodeSlab<Node>,
+    first: u32,
+    last: u32,
+    unused: u32,
+    /// Expiry of the first and of the last one, if there are any.
+    soonest: Expiry,
+    newest: Expiry,
+    ends: Option<Box<ExpiryIndex>>,
+    /// The order of insertion, where the oldest is evicted first.
+    insertions: Option<Box<Insertions>>,
+}
+
+impl ExpiryList {
+    pub(super) fn new(eviction: Eviction) -> Self {
+        Self {
+            nodes: NodeSlab::new(),
+            first: NONE,
+            last: NONE,
+            unused: NONE,
+            soonest: Expiry::NEVER,
+            newest: Expiry::NEVER,
+            ends: None,
+            insertions: match eviction {
+                Eviction::SoonestFirst => None,
+                Eviction::OldestFirst => Some(Box::new(Insertions::new())),
+            },
+        }
+    }
+
+    /// Returns the number of the node that the next [`ExpiryList::add`] uses.
+    #[inline]
+    pub(super) fn next_free(&self) -> u32 {
+        if self.unused == NONE { self.nodes.len() as u32 } else { self.unused }
+    }
+
+    /// Inserts the node [`ExpiryList::next_free`], for a session at `place`, as the newest of its
+    /// second.
+    #[inline]
+    pub(super) fn add(&mut self, place: u32, expiry: Expiry) {
+        let number = self.next_free();
+        if let Some(insertions) = &mut self.insertions {
+            insertions.push(number);
+        }
+        let (before, after) = self.link_by_expiry(number, expiry);
+        let node = Node { expiry, before, after, place };
+        if self.unused == NONE {
+            return self.nodes.push(node);
+        }
+        let free = self.nodes.get_mut(self.unused);
+        self.unused = std::mem::replace(free, node).after;
+    }
+
+    /// Inserts a node again that was unlinked, as the newest of its second.
+    pub(super) fn link(&mut self, number: u32, expiry: Expiry) {
+        let (before, after) = self.link_by_expiry(number, expiry);
+        let node = self.nodes.get_mut(number);
+        (node.expiry, node.before, node.after) = (expiry, before, after);
+    }
+
+    /// Moves a node to this expiry, as the newest of its second and of all.
+    pub(super) fn renew(&mut self, number: u32, expiry: Expiry) {
+        self.unlink(number);
+        self.link(number, expiry);
+        if let Some(insertions) = &mut self.insertions {
+            insertions.remove(number);
+            insertions.push(number);
+        }
+    }
+
+    /// Moves a node to this expiry if that is sooner than its own.
+    pub(super) fn bring_forward(&mut self, number: u32, expiry: Expiry) {
+        if expiry < self.nodes.get(number).expiry {
+            self.unlink(number);
+            self.link(number, expiry);
+        }
+    }
+
+    /// Frees a node that was removed with [`ExpiryList::unlink`].
+    pub(super) fn free(&mut self, number: u32) {
+        if let Some(insertions) = &mut self.insertions {
+            insertions.remove(number);
+        }
+        self.nodes.get_mut(number).after = std::mem::replace(&mut self.unused, number);
+    }
+
+    /// Returns the [`Key::place`](super::Key) of a node's session.
+    #[inline]
+    pub(super) fn place(&self, number: u32) -> u32 {
+        self.nodes.get(number).place
+    }
+
+    /// Sets the place of a node's session.
+    pub(super) fn rename(&mut self, number: u32, place: u32) {
+        self.nodes.get_mut(number).place = place;
+    }
+
+    /// Returns the soonest to expire, the oldest of them if there are several.
+    #[inline]
+    pub(super) fn first(&self) -> Option<u32> {
+        (self.first != NONE).then_some(self.first)
+    }
+
+    /// Returns the next node in order.
+    pub(super) fn after(&self, number: u32) -> Option<u32> {
+        Some(self.nodes.get(number).after).filter(|&after| after != NONE)
+    }
+
+    /// Returns the node that is evicted first.
+    #[inline]
+    pub(super) fn first_to_evict(&self) -> Option<u32> {
+        match &self.insertions {
+            None => self.first(),
+            Some(insertions) => insertions.first(),
+        }
+    }
+
+    /// Returns the node that is evicted after this one.
+    pub(super) fn next_to_evict(&self, number: u32) -> Option<u32> {
+        match &self.insertions {
+            None => self.after(number),
+            Some(insertions) => insertions.after(number),
+        }
+    }
+
+    /// Returns the expiry of the first one; [`Expiry::NEVER`] if there is none.
+    #[inline]
+    pub(super) fn soonest(&self) -> Expiry {
+        if self.first == NONE { Expiry::NEVER } else { self.soonest }
+    }
+
+    /// Links the node by expiry. Returns its (before, after), which the caller stores in the node.
+    #[inline]
+    fn link_by_expiry(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
+        if self.last == NONE {
+            (self.first, self.last, self.soonest, self.newest) = (number, number, expiry, expiry);
+            return (NONE, NONE);
+        }
+        if expiry < self.newest {
+            return self.tie_within(number, expiry);
+        }
+        let before = std::mem::replace(&mut self.last, number);
+        if self.newest < expiry {
+            self.newest = expiry;
+            if let Some(ends) = &mut self.ends {
+                ends.push(before);
+            }
+        }
+        self.nodes.get_mut(before).after = number;
+        (before, NONE)
+    }
+
+    /// Links a node that expires before the newest second.
+    fn tie_within(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
+        let nodes = &self.nodes;
+        let before = match &mut self.ends {
+            Some(ends) => ends.put(number, expiry, |number| nodes.get(number).expiry).unwrap_or(NONE),
+            None => {
+                let mut number = self.last;
+                while number != NONE && nodes.get(number).expiry > expiry {
+                    number = nodes.get(number).before;
+                }
+                number
+            }
+        };
+        let after = match before {
+            NONE => {
+                self.soonest = expiry;
+                std::mem::replace(&mut self.first, number)
+            }
+            before => std::mem::replace(&mut self.nodes.get_mut(before).after, number),
+        };
+        self.nodes.get_mut(after).before = number;
+        (before, after)
+    }
+
+    /// Unlinks a node and frees it. Returns the place of its session.
+    #[inline]
+    pub(super) fn remove(&mut self, number: u32) -> u32 {
+        if let Some(insertions) = &mut self.insertions {
+            insertions.remove(number);
+        }
+        let node = self.nodes.get_mut(number);
+        let taken = *node;
+        node.after = std::mem::replace(&mut self.unused, number);
+        self.untie(number, taken);
+        taken.place
+    }
+
+    /// Unlinks a node that will be inserted again.
+    pub(super) fn unlink(&mut self, number: u32) {
+        self.untie(number, *self.nodes.get(number));
+    }
+
+    /// Links a node's neighbours to each other.
+    #[inline]
+    fn untie(&mut self, number: u32, node: Node) {
+        let Node { expiry, before, after, .. } = node;
+        let (mut sooner, mut later) = (None, None);
+        match before {
+            NONE => self.first = after,
+            before => {
+                let before = self.nodes.get_mut(before);
+                before.after = after;
+                sooner = Some(before.expiry);
+            }
+        }
+        match after {
+            NONE => self.last = before,
+            after => {
+                let after = self.nodes.get_mut(after);
+                after.before = before;
+                later = Some(after.expiry);
+            }
+        }
+        if later != Some(expiry) {
+            self.shorten(number, expiry, before, sooner, later.is_none());
+        }
+        if let (None, Some(later)) = (sooner, later) {
+            self.soonest = later;
+        }
+    }
+
+    /// Updates `ends` after the last node of a second was removed, out of the `newest` second or
+    /// another.
+    fn shorten(&mut self, number: u32, expiry: Expiry, before: u32, sooner: Option<Expiry>, newest: bool) {
+        let nodes = &self.nodes;
+        let expiry_of = |number| nodes.get(number).expiry;
+        if !newest {
+            if let Some(ends) = &mut self.ends {
+                ends.replace(number, expiry, (sooner == Some(expiry)).then_some(before), expiry_of);
+            }
+        } else if let Some(sooner) = sooner
+            && sooner < expiry
+        {
+            self.newest = sooner;
+            if let Some(ends) = &mut self.ends {
+                ends.pop();
+            }
+        }
+    }
+
+    /// Builds `ends`, for a list that is to become long.
+    pub(super) fn keep_ends(&mut self) {
+        let mut ends = ExpiryIndex::new();
+        let list = std::iter::successors(self.first(), |&number| self.after(number));
+        for number in list {
+            if self.after(number).is_some_and(|after| self.nodes.get(after).expiry > self.nodes.get(number).expiry) {
+                ends.push(number);
+            }
+        }
+        self.ends = Some(Box::new(ends));
+    }
+
+    /// Checks the invariants of the list; returns the numbers of its nodes, in order.
+    pub(super) fn validate(&self) -> Vec<u32> {
+        let (mut listed, mut before, mut at) = (Vec::new(), NONE, self.first);
+        let mut ends = Vec::new();
+        while at != NONE {
+            let node = self.nodes.get(at);
+            assert_eq!(node.before, before, "the list reads the same backwards");
+            if before != NONE {
+                let sooner = self.nodes.get(before).expiry;
+                assert!(sooner <= node.expiry, "sorted by expiry");
+                ends.extend((sooner < node.expiry).then_some(before));
+            }
+            listed.push(at);
+            assert!(listed.len() <= self.nodes.len(), "the list has no ring");
+            (before, at) = (at, node.after);
+        }
+        assert_eq!(self.last, before, "the list ends at its last node");
+        if before != NONE {
+            assert_eq!(self.newest, self.nodes.get(before).expiry);
+            assert_eq!(self.soonest, self.nodes.get(self.first).expiry);
+        }
+        if let Some(kept) = &self.ends {
+            assert_eq!(kept.validate(), ends, "the last node of each second but the newest");
+        }
+        if let Some(insertions) = &self.insertions {
+            let (mut inserted, mut expected) = (insertions.validate(), listed.clone());
+            inserted.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(inserted, expected, "each node has its insertion");
+        }
+        let (mut unused, mut at) = (0, self.unused);
+        while at != NONE {
+            unused += 1;
+            at = self.nodes.get(at).after;
+        }
+        assert_eq!(listed.len() + unused, self.nodes.len(), "no node is lost");
+        listed
+    }
+}

@@ -1,0 +1,77 @@
+//! The table of a small cache: slots side by side, searched from the first to the last.
+#![forbid(unsafe_code)]
+
+use super::Key;
+use super::table::Put;
+
+/// Number of sessions in a small table at most; a few cache lines of keys to read.
+pub(super) const MAX_ENTRIES: usize = 32;
+
+pub(super) struct FlatTable<V> {
+    slots: Vec<Slot<V>>,
+    /// True once the sessions have moved to the buckets: the small table then stays empty.
+    pub(super) moved: bool,
+}
+
+/// The key in parts, so that a slot is 24 bytes and not 32.
+pub(super) struct Slot<V> {
+    tag: u64,
+    place: u32,
+    pub(super) node: u32,
+    pub(super) value: V,
+}
+
+impl<V> Slot<V> {
+    pub(super) fn key(&self) -> Key {
+        Key { tag: self.tag, place: self.place }
+    }
+
+    fn is_of(&self, key: &Key) -> bool {
+        self.tag == key.tag && self.place == key.place
+    }
+}
+
+impl<V> FlatTable<V> {
+    pub(super) const fn new() -> Self {
+        Self { slots: Vec::new(), moved: false }
+    }
+
+    pub(super) fn find(&self, key: &Key) -> Option<(&V, u32)> {
+        self.slots.iter().find(|slot| slot.is_of(key)).map(|slot| (&slot.value, slot.node))
+    }
+
+    pub(super) fn put(&mut self, key: &Key, value: V, node: u32) -> Put<V>
+    where
+        V: PartialEq,
+    {
+        match self.slots.iter_mut().find(|slot| slot.is_of(key)) {
+            Some(slot) => Put::over(&mut slot.value, value, slot.node),
+            None => {
+                self.slots.push(Slot { tag: key.tag, place: key.place, node, value });
+                Put::New
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) -> Option<(V, u32)> {
+        let at = self.slots.iter().position(|slot| slot.is_of(key))?;
+        let slot = self.slots.swap_remove(at);
+        Some((slot.value, slot.node))
+    }
+
+    pub(super) fn remove_node(&mut self, node: u32) -> Option<V> {
+        let at = self.slots.iter().position(|slot| slot.node == node)?;
+        Some(self.slots.swap_remove(at).value)
+    }
+
+    /// Removes all slots, which move to the buckets.
+    pub(super) fn move_out(&mut self) -> Vec<Slot<V>> {
+        self.moved = true;
+        std::mem::take(&mut self.slots)
+    }
+
+    /// Returns the node and [`Key::place`] of every slot.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.slots.iter().map(|slot| (slot.node, slot.place))
+    }
+}

@@ -1,0 +1,53 @@
+//! Keys that no hash would give: far too many in one bucket.
+#![forbid(unsafe_code)]
+
+use super::{Key, LinearTable, Put, Relaxed};
+
+fn key(node: u32, place: u32) -> Key {
+    Key { tag: u64::from(node), place }
+}
+
+#[test]
+fn buckets_with_far_too_many_entries_lose_none_and_give_their_overflow_buckets_back() {
+    const COUNT: u32 = 69;
+    // Buckets 0, 1 and 2 have them all: no split separates them.
+    let place = |node: u32| node % 3;
+    for stride in [1, 2, 5, 31, 68] {
+        let table = LinearTable::new();
+        for node in 0..COUNT {
+            assert!(matches!(table.put(&key(node, place(node)), node, node, place), Put::New));
+            table.validate(place);
+        }
+        assert!(table.overflow_count.load(Relaxed) > 24);
+        for turn in 0..COUNT {
+            let node = turn * stride % COUNT;
+            let key = key(node, place(node));
+            assert_eq!(table.read(&key, |&value, node| (value, node)), Some((node, node)));
+            if turn % 2 == 0 {
+                assert_eq!(table.remove(&key), Some((node, node)));
+            } else {
+                assert_eq!(table.remove_node(place(node), node), Some(node));
+            }
+            assert!(table.read(&key, |_, _| ()).is_none() && table.remove(&key).is_none());
+            assert_eq!(table.validate(place).len() as u32, COUNT - turn - 1);
+        }
+    }
+}
+
+#[test]
+fn a_bucket_with_overflow_buckets_is_split_again_and_again() {
+    const COUNT: u32 = 200;
+    // All in bucket 0, half of which moves to bucket 16, a quarter to 32, and to 48.
+    let place = |node: u32| node % 4 * 16;
+    let table = LinearTable::new();
+    for node in 0..COUNT {
+        assert!(matches!(table.put(&key(node, place(node)), node, node, place), Put::New));
+        table.validate(place);
+    }
+    for node in 0..COUNT {
+        assert_eq!(table.read(&key(node, place(node)), |&value, _| value), Some(node));
+        assert!(matches!(table.put(&key(node, place(node)), node, node, place), Put::Same(_, there) if there == node));
+        assert!(matches!(table.put(&key(node, place(node)), COUNT, node, place), Put::Other(old, _) if old == node));
+    }
+    assert_eq!(table.validate(place).len() as u32, COUNT);
+}
