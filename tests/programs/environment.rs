@@ -46,7 +46,7 @@ fn reconnections(run: &Run, exports: &[&str]) -> String {
 
 const OF_THE_TEST: [&str; 2] = ["SSLSESSION_TEST_WITNESS", "LD_LIBRARY_PATH"];
 
-/// The variables that docs/operations.md exports.
+/// Returns the variables that docs/operations.md exports.
 fn exported() -> Vec<&'static str> {
     let lines = paper::block("**Apache**'s script", "sh").lines();
     let settings = lines.map(|line| line.strip_prefix("export ").and_then(|line| line.split_once('=')));

@@ -2,6 +2,7 @@
 
 use super::{
     compare::{Story, same_with_all, with_all},
+    paper::{Recipe, settings_of},
     run::{Run, With},
     server::Server,
     shared,
@@ -53,13 +54,10 @@ fn its_tickets_pass_the_cache_by() {
     expect("tls1_3", "NRRRRR");
 }
 
-/// What docs/man/sslsession.7 says of `SSLSESSION_ATTACH=all`: the cache that lighttpd has turned off is on for all its workers.
-#[test]
-fn with_a_shared_store_attached_to_all_its_workers_resume() {
+/// Runs the recipe of docs/operations.md: the cache that lighttpd has turned off is on for all its workers.
+pub fn store_as_written(recipe: &Recipe) {
     for with in [With::Library, With::LibraryOverSymbolic] {
-        let run = Run::new(with);
-        run.set("SSLSESSION_STORE", "shared,size=1M");
-        run.set("SSLSESSION_ATTACH", "all");
+        let run = shared::run_with(with, &settings_of(recipe.sessions));
         let server = start(&run, "server.max-worker = 4\n");
         shared::expect_reuse(&run, server.port(), "tls1_2 ids path=/index.html");
         server.stop(libc::SIGTERM);

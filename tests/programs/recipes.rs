@@ -6,9 +6,9 @@
 use super::{
     paper::{self, Recipe},
     reports::{ALL, IDS, Row, TICKETS, check_recipe, databases, executed, proxies, workers},
-    tickets::{Program, daemons, expect_resumption_everywhere, gunicorn, nginx, others},
+    tickets::{Program, daemons, expect_resumption_everywhere, gunicorn, kept, nginx, others},
 };
-use crate::programs::{postfix, shared};
+use crate::programs::{lighttpd, postfix, shared};
 
 /// What a cell says of a server, and how that is seen.
 enum Promise {
@@ -87,11 +87,12 @@ rows! {
     httpd: "Apache httpd", Keys(&daemons::HTTPD), Written(shared::apache::as_written);
     hitch: "hitch", Keys(&others::HITCH), Resumed(&proxies::HITCH, ALL);
     dovecot: "Dovecot", Keys(&daemons::DOVECOT_LOGIN), Written(executed::dovecot_as_written);
-    postfix: "Postfix", Written(postfix::tickets_as_written), Written(postfix::store_as_written);
+    postfix: "Postfix", Written(kept::postfix_as_written), Written(postfix::store_as_written);
     stunnel: "stunnel", Stock(&proxies::STUNNEL), Helpless(&proxies::STUNNEL);
     redis: "Redis", Stock(&databases::REDIS), Resumed(&databases::REDIS, IDS);
     mariadb: "MariaDB", Stock(&databases::MARIADB), Resumed(&databases::MARIADB, IDS);
     mysql: "MySQL", NotRun, NotRun;
     postgresql: "PostgreSQL", Helpless(&databases::POSTGRESQL), Resumed(&databases::POSTGRESQL, databases::OF_TLS_1_2);
+    lighttpd: "lighttpd", Written(kept::lighttpd_as_written), Written(lighttpd::store_as_written);
     node: "Node.js", Stock(&executed::NODE), Helpless(&executed::NODE);
 }

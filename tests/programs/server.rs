@@ -10,6 +10,7 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixListener},
     },
+    path::PathBuf,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -66,6 +67,11 @@ impl<'a> Server<'a> {
     /// The first port.
     pub fn port(&self) -> u16 {
         self.ports[0]
+    }
+
+    /// Returns the path of a file in its run's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.run.path(name)
     }
 
     /// What it has written to stdout and stderr so far.

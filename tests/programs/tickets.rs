@@ -8,7 +8,7 @@ mod cost;
 pub mod daemons;
 pub mod gunicorn;
 mod hellos;
-mod kept;
+pub mod kept;
 pub mod nginx;
 pub mod others;
 mod rotation;

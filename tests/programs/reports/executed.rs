@@ -72,7 +72,7 @@ fn dovecot() {
     check_dovecot(NAMED_STATEFUL, ALL);
 }
 
-/// The recipe, and the store that the section on Dovecot names.
+/// Runs the recipe: a named store, with the block of the section on Dovecot.
 pub fn dovecot_as_written(recipe: &Recipe) {
     assert!(recipe.sessions.contains("(#dovecot)"), "{recipe:?}");
     check_dovecot(&paper::settings_of(recipe.sessions), IDS);

@@ -18,7 +18,7 @@ fn all_children_share_beside_a_cache_of_its_own() {
     }
 }
 
-/// The recipe: its settings, where the program has no cache.
+/// Runs the recipe of docs/operations.md: its settings, where the program has no cache.
 pub fn as_written(recipe: &Recipe) {
     let run = run_with(With::Library, &settings_of(recipe.sessions));
     let server = start(&run, "prefork", CHILDREN, "none");

@@ -37,7 +37,7 @@ fn builtin_is_shared_by_all_workers() {
     }
 }
 
-/// The recipe: its directive, and its settings.
+/// Runs the recipe of docs/operations.md: its directive, and its settings.
 pub fn as_written(recipe: &Recipe) {
     let directive = code(recipe.sessions).find(|words| words.ends_with(';')).expect("a directive of nginx");
     let run = run_with(With::Library, &settings_of(recipe.sessions));

@@ -3,7 +3,9 @@
 
 use super::{Machine, Program, expect_resumption_at, reload_by};
 use crate::programs::{
-    lighttpd, postfix,
+    lighttpd,
+    paper::{Recipe, settings_of},
+    postfix,
     reports::executed,
     run::{DEADLINE, With},
     server::Server,
@@ -107,9 +109,19 @@ fn postfix_keeps_those_of_tlsmgr() {
     expect_own_keys(&POSTFIX, &machines(With::Library, "default"));
 }
 
-#[test]
-fn postfix_with_all() {
-    expect_resumption_at(&POSTFIX, &machines(With::Library, "all"));
+/// Runs the recipe of docs/operations.md: KEYS, and SSLSESSION_ATTACH=all.
+pub fn postfix_as_written(recipe: &Recipe) {
+    assert!(recipe.tickets.starts_with("KEYS and "), "{recipe:?}");
+    let settings = settings_of(recipe.tickets);
+    let [(ATTACH, attach)] = settings[..] else { panic!("{recipe:?}") };
+    expect_resumption_at(&POSTFIX, &machines(With::Library, attach));
+}
+
+/// Runs the recipe: nothing of the library's, and the directive that it names for other machines.
+pub fn lighttpd_as_written(recipe: &Recipe) {
+    assert!(recipe.tickets.starts_with("nothing: ") && recipe.tickets.contains("`ssl.stek-file`"), "{recipe:?}");
+    expect_own_keys(&LIGHTTPD, &machines(With::Stock, "default"));
+    expect_resumption_at(&LIGHTTPD_WITH_FILE, &machines(With::Stock, "default"));
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use super::{
     CLIENTS, COUNT, Machine, Program, expect_no_resumption_with_stock, expect_resumption_everywhere, reload_by,
 };
-use crate::programs::{run::With, server::Server, shared::hitch};
+use crate::programs::{
+    run::With,
+    server::Server,
+    shared::{haproxy, hitch},
+};
 
 /// s_server answers one client after the other, with tickets as by default.
 const S_SERVER: Program = Program {
@@ -94,7 +98,7 @@ async def app(scope, receive, send):
 /// HAProxy with two threads and no tls-ticket-keys.
 pub const HAPROXY: Program = Program {
     start: |machine| start_haproxy(machine, ""),
-    reload: Some(|server| reload_by(server, libc::SIGUSR2, "Former worker", 1)),
+    reload: Some(haproxy::reload),
     end: libc::SIGTERM,
     // One process with a client_hello and a servername callback: it learns from clients that offer a ticket.
     learners: 1,
@@ -107,7 +111,7 @@ pub fn start_haproxy<'a>(machine: &'a Machine, bind: &str) -> Server<'a> {
     Server::start(run, 1, |ports| {
         let text = HAPROXY_CONFIGURATION.replace("PORT", &ports[0].to_string()).replace("BIND", bind);
         let mut command = run.command("haproxy");
-        command.arg("-W").arg("-db").arg("-f").arg(run.write("haproxy.cfg", &text));
+        command.arg("-W").arg("-db").arg("-S").arg(run.path("master")).arg("-f").arg(run.write("haproxy.cfg", &text));
         command
     })
 }
