@@ -293,6 +293,31 @@ fn nginx_with_other_signatures_behind_the_same_name_on_another_port() {
     }
 }
 
+/// Two instances at once. The client comes back to the other: with its certificate, twice, and without.
+fn two_instances(run: &Run, version: &str, secrets: [&str; 2]) -> String {
+    let [one, other] = secrets.map(|secret| Secret { secrets: [secret; 2] }.start(run));
+    let first = visit(run, one.ports[0], &format!("{version} cert=client.pem save=session"));
+    let told: Vec<_> =
+        (0..2).map(|_| visit(run, other.ports[0], &format!("{version} cert=client.pem load=session"))).collect();
+    let bare = visit(run, other.ports[0], &format!("{version} load=session"));
+    other.stop(libc::SIGQUIT);
+    one.stop(libc::SIGQUIT);
+    format!("{first}, {}, {bare}", told.join(", "))
+}
+
+#[test]
+fn nginx_in_two_instances() {
+    for version in VERSIONS {
+        let refused = format!("N 200 SUCCESS, {REFUSED}, {REFUSED}, {REFUSED}");
+        for other in [TWO, ONE_REVOKED] {
+            expect_with_both(&refused, |run| two_instances(run, version, [ONE, other]));
+        }
+        let stock = format!("N 200 SUCCESS, N 200 SUCCESS, N 200 SUCCESS, {REFUSED}");
+        let library = "N 200 SUCCESS, N 200 SUCCESS, R 200 SUCCESS, R 200 SUCCESS";
+        expect(&stock, library, |run| two_instances(run, version, [ONE; 2]));
+    }
+}
+
 /// Before and after a change, the same nginx or the next; the session's own host is asked each time.
 fn before_and_after(run: &Run, version: &str, restarts: bool, before: &str, after: &str) -> String {
     let mut server = Secret { secrets: [before; 2] }.start(run);
