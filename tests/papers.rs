@@ -263,6 +263,30 @@ fn each_name_that_the_architecture_cites_is_in_the_source() {
     none(unknown.map(|(place, name)| format!("{place}: {name}")).collect(), "src has no such name.");
 }
 
+/// The last column of the table of who shares.
+#[test]
+fn each_line_of_who_shares_has_its_test() {
+    let paper = File::read("docs/security.md");
+    let (_, table) = paper.text.split_once("## Who shares").expect("the table");
+    let rows =
+        table.lines().skip_while(|line| !line.starts_with("| ---")).skip(1).take_while(|line| line.starts_with('|'));
+    let has_tests = |row: &str| {
+        let tests = row.trim_end_matches('|').rsplit_once('|').map_or("", |(_, tests)| tests);
+        !tests.trim().is_empty() && tests.split(',').all(|test| is_test(test.trim().trim_matches('`')))
+    };
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    let without = rows.into_iter().filter(|row| !has_tests(row)).map(str::to_owned);
+    none(without.collect(), "name the tests of each line, as MODULE::FUNCTION of tests/programs/shared");
+}
+
+/// Returns true for the path of a function of tests/programs/shared.
+fn is_test(path: &str) -> bool {
+    let Some((module, function)) = path.split_once("::") else { return false };
+    let file = common::root().join(format!("tests/programs/shared/{module}.rs"));
+    fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("#[test]\nfn {function}()")))
+}
+
 const MAN_PAGES: [&str; 3] = ["docs/man/sslsession.1", "docs/man/sslsession.7", "docs/man/libsslsession.3"];
 
 /// The pages they refer to are in other packages, and need not be on this machine.
