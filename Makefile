@@ -108,7 +108,7 @@ tsan:
 	  echo "make tsan: needs the nightly toolchain and its source: rustup toolchain install nightly --component rust-src" >&2; \
 	  exit 1; }
 	RUSTFLAGS=-Zsanitizer=thread $(CARGO) +nightly test --target-dir $(CARGO_TARGET_DIR)/tsan -Zbuild-std \
-	  --target $$($(CARGO) -vV | sed -n 's/^host: //p') --lib store::memory
+	  --target $$($(CARGO) -vV | sed -n 's/^host: //p') --lib -- store:: mapping::
 
 # The memory store, under a scheduler that tries the interleavings of its threads. One test at a time: they have one gate.
 shuttle:
