@@ -78,7 +78,7 @@ static void load_work_unload(void) {
 }
 
 int main(void) {
-  alarm(seconds(60));
+  alarm(longest_silence(60));
   load_work_unload();
   load_work_unload();
   return 0;

@@ -178,7 +178,7 @@ static void use(const char *object) {
 }
 
 int main(void) {
-  alarm(seconds(60));
+  alarm(longest_silence(60));
   for (int round = 0; round < 2; round++) {
     use("foreign_beside_openssl.so");
     use("foreign_beside_user.so");

@@ -109,7 +109,7 @@ static void life(const char *title, int version, SSL_CTX *other, int is_filled) 
 
 int main(void) {
   SSL_CTX *other;
-  alarm(seconds(60));
+  alarm(longest_silence(60));
   /* Of the one class that it asks for, as libssl copies a session's data only then. */
   REQUIRE(SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL) > 0);
   other = new_stateful_server(TLS1_2_VERSION);

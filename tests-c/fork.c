@@ -104,7 +104,7 @@ static int fork_one(void) {
   REQUIRE(child >= 0);
   if (child == 0) {
     signal(SIGALRM, on_alarm);
-    alarm(seconds(CHILD_SECONDS));
+    alarm(longest_silence(CHILD_SECONDS));
     _exit(child_works());
   }
   REQUIRE(waitpid(child, &status, 0) == child);
@@ -151,7 +151,7 @@ static void fork_children(int children) {
  */
 static int young_server(int number) {
   int status;
-  alarm(seconds(2 * CHILD_SECONDS));
+  alarm(longest_silence(2 * CHILD_SECONDS));
   if (number % 2 == 1 && on_sslsession()) {
     SSL_CTX_add_session(ctx, sessions[0]);
     REQUIRE(pthread_create(&maker, NULL, make_contexts, NULL) == 0);
@@ -176,7 +176,7 @@ static void fork_from_young_servers(int servers) {
 
 int main(void) {
   void *frame;
-  alarm(seconds(100));
+  alarm(longest_silence(100));
   backtrace(&frame, 1); /* the first call loads what it needs, which is not to happen in a signal handler */
   prepare_counting();
   REQUIRE((ctx = SSL_CTX_new(TLS_method())) != NULL);

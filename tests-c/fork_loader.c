@@ -51,7 +51,7 @@ static void first_context_of_all(void) {
   SSL_SESSION *session = NULL;
   int is_right;
 
-  alarm(seconds(CHILD_SECONDS));
+  alarm(longest_silence(CHILD_SECONDS));
   client = new_client(TLS1_3_VERSION);
   server = new_stateful_server(TLS1_3_VERSION);
   is_right = strcmp(exchange(client, server, &session), "new") == 0;

@@ -23,7 +23,7 @@
 #define UNUSED __attribute__((unused))
 
 /* How long nothing may happen before it counts as a hang: longer where TESTS_C_BRIEF says that all is slow. */
-static UNUSED unsigned seconds(unsigned natively) {
+static UNUSED unsigned longest_silence(unsigned natively) {
   return getenv("TESTS_C_BRIEF") != NULL ? 10 * natively : natively;
 }
 

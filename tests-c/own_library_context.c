@@ -94,7 +94,7 @@ int main(void) {
   OSSL_PROVIDER *nothing, *provider;
   EVP_PKEY *key;
   X509 *certificate;
-  alarm(seconds(60));
+  alarm(longest_silence(60));
   own = OSSL_LIB_CTX_new();
   provider = OSSL_PROVIDER_load(own, "default");
   nothing = OSSL_PROVIDER_load(NULL, "null");

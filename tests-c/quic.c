@@ -215,7 +215,7 @@ static void connections(const char *name, uint64_t options) {
 }
 
 int main(int argc, char **argv) {
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   if (argc > 1) {
     connections("SSLSESSION_TICKETS=stateful", 0);
     return failed;

@@ -103,7 +103,7 @@ __attribute__((visibility("default"))) void use_sessions(void) {
 #include "helpers.h"
 
 int main(int argc, char **argv) {
-  alarm(seconds(60));
+  alarm(longest_silence(60));
   for (int round = 0; round < 2; round++) {
     for (int i = 1; i < argc; i++) {
       void (*use_sessions)(void);

@@ -63,7 +63,7 @@ struct message {
 
 static UNUSED _Noreturn void serve(int socket) {
   struct message message;
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   while (read(socket, &message, sizeof message) == sizeof message) {
     carried = message.carried;
     snprintf(message.word, sizeof message.word, "%s", message.task());

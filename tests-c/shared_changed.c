@@ -63,13 +63,13 @@ int main(void) {
   struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
   REQUIRE(board != MAP_FAILED && ctx != NULL);
-  alarm(seconds(60));
+  alarm(longest_silence(60));
   ssl = SSL_new(ctx);
   REQUIRE(ssl != NULL);
   pid_t remover = fork();
   REQUIRE(remover >= 0);
   if (remover == 0) {
-    alarm(seconds(60));
+    alarm(longest_silence(60));
     remove_all(ctx, board);
     _exit(0);
   }

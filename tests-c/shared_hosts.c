@@ -172,7 +172,7 @@ static void callback_set_later(void) {
 
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   make_identity();
   for (int i = 0; i < 2; i++) {
     scene_version = versions[i];

@@ -138,7 +138,7 @@ static void marked(const char *title, int version, task *marking, int *index) {
 
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   make_identity();
   reserve();
   once("a context that leaves for data at a session", set_data_in_another, "set", 1);

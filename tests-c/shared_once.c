@@ -273,7 +273,7 @@ static void tally_batch(void) {
 
 static void take_part(int process, int batches) {
   for (int i = 0; i < batches; i++) {
-    alarm(seconds(SECONDS));
+    alarm(longest_silence(SECONDS));
     run_batch(process, i % PROCESSES);
     meet(); /* all are done */
     if (process == 0) tally_batch();

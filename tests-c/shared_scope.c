@@ -198,7 +198,7 @@ static void of_the_connection(void) {
 
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   make_others();
   for (int i = 0; i < 2; i++) {
     scene_version = versions[i];

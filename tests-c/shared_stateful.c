@@ -161,7 +161,7 @@ static void of_either_role(void) {
 }
 
 int main(void) {
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   make_identity();
   replaced(0);
   replaced(1);

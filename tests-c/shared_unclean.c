@@ -142,7 +142,7 @@ static void received(void) {
 
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   make_identity();
   for (int i = 0; i < 2; i++) {
     unclean(versions[i], "the client is gone", end_of_file, "fails");

@@ -92,7 +92,7 @@ int main(void) {
   struct worker workers[THREADS];
   struct counted shared_counted[SHARED];
   int steps = rounds(50000, 250);
-  alarm(seconds(100));
+  alarm(longest_silence(100));
   prepare_counting();
   REQUIRE((ctx = SSL_CTX_new(TLS_method())) != NULL);
   SSL_CTX_sess_set_remove_cb(ctx, on_remove);

@@ -53,7 +53,7 @@ static void *shake(void *argument UNUSED) {
 
 int main(int argc UNUSED, char **argv) {
   start_with_tickets(argv, "shared,epoch=60", KEY);
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
   for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
     pthread_t threads[THREADS];
     printf("-- TLS 1.%d\n", version == TLS1_3_VERSION ? 3 : 2);

@@ -43,7 +43,7 @@ static int allow(const SSL *ssl UNUSED, const SSL_CTX *ctx UNUSED, int operation
 
 int main(int argc UNUSED, char **argv) {
   start_with_tickets(argv, "shared,tls13", KEY);
-  alarm(seconds(SECONDS));
+  alarm(longest_silence(SECONDS));
 
   begin_at("by id", TLS1_2_VERSION);
   session = made_on_both(client, server, NULL);

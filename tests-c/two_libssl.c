@@ -186,7 +186,7 @@ static void work_of_libssl_3(void) {
 
 int main(void) {
   void *user11;
-  alarm(seconds(60));
+  alarm(longest_silence(60));
   load("two_libssl_foreign.so");
   load("two_libssl_bare.so");
 #ifndef SSLSESSION_ALONE
