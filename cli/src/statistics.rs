@@ -28,7 +28,7 @@ use layout::{Layout, Slot};
 pub use process::ProcessStatistics;
 pub use process::{AMONG_COPIES, NOT_SHARED};
 
-/// What a store says of itself.
+/// Facts that a store reports of itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct Statistics {
     /// The name that the settings take; of one without a name the first process that has it.
@@ -52,7 +52,7 @@ pub struct Statistics {
     pub processes: Vec<ProcessStatistics>,
 }
 
-/// What was counted since the store was made.
+/// Counts since the store was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     pub hits: u64,

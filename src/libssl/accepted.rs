@@ -24,7 +24,7 @@ const CTRL_CERT_FLAGS: c_int = 99;
 const CTRL_SET_CLIENT_SIGALGS_LIST: c_int = 102;
 const CTRL_SET_CLIENT_CERT_TYPES: c_int = 104;
 
-/// What is set to be found: lists of lengths that differ, and how libssl keeps them.
+/// Values that are set to be found: lists of different lengths, and the form in which libssl keeps them.
 const TYPES: [u8; 2] = [1, 64];
 const SIGNATURES: (&CStr, [u16; 3]) = (c"ECDSA+SHA256:RSA+SHA256:ECDSA+SHA384", [0x403, 0x401, 0x503]);
 const CLIENTS: (&CStr, [u16; 5]) =
@@ -38,7 +38,7 @@ const WORDS_OF_CERTIFICATES: usize = 60;
 const WORDS_OF_CERTIFICATES_SINCE_3_2: usize = 22;
 const OPENSSL_3_2: u64 = 0x3020_0000;
 
-/// What is longer is no list.
+/// Greatest length of a list; a longer one is none.
 const LONGEST: usize = 1024;
 /// OSSL_QUIC1_VERSION: its object is another.
 const QUIC_VERSION: c_int = 1;
@@ -61,7 +61,7 @@ struct Places {
 #[derive(Default)]
 pub struct State(OnceBox<Option<Places>>);
 
-/// How many lists are read: certificate types, signatures, clients' signatures, groups, both kinds of certificates.
+/// Number of lists that are read: certificate types, signatures, clients' signatures, groups, both kinds of certificates.
 const LISTS: usize = 6;
 
 /// The lists of what a connection accepts of its peer, as their bytes lie there.
@@ -72,14 +72,14 @@ pub struct Lists<'a>([&'a [u8]; LISTS]);
 #[derive(Debug)]
 pub struct KeptLists([Vec<u8>; LISTS]);
 
-/// What a connection accepts of its peer, besides the lists.
+/// Keys and signatures that a connection accepts of its peer, besides the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// SSL_set_cert_flags: Suite B, strict.
     pub flags: c_long,
     /// The application's security callback; 0 for none.
     pub security_callback: usize,
-    /// What the application has set for that, SSL_set0_security_ex_data.
+    /// The application's data for that, SSL_set0_security_ex_data.
     pub security_data: usize,
     /// SSL_dane_enable: the peer is known by records of this connection's own.
     pub has_dane: bool,
@@ -162,7 +162,7 @@ unsafe fn list<'a>(address: usize, number: usize, size: usize) -> Option<&'a [u8
 }
 
 impl Lists<'_> {
-    /// Those of a connection of which none can be read.
+    /// The lists of a connection of which none can be read.
     pub const NONE: Lists<'static> = Lists([&[]; LISTS]);
 
     /// Returns true if the lists are those that were kept. Mostly none is set, so lengths are compared first.

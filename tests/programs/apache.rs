@@ -34,7 +34,7 @@ SSLSessionTickets off
 </VirtualHost>
 ";
 
-/// How a server is told to stop. On SIGTERM a child of prefork frees all it has inside its signal handler and, with stock
+/// Returns the signal to stop a server by. On SIGTERM a child of prefork frees all it has inside its signal handler and, with stock
 /// libssl too, crashes if it was freeing already: it is asked to finish first, which takes a second.
 pub fn stop_signal(mpm: &str) -> i32 {
     if mpm == "prefork" { libc::SIGWINCH } else { libc::SIGTERM }

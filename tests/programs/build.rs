@@ -1,4 +1,4 @@
-//! What these tests compile: their two C programs, and a libssl that is linked as upstream links it.
+//! Builds of these tests: their two C programs, and a libssl that is linked as upstream links it.
 
 use crate::common::{self, process};
 use std::{

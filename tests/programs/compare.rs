@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const ROLES: i64 = 0x3; // SSL_SESS_CACHE_BOTH
 const NO_INTERNAL: i64 = 0x300; // SSL_SESS_CACHE_NO_INTERNAL
 
-/// What a program did with its sessions.
+/// Record of a program's sessions.
 pub struct Story {
     /// One letter for each handshake, or all that a script printed.
     pub handshakes: String,

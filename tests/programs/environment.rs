@@ -10,7 +10,7 @@ use super::{
 };
 use std::{fs, os::unix::fs::PermissionsExt};
 
-/// What stands before the server's own script in the script in /etc/init.d: `env -i` and what that leaves.
+/// Words before the server's own script in the script in /etc/init.d: `env -i` and what that leaves.
 fn emptying() -> String {
     let script = fs::read_to_string("/etc/init.d/apache2").expect("Debian's own script");
     let command = script.lines().find_map(|line| line.strip_prefix("ENV=\"")?.strip_suffix('"'));

@@ -35,7 +35,7 @@ http {
 }
 ";
 
-/// What the configuration of one nginx says.
+/// Configuration of one nginx.
 pub struct Nginx<'t> {
     pub workers: usize,
     /// Directives at the top.

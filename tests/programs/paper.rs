@@ -1,4 +1,4 @@
-//! What docs/operations.md tells its readers to set and to write, read there, so that the tests run what they read.
+//! Settings and lines that docs/operations.md tells its readers to write, read there, so that the tests run what they read.
 
 /// A variable and its value, as the paper has them.
 pub type Setting = (&'static str, &'static str);

@@ -1,4 +1,4 @@
-//! What `tests-c/probe.c`, preloaded into a program, tells of each connection that the program frees.
+//! Reports of `tests-c/probe.c`, preloaded into a program, on each connection that the program frees.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long a connection may take to be freed.
+/// Time that a connection may take to be freed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Lines of our own: all lines before have been read; and no more are wanted.

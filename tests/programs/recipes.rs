@@ -10,7 +10,7 @@ use super::{
 };
 use crate::programs::{lighttpd, postfix, shared};
 
-/// What a cell says of a server, and how that is seen.
+/// A promise that a cell makes of a server, and the way to see it kept.
 enum Promise {
     /// With KEYS, every client is resumed here, at another machine and after a restart.
     Keys(&'static Program),

@@ -18,7 +18,7 @@ fn start<'a>(run: &'a Run, settings: &[&str]) -> Server<'a> {
     })
 }
 
-/// What the client asks for with `Host:` is taken for an attack: Redis ends such a connection, without an answer.
+/// A request with `Host:` is taken for an attack: Redis ends such a connection, without an answer.
 fn reconnect(run: &Run, port: u16, count: usize, version: &str) -> String {
     run.reconnect(port, count, &format!("{version} ids bye"))
 }
@@ -94,7 +94,7 @@ fn its_size_is_kept() {
     assert_eq!(story.seen()[0].full, 4);
 }
 
-/// What docs/operations.md says of the shared store: a client that Redis gave no goodbye is resumed all the same.
+/// A promise of docs/operations.md for the shared store: a client that Redis gave no goodbye is resumed all the same.
 #[test]
 fn with_a_shared_store_the_clients_end_is_no_end_of_the_session() {
     for with in [With::Library, With::LibraryOverSymbolic] {

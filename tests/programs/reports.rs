@@ -1,4 +1,4 @@
-//! What people have reported of servers and their sessions: clients that are never resumed, and what each setting does to
+//! Reports of servers and their sessions: clients that are never resumed, and what each setting does to
 //! that. The rows are servers; a client is one of [`CLIENTS`], and every row says which are resumed at each reconnection
 //! with stock libssl, and which with which settings besides. What stock gives, no setting may take away.
 //!
@@ -74,7 +74,7 @@ pub struct Row {
     pub fixed: &'static [(Mode, &'static [&'static str])],
 }
 
-/// What a server is started with.
+/// Environment that a server is started with.
 pub struct Environment(Vec<(&'static str, String)>);
 
 impl Environment {

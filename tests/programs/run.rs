@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-/// What no step of a test takes even on a busy machine, so that a hang fails and does not last.
+/// A time that no step of a test takes even on a busy machine, so that a hang fails and does not last.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What a program runs with.
+/// Libraries that a program runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum With {
     /// Debian's libssl as it is.
@@ -67,7 +67,7 @@ impl Run {
         *self.starter.borrow_mut() = words.iter().map(|word| self.with_directory(word)).collect();
     }
 
-    /// What it is with, for what a failure says.
+    /// Returns its libraries in words, for a failure's message.
     pub fn with(&self) -> With {
         self.with
     }
@@ -82,7 +82,7 @@ impl Run {
         self.claims.take()
     }
 
-    /// What the programs of this run tell of their connections.
+    /// Returns the reports of this run's programs on their connections.
     pub fn probe(&self) -> &Probe {
         &self.probe
     }

@@ -74,7 +74,7 @@ impl<'a> Server<'a> {
         self.run.path(name)
     }
 
-    /// What it has written to stdout and stderr so far.
+    /// Returns its output so far, of stdout and stderr.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.run.path("server.log")).unwrap_or_default()).into_owned()
     }
@@ -135,7 +135,7 @@ pub fn check_log(run: &Run, log: &str) {
     }
 }
 
-/// Whether somebody listens. Without a listener the kernel may choose just this port for our own end, and connect us to
+/// Returns true if somebody listens. Without a listener the kernel may choose just this port for our own end, and connect us to
 /// ourselves.
 fn is_open(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port))

@@ -42,7 +42,7 @@ const KEY_FILE: &str = "SSLSESSION_KEY_FILE";
 /// Reconnections that have to be resumed, one after the other.
 const COUNT: usize = 40;
 
-/// How the clients reconnect: by the id of TLS 1.2; in TLS 1.3 with the first ticket again and again, and with the
+/// Ways in which clients reconnect: by the id of TLS 1.2; in TLS 1.3 with the first ticket again and again, and with the
 /// newest each time, as browsers do.
 const CLIENTS: [&str; 3] = ["tls1_2 ids", "tls1_3", "tls1_3 latest"];
 
@@ -55,7 +55,7 @@ pub fn run_with(with: With, settings: &[(&'static str, &str)]) -> Run {
     run
 }
 
-/// What a client and the server's workers saw of one sequence of connections.
+/// View that a client and the server's workers had of one sequence of connections.
 struct Sequence {
     handshakes: String,
     workers: BTreeSet<u32>,
@@ -181,7 +181,7 @@ impl Name {
         Name(format!("sslsession-test-{}-{count}-end", std::process::id()))
     }
 
-    /// What asks for it.
+    /// Settings that ask for it.
     pub fn setting(&self) -> String {
         format!("shared:{},size=1M", self.0)
     }

@@ -24,7 +24,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 const TICKETS: &str = "SSLSESSION_TICKETS";
 const KEY_FILE: &str = "SSLSESSION_KEY_FILE";
 
-/// How clients reconnect: with a ticket of TLS 1.2, which nobody but them has; with the first one of TLS 1.3 again and again;
+/// Ways in which clients reconnect: with a ticket of TLS 1.2, which nobody but them has; with the first one of TLS 1.3 again and again;
 /// and with the newest each time, as browsers do.
 const CLIENTS: [&str; 3] = ["tls1_2", "tls1_3", "tls1_3 latest"];
 
@@ -91,16 +91,16 @@ fn session(client: &str) -> String {
     format!("{}.session", client.replace([' ', '/'], "-"))
 }
 
-/// How a server is started and ended.
+/// Start and end of a server.
 pub struct Program {
     pub start: for<'a> fn(&'a Machine) -> Server<'a>,
     /// Has it reload, and waits until it has; None if it cannot.
     pub reload: Option<fn(&mut Server)>,
     /// The signal that it ends at.
     pub end: i32,
-    /// How many processes learn where a name leads, each by a full handshake; 0 if there is no servername callback.
+    /// Number of processes that learn where a name leads, each by a full handshake; 0 if there is no servername callback.
     pub learners: usize,
-    /// Those processes have copies of one context, and know each other's tickets without learning.
+    /// True if those processes have copies of one context, and so know each other's tickets without learning.
     pub are_copies: bool,
     /// More words for the client.
     pub words: &'static str,

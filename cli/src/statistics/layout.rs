@@ -65,7 +65,7 @@ pub struct Slot {
     pub contexts: Vec<u32>,
 }
 
-/// What a partition holds.
+/// Contents of a partition.
 #[derive(Debug)]
 pub struct Partition {
     pub records: u32,

@@ -10,7 +10,7 @@ use super::find::{Census, Source};
 use super::layout::Slot;
 use crate::{output, proc};
 
-/// What a process says of itself.
+/// Facts that a process reports of itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProcessStatistics {
     pub process: u32,
@@ -28,7 +28,7 @@ pub struct ProcessStatistics {
     pub ticket_epoch_seconds: Option<u64>,
     pub ticket_epoch: Option<i64>,
     pub locked_in_memory: Option<bool>,
-    /// How many sessions it keeps in its own memory, if it has no store.
+    /// Number of sessions in its own memory, if it has no store.
     pub sessions: Option<u64>,
     /// Why there is no store, if there is none: it was not asked for, is refused, or the process is private.
     pub without_store: Option<&'static str>,

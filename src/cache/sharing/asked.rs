@@ -1,4 +1,4 @@
-//! What a connection's client was asked, for the sessions and tickets that the connection makes: a callback, or the
+//! The questions that a connection's client was asked, for the sessions and tickets that the connection makes: a callback, or the
 //! application after the handshake, may have the connection ask for more by then, which this client was not asked.
 //!
 //! ```text
@@ -15,7 +15,7 @@ use super::policy::PolicyDigest;
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Setting};
 
-/// How a connection's client was accepted.
+/// The way in which a connection's client was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// By a session of that policy; None if it is not known.

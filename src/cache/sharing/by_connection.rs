@@ -1,4 +1,4 @@
-//! What is known of connections until they are freed, by their addresses.
+//! Notes of connections until they are freed, by their addresses.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::brief_lock::BriefLock;
 use crate::handle::Connection;
 
-/// How many connections are noted at most. Such as libssl frees out of our sight are not forgotten one by one.
+/// Greatest number of connections that are noted. Such as libssl frees out of our sight are not forgotten one by one.
 const MAX_NOTES: usize = 4096;
 
 /// Values by the addresses of connections.
@@ -36,7 +36,7 @@ impl Hasher for AddressHasher {
 /// A value for some of a context's connections.
 pub(super) struct ByConnection<V> {
     values: BriefLock<Values<V>>,
-    /// How many there are, readable without the lock: mostly none.
+    /// Number of notes, readable without the lock: mostly none.
     number: AtomicUsize,
 }
 

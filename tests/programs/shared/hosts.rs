@@ -28,7 +28,7 @@ struct Hosts {
     second_port: bool,
 }
 
-/// Who connects: how, with which certificate, where it gets its session, and where it offers it.
+/// A client: how it connects, with which certificate, where it gets its session, and where it offers it.
 type Case = (&'static str, &'static str, usize, usize);
 
 /// The two servers, running.
@@ -74,13 +74,13 @@ impl<'a> Pair<'a> {
         told.lines().map(str::to_owned).collect()
     }
 
-    /// What a client without a session gets.
+    /// Outcome for a client without a session.
     fn fresh(&self, (version, certificate, _, host): Case) -> Vec<String> {
         let told = self.connect(host, 1, &format!("{version} {certificate}"));
         vec![told[0].clone(); COUNT]
     }
 
-    /// What a client gets that offers a session of one host to one host.
+    /// Outcome for a client that offers a session of one host to one host.
     fn offered(&self, (version, certificate, made_by, host): Case) -> Vec<String> {
         self.connect(made_by, 1, &format!("{version} {certificate} save=session"));
         self.connect(host, COUNT, &format!("{version} {certificate} load=session"))
@@ -99,7 +99,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// What stock libssl does with one worker.
+/// Outcomes of stock libssl with one worker.
 fn stock(hosts: Hosts) -> BTreeMap<Case, Vec<String>> {
     let run = Run::new(With::Stock);
     let pair = Pair::start(&run, 1, hosts);
@@ -108,7 +108,7 @@ fn stock(hosts: Hosts) -> BTreeMap<Case, Vec<String>> {
     told
 }
 
-/// What a server hands out is resumed by itself as with stock, and by the other not at all.
+/// A session of a server is resumed by itself as with stock, and by the other not at all.
 fn expect_apart(directives: [&'static str; 2]) {
     for second_port in [false, true] {
         let hosts = Hosts { directives, second_port };

@@ -16,7 +16,7 @@ smtpd_tls_CAfile = @DIR@/AUTHORITY
 tls_append_default_CA = no
 ";
 
-/// How a client is seen by Postfix that made its way: its letter, and how far Postfix trusts the certificate.
+/// Returns a client as Postfix sees it: its letter, and how far Postfix trusts the certificate.
 fn by_postfix(run: &Run, settings: &str, authority: &str, client: &str) -> String {
     let settings = format!("{}{settings}", POSTFIX.replace("AUTHORITY", authority));
     let mut server = postfix::start(run, &settings, true);

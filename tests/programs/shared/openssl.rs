@@ -57,7 +57,7 @@ fn tickets_are_made_stateful_where_there_is_a_shared_store() {
     }
 }
 
-/// What a server sees that does not share: nothing to resume, nothing to accept.
+/// View of a server that does not share: nothing to resume, nothing to accept.
 #[test]
 fn stock_servers_begin_anew() {
     let run = run_with(With::Stock, &[]);

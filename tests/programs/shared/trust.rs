@@ -46,7 +46,7 @@ pub fn run(with: With, name: &Name) -> Run {
     run
 }
 
-/// What comes of a story with stock libssl, and with the library over it: the same.
+/// Outcome of a story with stock libssl, and with the library over it: the same.
 #[track_caller]
 pub fn expect_with_both(expected: &str, story: impl Fn(&Run) -> String) {
     for with in [With::Stock, With::Library] {
@@ -55,7 +55,7 @@ pub fn expect_with_both(expected: &str, story: impl Fn(&Run) -> String) {
     }
 }
 
-/// What comes of a story with stock libssl, and with the library.
+/// Outcomes of a story with stock libssl, and with the library.
 #[track_caller]
 pub fn expect(stock: &str, library: &str, story: impl Fn(&Run) -> String) {
     for (with, expected) in [(With::Stock, stock), (With::Library, library)] {
@@ -259,7 +259,7 @@ fn visit(run: &Run, port: u16, words: &str) -> String {
     run.reconnect(port, 1, &format!("{words} name=secret alerts answers"))
 }
 
-/// What nginx says to a client that has shown no certificate.
+/// nginx's answer to a client that has shown no certificate.
 const REFUSED: &str = "N 400 <html>";
 
 /// Clients come to the secret server of one port, and go on to that of the other, which has seen one before and so knows where

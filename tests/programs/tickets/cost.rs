@@ -33,7 +33,7 @@ fn instructions(version: &str, setting: Option<&str>, count: usize) -> Counted {
 #[derive(Debug)]
 struct Counted {
     all: u64,
-    /// Those whose lines are in the files that are about shared tickets, wherever they were inlined.
+    /// Number of those whose lines are in the files for shared tickets, wherever they were inlined.
     of_tickets: u64,
 }
 

@@ -134,7 +134,7 @@ fn lighttpd_keeps_its_own() {
     ALL.into_iter().for_each(|(with, attach)| expect_own_keys(&LIGHTTPD, &machines(with, attach)));
 }
 
-/// What its administrator has shared stays so.
+/// Keys that the administrator has shared stay shared.
 #[test]
 fn lighttpd_keeps_those_of_its_file() {
     ALL.into_iter().for_each(|(with, attach)| expect_resumption_at(&LIGHTTPD_WITH_FILE, &machines(with, attach)));

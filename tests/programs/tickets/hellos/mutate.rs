@@ -1,4 +1,4 @@
-//! What is done to a ClientHello: the same to that of either server, by one seed.
+//! Mutations of a ClientHello: the same to that of either server, by one seed.
 
 use super::message::{Hello, PRE_SHARED_KEY, SERVER_NAME, SESSION_TICKET};
 use proptest::{
