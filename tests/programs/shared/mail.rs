@@ -6,7 +6,7 @@
 
 use super::trust::{VERSIONS, run};
 use super::{ATTACH, Name, Run, With};
-use crate::programs::reports::executed::DOVECOT;
+use crate::programs::reports::executed::{DOVECOT, block};
 use crate::programs::{postfix, server::Server};
 
 const POSTFIX: &str = "
@@ -68,8 +68,7 @@ fn start_dovecot<'a>(run: &'a Run, authorities: &str) -> Server<'a> {
     run.write("authorities.pem", &parts.collect::<String>());
     let requires = if authorities.contains("revoked") { "yes" } else { "no" };
     Server::start(run, 1, |ports| {
-        let names = "LD_PRELOAD SSLSESSION_TEST_WITNESS SSLSESSION_STORE SSLSESSION_TICKETS";
-        let text = DOVECOT.replace("SERVED", "0").replace("PORT", &ports[0].to_string()).replace("NAMES", names);
+        let text = DOVECOT.replace("BLOCK", &block("0")).replace("PORT", &ports[0].to_string());
         let asking = format!(
             "ssl_ca = <@DIR@/authorities.pem\nssl_verify_client_cert = yes\nssl_require_crl = {requires}\n
              auth_ssl_require_client_cert = yes\n"
