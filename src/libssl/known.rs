@@ -142,7 +142,8 @@ pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
 fn owner(object: *const c_void) -> Option<&'static Libssl> {
     // SAFETY: `object_made` put there a libssl that lives for ever.
     let known = OBJECTS.get(object.addr()).map(|libssl| unsafe { &*ptr::with_exposed_provenance(libssl) });
-    known.or_else(meant).or_else(|| if IS_ONE_SILENT.load(Ordering::Relaxed) { of_caller() } else { None })
+    // The caller before the node: an object that names no versions reaches us by the first node that we have.
+    known.or_else(|| if IS_ONE_SILENT.load(Ordering::Relaxed) { of_caller() } else { None }).or_else(meant)
 }
 
 fn meant() -> Option<&'static Libssl> {
