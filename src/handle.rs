@@ -20,7 +20,7 @@ pub use context::{Context, Hooks};
 pub use policy::{KeptSnapshot, ServerPolicy, Snapshot};
 pub use session::Session;
 pub use settings::{Setting, Settings};
-pub use ticket::TicketCipher;
+pub use ticket::{KeyCallbackChange, ReplacedCallbacks, TicketCipher};
 pub use undigested::Undigested;
 
 pub use crate::libssl::Family;
@@ -39,9 +39,7 @@ pub use crate::libssl::not_resumable::is_marking;
 /// Returns true while this thread is in libssl's SSL_CTX_add_session for a stand-in.
 pub use crate::libssl::stand_in::is_inserting_stand_in;
 /// Callbacks and MAC of shared tickets: see their definitions.
-pub use crate::libssl::tickets::{
-    Callbacks as TicketCallbacks, KeyCallback, KeyCallbackChange, Mac as TicketMac, ReplacedCallbacks,
-};
+pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, KeyCallback, Mac as TicketMac};
 pub use crate::standalone::{DEFAULT_TIMEOUT, Statistic};
 use crate::threads::Patience;
 /// Returns true if the process has no other thread: see the definition.

@@ -21,14 +21,15 @@ pub struct Callback<F> {
 }
 
 impl<F: Copy> Callback<F> {
-    const fn none() -> Callback<F> {
+    /// Returns no callback.
+    pub const fn none() -> Callback<F> {
         Callback { function: AtomicPtr::new(ptr::null_mut()), of_type: PhantomData }
     }
 
     /// Sets the callback.
     pub fn set(&self, callback: Option<F>) {
         const { assert!(size_of::<Option<F>>() == size_of::<*mut ()>()) };
-        // SAFETY: F is a function pointer (`Callbacks` makes no other), so the option is one nullable pointer.
+        // SAFETY: F is a function pointer (`Callbacks` and `ReplacedCallbacks` make no other), so the option is one nullable pointer.
         let function = unsafe { mem::transmute_copy::<Option<F>, *mut ()>(&callback) };
         self.function.store(function, Ordering::Release);
     }

@@ -2,10 +2,48 @@
 
 use std::ptr;
 
+use super::callbacks::Callback;
 use super::{Connection, Context};
 use crate::libssl::tickets::{self, Callbacks, KeyCallback, Mac};
 use crate::libssl::{self, error};
 use crate::types::*;
+
+/// A change of the callback of one kind, as an application makes it.
+#[derive(Clone, Copy)]
+pub enum KeyCallbackChange {
+    /// SSL_CTX_set_tlsext_ticket_key_evp_cb
+    Evp(Option<TicketKeyEvpCallback>),
+    /// SSL_CTX_set_tlsext_ticket_key_cb
+    Hmac(Option<TicketKeyCallback>),
+}
+
+/// The callbacks of an application where the library's are set nevertheless (SSLSESSION_ATTACH=all).
+pub struct ReplacedCallbacks {
+    evp: Callback<TicketKeyEvpCallback>,
+    hmac: Callback<TicketKeyCallback>,
+}
+
+impl Default for ReplacedCallbacks {
+    fn default() -> ReplacedCallbacks {
+        ReplacedCallbacks { evp: Callback::none(), hmac: Callback::none() }
+    }
+}
+
+impl ReplacedCallbacks {
+    /// Notes what the application sets.
+    pub fn note(&self, change: KeyCallbackChange) {
+        match change {
+            KeyCallbackChange::Evp(callback) => self.evp.set(callback),
+            KeyCallbackChange::Hmac(callback) => self.hmac.set(callback),
+        }
+    }
+
+    /// Returns the one that libssl would call.
+    pub fn get(&self) -> Option<KeyCallback> {
+        let hmac = || self.hmac.get().map(KeyCallback::Hmac);
+        self.evp.get().map(KeyCallback::Evp).or_else(hmac)
+    }
+}
 
 impl Context<'_> {
     /// Sets the library's ticket key callback at this context. Returns false if libssl lacks what

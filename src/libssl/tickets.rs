@@ -7,7 +7,6 @@
 //! libssl has one of each kind for a context, and prefers the first. An application's callback replaces ours.
 
 use std::ffi::{c_int, c_long, c_uchar, c_void};
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::{mem, ptr};
 
 use once_cell::race::OnceBox;
@@ -50,47 +49,6 @@ pub struct Callbacks {
 pub enum KeyCallback {
     Evp(TicketKeyEvpCallback),
     Hmac(TicketKeyCallback),
-}
-
-/// A change of the callback of one kind, as an application makes it.
-#[derive(Clone, Copy)]
-pub enum KeyCallbackChange {
-    Evp(Option<TicketKeyEvpCallback>),
-    Hmac(Option<TicketKeyCallback>),
-}
-
-/// The callbacks of an application where ours is set nevertheless (SSLSESSION_ATTACH=all).
-#[derive(Default)]
-pub struct ReplacedCallbacks {
-    evp: AtomicPtr<c_void>,
-    hmac: AtomicPtr<c_void>,
-}
-
-impl ReplacedCallbacks {
-    /// Notes what the application sets.
-    pub fn note(&self, change: KeyCallbackChange) {
-        match change {
-            KeyCallbackChange::Evp(set) => {
-                self.evp.store(set.map_or(ptr::null_mut(), |set| set as *mut c_void), Ordering::Release);
-            }
-            KeyCallbackChange::Hmac(set) => {
-                self.hmac.store(set.map_or(ptr::null_mut(), |set| set as *mut c_void), Ordering::Release);
-            }
-        }
-    }
-
-    /// Returns the one that libssl would call.
-    pub fn get(&self) -> Option<KeyCallback> {
-        let (evp, hmac) = (self.evp.load(Ordering::Acquire), self.hmac.load(Ordering::Acquire));
-        // SAFETY: `note` stored callbacks of these types.
-        unsafe {
-            match (evp.is_null(), hmac.is_null()) {
-                (false, _) => Some(KeyCallback::Evp(mem::transmute::<*mut c_void, TicketKeyEvpCallback>(evp))),
-                (true, false) => Some(KeyCallback::Hmac(mem::transmute::<*mut c_void, TicketKeyCallback>(hmac))),
-                (true, true) => None,
-            }
-        }
-    }
 }
 
 /// An object of libssl's that gets a key.
