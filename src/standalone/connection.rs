@@ -265,25 +265,4 @@ pub unsafe fn open(ssl: *mut SSL) {
     connection.open.store(true, Ordering::Relaxed);
 }
 
-/// Returns a new ex_data index for connections.
-pub fn SSL_get_ex_new_index(
-    argl: c_long,
-    argp: *mut c_void,
-    new: Option<ExDataNew>,
-    dup: Option<ExDataDup>,
-    free: Option<ExDataFree>,
-) -> c_int {
-    ex_data::new_index(Class::Connection, argl, argp, new, dup, free)
-}
-
-/// Sets the application's value. Returns 1, or 0 for an index that cannot be.
-pub unsafe fn SSL_set_ex_data(ssl: *mut SSL, index: c_int, value: *mut c_void) -> c_int {
-    // SAFETY: the caller passes a live connection.
-    c_int::from(unsafe { of(ssl) }.ex_data.set(index, value))
-}
-
-/// Returns the application's value, NULL if none was set.
-pub unsafe fn SSL_get_ex_data(ssl: *const SSL, index: c_int) -> *mut c_void {
-    // SAFETY: the caller passes a live connection.
-    unsafe { of(ssl) }.ex_data.get(index)
-}
+ex_data::functions! { Class::Connection, SSL: SSL_get_ex_new_index, SSL_set_ex_data, SSL_get_ex_data }

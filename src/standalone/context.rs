@@ -195,25 +195,4 @@ pub unsafe fn SSL_CTX_set_session_id_context(ctx: *mut SSL_CTX, context: *const 
     c_int::from(unsafe { of(ctx).id_context.set(context, length) })
 }
 
-/// Returns a new ex_data index for contexts.
-pub fn SSL_CTX_get_ex_new_index(
-    argl: c_long,
-    argp: *mut c_void,
-    new: Option<ExDataNew>,
-    dup: Option<ExDataDup>,
-    free: Option<ExDataFree>,
-) -> c_int {
-    ex_data::new_index(Class::Context, argl, argp, new, dup, free)
-}
-
-/// Sets the application's value. Returns 1, or 0 for an index that cannot be.
-pub unsafe fn SSL_CTX_set_ex_data(ctx: *mut SSL_CTX, index: c_int, value: *mut c_void) -> c_int {
-    // SAFETY: the caller passes a live context.
-    c_int::from(unsafe { of(ctx) }.ex_data.set(index, value))
-}
-
-/// Returns the application's value, NULL if none was set.
-pub unsafe fn SSL_CTX_get_ex_data(ctx: *const SSL_CTX, index: c_int) -> *mut c_void {
-    // SAFETY: the caller passes a live context.
-    unsafe { of(ctx) }.ex_data.get(index)
-}
+ex_data::functions! { Class::Context, SSL_CTX: SSL_CTX_get_ex_new_index, SSL_CTX_set_ex_data, SSL_CTX_get_ex_data }

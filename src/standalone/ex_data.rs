@@ -72,6 +72,36 @@ pub fn new_index(
     c_int::try_from(indexes.len() - 1).unwrap_or(-1)
 }
 
+/// Defines a class's three functions of the man page SSL_get_ex_new_index(3). Its objects have a field `ex_data`, which the file's
+/// `of` finds.
+macro_rules! functions {
+    ($class:expr, $object:ty: $new_index:ident, $set:ident, $get:ident) => {
+        /// Returns a new ex_data index.
+        pub fn $new_index(
+            argl: c_long,
+            argp: *mut c_void,
+            new: Option<ExDataNew>,
+            dup: Option<ExDataDup>,
+            free: Option<ExDataFree>,
+        ) -> c_int {
+            ex_data::new_index($class, argl, argp, new, dup, free)
+        }
+
+        /// Sets the application's value. Returns 1, or 0 for an index that cannot be.
+        pub unsafe fn $set(object: *mut $object, index: c_int, value: *mut c_void) -> c_int {
+            // SAFETY: the caller passes a live object.
+            c_int::from(unsafe { of(object) }.ex_data.set(index, value))
+        }
+
+        /// Returns the application's value, NULL if none was set.
+        pub unsafe fn $get(object: *const $object, index: c_int) -> *mut c_void {
+            // SAFETY: the caller passes a live object.
+            unsafe { of(object) }.ex_data.get(index)
+        }
+    };
+}
+pub(super) use functions;
+
 /// The values at one object.
 pub struct ExData {
     class: Class,

@@ -190,25 +190,4 @@ pub unsafe fn mark_not_resumable(session: *mut SSL_SESSION) {
     unsafe { of(session) }.not_resumable.store(true, Ordering::Relaxed);
 }
 
-/// Returns a new ex_data index for sessions.
-pub fn SSL_SESSION_get_ex_new_index(
-    argl: c_long,
-    argp: *mut c_void,
-    new: Option<ExDataNew>,
-    dup: Option<ExDataDup>,
-    free: Option<ExDataFree>,
-) -> c_int {
-    ex_data::new_index(Class::Session, argl, argp, new, dup, free)
-}
-
-/// Sets the application's value. Returns 1, or 0 for an index that cannot be.
-pub unsafe fn SSL_SESSION_set_ex_data(session: *mut SSL_SESSION, index: c_int, value: *mut c_void) -> c_int {
-    // SAFETY: the caller passes a live session.
-    c_int::from(unsafe { of(session) }.ex_data.set(index, value))
-}
-
-/// Returns the application's value, NULL if none was set.
-pub unsafe fn SSL_SESSION_get_ex_data(session: *const SSL_SESSION, index: c_int) -> *mut c_void {
-    // SAFETY: the caller passes a live session.
-    unsafe { of(session) }.ex_data.get(index)
-}
+ex_data::functions! { Class::Session, SSL_SESSION: SSL_SESSION_get_ex_new_index, SSL_SESSION_set_ex_data, SSL_SESSION_get_ex_data }
