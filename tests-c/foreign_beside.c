@@ -13,26 +13,13 @@
  */
 #ifdef LIBSSL
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#define TOLD(...) (printf("  foreign: "), printf(__VA_ARGS__), putchar('\n'))
+#define STAND_IN "foreign"
+#include "stand_in_libssl.h"
 
 struct class {
   long users;
   int number;
 };
-
-struct context {
-  int references;
-};
-
-static const int method = 1;
-
-/* By this it has a libcrypto, and is no wrapper around another libssl. */
-unsigned long ERR_get_error(void) {
-  return 0;
-}
 
 int CRYPTO_get_ex_new_index(struct class *of, int *index, long number, void *pointer, void *callback) {
   (void)number, (void)pointer, (void)callback;
@@ -47,65 +34,6 @@ int SSL_CTX_get_ex_new_index(long number, void *pointer, void *unused, void *unu
   (void)unused, (void)unused_too;
   TOLD("SSL_CTX_get_ex_new_index");
   return CRYPTO_get_ex_new_index(&contexts, &index, number, pointer, callback) == 1 ? index : -1;
-}
-
-const void *TLS_method(void) {
-  TOLD("TLS_method");
-  return &method;
-}
-
-struct context *SSL_CTX_new(const void *of) {
-  TOLD("SSL_CTX_new, its own method: %d", of == &method);
-  struct context *ctx = calloc(1, sizeof *ctx);
-  if (ctx != NULL) ctx->references = 1;
-  return ctx;
-}
-
-void SSL_CTX_free(struct context *ctx) {
-  TOLD("SSL_CTX_free");
-  if (ctx != NULL && --ctx->references == 0) free(ctx);
-}
-
-long SSL_CTX_ctrl(struct context *ctx, int command, long value, void *pointer) {
-  TOLD("SSL_CTX_ctrl, command %d, value %ld, a pointer: %d", command, value, pointer != NULL);
-  return ctx->references;
-}
-
-struct context *SSL_new(struct context *ctx) {
-  TOLD("SSL_new");
-  ctx->references++;
-  return ctx;
-}
-
-void SSL_free(struct context *ssl) {
-  TOLD("SSL_free");
-  if (ssl != NULL) SSL_CTX_free(ssl);
-}
-
-int *SSL_SESSION_new(void) {
-  TOLD("SSL_SESSION_new");
-  return calloc(1, sizeof(int));
-}
-
-void SSL_SESSION_free(int *session) {
-  TOLD("SSL_SESSION_free");
-  free(session);
-}
-
-long SSL_SESSION_set_timeout(int *session, long seconds) {
-  TOLD("SSL_SESSION_set_timeout, %ld", seconds);
-  *session = (int)seconds;
-  return 1;
-}
-
-int SSL_CTX_add_session(struct context *ctx, int *session) {
-  TOLD("SSL_CTX_add_session, of the timeout %d", *session);
-  return ctx == NULL ? 0 : 17;
-}
-
-int SSL_set_session(struct context *ssl, int *session) {
-  TOLD("SSL_set_session, a session: %d", session != NULL);
-  return ssl == NULL ? 0 : 19;
 }
 
 #elif defined USER

@@ -5,13 +5,8 @@
  * at whatever moment it sets or reads them: then all is as with stock libssl, where the setting means nothing.
  */
 #include "tls.h"
+#include "ticket_callbacks.h"
 #include "tickets.h"
-
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-#include <openssl/core_names.h>
-#endif
 
 static SSL_CTX *server, *client;
 static int version;
@@ -29,10 +24,6 @@ static void end(void) {
 
 /* ---- callbacks ---- */
 
-static int sealed, opened;
-static const unsigned char key[32] = "a key of the application's";
-static const unsigned char name_of_ours[16] = "the application";
-
 static int key_cipher(unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, int seals) {
   if (seals) {
     sealed++;
@@ -44,26 +35,13 @@ static int key_cipher(unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ci
          EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key, iv);
 }
 
-static int old_callback(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, HMAC_CTX *hmac,
-                        int seals) {
-  return key_cipher(name, iv, cipher, seals) && HMAC_Init_ex(hmac, key, sizeof key, EVP_sha256(), NULL);
-}
-
 static void set_old_callback(void) {
   SSL_CTX_set_tlsext_ticket_key_cb(server, old_callback);
 }
 
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-static int evp_callback(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                        EVP_MAC_CTX *mac, int seals) {
-  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(size_t)key, sizeof key),
-                             OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(size_t) "SHA256", 0),
-                             OSSL_PARAM_construct_end()};
-  return key_cipher(name, iv, cipher, seals) && EVP_MAC_CTX_set_params(mac, parameters);
-}
-
 static void set_evp_callback(void) {
-  VALUE("tickets", SSL_CTX_set_tlsext_ticket_key_evp_cb(server, evp_callback));
+  VALUE("tickets", SSL_CTX_set_tlsext_ticket_key_evp_cb(server, new_callback));
 }
 
 static void unset_evp_callback(void) {

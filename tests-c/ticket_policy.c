@@ -3,21 +3,6 @@
 /*
  * What shared_policy.c says of sessions, of stateless tickets with shared keys.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <openssl/ssl.h>
-#undef SSL_OP_NO_TICKET
-#define SSL_OP_NO_TICKET 0 /* servers that have tickets off there have them on here */
-
 #define AMONG_APART "resumed" /* by libssl's own keys, as without the library */
-
-#define main on_sessions
-#include "shared_policy.c"
-#undef main
-#include "tickets.h"
-
-int main(int argc UNUSED, char **argv) {
-  start_with_tickets(argv, "shared", KEY);
-  return on_sessions();
-}
+#define SESSIONS "shared_policy.c"
+#include "as_tickets.h"

@@ -6,16 +6,10 @@
  * connections that cannot be compared, as they have a certificate callback: the application's own keys serve these.
  */
 #include "shared.h"
+#include "ticket_callbacks.h"
 #include "tickets.h"
 
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-#include <openssl/core_names.h>
-#endif
-
-static const unsigned char key[32] = "a key of the application's", name_of_ours[16] = "the application";
-static int version, sealed, opened;
+static int version;
 
 static int key_cipher(unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, int seals) {
   if (seals) {
@@ -28,12 +22,6 @@ static int key_cipher(unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ci
   return EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key, iv) ? 1 + (version == TLS1_3_VERSION) : -1;
 }
 
-static int old_callback(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, HMAC_CTX *hmac,
-                        int seals) {
-  int answer = key_cipher(name, iv, cipher, seals);
-  return answer > 0 && !HMAC_Init_ex(hmac, key, sizeof key, EVP_sha256(), NULL) ? -1 : answer;
-}
-
 static void set_old(SSL_CTX *ctx, int is_set) {
   if (is_set)
     SSL_CTX_set_tlsext_ticket_key_cb(ctx, old_callback);
@@ -42,15 +30,6 @@ static void set_old(SSL_CTX *ctx, int is_set) {
 }
 
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-static int new_callback(SSL *ssl UNUSED, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                        EVP_MAC_CTX *mac, int seals) {
-  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(size_t)key, sizeof key),
-                             OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(size_t) "SHA256", 0),
-                             OSSL_PARAM_construct_end()};
-  int answer = key_cipher(name, iv, cipher, seals);
-  return answer > 0 && !EVP_MAC_CTX_set_params(mac, parameters) ? -1 : answer;
-}
-
 static void set_new(SSL_CTX *ctx, int is_set) {
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, is_set ? new_callback : NULL);
 }
