@@ -66,9 +66,9 @@ impl Found {
         if found.is_wrapper(all) { None } else { Some(found) }
     }
 
-    /// Returns true for an object that has functions of these names around a libssl's: it calls those by RTLD_NEXT, and so by us
-    /// where we come after it. It needs that libssl, or has no libcrypto beside one that
-    /// we know, or the same.
+    /// Returns true for an object whose functions wrap those of a libssl: it calls them by RTLD_NEXT, and so calls this library
+    /// where that comes after it. A wrapper has no libcrypto inside. It needs a libssl; or it names no versions that are known,
+    /// there is one that does, and it uses the same libcrypto as that, or none.
     fn is_wrapper(&self, all: &[Listed]) -> bool {
         if self.object.symbol(OF_LIBCRYPTO).is_some() {
             return false;
