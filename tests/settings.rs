@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     Scratch, library, library_dir,
-    process::{Outcome, Running, run},
+    process::{Outcome, Running, is_root, run},
     root,
 };
 use std::{
@@ -17,7 +17,6 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     ptr,
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -349,9 +348,7 @@ fn a_program_with_more_rights_than_its_user_takes_no_settings() {
 
 /// Prefixes a command as tests/install gets its rights.
 fn as_root(command: &str) -> Command {
-    static ROOT: OnceLock<bool> = OnceLock::new();
-    // SAFETY: geteuid takes nothing and cannot fail.
-    if *ROOT.get_or_init(|| unsafe { libc::geteuid() } == 0) {
+    if is_root() {
         return Command::new(command);
     }
     let mut sudo = Command::new("sudo");

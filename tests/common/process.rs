@@ -48,6 +48,12 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// Returns true if the tests run as root.
+pub fn is_root() -> bool {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
 /// Runs `command` to its end, or kills it and its children at the deadline. Panics if it cannot be started.
 pub fn run(command: &mut Command, deadline: Duration) -> Outcome {
     let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));

@@ -7,6 +7,7 @@ use super::{
     shared::{expect_reuse, run_with},
     tickets::{Machine, Program, expect_resumption_everywhere, gunicorn},
 };
+use crate::common::process::is_root;
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt, chown, symlink},
@@ -35,9 +36,7 @@ fn settings(variables: impl Iterator<Item = Setting>) -> Vec<Setting> {
 }
 
 fn need_root() {
-    // SAFETY: geteuid takes nothing and cannot fail.
-    let user = unsafe { libc::geteuid() };
-    assert_eq!(user, 0, "only root can mount a /dev/shm and be another user: run the tests as root");
+    assert!(is_root(), "only root can mount a /dev/shm and be another user: run the tests as root");
 }
 
 /// Runs gunicorn where /dev/shm has a size; all clients are resumed.

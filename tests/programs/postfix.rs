@@ -9,6 +9,7 @@ use super::{
     server::Server,
     shared::Name,
 };
+use crate::common::process::is_root;
 use std::{
     collections::BTreeSet,
     fs,
@@ -56,8 +57,7 @@ pub fn start<'a>(run: &'a Run, settings: &str, import: bool) -> Server<'a> {
 
 /// The same with so many smtpds after STARTTLS.
 pub fn start_processes<'a>(run: &'a Run, settings: &str, import: bool, processes: usize) -> Server<'a> {
-    // SAFETY: geteuid takes nothing and cannot fail.
-    assert_eq!(unsafe { libc::geteuid() }, 0, "only root can start Postfix: run the tests as root");
+    assert!(is_root(), "only root can start Postfix: run the tests as root");
     let user = printed(run.plain_command("id").args(["-u", "postfix"])).trim().parse().expect("a user's number");
     for directory in ["queue/private", "queue/public", "queue/pid", "data"] {
         fs::create_dir_all(run.path(directory)).unwrap();

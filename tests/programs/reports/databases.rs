@@ -1,6 +1,7 @@
 //! Databases and caches, whose clients come back all the time.
 
 use super::*;
+use crate::common::process::is_root;
 use std::{fs, os::unix::fs::chown};
 
 /// Closes without SSL_shutdown, and keeps its clients' connections.
@@ -88,8 +89,7 @@ fn mariadb() {
 
 /// A program that gives up the rights of root, as these servers want it; the environment stays.
 fn as_nobody(environment: &Environment, run: &Run, program: &str) -> Command {
-    // SAFETY: geteuid only gives a number.
-    if unsafe { libc::geteuid() } != 0 {
+    if !is_root() {
         return environment.command(run, program);
     }
     for entry in fs::read_dir(run.path("")).expect("a directory of our own") {

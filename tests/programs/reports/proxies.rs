@@ -1,6 +1,7 @@
 //! Proxies and web servers.
 
 use super::*;
+use crate::common::process::is_root;
 use crate::programs::plain;
 
 /// Four workers that are forked with one context.
@@ -10,8 +11,7 @@ pub const HITCH: Row = Row {
         Server::start(run, 1, |ports| {
             let mut text = format!("frontend = \"[127.0.0.1]:{}\"\nbackend = \"[127.0.0.1]:{backend}\"\n", ports[0]);
             text += "pem-file = \"@DIR@/both.pem\"\nworkers = 4\ntls-protos = TLSv1.2 TLSv1.3\ndaemon = off\nocsp-dir = \"\"\n";
-            // SAFETY: geteuid only gives a number.
-            if unsafe { libc::geteuid() } == 0 {
+            if is_root() {
                 text += "user = \"nobody\"\ngroup = \"nogroup\"\n";
             }
             let mut command = environment.command(run, "hitch");

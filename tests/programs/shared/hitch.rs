@@ -1,6 +1,7 @@
 //! hitch, which never touches OpenSSL's cache: each of its workers has one.
 
 use super::{CLIENTS, STORE, TICKETS, With, expect_no_sharing, expect_reuse, run_with};
+use crate::common::process::is_root;
 use crate::programs::{plain, run::Run, server::Server};
 
 const CONFIGURATION: &str = "
@@ -17,8 +18,7 @@ USER
 pub fn start(run: &Run) -> Server<'_> {
     let backend = plain::serve();
     // It wants another user to be, if it is root.
-    // SAFETY: geteuid only gives a number.
-    let user = if unsafe { libc::geteuid() } == 0 { "user = \"nobody\"\ngroup = \"nogroup\"" } else { "" };
+    let user = if is_root() { "user = \"nobody\"\ngroup = \"nogroup\"" } else { "" };
     Server::start(run, 1, |ports| {
         let text = CONFIGURATION
             .replace("PORT", &ports[0].to_string())

@@ -1,6 +1,7 @@
 //! A store that cannot be used as it is: one line says why, and the sessions stay in the process's own memory.
 
 use super::{KEY_FILE, Name, Run, STORE, With, expect_no_sharing, new_key, restrict, run_with, write_keys};
+use crate::common::process::is_root;
 use crate::programs::{nginx::Nginx, openssl::s_server};
 use std::{
     fs,
@@ -57,12 +58,6 @@ fn expect_refused_after(spoil: impl FnOnce(&Path)) {
     let before = state();
     expect_refusal(&run, &[]);
     assert!(before == state(), "a refused store was changed");
-}
-
-/// Only root can give files away.
-fn is_root() -> bool {
-    // SAFETY: geteuid only gives a number.
-    unsafe { libc::geteuid() == 0 }
 }
 
 #[test]
