@@ -3,7 +3,7 @@
 // Valgrind: no, it starts itself anew
 /*
  * SSLSESSION_TICKETS=shared,tls13: clients of TLS 1.2 have no ticket and are resumed by the session's id, unless the application
- * has a security callback of its own, with which tickets stay libssl's; clients of TLS 1.3 have shared ones.
+ * has a security callback or ticket keys of its own, with which tickets stay libssl's; clients of TLS 1.3 have shared ones.
  */
 #include "shared.h"
 #include "tickets.h"
@@ -42,6 +42,7 @@ static int allow(const SSL *ssl UNUSED, const SSL_CTX *ctx UNUSED, int operation
 }
 
 int main(int argc UNUSED, char **argv) {
+  unsigned char keys[80] = {7};
   start_with_tickets(argv, "shared,tls13", KEY);
   alarm(longest_silence(SECONDS));
 
@@ -69,6 +70,21 @@ int main(int argc UNUSED, char **argv) {
   CHECK("tickets", strncmp(has_ticket(), "a ticket", 8), 0);
   EXPECT("tickets", offer(client, server, session), "resumed");
   EXPECT("tickets", offer(client, other, session), "new");
+  end_here();
+
+  begin_at("an application with ticket keys", TLS1_2_VERSION);
+  CHECK("tickets", SSL_CTX_set_tlsext_ticket_keys(server, keys, sizeof keys), 1);
+  CHECK("tickets", SSL_CTX_set_tlsext_ticket_keys(other, keys, sizeof keys), 1);
+  session = made_on_both(client, server, NULL);
+  CHECK("tickets", strncmp(has_ticket(), "a ticket", 8), 0);
+  EXPECT("tickets", offer(client, server, session), "resumed");
+  EXPECT("tickets", offer(client, other, session), "resumed");
+  end_here();
+
+  begin_at("an application with ticket keys after its security callback", TLS1_2_VERSION);
+  SSL_CTX_set_security_callback(server, allow);
+  CHECK("tickets", SSL_CTX_set_tlsext_ticket_keys(server, keys, sizeof keys), 1);
+  CHECK("tickets", SSL_CTX_get_security_callback(server) == allow, 1);
   end_here();
   return failed;
 }

@@ -74,11 +74,12 @@ impl Context<'_> {
         }
     }
 
-    /// Has libssl use its own keys again, or those of the application's callback.
+    /// Has libssl use its own keys again, or those of the application's callback, in all versions.
     pub fn leave_tickets(self, applications: Option<KeyCallback>) {
         if let Some(libssl) = libssl::of_object(self.as_ptr()) {
             // SAFETY: a live context of that libssl.
             unsafe {
+                libssl.allow_tickets_before_tls13(self.as_ptr());
                 libssl.unset_ticket_callbacks(self.as_ptr());
                 if let Some(callback) = applications {
                     libssl.replace_ticket_callback(self.as_ptr(), callback);

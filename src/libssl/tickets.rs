@@ -157,6 +157,22 @@ impl Libssl {
             unsafe { set(ctx, Some(is_secure)) };
         }
     }
+
+    /// Undoes [`Libssl::refuse_tickets_before_tls13`], unless the application has set a security callback since.
+    ///
+    /// # Safety
+    /// `ctx` must be a live SSL_CTX of this libssl.
+    pub unsafe fn allow_tickets_before_tls13(&self, ctx: *mut SSL_CTX) {
+        let functions = &self.functions;
+        let both = functions.SSL_CTX_get_security_callback.zip(functions.SSL_CTX_set_security_callback);
+        let Some(((get, set), usual)) = both.zip(self.tickets.security.get()) else { return };
+        // SAFETY: a live context, and libssl's own callback.
+        unsafe {
+            if get(ctx).is_some_and(|callback| is_ours(callback as usize)) {
+                set(ctx, Some(*usual));
+            }
+        }
+    }
 }
 
 /// Returns true if a security callback is the one set here.
