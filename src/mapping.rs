@@ -97,22 +97,20 @@ impl Mapping {
     }
 
     /// Begins the use of the memory by this process, if it has not begun yet: locks the memory against swapping, if
-    /// the process's limits allow it, and claims a slot.
-    pub fn begin(&self) {
-        self.begin_as(&Owner::this_thread());
+    /// the process's limits allow it, and claims a slot. Returns true if it has begun now.
+    pub fn begin(&self) -> bool {
+        self.begin_as(&Owner::this_thread())
     }
 
     #[inline(always)]
-    fn begin_as(&self, thread: &Owner) {
-        if thread.generation != self.begun_by.load(Ordering::Relaxed) {
-            self.begin_generation(thread);
-        }
+    fn begin_as(&self, thread: &Owner) -> bool {
+        thread.generation != self.begun_by.load(Ordering::Relaxed) && self.begin_generation(thread)
     }
 
     #[cold]
-    fn begin_generation(&self, thread: &Owner) {
+    fn begin_generation(&self, thread: &Owner) -> bool {
         if self.begun_by.swap(thread.generation, Ordering::Relaxed) == thread.generation {
-            return;
+            return false;
         }
         // By the system call: not every C library has the function.
         // SAFETY: this mapping.
@@ -123,6 +121,7 @@ impl Mapping {
         let slot = process_slot::claim(self.slots(), self.slot(), process);
         slot.set_fact(ProcessSlot::LOCKED, 1 + u64::from(locked != 0));
         self.slot.store(ptr::from_ref(slot).cast_mut(), Ordering::Release);
+        true
     }
 
     /// Returns the slot of this process; if it has not begun, that of its parent.

@@ -19,6 +19,6 @@ pub mod ticket_keys;
 
 pub use expiry::Expiry;
 pub use key::Key;
-pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed};
+pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed, total};
 pub use shared::{Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
 pub use sync::{Mutex, MutexGuard, locks_held};

@@ -3,11 +3,14 @@
 #![cfg(not(any(shuttle, miri)))]
 
 use sslsession::store::gate::Patience;
-use sslsession::store::{Expiry, Key, Memory, era, gate};
+use sslsession::store::{Expiry, Key, Memory, era, gate, total};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+/// Tests run one after the other: the number of sessions in all stores is the process's.
+static ALONE: Mutex<()> = Mutex::new(());
 
 fn key(id: u32) -> Key {
     Key::new(0x0303, &id.to_be_bytes())
@@ -27,11 +30,12 @@ fn work(store: &Memory<Arc<u32>>, stop: &AtomicBool, mut id: u32) {
 fn child(store: &Memory<Arc<u32>>) -> i32 {
     store.validate();
     let before = store.len();
+    let is_counted = total::number() == before;
     let _added = store.insert(&key(9999), Arc::new(9999), Expiry::new(1, 0), 0);
     let found = store.get(&key(9999)).is_some() && store.len() == before + 1;
     let left = store.pop_soonest(usize::MAX).len();
     drop(gate::close(&mut Patience::default()));
-    i32::from(!(found && left == before + 1 && store.is_empty()))
+    i32::from(!(is_counted && found && left == before + 1 && store.is_empty() && total::number() == 0))
 }
 
 /// Forks as a fork handler would have it; the exit code of the child, or 99 if it did not end in time.
@@ -61,6 +65,8 @@ fn fork<V>(store: &Memory<V>, child: impl FnOnce(&Memory<V>) -> i32) -> i32 {
 
 #[test]
 fn a_child_forked_while_the_gate_is_closed_has_a_whole_store_that_works() {
+    let _alone = ALONE.lock();
+    total::begin();
     let (store, stop) = (Memory::new(), AtomicBool::new(false));
     let failed = thread::scope(|scope| {
         for worker in 0..3 {
@@ -72,6 +78,9 @@ fn a_child_forked_while_the_gate_is_closed_has_a_whole_store_that_works() {
         failed
     });
     assert_eq!(failed, None, "how a child ended");
+    assert_eq!(total::number(), store.len());
+    drop(store);
+    assert_eq!(total::number(), 0);
 }
 
 /// A value whose reader stays inside the store until it is told to go on.
@@ -97,6 +106,7 @@ impl PartialEq for Slow {
 
 #[test]
 fn a_child_does_not_wait_for_the_readers_of_its_parent() {
+    let _alone = ALONE.lock();
     let ((inside, is_inside), (tell, go_on)) = (mpsc::channel(), mpsc::channel());
     let mut receivers = vec![go_on];
     let store = Memory::new();

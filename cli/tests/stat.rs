@@ -3,6 +3,8 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use support::common::{self, Scratch, process::Running};
@@ -265,4 +267,65 @@ fn processes_without_a_store_show_what_they_do() {
     });
     let said = said(&mut sslsession(["stat", &server.id().to_string()]));
     assert!(said.stderr.contains("has no shared store"), "without a setting nothing is made: {said:?}");
+}
+
+/// A server of TLS 1.2 without tickets that makes a session and forks; its child makes a context after the parent has made
+/// two more sessions. Each then says so, and waits.
+const FORKED: &str = r#"
+import os, ssl, sys
+def context(side):
+    made = ssl.SSLContext(side)
+    made.maximum_version, made.options = ssl.TLSVersion.TLSv1_2, made.options | ssl.OP_NO_TICKET
+    return made
+server, client = context(ssl.PROTOCOL_TLS_SERVER), context(ssl.PROTOCOL_TLS_CLIENT)
+server.load_cert_chain("cert.pem", "key.pem")
+client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+kept = []
+def visit():
+    left, right = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(left, right), server.wrap_bio(right, left, server_side=True)]
+    kept.extend(ends)
+    while ends:
+        for end in list(ends):
+            try:
+                end.do_handshake()
+                ends.remove(end)
+            except ssl.SSLWantReadError:
+                pass
+visit()
+reader, writer = os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(reader, 1)
+    late = context(ssl.PROTOCOL_TLS_CLIENT)
+    print("child", os.getpid(), flush=True)
+else:
+    visit()
+    visit()
+    os.write(writer, b"x")
+sys.stdin.read()
+if child:
+    os.wait()
+"#;
+
+/// A forked process shows the sessions that it has itself, whatever its parent has by then.
+#[test]
+fn a_forked_process_without_a_store_shows_its_own_sessions() {
+    let scratch = with_certificate("stat");
+    let mut command = plain("/usr/bin/python3");
+    command.args(["-c", FORKED]).current_dir(scratch.path()).env("LD_PRELOAD", common::library());
+    command.env("SSLSESSION_LOG", "/dev/null").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut parent = command.spawn().expect("python3 is installed");
+    let mut line = String::new();
+    BufReader::new(parent.stdout.take().expect("a pipe")).read_line(&mut line).expect("the child says so");
+    let child = line.trim().strip_prefix("child ").unwrap_or_else(|| panic!("no child: {line}")).to_owned();
+    let sessions = |id: &str| {
+        let shown = stat(id);
+        let processes = shown["processes"].as_array().expect("processes");
+        let found = processes.iter().find(|process| number(process, "process").to_string() == id);
+        number(found.unwrap_or_else(|| panic!("{shown:#}")), "sessions")
+    };
+    assert_eq!((sessions(&parent.id().to_string()), sessions(&child)), (3, 1));
+    drop(parent.stdin.take());
+    assert!(parent.wait().expect("our child").success());
 }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::lookup::Offer;
-use super::sharing::{count, keeps};
+use super::sharing::{count, show_sessions};
 use super::{Mode, SessionCache, owners};
 use crate::handle::Session;
 use crate::rules::{AddingAgain, Callbacks, UpdateTime};
@@ -50,7 +50,7 @@ impl SessionCache {
         Self::assert_unlocked();
         self.arm_sentinel();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
-        keeps(i64::from(inserted.outcome == Outcome::Added) - inserted.evicted.len() as i64);
+        show_sessions();
         // The replaced object is freed first, as in OpenSSL; the evicted ones still count as cached
         // then.
         self.pending_removals.begin(inserted.evicted.len());
@@ -155,7 +155,7 @@ impl SessionCache {
     /// Removes the session under a key from this process and returns it.
     pub(super) fn take(&self, key: &Key) -> Option<Session> {
         let resident = self.store.take(key);
-        keeps(-i64::from(resident.is_some()));
+        show_sessions();
         resident
     }
 
@@ -163,7 +163,7 @@ impl SessionCache {
     /// cached here.
     pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) -> bool {
         let placed = self.store.place(from, to, session, self.expiry(session));
-        keeps(-i64::from(matches!(placed, Placed::Moved(Some(_)))));
+        show_sessions();
         Self::assert_unlocked();
         !matches!(placed, Placed::NotHere)
     }

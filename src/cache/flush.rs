@@ -15,12 +15,12 @@
 
 #![forbid(unsafe_code)]
 
-use super::sharing::{count, keeps};
+use super::sharing::{count, show_sessions};
 use super::{Mode, Role, SessionCache};
 use crate::handle::Session;
 use crate::rules::{Callbacks, Freed};
+use crate::store::BATCH;
 use crate::store::shared::Event;
-use crate::store::{BATCH, Outcome};
 
 /// Sessions that a flush removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl SessionCache {
                 let mut rest = self.store.len();
                 while rest > 0 {
                     let left = self.store.pop_soonest(rest.min(BATCH));
-                    keeps(-(left.len() as i64));
+                    show_sessions();
                     rest = if left.is_empty() { 0 } else { rest - left.len() };
                     then(left);
                 }
@@ -94,7 +94,7 @@ impl SessionCache {
     fn take_expired(&self, time: i64) -> (usize, Vec<Session>) {
         let taken = self.store.take_expired(time, BATCH);
         let number = taken.len();
-        keeps(-(number as i64));
+        show_sessions();
         // libssl sets times without a call that we see: a session that has not expired by its own
         // time stays.
         let (over, alive): (Vec<_>, Vec<_>) = taken.into_iter().partition(|session| self.expiry(session).is_over(time));
@@ -139,8 +139,8 @@ impl SessionCache {
         let key = Self::key_of(&session);
         if !self.store.contains(&key) {
             let expiry = self.expiry(&session);
-            let inserted = self.store.insert(&key, session, expiry, 0);
-            keeps(i64::from(inserted.outcome == Outcome::Added));
+            let _inserted = self.store.insert(&key, session, expiry, 0);
+            show_sessions();
         }
     }
 

@@ -60,7 +60,7 @@ pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
 pub use report::report_end;
-pub(super) use report::{count, keeps, on_new_context};
+pub(super) use report::{count, on_new_context, show_sessions};
 pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;

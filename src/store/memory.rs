@@ -48,6 +48,7 @@ mod parts;
 mod table;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
+pub mod total;
 
 pub use outcome::{Evicted, Inserted, Outcome, Placed};
 

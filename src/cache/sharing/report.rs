@@ -8,7 +8,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering, fence};
 
 use once_cell::race::OnceBox;
 
@@ -17,6 +17,7 @@ use super::open::{is_removed, opened_store, store};
 use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
 use crate::store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
+use crate::store::total;
 
 /// Statistics of a process that has no store.
 static WITHOUT_STORE: OnceBox<Option<WithoutStore>> = OnceBox::new();
@@ -29,38 +30,61 @@ fn shown() -> Option<Statistics<'static>> {
     }
 }
 
+/// Returns the statistics of a process that has no store, if it shows them.
+fn without_store() -> Option<Statistics<'static>> {
+    let shown = WITHOUT_STORE.get()?.as_ref()?.statistics();
+    if shown.begin() {
+        // A forked process has taken over what its parent shows by now.
+        show_sessions();
+    }
+    Some(shown)
+}
+
 /// Counts a session's event in a process that has no store, if that shows statistics. Without
 /// settings it only reads one number.
 #[inline]
 pub(in crate::cache) fn count(event: Event, times: u64) {
-    if let Some(Some(shows)) = WITHOUT_STORE.get() {
-        shows.statistics().count(event, times);
+    if let Some(shown) = without_store() {
+        shown.count(event, times);
     }
 }
 
-/// Number of sessions that the caches of this process keep, while it is shown; a forked process has as many.
-static KEPT: AtomicU64 = AtomicU64::new(0);
-
-/// Adds to the number of sessions in this process's caches, or subtracts. It is shown as events are. If threads change it at
-/// once, the number of one of them may be shown before the other's, until the next change.
+/// Shows the number of sessions in this process's caches, if it has no store and shows statistics. Threads that change it at
+/// once leave the last number.
 #[inline]
-pub(in crate::cache) fn keeps(more: i64) {
-    if let Some(Some(shows)) = WITHOUT_STORE.get()
-        && more != 0
-    {
-        let more = more as u64;
-        shows.statistics().show_sessions(KEPT.fetch_add(more, Ordering::Relaxed).wrapping_add(more));
+pub(in crate::cache) fn show_sessions() {
+    let Some(shown) = without_store() else { return };
+    loop {
+        let number = total::number();
+        shown.show_sessions(number as u64);
+        // Shown before it is read again: a thread that has changed it meanwhile shows it later, or is seen here.
+        fence(Ordering::SeqCst);
+        if total::number() == number {
+            return;
+        }
     }
 }
 
 /// Reports, at the first SSL_CTX, what serves this process.
 pub(in crate::cache) fn on_new_context(context: Context) {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
-    if !IS_TOLD.load(Ordering::Relaxed) && !IS_TOLD.swap(true, Ordering::Relaxed) {
-        describe(context);
+    if !IS_TOLD.load(Ordering::Acquire) {
+        // Before any context of the process is used, whichever thread makes it.
+        begin_without_store();
+        if !IS_TOLD.swap(true, Ordering::AcqRel) {
+            describe(context);
+        }
     }
-    if let Some(Some(shows)) = WITHOUT_STORE.get() {
-        shows.statistics().count_context(Kind::NotShared(NotShared::NoStore).number());
+    if let Some(shown) = without_store() {
+        shown.count_context(Kind::NotShared(NotShared::NoStore).number());
+    }
+}
+
+/// Makes the statistics of a process without a store, if one of the library's variables is set.
+fn begin_without_store() {
+    if settings::are_given() && store().is_none() {
+        total::begin();
+        WITHOUT_STORE.get_or_init(|| Box::new(WithoutStore::new()));
     }
 }
 
@@ -69,9 +93,6 @@ fn describe(context: Context) {
         return;
     }
     let (store, settings) = (store(), settings::get());
-    if store.is_none() {
-        WITHOUT_STORE.get_or_init(|| Box::new(WithoutStore::new()));
-    }
     let libssl = context.libssl_version().unwrap_or_else(|| "no libssl".to_owned());
     if let Some(shown) = shown() {
         shown.describe(&ProcessFacts {

@@ -6,7 +6,7 @@ use super::gate::{self, Pass};
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, Mutex, MutexGuard};
 use super::table::{Put, Table};
-use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed};
+use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed, total};
 use crate::rules::{AddingAgain, Eviction};
 use std::ops::{Deref, DerefMut};
 
@@ -98,12 +98,22 @@ impl Writers {
 
     /// Publishes the count and the soonest expiry for threads that read them without the lock.
     pub(super) fn publish(&self, order: &ExpiryList, count: usize) {
+        total::change(self.count.load(Relaxed), count);
         self.count.store(count, Relaxed);
         self.soonest.store(order.soonest().to_bits(), Relaxed);
     }
 
     pub(super) fn count(&self) -> usize {
         self.count.load(Relaxed)
+    }
+}
+
+impl Drop for Writers {
+    fn drop(&mut self) {
+        if self.count() > 0 {
+            let _pass = gate::enter();
+            total::change(self.count(), 0);
+        }
     }
 }
 

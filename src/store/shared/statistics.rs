@@ -129,6 +129,11 @@ impl Statistics<'_> {
         }
     }
 
+    /// Takes a slot for this process, unless it has one. Returns true if it has taken one.
+    pub fn begin(&self) -> bool {
+        self.mapping.begin()
+    }
+
     /// Counts a context of a kind in this process.
     pub fn count_context(&self, kind: u8) {
         self.mapping.begin();
