@@ -5,11 +5,10 @@ use std::convert::Infallible;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anstream::println;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 use crate::arguments::Export;
-use crate::output::{self, Failure};
+use crate::output::{self, Failure, println};
 use crate::stat::{self, openmetrics};
 
 /// Serves until the process is ended.

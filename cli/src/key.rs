@@ -15,11 +15,10 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anstream::println;
 use zeroize::Zeroizing;
 
 use crate::arguments::Key;
-use crate::output::Failure;
+use crate::output::{Failure, println};
 use file::{Line, Unfinished};
 use walk::{Walking, hex};
 

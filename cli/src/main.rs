@@ -62,7 +62,9 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Top(arguments) => top::top(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "sslsession", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "sslsession", &mut script);
+            output::print(&String::from_utf8_lossy(&script));
             Ok(ExitCode::SUCCESS)
         }
         Command::Probe => run::probe(),

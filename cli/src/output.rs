@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -71,9 +72,24 @@ pub fn warn(message: &str) {
     anstream::eprintln!("{WARNING}sslsession:{WARNING:#} {}", lines(message));
 }
 
+/// Prints a line, as Rust's own does, which panics if it cannot be written: to a full disk, for one.
+macro_rules! println {
+    () => { $crate::output::print(&"\n") };
+    ($($argument:tt)*) => { $crate::output::print(&format_args!("{}\n", format_args!($($argument)*))) };
+}
+pub(crate) use println;
+
+/// Prints a text, with its colours on a terminal only. Ends the command if it cannot be written.
+pub fn print(text: &impl fmt::Display) {
+    if let Err(error) = write!(anstream::stdout(), "{text}") {
+        complain(&format!("stdout: {error}"));
+        std::process::exit(i32::from(FAILED));
+    }
+}
+
 /// Prints something as JSON.
 pub fn print_json(value: &impl serde::Serialize) {
-    anstream::println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+    println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
 /// Returns a number of bytes in the units that a store's size is given in.

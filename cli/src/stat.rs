@@ -9,10 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anstream::println;
-
 use crate::arguments::Stat;
-use crate::output::{self, FAILED, Failure};
+use crate::output::{self, FAILED, Failure, println};
 use crate::statistics::find::{self, Census, Source};
 use crate::statistics::{self, Statistics, Unreadable};
 
@@ -38,7 +36,7 @@ fn show(arguments: &Stat) -> ExitCode {
     if arguments.json {
         output::print_json(&seen.statistics);
     } else if arguments.openmetrics {
-        print!("{}", openmetrics::text(&seen.statistics));
+        output::print(&openmetrics::text(&seen.statistics));
     } else if seen.statistics.is_empty() && seen.refused.is_empty() {
         println!("There are no shared stores that can be seen from here.");
     } else {

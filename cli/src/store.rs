@@ -4,11 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anstream::println;
 use serde::Serialize;
 
 use crate::arguments::Store;
-use crate::output::{self, Failure, STRONG};
+use crate::output::{self, Failure, STRONG, println};
 use crate::store_file::{self, MEMORY_FILES, StoreFile};
 
 /// Lists or removes stores.

@@ -55,6 +55,19 @@ fn a_closed_pipe_ends_it() {
     assert_eq!((output.status.signal(), output.stderr.as_slice()), (Some(13), &b""[..]));
 }
 
+/// A full disk, where a collector's file or a key's name should go: one line says so.
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    for arguments in [&["completions", "zsh"][..], &["store", "ls"], &["stat", "--openmetrics"], &["stat", "--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let output = sslsession(arguments).stdout(full).output().expect("the command can be started");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let last = stderr.lines().last().unwrap_or_default();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(last.starts_with("sslsession: stdout: No space left on device"), "{arguments:?}: {stderr}");
+    }
+}
+
 #[test]
 fn shells_complete_it() {
     let scratch = common::Scratch::new("completions");

@@ -7,13 +7,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anstream::println;
 use serde::Serialize;
 
 use super::NOT_ALL;
 use crate::elf::Elf;
 use crate::library;
-use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING, printable};
+use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING, printable, println};
 use crate::preload;
 use crate::proc::{self, Mapping};
 use crate::statistics::find::WITHOUT_STORE;

@@ -1,14 +1,13 @@
 //! The output of `sslsession check HOST:PORT`.
 #![forbid(unsafe_code)]
 
-use anstream::println;
 use serde::Serialize;
 
 use super::measure::{self, Finding, Given, Kind, Measurement, Resumed};
 use super::verdict::{Verdict, percent};
 use crate::arguments::Check;
 use crate::library;
-use crate::output::{BAD, GOOD, STRONG, WARNING};
+use crate::output::{BAD, GOOD, STRONG, WARNING, println};
 
 /// Prints the numbers, a line for each kind, and the verdict.
 pub fn print(arguments: &Check, measurements: &[Measurement], verdict: &Verdict) {

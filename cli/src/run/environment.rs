@@ -7,10 +7,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anstream::println;
-
 use super::program::Program;
 use crate::arguments::{Format, Run};
+use crate::output::println;
 use crate::preload;
 use crate::store_file;
 

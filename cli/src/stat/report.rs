@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anstream::println;
-
-use crate::output::{self, BAD, GOOD, STRONG, WARNING};
+use crate::output::{self, BAD, GOOD, STRONG, WARNING, println};
 use crate::statistics::{AMONG_COPIES, Counts, NOT_SHARED, ProcessStatistics, Statistics};
 
 /// Prints the statistics of a store.
