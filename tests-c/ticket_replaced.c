@@ -122,6 +122,27 @@ static void changed(void) {
   end_here();
 }
 
+static int set_certificate_callback(SSL *ssl, int *alert UNUSED, void *argument UNUSED) {
+  SSL_set_cert_cb(ssl, choose_certificate, NULL);
+  return SSL_TLSEXT_ERR_OK;
+}
+
+/* Connections that a servername callback sets apart, when we have looked at the ticket: the first that offers one gets ours. */
+static void set_apart_late(const char *title, void (*set)(SSL_CTX *, int)) {
+  begin_with(title, set);
+  SSL_CTX_set_tlsext_servername_callback(server, set_certificate_callback);
+  EXPECT("tickets", visit(server, &session), "new");
+  EXPECT("tickets", visit(server, &session), "new");
+  EXPECT("tickets", visit(server, &session), "resumed");
+  EXPECT("tickets", visit(server, &session), "resumed");
+  CHECK("tickets", has_name_of_ours(session), 0);
+  is_apart = 1; /* from the start, as all connections of such an application */
+  EXPECT("tickets", visit(server, &session), "new");
+  CHECK("tickets", has_name_of_ours(session), 1);
+  EXPECT("tickets", visit(server, &session), "resumed");
+  end_here();
+}
+
 static int bind_nothing(SSL *ssl UNUSED, void *argument UNUSED) {
   return 1;
 }
@@ -156,6 +177,8 @@ int main(int argc UNUSED, char **argv) {
   alarm(SECONDS);
   for (version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
     changed();
+    set_apart_late("set apart by the servername callback, and the old callback", set_old);
+    set_apart_late("set apart by the servername callback, and the new callback", set_new);
     left("data bound to tickets, and the old callback", set_old);
     left("data bound to tickets, and the new callback", set_new);
     keys();

@@ -129,12 +129,12 @@ impl SessionCache {
     /// Returns the application's callback for a connection that cannot be compared, if it has set one: with keys of ours the
     /// connection's tickets would open in fewer processes than without us. Where a servername callback may switch
     /// connections, the policy may be another when the ticket is sealed than when it is opened; so only a connection's own
-    /// settings count there.
+    /// settings count there; and those not that it gets after we were asked to open its client's ticket.
     fn applications_callback(&self, own: &Authentication, connection: Connection) -> Option<KeyCallback> {
         let callback = own.tickets.replaced.get()?;
         let is_ours = match self.policy_and_completeness(own, connection) {
             Ok((_, is_complete)) => is_complete || may_switch(own, connection),
-            Err(_) => false,
+            Err(_) => may_switch(own, connection) && own.tickets.notes.get(connection).is_some(),
         };
         (!is_ours).then_some(callback)
     }
