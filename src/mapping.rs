@@ -227,9 +227,11 @@ pub fn reserve(file: &File, size: usize) -> io::Result<()> {
 /// The type that statfs(2) returns for tmpfs: the C libraries have it in types of their own.
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 
-/// Returns the number of bytes free in a file's file system for this user.
+/// Returns the number of bytes free in a file's file system for this user; None if that has no limit.
 pub fn free_room(file: &File) -> Option<u64> {
-    system_of(file).map(|system| system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0)))
+    system_of(file)
+        .filter(|system| system.f_blocks > 0)
+        .map(|system| system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0)))
 }
 
 /// Returns the kernel's data on a file's file system.

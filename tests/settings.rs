@@ -158,26 +158,30 @@ fn what_is_wrong_with_a_store_is_said_in_words() {
     }
 }
 
-/// A file system of 1 MiB, in a mount namespace of its own.
+/// File systems of 1 MiB, in mount namespaces of their own: with a key file, and in /dev/shm, where a key would be beside the
+/// store. One of a file system without a limit is made.
 #[test]
 fn a_store_that_has_no_room_says_what_it_needs_and_leaves_nothing() {
     let program = Program::new();
-    let place = program.scratch.join("small");
-    fs::create_dir(&place).expect("our own directory");
-    let script = format!(
-        "mount -t tmpfs -o size=1M tmpfs {0} && head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \\n' > {0}/key && chmod 600 {0}/key && \
-         LD_PRELOAD={1} SSLSESSION_STORE=shared:{0}/store,size=4M SSLSESSION_KEY_FILE={0}/key {2} new; ls {0}",
-        place.display(),
-        library().display(),
-        program.scratch.join("plain").display()
-    );
-    let outcome = run(as_root("unshare").args(["--mount", "sh", "-c", &script]), DEADLINE);
-    assert_eq!(String::from_utf8_lossy(&outcome.stdout), "done\nkey\n", "{}", said(&outcome));
-    let said = said(&outcome);
-    assert!(
-        said.contains("has no room on its file system: it needs 4096K, and 10") && said.contains("K are free"),
-        "{said}"
-    );
+    let with_key = ("openssl rand -hex 32 > /mnt/key && chmod 600 /mnt/key && ", "SSLSESSION_KEY_FILE=/mnt/key");
+    for (place, size, (make_key, setting), left) in [
+        ("/mnt", "1M", with_key, "key\n"),
+        ("/dev/shm", "1M", ("", ""), ""),
+        ("/dev/shm", "0", ("", ""), "store\nstore.key\n"),
+    ] {
+        let script = format!(
+            "mount -t tmpfs -o size={size} tmpfs {place} && {make_key}\
+             LD_PRELOAD={} SSLSESSION_STORE=shared:{place}/store,size=4M {setting} {} new; ls {place}",
+            library().display(),
+            program.scratch.join("plain").display()
+        );
+        let outcome = run(as_root("unshare").args(["--mount", "sh", "-c", &script]), DEADLINE);
+        assert_eq!(String::from_utf8_lossy(&outcome.stdout), format!("done\n{left}"), "{}", said(&outcome));
+        let said = said(&outcome);
+        let is_told =
+            said.contains("has no room on its file system: it needs 4096K, and 10") && said.contains("K are free");
+        assert_eq!(is_told, size == "1M", "{said}");
+    }
 }
 
 /// One line of what serves the program; a file has the time and the process besides.
@@ -202,10 +206,12 @@ fn the_log_tells_what_serves_the_program() {
     }
     // One that cannot be written to, and one that is a link, lose nothing.
     std::os::unix::fs::symlink(&file, program.scratch.join("link")).expect("our own directory");
-    for other in ["absent/log", "link"] {
+    for (other, why) in [("absent/log", "No such file or directory"), ("link", "Too many levels of symbolic links")] {
         let other = program.scratch.join(other);
         let said = program.says("new", &[("SSLSESSION_LOG", other.to_str().expect("a path that is text"))]);
-        assert!(said.starts_with("sslsession: version "), "{said}");
+        let lines: Vec<_> = said.lines().collect();
+        assert!(lines[0].contains(&format!("it cannot be written to, so this is told here: {why}")), "{said}");
+        assert!(lines.len() == 2 && lines[1].starts_with("sslsession: version "), "{said}");
     }
 }
 

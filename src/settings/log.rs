@@ -1,7 +1,7 @@
 //! The targets of the library's lines.
 //!
 //! ```text
-//!   a complaint ──────────► SSLSESSION_LOG names a target ─ yes ─► that one; or stderr, if it cannot be written to
+//!   a complaint ──────────► SSLSESSION_LOG names a target ─ yes ─► that one; or stderr, if it cannot be written to, and why
 //!                                                          └ no ──► stderr; and syslog, if that is /dev/null or closed
 //!   other lines, with SSLSESSION_LOG only ──► that target
 //! ```
@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::load::{is_stderr_lost, write_stderr};
 use super::{Log, LogTarget};
@@ -39,7 +40,7 @@ pub fn write(log: Option<&Log>, severity: Severity, what: &str) {
 
 fn write_line(log: Option<&Log>, severity: Severity, what: &str) {
     let written = match log.map(|log| &log.target) {
-        Some(LogTarget::File(path)) => append(path, what).is_ok(),
+        Some(LogTarget::File(path)) => append(path, what).map_err(|error| explain(path, &error)).is_ok(),
         Some(LogTarget::Syslog) => send(severity, what).is_ok(),
         Some(LogTarget::Stderr) => false,
         None => {
@@ -50,6 +51,15 @@ fn write_line(log: Option<&Log>, severity: Severity, what: &str) {
     };
     if !written {
         write_stderr(&line("sslsession: ", what));
+    }
+}
+
+/// Says once on stderr why a file gets no lines.
+fn explain(path: &Path, error: &io::Error) {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    if !IS_SAID.swap(true, Ordering::Relaxed) {
+        let what = format!("SSLSESSION_LOG={}: it cannot be written to, so this is told here: {error}", path.display());
+        write_stderr(&line("sslsession: ", &what));
     }
 }
 

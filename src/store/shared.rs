@@ -44,6 +44,7 @@ use siphasher::sip::SipHasher13;
 
 pub use crate::mapping::{MAX_SIZE, MIN_SIZE, user};
 pub use crate::secret::Secret;
+pub use file::why_no_room;
 pub use key_file::Keys;
 use out_of_reach::in_words;
 pub use out_of_reach::why_out_of_reach;

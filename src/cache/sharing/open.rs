@@ -21,7 +21,7 @@ use once_cell::race::OnceBox;
 use crate::handle;
 use crate::settings::{self, MEMORY, Settings, Store};
 use crate::store::Shared;
-use crate::store::shared::{Keys, MAX_SIZE, MIN_SIZE, user, why_out_of_reach};
+use crate::store::shared::{Keys, MAX_SIZE, MIN_SIZE, user, why_no_room, why_out_of_reach};
 
 const _: () = assert!(settings::Shared::MIN_SIZE == MIN_SIZE && settings::Shared::MAX_SIZE == MAX_SIZE);
 
@@ -144,15 +144,19 @@ fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Sh
     if let Some(reason) = why_out_of_reach(path) {
         return Err(of_store(format!("{}: {reason}", path.display())));
     }
+    let size = size.or_else(|| size_of_store(path)).unwrap_or(settings::Shared::USUAL);
+    let refused = |why: String| of_store(format!("{} {why}", path.display()));
     let keys = match &settings.key_file {
         Some(file) => Keys::read(file).map_err(|why| format!("SSLSESSION_KEY_FILE: {why}")),
         // A store in memory may have its key beside it: who can read that can read the server's
         // memory too.
-        None if path.starts_with("/dev/shm") => Keys::beside(path).map_err(of_store),
-        None => Err(of_store(format!("{} is on a disk, and a store there needs SSLSESSION_KEY_FILE", path.display()))),
+        None if path.starts_with("/dev/shm") => {
+            why_no_room(path, size).map_or(Ok(()), |why| Err(refused(why)))?;
+            Keys::beside(path).map_err(of_store)
+        }
+        None => Err(refused("is on a disk, and a store there needs SSLSESSION_KEY_FILE".to_owned())),
     }?;
-    let size = size.or_else(|| size_of_store(path)).unwrap_or(settings::Shared::USUAL);
-    Shared::named(path, size, &keys).map_err(|why| of_store(format!("{} {why}", path.display())))
+    Shared::named(path, size, &keys).map_err(refused)
 }
 
 /// Returns the size of an existing store, which applies where the settings name none.

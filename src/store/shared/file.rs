@@ -53,6 +53,16 @@ pub fn open(path: &Path, shape: Layout, keys: &Keys) -> Result<(Mapping, Opened)
     Err("is removed as soon as it is made".to_owned())
 }
 
+/// Returns the reason why a store that is not there cannot be made, if its file system has no room for it: asked before a key
+/// is made beside it, which would stay.
+pub fn why_no_room(path: &Path, size: usize) -> Option<String> {
+    if path.symlink_metadata().is_ok() {
+        return None;
+    }
+    let directory = File::open(path.parent()?).ok()?;
+    mapping::free_room(&directory).filter(|&free| free < size as u64).map(|_| no_room(&directory, size))
+}
+
 /// Creates the file, or opens the one that exists; None if it is removed at that moment.
 fn open_file(path: &Path) -> Result<Option<File>, String> {
     let mut options = OpenOptions::new();
