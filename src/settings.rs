@@ -193,6 +193,11 @@ pub fn asking_for_store() -> Option<&'static Settings> {
     value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Store::Memory)
 }
 
+/// Returns true if a shared store is asked for, also by a value that is not understood.
+pub fn is_store_asked_for() -> bool {
+    load::environment().values[0].as_ref().is_some_and(|value| !value.is_empty() && value != "memory")
+}
+
 /// Returns the settings if they ask for shared tickets, without complaints: for the time of loading.
 pub fn asking_for_ticket_keys() -> Option<&'static Settings> {
     let value = load::environment().values[2].as_deref()?;

@@ -92,6 +92,13 @@ fn why_nothing_is_shared_is_said() {
         (&[("LD_PRELOAD", "/no/such/libsslsession.so")], "the loader refused the library"),
         (&[preload()], "has no shared store"),
         (&[preload(), ("SSLSESSION_STORE", "shared:/no/such/place")], "and has no store"),
+        (&[preload(), ("SSLSESSION_STORE", "shraed")], "started with SSLSESSION_STORE=shraed and has no store"),
+        (&[preload(), ("SSLSESSION_TICKETS", "shared")], "its tickets are as the program has them"),
+        (&[preload(), ("SSLSESSION_TICKETS", "sharde")], "its tickets are as the program has them"),
+        (
+            &[preload(), ("SSLSESSION_TICKETS", "shared"), ("SSLSESSION_KEY_FILE", "/no/such/file")],
+            "its tickets are as the program has them",
+        ),
     ] {
         let mut server = s_server(&scratch, environment);
         let (status, report) = check(server.id());

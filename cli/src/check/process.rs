@@ -15,6 +15,7 @@ use crate::library;
 use crate::output::{self, BAD, Failure, GOOD, STRONG, WARNING, printable, println};
 use crate::preload;
 use crate::proc::{self, Mapping};
+use crate::stat;
 use crate::statistics::find::WITHOUT_STORE;
 use crate::store_file::StoreFile;
 
@@ -172,6 +173,7 @@ impl Seen {
         } else {
             self.judge_libssls(&report.libssls, &mut wrong);
             self.judge_store(report, &mut wrong);
+            self.judge_tickets(report, &mut wrong);
         }
         report.works = wrong.is_empty();
         for (name, _) in &report.settings {
@@ -204,8 +206,8 @@ impl Seen {
     }
 
     fn judge_store(&self, report: &Report, wrong: &mut Vec<String>) {
-        let shares = |name| report.setting(name).filter(|value| value.starts_with("shared"));
-        match (shares("SSLSESSION_STORE"), &report.store) {
+        let asked = report.setting("SSLSESSION_STORE").filter(|value| !["", "memory"].contains(value));
+        match (asked, &report.store) {
             (_, Some(_)) => {}
             (Some(asked), None) => wrong.push(format!(
                 "It was started with SSLSESSION_STORE={asked} and has no store. It said why on its stderr, and `sslsession \
@@ -213,12 +215,28 @@ impl Seen {
                  (SSLSESSION_PRIVATE)."
             )),
             // Shared tickets do without a store.
-            (None, None) if shares("SSLSESSION_TICKETS").is_some() => {}
+            (None, None) if report.setting("SSLSESSION_TICKETS").is_some_and(|value| value.starts_with("shared")) => {}
             _ => wrong.push(
                 "It has no shared store: its sessions stay in its own memory. `sslsession run -- PROGRAM`, or \
                  SSLSESSION_STORE=shared in its environment, lets its processes share them."
                     .to_owned(),
             ),
+        }
+    }
+
+    /// Judges tickets that were asked for by what the process says of itself, once it has made an SSL_CTX.
+    fn judge_tickets(&self, report: &Report, wrong: &mut Vec<String>) {
+        let Some(asked) = report.setting("SSLSESSION_TICKETS").filter(|asked| !asked.is_empty()) else { return };
+        let seen = stat::see(&[PathBuf::from(self.process.to_string())]);
+        let mut processes = seen.statistics.iter().flat_map(|statistics| &statistics.processes);
+        let Some(process) = processes.find(|process| process.process == self.process && process.has_used_it) else {
+            return;
+        };
+        if process.tickets == "application" {
+            wrong.push(format!(
+                "It was started with SSLSESSION_TICKETS={asked}, and its tickets are as the program has them. It said why on its \
+                 stderr, and `sslsession run --dry-run --tickets {asked} -- PROGRAM` says it too."
+            ));
         }
     }
 

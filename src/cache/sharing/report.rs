@@ -14,6 +14,7 @@ use once_cell::race::OnceBox;
 
 use super::not_shared::{Kind, NotShared, note_first};
 use super::open::{is_removed, opened_store, store};
+use super::ticket_keys;
 use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
 use crate::store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
@@ -99,13 +100,11 @@ fn describe(context: Context) {
             library: VERSION.map(|number| number.parse().unwrap_or(0)),
             libssl: &libssl,
             attaches_all: settings.attach == Attach::All,
-            stateful_tickets: settings.tickets == Tickets::Stateful,
-            ticket_epoch: match settings.tickets {
-                Tickets::Shared(shared) => Some(shared.epoch),
-                _ => None,
-            },
+            // A program that is private keeps them in its own memory.
+            stateful_tickets: settings.tickets == Tickets::Stateful && (store.is_some() || settings.is_private),
+            ticket_epoch: ticket_keys::epoch(),
             is_private: settings.is_private,
-            is_refused: store.is_none() && settings.store != Store::Memory,
+            is_refused: store.is_none() && !settings.is_private && settings::is_store_asked_for(),
         });
     }
     settings::tell(|| {
@@ -124,6 +123,7 @@ fn in_words(settings: &Settings) -> String {
         Attach::All => "all contexts",
     };
     let tickets = match settings.tickets {
+        Tickets::Shared(_) if ticket_keys::epoch().is_none() => "tickets as the program has them",
         Tickets::Application => "tickets as the program has them",
         Tickets::Stateful => "tickets are stateful where sessions are shared",
         Tickets::Shared(_) => "tickets open wherever the key file is",

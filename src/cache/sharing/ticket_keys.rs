@@ -49,6 +49,11 @@ pub(super) fn are_wanted() -> bool {
     ring::wanted().is_some()
 }
 
+/// Returns the seconds of an epoch, if there are keys for shared tickets.
+pub(super) fn epoch() -> Option<u32> {
+    ring::held().map(|tickets| tickets.epoch)
+}
+
 /// An answer to libssl's call for keys.
 pub enum TicketAnswer<T> {
     Ours(T),

@@ -108,6 +108,12 @@ impl Keys {
     }
 }
 
+/// Returns the shared tickets that there are keys for, as far as the file was read.
+pub(super) fn held() -> Option<SharedTickets> {
+    let has_keys = |keys: &&Keys| keys.state.lock().refused.is_none();
+    keys_of(settings::get()).filter(has_keys).and_then(|_| wanted())
+}
+
 /// Returns true if there are keys for the tickets of a new context. Complains once if the file was
 /// refused.
 pub(super) fn are_there(now: i64) -> bool {
