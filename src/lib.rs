@@ -7,14 +7,16 @@
 //!          handle ──► standalone    handle owned references to SSL_CTX, SSL, SSL_SESSION, of any owner
 //!                 └─► libssl        standalone our own objects    libssl  the libssl in the process
 //! ```
-//! Beside them: `types`, the C types that cross the line; `catch_panic`, which no panic passes; `clock`; `threads`,
-//! which says whether there are others; `settings`, from the environment; `rules`, in which the releases of OpenSSL
-//! differ; `secret`, bytes that are wiped; and below `store`, `mapping`, the memory that processes share.
+//! Beside them: `functions`, the table of OpenSSL's functions; `types`, the C types that cross the line;
+//! `catch_panic`, which no panic passes; `clock`; `threads`, which says whether there are others; `settings`, from
+//! the environment; `rules`, in which the releases of OpenSSL differ; `secret`, bytes that are wiped; and below
+//! `store`, `mapping`, the memory that processes share.
 
 mod cache;
 pub mod capi;
 mod catch_panic;
 mod clock;
+mod functions;
 mod handle;
 mod libssl;
 mod mapping;

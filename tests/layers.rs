@@ -12,14 +12,15 @@ use std::collections::BTreeMap;
 
 /// Modules that each module of the crate's root may use. capi and standalone read the clock; below them time is an
 /// argument.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("capi", &["cache", "handle", "types", "catch_panic", "clock", "threads"]),
     ("cache", &["store", "handle", "rules", "types", "settings"]),
     ("store", &["mapping", "rules", "secret", "threads"]),
     ("mapping", &["threads"]),
-    ("handle", &["standalone", "libssl", "rules", "types", "catch_panic", "secret", "threads"]),
+    ("handle", &["standalone", "libssl", "functions", "rules", "types", "catch_panic", "secret", "threads"]),
     ("standalone", &["types", "catch_panic", "clock", "threads"]),
-    ("libssl", &["rules", "types", "catch_panic", "threads"]),
+    ("libssl", &["functions", "rules", "types", "catch_panic", "threads"]),
+    ("functions", &[]),
     ("rules", &[]),
     ("types", &[]),
     ("catch_panic", &[]),

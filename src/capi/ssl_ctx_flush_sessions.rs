@@ -19,7 +19,7 @@ use crate::types::SSL_CTX;
 pub unsafe extern "C-unwind" fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long) {
     let flush = if tm == 0 { Flush::Everything } else { Flush::OverAt(tm) };
     // SAFETY: C caller.
-    unsafe { with_cache(ctx, (), |cache| cache.flush(flush), || dispatch::SSL_CTX_flush_sessions(ctx, tm)) }
+    unsafe { with_cache(ctx, (), |cache| cache.flush(flush), || dispatch::SSL_CTX_flush_sessions_ex(ctx, tm)) }
 }
 symver!(SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long), "OPENSSL_3.0.0", "OPENSSL_1_1_0", "OPENSSL_4.0.0");
 

@@ -16,7 +16,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_get_time(s: *const SSL_SESSION) -> c
         return 0;
     }
     // SAFETY: C caller.
-    catch_panic(0, || unsafe { dispatch::SSL_SESSION_get_time(s) })
+    catch_panic(0, || unsafe { dispatch::SSL_SESSION_get_time_ex(s) })
 }
 symver!(SSL_SESSION_get_time, "SSLSESSION_0");
 

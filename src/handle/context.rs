@@ -198,7 +198,7 @@ impl Context<'_> {
     /// Removes all sessions from libssl's own table that have expired at `time`; with 0, every session.
     pub fn flush_own_table(self, time: i64) {
         // SAFETY: a live context.
-        unsafe { dispatch::SSL_CTX_flush_sessions(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_CTX_flush_sessions_ex(self.as_ptr(), time) };
     }
 
     /// Arms the sentinel, which announces the context's end. Returns true if it is armed; the

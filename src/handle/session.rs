@@ -93,13 +93,13 @@ impl Session {
     /// Returns the time when the session was made, in seconds since the epoch.
     pub fn time(&self) -> i64 {
         // SAFETY: a live session.
-        unsafe { dispatch::SSL_SESSION_get_time(self.as_ptr()) }
+        unsafe { dispatch::SSL_SESSION_get_time_ex(self.as_ptr()) }
     }
 
     /// Sets the time when the session was made.
     pub fn set_time(&self, time: i64) {
         // SAFETY: a live session.
-        unsafe { dispatch::SSL_SESSION_set_time(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_SESSION_set_time_ex(self.as_ptr(), time) };
     }
 
     /// Returns the timeout in seconds.

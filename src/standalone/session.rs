@@ -136,13 +136,13 @@ pub unsafe fn SSL_SESSION_set1_id_context(session: *mut SSL_SESSION, context: *c
 }
 
 /// Returns the time when the session was made, in seconds since the epoch.
-pub unsafe fn SSL_SESSION_get_time(session: *const SSL_SESSION) -> c_long {
+pub unsafe fn SSL_SESSION_get_time_ex(session: *const SSL_SESSION) -> c_long {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.time.load(Ordering::Relaxed)
 }
 
 /// Sets the time, and returns it.
-pub unsafe fn SSL_SESSION_set_time(session: *mut SSL_SESSION, time: c_long) -> c_long {
+pub unsafe fn SSL_SESSION_set_time_ex(session: *mut SSL_SESSION, time: c_long) -> c_long {
     // SAFETY: the caller passes a live session.
     unsafe { of(session) }.time.store(time, Ordering::Relaxed);
     time
