@@ -84,6 +84,6 @@ pub fn prepare_to_mark(context: Context) {
 /// beside libssl.
 pub fn raise_not_beside_libssl() {
     if let Some(libssl) = libssl::in_process() {
-        libssl::error::raise(&libssl.functions, libssl::error::SHOULD_NOT_HAVE_BEEN_CALLED);
+        libssl::error::raise(&libssl.symbols, libssl::error::SHOULD_NOT_HAVE_BEEN_CALLED);
     }
 }

@@ -38,8 +38,8 @@ use std::sync::atomic::AtomicBool;
 use once_cell::race::OnceBox;
 
 pub use accepted::{Accepted, KeptLists, Lists};
-pub use known::{first as in_process, of_method, of_object};
-pub use symbols::Functions;
+pub use known::{first as in_process, of_method, of_object, owner};
+pub use symbols::{Functions, Symbols};
 
 /// The releases of OpenSSL whose programs call the library, by the symbol version node of their libssl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,15 +68,15 @@ impl Family {
     }
 }
 
-/// A libssl that the process uses.
-pub struct Libssl {
-    /// Its functions.
-    pub functions: Functions,
+/// A libssl that the process uses, served or not.
+pub struct AnyLibssl {
+    /// Its functions, of which it may lack any.
+    pub symbols: Symbols,
     /// The release that it is of; None for an unknown one.
     pub family: Option<Family>,
-    /// True if it is of a known release, has every function that is needed, and keeps the promises that an attachment
-    /// needs (`rules`). Calls for any other libssl are passed on unchanged.
-    pub attachable: bool,
+    /// Its part that serves it. None for one of an unknown release, or without a function that is needed: it is left
+    /// alone, and calls for it are passed on unchanged.
+    pub served: Option<Libssl>,
     /// The libssl as the loader lists it.
     object: elf::Object,
     /// True if it has SSL_new.
@@ -85,6 +85,13 @@ pub struct Libssl {
     is_openssl: bool,
     /// True once callbacks announce the objects that it makes and frees.
     is_tracked: AtomicBool,
+}
+
+/// A libssl to whose contexts caches are attached, if it keeps the promises that this needs (`rules`).
+pub struct Libssl {
+    /// Its functions.
+    pub functions: Functions,
+    family: Option<Family>,
     application_data: application_data::State,
     attachment: ex_data::State,
     farewell: free_sentinel::State,
@@ -95,7 +102,7 @@ pub struct Libssl {
     accepted: accepted::State,
 }
 
-impl Libssl {
+impl AnyLibssl {
     /// Returns the libssl's function of exactly this name, for an unknown release: it may have a function where
     /// OpenSSL has a macro.
     pub fn own(&self, name: &CStr) -> Option<NonNull<c_void>> {

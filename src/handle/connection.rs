@@ -40,10 +40,9 @@ impl<'a> Connection<'a> {
 
     /// Returns the state attached to the context it was created with, whose cache serves it.
     pub fn attached<T: Attachment>(self) -> Option<&'a T> {
-        match libssl::of_object(self.as_ptr()) {
-            Some(libssl) if !libssl.attachable => None,
+        match libssl::owner(self.as_ptr()) {
             // SAFETY: a live connection.
-            Some(libssl) => unsafe { libssl.attached_to_connection(self.as_ptr()) },
+            Some(libssl) => unsafe { libssl.served.as_ref()?.attached_to_connection(self.as_ptr()) },
             // SAFETY: a live connection.
             None => unsafe { standalone::attached(dispatch::SSL_get_SSL_CTX(self.as_ptr())) }.and_then(downcast),
         }
@@ -162,7 +161,7 @@ impl<'a> Connection<'a> {
 
     /// Returns the context that it has now; None alone.
     pub fn context(self) -> Option<Context<'a>> {
-        libssl::of_object(self.as_ptr())?;
+        libssl::owner(self.as_ptr())?;
         // SAFETY: a live connection, which holds its context.
         unsafe { Context::borrow(dispatch::SSL_get_SSL_CTX(self.as_ptr())) }
     }

@@ -58,7 +58,7 @@ impl<'a> Context<'a> {
 
     /// Returns the version string of the context's libssl; None without one.
     pub fn libssl_version(self) -> Option<String> {
-        let version = libssl::of_object(self.as_ptr())?.functions.OpenSSL_version?;
+        let version = libssl::owner(self.as_ptr())?.symbols.OpenSSL_version?;
         // SAFETY: OPENSSL_VERSION, whose answer is NULL or a string that stays.
         let text = unsafe { version(0) };
         // SAFETY: see above.
@@ -74,22 +74,22 @@ impl<'a> Context<'a> {
     /// Returns the rules of a new context's libssl, or alone those of a cache of the library's.
     /// None if no cache is to be attached.
     pub fn rules(self) -> Option<Rules> {
-        match libssl::of_object(self.as_ptr()) {
+        match libssl::owner(self.as_ptr()) {
             None => Some(Rules::default()),
             // SAFETY: a live context of this libssl, which no other thread has seen yet.
-            Some(libssl) if libssl.attachable => unsafe { libssl.rules(self.as_ptr()) },
-            Some(_) => None,
+            Some(libssl) => unsafe { libssl.served.as_ref()?.rules(self.as_ptr()) },
         }
     }
 
     /// Attaches `state` to a new context. Returns false if it has one, or its libssl is unknown.
     pub fn attach<T: Attachment>(self, state: Arc<T>, hooks: &Hooks) -> bool {
-        let Some(libssl) = libssl::of_object(self.as_ptr()) else {
+        let Some(libssl) = libssl::owner(self.as_ptr()) else {
             // SAFETY: a live context of our own.
             return unsafe { standalone::attach(self.as_ptr(), state) };
         };
+        let Some(libssl) = &libssl.served else { return false };
         // SAFETY: a live context of this libssl, which no other thread has seen yet.
-        if !libssl.attachable || !unsafe { libssl.attach(self.as_ptr(), state) } {
+        if !unsafe { libssl.attach(self.as_ptr(), state) } {
             return false;
         }
         // SAFETY: a live context and callbacks of OpenSSL's types.
@@ -104,10 +104,9 @@ impl<'a> Context<'a> {
 
     /// Returns the attached state.
     pub fn attached<T: Attachment>(self) -> Option<&'a T> {
-        match libssl::of_object(self.as_ptr()) {
-            Some(libssl) if !libssl.attachable => None,
+        match libssl::owner(self.as_ptr()) {
             // SAFETY: a live context.
-            Some(libssl) => unsafe { libssl.attached_to_context(self.as_ptr()) },
+            Some(libssl) => unsafe { libssl.served.as_ref()?.attached_to_context(self.as_ptr()) },
             // SAFETY: a live context.
             None => unsafe { standalone::attached(self.as_ptr()) }.and_then(downcast),
         }
@@ -204,9 +203,9 @@ impl Context<'_> {
     /// Arms the sentinel, which announces the context's end. Returns true if it is armed; the
     /// library's own contexts need none.
     pub fn arm_sentinel<T: Attachment>(self) -> bool {
-        libssl::of_object(self.as_ptr()).is_none_or(|libssl| {
+        libssl::owner(self.as_ptr()).is_none_or(|libssl| {
             // SAFETY: a live context of this libssl.
-            unsafe { libssl.arm_sentinel::<T>(self.as_ptr()) }
+            libssl.served.as_ref().is_some_and(|libssl| unsafe { libssl.arm_sentinel::<T>(self.as_ptr()) })
         })
     }
 

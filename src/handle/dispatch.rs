@@ -21,18 +21,51 @@ macro_rules! owner {
         libssl::of_method($method)
     };
     ($object:ident $($argument:ident)*) => {
-        libssl::of_object($object)
+        libssl::owner($object)
     };
 }
 
-/// Expands to a libssl's function, as an Option.
-macro_rules! function {
-    (optional $libssl:ident.$name:ident) => {
-        $libssl.functions.$name
+/// Expands to the result where a libssl lacks the function: an optional one does what it does alone.
+macro_rules! lacking {
+    (optional $alone:expr) => {
+        $alone
     };
-    ($libssl:ident.$name:ident) => {
-        Some($libssl.functions.$name)
+    ($alone:expr) => {
+        Failure::FAILURE
     };
+}
+
+/// A result of the functions that no libssl lacks but one that is left alone. A program that calls such a one has found it
+/// in the library by searching for it.
+trait Failure {
+    /// The value that says that nothing was done.
+    const FAILURE: Self;
+}
+
+macro_rules! failure {
+    ($($result:ty = $failure:expr;)*) => {
+        $(impl Failure for $result { const FAILURE: Self = $failure; })*
+    };
+}
+
+failure! {
+    () = ();
+    c_int = 0;
+    c_long = 0;
+    u64 = 0;
+    u32 = 0;
+}
+
+impl<T> Failure for *const T {
+    const FAILURE: Self = ptr::null();
+}
+
+impl<T> Failure for *mut T {
+    const FAILURE: Self = ptr::null_mut();
+}
+
+impl<T> Failure for Option<T> {
+    const FAILURE: Self = None;
 }
 
 /// Calls out to a function of libssl, of this type.
@@ -54,11 +87,11 @@ macro_rules! call {
         out_of!($function, $failure, $arguments $($result)*)
     };
     ($libssl:ident, $function:ident $arguments:tt [$($result:tt)*], making $failure:expr) => {
-        known::on_behalf_of($libssl, || out_of!($function, $failure, $arguments $($result)*))
+        known::on_behalf_of_owner($libssl, || out_of!($function, $failure, $arguments $($result)*))
     };
     ($libssl:ident, $function:ident $arguments:tt $result:tt, nested $older:ident $($special:tt)*) => {{
-        let older = || $libssl.functions.$older;
-        let function = if libssl::recursion::is_endless() { older() } else { $function };
+        let older = if libssl::recursion::is_endless() { $libssl.symbols.$older } else { None };
+        let function = older.unwrap_or($function);
         libssl::recursion::nested(|| call!($libssl, function $arguments $result $($special)*))
     }};
 }
@@ -81,19 +114,16 @@ macro_rules! dispatcher {
         #[inline]
         #[allow(unused_unsafe, reason = "some values are constants")]
         pub unsafe fn $name($($argument: $type),*) $($result)* {
-            if let Some(libssl) = owner!($(of $method;)? $($argument)*)
-                && let Some(function) = function!($($optional)? libssl.$name)
-            {
-                // SAFETY: the caller promises what the C function of this name asks for.
-                unsafe {
-                    call!(
-                        libssl, function($($argument: $type),*) [$($result)*]
+            // SAFETY: the caller promises what the C function of this name asks for.
+            unsafe {
+                match owner!($(of $method;)? $($argument)*).map(|libssl| (libssl, libssl.symbols.$name)) {
+                    Some((_libssl, Some(function))) => call!(
+                        _libssl, function($($argument: $type),*) [$($result)*]
                         $(, making $making)? $(, nested $older)? $(, failure $failure)?
-                    )
+                    ),
+                    Some((_, None)) => lacking!($($optional)? $alone),
+                    None => $alone,
                 }
-            } else {
-                // SAFETY: as above.
-                unsafe { $alone }
             }
         }
     };
@@ -113,7 +143,7 @@ crate::functions::openssl_functions! { dispatchers }
 /// Runs a command of the session cache that takes no pointer, on a context without an attached
 /// cache. A libssl other than OpenSSL has a function for it, of that name.
 pub unsafe fn SSL_CTX_ctrl_or(ctx: *mut SSL_CTX, command: c_int, larg: c_long, function: &CStr) -> c_long {
-    match libssl::of_object(ctx).and_then(|libssl| libssl.own(function)) {
+    match libssl::owner(ctx).and_then(|libssl| libssl.own(function)) {
         Some(own) => {
             // SAFETY: all functions of these names take a context and at most a number, and return a number.
             let own =
@@ -147,7 +177,10 @@ macro_rules! new_index {
             unsafe {
                 match own.map(|own| mem::transmute::<NonNull<c_void>, NewIndex>(own)) {
                     Some(own) => own(argl, argp, new, dup, free),
-                    None => (libssl.functions.CRYPTO_get_ex_new_index)($class, argl, argp, new, dup, free),
+                    None => libssl
+                        .symbols
+                        .CRYPTO_get_ex_new_index
+                        .map_or(-1, |new_index| new_index($class, argl, argp, new, dup, free)),
                 }
             }
         }

@@ -172,7 +172,7 @@ impl Session {
 
     /// Notes that the application sets data of its own under an index.
     pub fn note_application_data(&self, index: c_int) {
-        if libssl::of_object(self.as_ptr()).is_some() {
+        if libssl::owner(self.as_ptr()).is_some() {
             libssl::application_data::is_set_under(index);
         }
     }
@@ -202,9 +202,10 @@ impl Session {
     /// Marks a session that the cache of `context` has removed: connections that still hold it do
     /// not offer it again.
     pub fn mark_not_resumable(&self, context: Context) {
-        match libssl::of_object(self.as_ptr()) {
+        match libssl::owner(self.as_ptr()).map(|libssl| &libssl.served) {
             // SAFETY: a live session and a live context of the same libssl.
-            Some(libssl) => unsafe { libssl.mark_not_resumable(self.as_ptr(), context.as_ptr()) },
+            Some(Some(libssl)) => unsafe { libssl.mark_not_resumable(self.as_ptr(), context.as_ptr()) },
+            Some(None) => {}
             // SAFETY: a live session.
             None => unsafe { standalone::mark_not_resumable(self.as_ptr()) },
         }

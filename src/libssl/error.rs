@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int, c_ulong};
 use std::ptr;
 
-use super::Functions;
+use super::{Functions, Symbols};
 
 /// ERR_LIB_SSL.
 const LIBRARY_SSL: c_int = 20;
@@ -14,15 +14,15 @@ pub const SHOULD_NOT_HAVE_BEEN_CALLED: c_int = 257 | (0x1 << 18) | (0x2 << 18);
 const SHOULD_NOT_HAVE_BEEN_CALLED_1_1: c_int = 66;
 
 /// Puts an error of the SSL library on the calling thread's queue.
-pub fn raise(functions: &Functions, reason: c_int) {
-    let since_3 = (functions.ERR_new, functions.ERR_set_debug, functions.ERR_set_error);
+pub fn raise(symbols: &Symbols, reason: c_int) {
+    let since_3 = (symbols.ERR_new, symbols.ERR_set_debug, symbols.ERR_set_error);
     // SAFETY: no argument points anywhere; the strings are static.
     unsafe {
         if let (Some(new), Some(set_debug), Some(set_error)) = since_3 {
             new();
             set_debug(c"sslsession".as_ptr(), 0, c"sslsession".as_ptr());
             set_error(LIBRARY_SSL, reason, ptr::null());
-        } else if let Some(put_error) = functions.ERR_put_error {
+        } else if let Some(put_error) = symbols.ERR_put_error {
             put_error(LIBRARY_SSL, 0, SHOULD_NOT_HAVE_BEEN_CALLED_1_1, c"sslsession".as_ptr(), 0);
         }
     }

@@ -18,13 +18,13 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 
 use super::address_map::AddressMap;
 use super::ex_data::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
-use super::{Family, Libssl, called_from, elf, locate};
+use super::{AnyLibssl, Family, Libssl, called_from, elf, locate};
 use crate::catch_panic::{catch_panic, put_off};
 use crate::threads::Patience;
 use crate::types::*;
@@ -33,18 +33,17 @@ use crate::types::*;
 const MAX_LIBSSLS: usize = 16;
 
 /// The libssls in the order in which they were met. Filled from the left, and never emptied: no fork can tear one.
-static KNOWN: [OnceBox<Libssl>; MAX_LIBSSLS] = [const { OnceBox::new() }; MAX_LIBSSLS];
+static KNOWN: [OnceBox<AnyLibssl>; MAX_LIBSSLS] = [const { OnceBox::new() }; MAX_LIBSSLS];
 
 /// True if there is more than one, or one beside the library's own objects.
 static SEVERAL: AtomicBool = AtomicBool::new(false);
 
-/// Values of `DECIDED`.
-const UNDECIDED: u8 = 0;
-const ALONE: u8 = 1;
-const BESIDE: u8 = 2;
+/// The first libssl, in `KNOWN`; or `ALONE`; NULL while undecided. It is decided at the first call that needs it and never
+/// again: an `SSL_CTX` of ours cannot become libssl's.
+static FIRST: AtomicPtr<AnyLibssl> = AtomicPtr::new(ptr::null_mut());
 
-/// The decision, made at the first call that needs it and never again: an `SSL_CTX` of ours cannot become libssl's.
-static DECIDED: AtomicU8 = AtomicU8::new(UNDECIDED);
+/// No object's address.
+const ALONE: *mut AnyLibssl = ptr::without_provenance_mut(1);
 
 /// Number of objects that had been loaded at the last search for libssls.
 static SEARCHED: AtomicU64 = AtomicU64::new(u64::MAX);
@@ -58,33 +57,34 @@ static OBJECTS: AddressMap = AddressMap::new();
 
 thread_local! {
     /// The libssl of an object whose address is unknown, in a process with several; None for the first.
-    static MEANT: Cell<Option<&'static Libssl>> = const { Cell::new(None) };
+    static MEANT: Cell<Option<&'static AnyLibssl>> = const { Cell::new(None) };
     /// True if the current call came by a node of the only libssl, which is not of OpenSSL 3.
     static IS_BY_NODE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Returns the libssl that was met first; None alone.
 #[inline(always)]
-pub fn first() -> Option<&'static Libssl> {
-    match DECIDED.load(Ordering::Acquire) {
-        BESIDE => KNOWN[0].get(),
-        ALONE => None,
-        _ => decide(),
+pub fn first() -> Option<&'static AnyLibssl> {
+    let first = FIRST.load(Ordering::Acquire);
+    if first.addr() > ALONE.addr() {
+        // SAFETY: `decide` put a libssl there, which lives for ever.
+        return Some(unsafe { &*first });
     }
+    if first == ALONE { None } else { decide() }
 }
 
 #[cold]
-fn decide() -> Option<&'static Libssl> {
+fn decide() -> Option<&'static AnyLibssl> {
     meet_loaded();
     // An object that has some functions of a libssl and makes no connections is called by its own programs, and is none that
     // others could mean.
     let decision = match KNOWN[0].get() {
-        Some(first) if first.makes_connections => BESIDE,
+        Some(first) if first.makes_connections => ptr::from_ref(first).cast_mut(),
         _ => ALONE,
     };
     // Another thread may have decided meanwhile, and found less. Then what we found is not the first one.
-    let _ = DECIDED.compare_exchange(UNDECIDED, decision, Ordering::AcqRel, Ordering::Acquire);
-    if DECIDED.load(Ordering::Acquire) == ALONE {
+    let _ = FIRST.compare_exchange(ptr::null_mut(), decision, Ordering::AcqRel, Ordering::Acquire);
+    if FIRST.load(Ordering::Acquire) == ALONE {
         all().for_each(track);
     }
     first()
@@ -103,12 +103,12 @@ fn meet_loaded() {
 }
 
 /// Lists a libssl that was found, once. Returns the one that is listed; None if there is no room.
-fn add(found: Libssl) -> Option<&'static Libssl> {
+fn add(found: AnyLibssl) -> Option<&'static AnyLibssl> {
     let mut found = Box::new(found);
     for (number, place) in KNOWN.iter().enumerate() {
         let Err(refused) = place.set(found) else {
             let added = place.get()?;
-            if number > 0 || DECIDED.load(Ordering::Acquire) == ALONE {
+            if number > 0 || FIRST.load(Ordering::Acquire) == ALONE {
                 track(added);
             }
             return Some(added);
@@ -122,37 +122,43 @@ fn add(found: Libssl) -> Option<&'static Libssl> {
     None
 }
 
-fn all() -> impl Iterator<Item = &'static Libssl> {
+fn all() -> impl Iterator<Item = &'static AnyLibssl> {
     KNOWN.iter().map_while(OnceBox::get)
 }
 
 /// Returns the libssl at an address.
-pub fn at(address: *const c_void) -> Option<&'static Libssl> {
+pub fn at(address: *const c_void) -> Option<&'static AnyLibssl> {
     all().find(|libssl| libssl.object.addresses.contains(&address.addr()))
 }
 
 /// Returns the libssl that made an object; None alone.
 #[inline(always)]
-pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
+pub fn owner<T>(object: *const T) -> Option<&'static AnyLibssl> {
     let first = first();
-    if SEVERAL.load(Ordering::Relaxed) { owner(object.cast()).or(first) } else { first }
+    if SEVERAL.load(Ordering::Relaxed) { owner_of_several(object.cast()).or(first) } else { first }
+}
+
+/// Returns the same if it is served: None alone, and for an object of a libssl that is left alone.
+#[inline(always)]
+pub fn of_object<T>(object: *const T) -> Option<&'static Libssl> {
+    owner(object)?.served.as_ref()
 }
 
 #[cold]
-fn owner(object: *const c_void) -> Option<&'static Libssl> {
+fn owner_of_several(object: *const c_void) -> Option<&'static AnyLibssl> {
     // SAFETY: `object_made` put there a libssl that lives for ever.
     let known = OBJECTS.get(object.addr()).map(|libssl| unsafe { &*ptr::with_exposed_provenance(libssl) });
     // The caller before the node: an object that names no versions reaches us by the first node that we have.
     known.or_else(|| if IS_ONE_SILENT.load(Ordering::Relaxed) { of_caller() } else { None }).or_else(meant)
 }
 
-fn meant() -> Option<&'static Libssl> {
+fn meant() -> Option<&'static AnyLibssl> {
     MEANT.try_with(Cell::get).unwrap_or(None)
 }
 
 /// Returns the libssl for a function that takes no object; None alone. Such a call comes from an object that names no versions,
 /// or after a search through the whole process: it is for the libssl that the calling object needs.
-pub fn of_maker() -> Option<&'static Libssl> {
+pub fn of_maker() -> Option<&'static AnyLibssl> {
     let first = first();
     // An embedding stack makes a session for each handshake. So alone, a libssl that was loaded since is met by its first
     // context only.
@@ -164,7 +170,7 @@ pub fn of_maker() -> Option<&'static Libssl> {
 }
 
 /// Returns the libssl of a method; None alone.
-pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
+pub fn of_method(method: *const SSL_METHOD) -> Option<&'static AnyLibssl> {
     let first = first();
     let address = method.cast::<c_void>();
     let met = || if super::is_ours(address) { None } else { add(locate::libssl_at(address)?) };
@@ -174,9 +180,9 @@ pub fn of_method(method: *const SSL_METHOD) -> Option<&'static Libssl> {
 
 /// Returns true for two libssls over one libcrypto. They share its ex_data, so the maker of an object is unknown;
 /// they are of one release then, and their objects alike: the first one serves both.
-fn shares_libcrypto(libssl: &Libssl, first: Option<&Libssl>) -> bool {
-    let ex_data_of = |libssl: &Libssl| libssl.functions.CRYPTO_get_ex_new_index as usize;
-    first.is_some_and(|first| ex_data_of(libssl) == ex_data_of(first) && libssl.attachable)
+fn shares_libcrypto(libssl: &AnyLibssl, first: Option<&AnyLibssl>) -> bool {
+    let ex_data_of = |libssl: &AnyLibssl| libssl.symbols.CRYPTO_get_ex_new_index.map(|function| function as usize);
+    first.is_some_and(|first| ex_data_of(libssl) == ex_data_of(first) && libssl.served.is_some())
 }
 
 /// Makes a call for a program that came by a node of `family`. An exception thrown through it continues afterwards.
@@ -196,7 +202,7 @@ pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
 /// Returns the libssl of a family. A plugin may bring it and use sessions before it makes a context, by which it is
 /// met: if none is known, searches those that were loaded since.
 #[cold]
-fn of_family(family: Family) -> Option<&'static Libssl> {
+fn of_family(family: Family) -> Option<&'static AnyLibssl> {
     let known = || all().find(|libssl| libssl.family == Some(family));
     known().or_else(|| {
         meet_loaded();
@@ -230,13 +236,13 @@ fn is_by_node() -> bool {
 /// that libssl was met.
 pub fn note_session_with<T>(session: *const SSL_SESSION, user: *const T) {
     if SEVERAL.load(Ordering::Relaxed)
-        && let Some(libssl) = of_object(user)
+        && let Some(libssl) = owner(user)
     {
         note(session.addr(), libssl);
     }
 }
 
-fn note(address: usize, libssl: &'static Libssl) {
+fn note(address: usize, libssl: &'static AnyLibssl) {
     // Where no callback announces a free, no address may stay noted.
     if address != 0 && libssl.is_tracked.load(Ordering::Relaxed) && OBJECTS.get(address).is_none() {
         OBJECTS.insert(address, ptr::from_ref(libssl).expose_provenance());
@@ -244,7 +250,7 @@ fn note(address: usize, libssl: &'static Libssl) {
 }
 
 /// Returns the libssl of the object that made the current call; None if it cannot be found.
-fn of_caller() -> Option<&'static Libssl> {
+fn of_caller() -> Option<&'static AnyLibssl> {
     let caller = called_from::caller()?;
     let needed = || {
         let needed = locate::needed_at(caller);
@@ -258,7 +264,13 @@ fn of_caller() -> Option<&'static Libssl> {
 /// Makes a call in which objects of unknown address are of `libssl`: one that frees an object has removed its address
 /// by then.
 pub fn on_behalf_of<T>(libssl: &'static Libssl, call: impl FnOnce() -> T) -> T {
-    meaning(|| Some(libssl), call)
+    let is_it = |any: &&AnyLibssl| any.served.as_ref().is_some_and(|served| ptr::eq(served, libssl));
+    meaning(|| all().find(is_it), call)
+}
+
+/// Makes a call to an owner in the same way.
+pub fn on_behalf_of_owner<T>(owner: &'static AnyLibssl, call: impl FnOnce() -> T) -> T {
+    meaning(|| Some(owner), call)
 }
 
 /// Makes a call to or from the application, whose node is unknown: objects of unknown address are of the first
@@ -269,12 +281,12 @@ pub fn for_libssl<T>(call: impl FnOnce() -> T) -> T {
 }
 
 #[inline(always)]
-fn meaning<T>(libssl: impl FnOnce() -> Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
+fn meaning<T>(libssl: impl FnOnce() -> Option<&'static AnyLibssl>, call: impl FnOnce() -> T) -> T {
     if SEVERAL.load(Ordering::Relaxed) { among_several(libssl(), call) } else { call() }
 }
 
 #[cold]
-fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -> T {
+fn among_several<T>(libssl: Option<&'static AnyLibssl>, call: impl FnOnce() -> T) -> T {
     let before = MEANT.try_with(|meant| meant.replace(libssl));
     let result = put_off(call);
     if let Ok(before) = before {
@@ -285,7 +297,7 @@ fn among_several<T>(libssl: Option<&'static Libssl>, call: impl FnOnce() -> T) -
 
 /// Reserves callbacks for every object that a libssl makes and frees from now on; once. For one that has no such callbacks, the
 /// first one's are reserved, so that an object of that is known without a look at the caller.
-fn track(libssl: &'static Libssl) {
+fn track(libssl: &'static AnyLibssl) {
     SEVERAL.store(true, Ordering::Relaxed);
     if !libssl.is_openssl {
         IS_ONE_SILENT.store(true, Ordering::Relaxed);
@@ -295,23 +307,15 @@ fn track(libssl: &'static Libssl) {
     }
 }
 
-fn ask(libssl: &'static Libssl) {
+fn ask(libssl: &'static AnyLibssl) {
+    let Some(get_index) = libssl.symbols.CRYPTO_get_ex_new_index else { return };
     if libssl.is_tracked.swap(true, Ordering::Relaxed) {
         return;
     }
     for class in [CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION] {
         let (new, free) = (Some(object_made as ExDataNew), Some(object_freed as ExDataFree));
         // SAFETY: callbacks of OpenSSL's types, which stay loaded (-z nodelete), and a libssl that lives for ever.
-        unsafe {
-            (libssl.functions.CRYPTO_get_ex_new_index)(
-                class,
-                0,
-                ptr::from_ref(libssl).cast_mut().cast(),
-                new,
-                None,
-                free,
-            )
-        };
+        unsafe { get_index(class, 0, ptr::from_ref(libssl).cast_mut().cast(), new, None, free) };
     }
 }
 
@@ -341,5 +345,5 @@ unsafe extern "C-unwind" fn object_freed(
 
 /// Acquires the locks of all libssls' private contexts for a fork, until the guards are dropped.
 pub fn hold(patience: &mut Patience) -> Vec<super::not_resumable::ForkGuard<'static>> {
-    all().map(|libssl| libssl.marker.hold(patience)).collect()
+    all().filter_map(|libssl| libssl.served.as_ref()).map(|libssl| libssl.marker.hold(patience)).collect()
 }

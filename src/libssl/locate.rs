@@ -9,19 +9,20 @@ use std::{iter, mem, ptr};
 
 use super::elf::{Listed, Object};
 use super::loader::Loaded;
-use super::symbols::Functions;
-use super::{Family, Libssl};
+use super::symbols::Symbols;
+use super::{AnyLibssl, Family, Libssl};
 
 /// Returns all loaded libssls, those to attach to first: an unknown object is then the first one's.
-pub fn libssls() -> Vec<Libssl> {
+pub fn libssls() -> Vec<AnyLibssl> {
     let all = Listed::all(DEFINED);
-    let mut libssls: Vec<Libssl> = all.iter().filter_map(|listed| Found::among(&all, listed)?.into_libssl()).collect();
-    libssls.sort_by_key(|libssl| (!libssl.attachable, !libssl.makes_connections));
+    let mut libssls: Vec<AnyLibssl> =
+        all.iter().filter_map(|listed| Found::among(&all, listed)?.into_libssl()).collect();
+    libssls.sort_by_key(|libssl| (libssl.served.is_none(), !libssl.makes_connections));
     libssls
 }
 
 /// Returns the libssl at an address.
-pub fn libssl_at(address: *const c_void) -> Option<Libssl> {
+pub fn libssl_at(address: *const c_void) -> Option<AnyLibssl> {
     let all = Listed::all(DEFINED);
     let listed = all.iter().find(|listed| listed.object.addresses.contains(&address.addr()))?;
     // An object that merely uses a libssl is not one.
@@ -96,7 +97,7 @@ impl Found {
 
     /// Takes all functions from it, and keeps it loaded for ever, as they must not outlive it. Returns None for an
     /// object that shares only a name with a libssl: it has neither known versions nor a session cache.
-    fn into_libssl(self) -> Option<Libssl> {
+    fn into_libssl(self) -> Option<AnyLibssl> {
         let family = family_of(&self.object);
         let makes_connections = !self.symbol(c"SSL_new").is_null();
         let has_cache = !self.symbol(c"SSL_CTX_add_session").is_null();
@@ -104,19 +105,14 @@ impl Found {
             return None;
         }
         // SAFETY: the object is a libssl, so its functions of these names are OpenSSL's.
-        let functions = unsafe { Functions::find(|name| self.symbol(name)) };
-        let is_openssl = family.is_some() || functions.SSL_CTX_new_ex.is_some();
+        let symbols = unsafe { Symbols::find(|name| self.symbol(name)) };
+        let is_openssl = family.is_some() || symbols.SSL_CTX_new_ex.is_some();
         // One that names no versions is an OpenSSL 3 that was built for a program of its own; or another's, which lacks some.
         let is_known = family.is_some() || !self.object.names_versions() && is_openssl;
-        mem::forget(self.held);
-        Some(Libssl {
+        let functions = if is_known { symbols.complete() } else { None };
+        let served = functions.map(|functions| Libssl {
             functions,
             family,
-            attachable: is_known && functions.are_complete,
-            object: self.object,
-            makes_connections,
-            is_openssl,
-            is_tracked: Default::default(),
             application_data: Default::default(),
             attachment: Default::default(),
             farewell: Default::default(),
@@ -125,6 +121,16 @@ impl Found {
             tickets: Default::default(),
             hidden: Default::default(),
             accepted: Default::default(),
+        });
+        mem::forget(self.held);
+        Some(AnyLibssl {
+            symbols,
+            family,
+            served,
+            object: self.object,
+            makes_connections,
+            is_openssl,
+            is_tracked: Default::default(),
         })
     }
 }

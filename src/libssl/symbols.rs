@@ -8,74 +8,72 @@ use std::{mem, ptr};
 use super::error::Queue;
 use crate::types::*;
 
-/// Replaces a function that the libssl lacks: returns 0 or NULL, the failure value of all that we call. No cache is attached
-/// to such a libssl.
-unsafe extern "C" fn absent() -> usize {
-    0
-}
-
 /// Expands to the type of a field.
 macro_rules! field {
-    (optional $function:ty) => { Option<$function> };
-    ($function:ty) => { $function };
+    (optional $function:ty) => {
+        Option<$function>
+    };
+    ($function:ty) => {
+        $function
+    };
 }
 
-/// Expands to the value of a field.
-macro_rules! take {
-    (optional $found:ident, $are_complete:ident, $function:ty) => {
+/// Expands to the value of a field; returns None without a function that must be there.
+macro_rules! value {
+    (optional $found:expr) => {
         $found
     };
-    ($found:ident, $are_complete:ident, $function:ty) => {
-        match $found {
-            Some(found) => found,
-            None => {
-                $are_complete = false;
-                // SAFETY: `absent` ignores all arguments and returns zero.
-                unsafe { mem::transmute::<unsafe extern "C" fn() -> usize, $function>(absent) }
-            }
-        }
+    ($found:expr) => {
+        $found?
     };
 }
 
-/// Declares the functions of one libssl, from the table.
+/// Declares both structs, from the table.
 macro_rules! declare {
     ($(
         $(#[$optional:ident])? fn $name:ident $(or $older:ident)? ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?
-        { $($alone:tt)* }
+        { $($how:tt)* }
     )*) => {
-        /// One libssl's own functions; each field has the name and the type of the C function. An optional one is None in
-        /// a libssl that lacks it.
-        #[derive(Clone, Copy)]
+        /// The functions of any libssl, None for each that it lacks; each field has the name and the type of the C function.
+        pub struct Symbols {
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                pub $name: Option<unsafe extern "C" fn($($type),*) $(-> $result)?>,
+            )*
+        }
+
+        /// The functions of a libssl that has all but optional ones.
+        #[allow(dead_code, reason = "the library itself calls not all that it passes on")]
         pub struct Functions {
             $(
                 #[doc = concat!("`", stringify!($name), "`")]
                 pub $name: field!($($optional)? unsafe extern "C" fn($($type),*) $(-> $result)?),
             )*
-            /// True if only optional functions are missing.
-            pub are_complete: bool,
         }
 
-        impl Functions {
+        impl Symbols {
             /// Takes every function from the address that `find` returns.
             ///
             /// # Safety
             /// For each name `find` must return NULL or the OpenSSL function of that name.
-            pub unsafe fn find(find: impl Fn(&CStr) -> *mut c_void) -> Functions {
+            pub unsafe fn find(find: impl Fn(&CStr) -> *mut c_void) -> Symbols {
                 let find = |name: &str| CStr::from_bytes_with_nul(name.as_bytes()).map_or(ptr::null_mut(), &find);
-                let mut are_complete = true;
-                Functions {
+                Symbols {
                     $($name: {
                         let found = find(concat!(stringify!($name), "\0"));
                         $(let found = if found.is_null() { find(concat!(stringify!($older), "\0")) } else { found };)?
                         // SAFETY: the caller promises that the address is the function of that name, whose C type is in
                         // the table; NULL is None.
-                        let found = unsafe {
+                        unsafe {
                             mem::transmute::<*mut c_void, Option<unsafe extern "C" fn($($type),*) $(-> $result)?>>(found)
-                        };
-                        take!($($optional)? found, are_complete, unsafe extern "C" fn($($type),*) $(-> $result)?)
+                        }
                     },)*
-                    are_complete,
                 }
+            }
+
+            /// Returns them all; None if one is missing that must be there.
+            pub fn complete(&self) -> Option<Functions> {
+                Some(Functions { $($name: value!($($optional)? self.$name),)* })
             }
         }
     };
