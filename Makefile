@@ -4,6 +4,7 @@
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
 # make test-random  random sequences over every libssl, 2,000 seeds each
 # make check    what takes seconds once it is built: formatting, lints, layers, papers, licences, header, ELF
+# make check-deny  licences, duplicates and sources of all packages, by cargo-deny; part of `make check` where it is installed
 # make format   formats what `make check` holds: Rust, and C in tests-c and examples
 # make fuzz     four minutes each of anything in a shared store's memory and header, key files, settings and tickets
 # make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
@@ -35,7 +36,7 @@ LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release command demo test one format test-reach test-random check check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
+.PHONY: all release command demo test one format test-reach test-random check check-deny check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
 
 all: release
 
@@ -80,6 +81,16 @@ check:
 	$(CARGO) clippy --quiet --package sslsession-cli --all-targets -- -D warnings
 	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
 	$(CARGO) test --quiet --package sslsession-cli --test command_line
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory check-deny; fi
+
+# Advisories need the network: DENY=all asks for them too.
+DENY ?= licenses bans sources
+PACKAGES = Cargo.toml cli/Cargo.toml fuzz/Cargo.toml
+
+check-deny:
+	for package in $(PACKAGES); do \
+	  $(CARGO) deny --log-level error --locked --manifest-path $$package --config deny.toml check $(DENY) || exit 1; \
+	done
 
 format:
 	tests/install check

@@ -6,7 +6,7 @@
 //! ```text
 //!   our X ─► libssl's X ─► our X_ex ─► libssl's X ─► our X_ex ...
 //! ```
-//! So our own calls use the newest name that libssl has (`symbols.rs`). A future release may have an unknown one:
+//! So our own calls use the newest name that libssl has (`nested` in `functions.rs`). A future release may have an unknown one:
 //! then the calls of one thread nest, and from a certain depth on each exported function passes on to libssl's
 //! function of exactly its own name.
 
