@@ -1,7 +1,7 @@
 //! The libssls in the process: their functions, and the library's state for their objects.
 //!
 //! `locate` searches for them; `known` lists those that were found and says to which one an object belongs; `symbols`
-//! is the table of one's functions. `ex_data` keeps our state for its objects, by their address (`address_map`).
+//! finds one's functions by name. `ex_data` keeps our state for its objects, by their address (`address_map`).
 //! `loader` lists the loaded objects, and `elf` reads them; `der` encodes and decodes. `free_sentinel` notices the
 //! last `SSL_CTX_free`; `not_resumable` marks sessions; `called_from` finds the caller; `recursion` ends a call that
 //! libssl sends back to us; `rules` tries out the rules of one's cache. `verification` reads everything that

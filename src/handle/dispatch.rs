@@ -35,8 +35,8 @@ macro_rules! lacking {
     };
 }
 
-/// A result of the functions that no libssl lacks but one that is left alone. A program that calls such a one has found it
-/// in the library by searching for it.
+/// The result of a function that must be there, where a libssl that is left alone lacks it. A program that calls it has
+/// found the library's by searching for it.
 trait Failure {
     /// The value that says that nothing was done.
     const FAILURE: Self;
