@@ -123,7 +123,7 @@ impl SessionCache {
             callbacks: Callbacks::none(),
             counters: Counters::default(),
             rules,
-            store: Memory::with_rules(rules),
+            store: Memory::with_rules(rules.memory),
             sharing: Sharing::new(authentication.as_ref()),
             authentication,
             tickets: TicketUse::default(),

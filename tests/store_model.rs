@@ -8,11 +8,11 @@ mod model;
 #[path = "store/session.rs"]
 mod session;
 
-use model::{Id, Model, all_rules};
+use model::{Id, Model, Rules, all_rules};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use session::Session;
-use sslsession::rules::{Overflow, Rules};
+use sslsession::store::expiry::Overflow;
 use sslsession::store::{Expiry, Inserted, Key, Memory, Outcome, Placed, locks_held};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -85,11 +85,11 @@ struct Pair {
 
 impl Pair {
     fn new(rules: Rules) -> Self {
-        Self { store: Memory::with_rules(rules), model: Model::new(rules), known: Vec::new() }
+        Self { store: Memory::with_rules(rules.0), model: Model::new(rules), known: Vec::new() }
     }
 
     fn expiry(&self, (time, timeout): (i64, i64)) -> Expiry {
-        Expiry::by_rule(time, timeout, self.model.rules.overflow)
+        Expiry::by_rule(time, timeout, self.model.overflow)
     }
 
     fn key(id: &Id) -> Key {
@@ -161,7 +161,7 @@ impl Pair {
                 assert_eq!(self.store.contains(&Self::key(&id)), self.resident(&id).is_some());
             }
             Step::Expire { now, most } => {
-                let now = self.model.rules.overflow.clock(now);
+                let now = self.model.overflow.clock(now);
                 let over = |expiry| expiry <= i128::from(i64::MAX) && i128::from(now) > expiry;
                 assert_eq!(numbers(self.store.take_expired(now, most)), self.model.take(most, over));
             }
@@ -285,6 +285,6 @@ fn a_store_of_thousands_does_what_the_model_does() {
     let sizes = prop_oneof![5000 => Just(0usize), 500 => 3000usize..5000, 1 => 0usize..1000].boxed();
     let steps = steps(9000, sizes, 1, 40, 10_000);
     // The rules for sums are the same however many sessions there are.
-    let rules = all_rules().filter(|rules| rules.overflow == Overflow::Never);
+    let rules = all_rules().filter(|(_, overflow)| *overflow == Overflow::Never);
     assert!(rules.map(|rules| compare_by(rules, 1, 512, &steps)).max() > Some(1500));
 }

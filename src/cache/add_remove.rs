@@ -6,7 +6,8 @@ use super::lookup::Offer;
 use super::sharing::{count, show_sessions};
 use super::{Mode, SessionCache, owners};
 use crate::handle::Session;
-use crate::rules::{AddingAgain, Callbacks, UpdateTime};
+use crate::rules::{Callbacks, UpdateTime};
+use crate::store::memory::AddingAgain;
 use crate::store::shared::Event;
 use crate::store::{Evicted, Key, Outcome, Placed};
 use crate::types::RemoveSessionCallback;
@@ -66,7 +67,7 @@ impl SessionCache {
     /// Sets the time of a session that is being added. If it is cached and adding again does not
     /// move it, its position in the order is too early from then on; a flush corrects that.
     fn update_time(&self, session: &Session, now: i64) {
-        match (self.rules.update_time, self.rules.adding_again) {
+        match (self.rules.update_time, self.rules.memory.adding_again) {
             (UpdateTime::Unknown, _) => {}
             (UpdateTime::Known, AddingAgain::Moves) => owners::set_time(session, now),
             (UpdateTime::Known, AddingAgain::Stays) => session.set_time(now),

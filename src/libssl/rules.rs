@@ -17,7 +17,9 @@ use std::ffi::c_long;
 use once_cell::race::OnceBox;
 
 use super::{Libssl, error, known, not_resumable};
-use crate::rules::{AddingAgain, Callbacks, Capacity, Eviction, Freed, Marked, Overflow, Rules, UpdateTime};
+use crate::rules::{Callbacks, Freed, Marked, Rules, UpdateTime};
+use crate::store::expiry::Overflow;
+use crate::store::memory::{AddingAgain, Capacity, Eviction, MemoryRules};
 use crate::types::SSL_CTX;
 use trial::{Heard, Trial};
 
@@ -96,9 +98,7 @@ fn find_rules(trial: &Trial) -> Rules {
     let frees_each = flushed == Callbacks::AfterAllReversed || eviction == Eviction::OldestFirst;
     let freed = if frees_each { Freed::Each } else { Freed::AfterAll };
     Rules {
-        capacity,
-        eviction,
-        adding_again,
+        memory: MemoryRules { capacity, eviction, adding_again },
         overflow,
         update_time,
         evicted: evicted.unwrap_or(flushed),

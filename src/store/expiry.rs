@@ -1,8 +1,6 @@
 //! The expiry of sessions.
 #![forbid(unsafe_code)]
 
-use crate::rules::{LAST_SECOND, Overflow};
-
 /// The last second in which a session may still be resumed: time + timeout.
 ///
 /// Ordered soonest first. A sum that overflows the 64-bit seconds of OpenSSL never expires and sorts
@@ -85,6 +83,38 @@ impl Expiry {
     }
 }
 
+/// Sum of a time and a timeout that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Overflow {
+    /// The session never expires. Such sessions sort last, by their exact sums.
+    Never,
+    /// Nanoseconds in 64 bits, of which the sum becomes the largest: all such sessions tie.
+    Saturates,
+    /// The sum wraps around, so the session has expired.
+    Wraps,
+}
+
+impl Overflow {
+    /// Returns the second as which a libssl reads `seconds`.
+    ///
+    /// ```text
+    ///   Saturates    seconds × 10^9 modulo 2^64 are its nanoseconds, so 1970 to 2554 are all that there is
+    /// ```
+    #[inline]
+    pub const fn clock(self, seconds: i64) -> i64 {
+        match self {
+            Overflow::Saturates => ((seconds as u64).wrapping_mul(SECOND) / SECOND) as i64,
+            Overflow::Never | Overflow::Wraps => seconds,
+        }
+    }
+}
+
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
+/// Last second that 64 bits of nanoseconds reach, in 2554.
+pub const LAST_SECOND: i64 = (u64::MAX / SECOND) as i64;
+
 #[cfg(test)]
 mod tests {
     use super::{Expiry, LAST_SECOND, Overflow};
@@ -152,5 +182,14 @@ mod tests {
         assert!(expiries.is_sorted());
         assert!(expiries.iter().all(|expiry| !expiry.is_over(i64::MAX)));
         assert!(Expiry::new(-1, 0) > expiries[0] && Expiry::new(-1, 0) < expiries[3]);
+    }
+
+    #[test]
+    fn seconds_beyond_2554_wrap_in_nanoseconds() {
+        let clock = |seconds| Overflow::Saturates.clock(seconds);
+        assert_eq!([0, 1, 1_700_000_000, LAST_SECOND].map(clock), [0, 1, 1_700_000_000, LAST_SECOND]);
+        assert_eq!(clock(LAST_SECOND + 1), 0);
+        assert_eq!((clock(i64::MAX), clock(-5)), (LAST_SECOND - 1, LAST_SECOND - 5));
+        assert_eq!([i64::MIN, -5, i64::MAX].map(|t| Overflow::Never.clock(t)), [i64::MIN, -5, i64::MAX]);
     }
 }

@@ -45,15 +45,16 @@ mod lock;
 mod node_slab;
 mod outcome;
 mod parts;
+mod rules;
 mod table;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 pub mod total;
 
 pub use outcome::{Evicted, Inserted, Outcome, Placed};
+pub use rules::{AddingAgain, Capacity, Eviction, MemoryRules};
 
 use super::{Expiry, Key, era, gate, locks_held, sync};
-use crate::rules::Rules;
 use parts::Parts;
 use std::sync::OnceLock;
 use sync::atomic::Ordering::Relaxed;
@@ -71,18 +72,18 @@ pub const BATCH: usize = 64;
 ///
 /// All functions may be called by any number of threads at once.
 pub struct Memory<V> {
-    rules: Rules,
+    rules: MemoryRules,
     parts: OnceLock<Box<Parts<V>>>,
 }
 
 impl<V> Memory<V> {
-    /// Makes an empty store by the rules of OpenSSL 3.0. Allocates nothing.
+    /// Makes an empty store of the rules [`MemoryRules::SOONEST_FIRST`]. Allocates nothing.
     pub const fn new() -> Self {
-        Self::with_rules(Rules::OPENSSL_3_0)
+        Self::with_rules(MemoryRules::SOONEST_FIRST)
     }
 
     /// Makes an empty store by these rules. Allocates nothing.
-    pub const fn with_rules(rules: Rules) -> Self {
+    pub const fn with_rules(rules: MemoryRules) -> Self {
         Self { rules, parts: OnceLock::new() }
     }
 
@@ -154,10 +155,10 @@ impl<V: Clone + PartialEq> Memory<V> {
     /// Inserts `value` under `key`, as SSL_CTX_add_session does.
     ///
     /// If the same object is there, its expiry is updated, as the newest of its second; or it stays
-    /// in its position unless it expires sooner now: [`AddingAgain`](crate::rules::AddingAgain).
+    /// in its position unless it expires sooner now: [`AddingAgain`].
     /// Another object under the key is replaced. Then sessions are evicted, in the order of
-    /// [`Eviction`](crate::rules::Eviction), while there are more than
-    /// [`Capacity`](crate::rules::Capacity) allows, but never this one. A `size` of 0 has no limit.
+    /// [`Eviction`], while there are more than
+    /// [`Capacity`] allows, but never this one. A `size` of 0 has no limit.
     pub fn insert(&self, key: &Key, value: V, expiry: Expiry, size: usize) -> Inserted<V> {
         debug_assert_eq!(locks_held(), 0);
         let parts = self.parts();

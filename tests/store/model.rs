@@ -1,15 +1,20 @@
 //! A model of a store, as plain as can be.
 #![forbid(unsafe_code)]
 
-use sslsession::rules::{AddingAgain, Capacity, Eviction, LAST_SECOND, Overflow, Rules};
+use sslsession::store::expiry::{LAST_SECOND, Overflow};
+use sslsession::store::memory::{AddingAgain, Capacity, Eviction, MemoryRules};
 use sslsession::store::{Outcome, Placed};
+
+/// Rules that make a difference to a store: its own, and that for sums.
+pub type Rules = (MemoryRules, Overflow);
 
 /// A version and an id, as a caller has them.
 pub type Id = (i32, Vec<u8>);
 
 /// The cache's contents.
 pub struct Model {
-    pub rules: Rules,
+    pub rules: MemoryRules,
+    pub overflow: Overflow,
     pub sessions: Vec<Resident>,
     /// Number of insertions and moves so far.
     turn: usize,
@@ -27,8 +32,8 @@ pub struct Resident {
 }
 
 impl Model {
-    pub fn new(rules: Rules) -> Self {
-        Self { rules, sessions: Vec::new(), turn: 0 }
+    pub fn new((rules, overflow): Rules) -> Self {
+        Self { rules, overflow, sessions: Vec::new(), turn: 0 }
     }
 
     pub fn at(&self, id: &Id) -> Option<usize> {
@@ -53,7 +58,7 @@ impl Model {
 
     pub fn sum(&self, time: i64, timeout: i64) -> i128 {
         let sum = i128::from(time) + i128::from(timeout);
-        match self.rules.overflow {
+        match self.overflow {
             Overflow::Never => sum,
             Overflow::Saturates => sum.min(i128::from(LAST_SECOND)),
             // A store does not tell apart what expired 35,000 years before 1970.
@@ -123,14 +128,14 @@ impl Model {
     }
 }
 
-/// Returns all sets of rules that make a difference to a store.
+/// Returns all of them.
 pub fn all_rules() -> impl Iterator<Item = Rules> {
     let mut all = Vec::new();
     for capacity in [Capacity::Size, Capacity::SizeLessOne] {
         for eviction in [Eviction::SoonestFirst, Eviction::OldestFirst] {
             for adding_again in [AddingAgain::Moves, AddingAgain::Stays] {
                 for overflow in [Overflow::Never, Overflow::Saturates, Overflow::Wraps] {
-                    all.push(Rules { capacity, eviction, adding_again, overflow, ..Rules::OPENSSL_3_0 });
+                    all.push((MemoryRules { capacity, eviction, adding_again }, overflow));
                 }
             }
         }

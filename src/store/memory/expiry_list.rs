@@ -5,7 +5,7 @@ use super::Expiry;
 use super::expiry_index::ExpiryIndex;
 use super::insertions::Insertions;
 use super::node_slab::NodeSlab;
-use crate::rules::Eviction;
+use super::rules::Eviction;
 
 /// No node.
 const NONE: u32 = u32::MAX;

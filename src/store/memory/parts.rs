@@ -3,11 +3,11 @@
 
 use super::expiry_list::ExpiryList;
 use super::gate::{self, Pass};
+use super::rules::{AddingAgain, Eviction};
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, Mutex, MutexGuard};
 use super::table::{Put, Table};
 use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed, total};
-use crate::rules::{AddingAgain, Eviction};
 use std::ops::{Deref, DerefMut};
 
 /// Number of times that a batch lets a waiting writer go first.

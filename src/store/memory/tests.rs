@@ -5,8 +5,8 @@
 mod session;
 
 use super::gate::Patience;
+use super::rules::{AddingAgain::Stays, Capacity, Eviction, MemoryRules};
 use super::*;
-use crate::rules::{AddingAgain::Stays, Capacity, Eviction};
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool as Flag;
@@ -320,9 +320,9 @@ fn threads_that_do_everything_at_once_lose_no_session_and_no_reference() {
     assert!(known.iter().all(|session| Arc::strong_count(&session.0) == 1));
 }
 
-/// The rules of OpenSSL 1.1.1 for a store.
-const OLDEST_FIRST: Rules =
-    Rules { capacity: Capacity::Size, eviction: Eviction::OldestFirst, adding_again: Stays, ..Rules::OPENSSL_3_0 };
+/// The oldest insertion is evicted first.
+const OLDEST_FIRST: MemoryRules =
+    MemoryRules { capacity: Capacity::Size, eviction: Eviction::OldestFirst, adding_again: Stays };
 
 #[test]
 fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
@@ -347,7 +347,7 @@ fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
 
 #[test]
 fn a_session_that_stays_is_found_by_a_flush_when_it_expires_sooner() {
-    let store = Memory::with_rules(Rules { adding_again: Stays, ..Rules::OPENSSL_3_0 });
+    let store = Memory::with_rules(MemoryRules { adding_again: Stays, ..MemoryRules::SOONEST_FIRST });
     let known: Vec<_> = (0..3).map(session).collect();
     for (id, session) in known.iter().enumerate() {
         drop(store.insert(&key(id as u32), session.clone(), Expiry::new(5, 0), 0));
