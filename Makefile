@@ -77,8 +77,7 @@ check:
 	tests/install check
 	@$(CARGO) fmt --all --check || { echo "make check: run \`make format\`" >&2; exit 1; }
 	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) || { echo "make check: run \`make format\`" >&2; exit 1; }
-	$(CARGO) clippy --quiet --all-targets -- -D warnings
-	$(CARGO) clippy --quiet --package sslsession-cli --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
 	$(CARGO) test --quiet --package sslsession-cli --test command_line
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory check-deny; fi
@@ -111,7 +110,7 @@ header:
 miri:
 	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
 	  echo "make miri: needs Miri: rustup toolchain install nightly --component miri --component rust-src" >&2; exit 1; }
-	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --lib
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test --package sslsession-store --package sslsession --lib
 
 # The memory store's threads, with the thread sanitizer watching its one file of unsafe code.
 tsan:
@@ -119,11 +118,11 @@ tsan:
 	  echo "make tsan: needs the nightly toolchain and its source: rustup toolchain install nightly --component rust-src" >&2; \
 	  exit 1; }
 	RUSTFLAGS=-Zsanitizer=thread $(CARGO) +nightly test --target-dir $(CARGO_TARGET_DIR)/tsan -Zbuild-std \
-	  --target $$($(CARGO) -vV | sed -n 's/^host: //p') --lib -- store:: mapping::
+	  --target $$($(CARGO) -vV | sed -n 's/^host: //p') --package sslsession-store --lib -- memory:: shared::mapping::
 
 # The memory store, under a scheduler that tries the interleavings of its threads. One test at a time: they have one gate.
 shuttle:
-	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --test store_shuttle -- --test-threads=1
+	RUSTFLAGS='--cfg shuttle' $(CARGO) test --target-dir $(CARGO_TARGET_DIR)/shuttle --package sslsession-store --test store_shuttle -- --test-threads=1
 
 # What others have written: a shared store's memory, its header, key files, settings; guided by what it reaches.
 # `make test` drives the first at random.
@@ -134,7 +133,7 @@ fuzz:
 	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
 	  echo "make fuzz: needs the nightly toolchain and cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
 	for target in $(FUZZ_TARGETS); do \
-	  CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz $(CARGO) +nightly fuzz run $$target -- \
+	  CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz $(CARGO) +nightly fuzz run --fuzz-dir store/fuzz $$target -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=5 || exit 1; \
 	done
 

@@ -32,23 +32,23 @@ mod statistics;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-pub use crate::store::{era, gate};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{
     TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, report_end,
     try_hold_ticket_keys,
 };
+pub use sslsession_store::{era, gate};
 
 use crate::handle::callbacks::Callbacks;
 use crate::handle::{Connection, Context, Hooks, Session};
 use crate::rules::Rules;
 use crate::settings;
-use crate::store::{Expiry, Key, Memory};
 use auto_flush::AutoFlush;
 use own_table::OwnTable;
 use pending_removals::PendingRemovals;
 use sharing::{Authentication, Sharing, TicketUse, on_new_context};
+use sslsession_store::{Expiry, Key, Memory};
 use statistics::Counters;
 
 /// SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: the number of sessions that a context caches by default.
@@ -214,7 +214,7 @@ impl SessionCache {
 
     /// Asserts that no lock of the library's is held, before anything outside is called.
     fn assert_unlocked() {
-        debug_assert_eq!(crate::store::locks_held(), 0, "called out under a lock");
+        debug_assert_eq!(sslsession_store::locks_held(), 0, "called out under a lock");
     }
 }
 

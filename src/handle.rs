@@ -41,10 +41,10 @@ pub use crate::libssl::stand_in::is_inserting_stand_in;
 /// Callbacks and MAC of shared tickets: see their definitions.
 pub use crate::libssl::tickets::{Callbacks as TicketCallbacks, KeyCallback, Mac as TicketMac};
 pub use crate::standalone::{DEFAULT_TIMEOUT, Statistic};
-use crate::threads::Patience;
-/// Returns true if the process has no other thread: see the definition.
-pub use crate::threads::is_alone;
 use crate::{libssl, standalone};
+use sslsession_store::threads::Patience;
+/// Returns true if the process has no other thread: see the definition.
+pub use sslsession_store::threads::is_alone;
 
 /// Returns true if this process has no libssl: the library owns the objects, and an embedding stack
 /// runs the handshakes.

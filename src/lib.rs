@@ -8,9 +8,9 @@
 //!                 └─► libssl        standalone our own objects    libssl  the libssl in the process
 //! ```
 //! Beside them: `functions`, the table of OpenSSL's functions; `types`, the C types that cross the line;
-//! `catch_panic`, which no panic passes; `clock`; `threads`, which says whether there are others; `settings`, from
-//! the environment; `rules`, in which the releases of OpenSSL differ; `secret`, bytes that are wiped; and below
-//! `store`, `mapping`, the memory that processes share.
+//! `catch_panic`, which no panic passes; `clock`; `settings`, from the environment; `rules`, in which the releases of
+//! OpenSSL differ. `store` is a package of its own, `sslsession_store`, that knows no OpenSSL; below all of it are
+//! `threads`, which says whether there are others, and `secret`, bytes that are wiped.
 
 mod cache;
 pub mod capi;
@@ -19,12 +19,8 @@ mod clock;
 mod functions;
 mod handle;
 mod libssl;
-mod mapping;
 pub mod rules;
-mod secret;
 #[doc(hidden)] // for the fuzz targets
 pub mod settings;
 mod standalone;
-pub mod store;
-mod threads;
 mod types;

@@ -9,8 +9,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::expiry::Overflow;
-use crate::store::memory::MemoryRules;
+pub use sslsession_store::expiry::Overflow;
+pub use sslsession_store::memory::{AddingAgain, Capacity, Eviction, MemoryRules};
 
 /// Rules of one libssl's session cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,8 +6,8 @@ mod common;
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-/// Number of packages of the library, itself included. A commit that adds one says why it is worth it.
-const MAX_PACKAGES: usize = 32;
+/// Number of packages of the library, itself and its store included. A commit that adds one says why it is worth it.
+const MAX_PACKAGES: usize = 33;
 
 /// The library's own tree, in which tests have no part.
 const LIBRARY: [&str; 4] = ["--package", "sslsession", "--edges", "normal,build"];

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// The directories whose comments cite promises and files.
-const SOURCES: [&str; 7] = ["src", "cli", "tests", "tests-c", "benches", "fuzz", "examples"];
+const SOURCES: [&str; 7] = ["src", "store", "cli", "tests", "tests-c", "benches", "examples"];
 
 /// The papers whose links are followed, beside those of docs/.
 const PAPERS: [&str; 5] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/README.md"];
@@ -47,6 +47,11 @@ fn below(directory: &str, extensions: &[&str]) -> Vec<File> {
     collect(Path::new(directory), extensions, &mut found);
     found.sort();
     found.iter().map(|path| File::read(&path.to_string_lossy())).collect()
+}
+
+/// Returns the sources of the library, with those of its store.
+fn library() -> Vec<File> {
+    ["src", "store/src"].into_iter().flat_map(|directory| below(directory, &["rs"])).collect()
 }
 
 fn collect(directory: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) {
@@ -189,12 +194,12 @@ fn each_link_leads_to_a_file_and_a_heading() {
 fn is_path(word: &str) -> bool {
     const ROOTS: [&str; 11] = [
         "src/",
+        "store/",
         "cli/",
         "tests/",
         "tests-c/",
         "docs/",
         "benches/",
-        "fuzz/",
         "include/",
         "packaging/",
         "examples/",
@@ -203,11 +208,14 @@ fn is_path(word: &str) -> bool {
     ROOTS.iter().any(|root| word.starts_with(root)) || word.ends_with(".md")
 }
 
-/// Returns true if a path that a file cites is there: from the root, beside that file, or a paper by its name alone.
+/// Returns true if a path that a file cites is there: from the root or the file's package, beside that file, or a paper
+/// by its name alone.
 fn exists(word: &str, cited_by: &str) -> bool {
     let root = common::root();
     let beside = Path::new(cited_by).parent().map(|directory| root.join(directory).join(word));
+    let package = root.join(cited_by.split('/').next().unwrap_or_default());
     root.join(word).exists()
+        || package.join(word).exists()
         || root.join("docs").join(word).exists()
         || beside.is_some_and(|path| path.exists())
         || root.join(format!("{word}.rs")).exists()
@@ -252,7 +260,7 @@ fn names(line: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn each_name_that_the_architecture_cites_is_in_the_source() {
-    let source = below("src", &["rs"]);
+    let source = library();
     let known: BTreeSet<&str> =
         source.iter().flat_map(|file| file.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect();
     let paper = File::read("docs/architecture.md");
@@ -260,7 +268,7 @@ fn each_name_that_the_architecture_cites_is_in_the_source() {
         paper.lines().flat_map(|(place, line)| names(line).map(move |name| (place.clone(), name))).collect();
     assert!(cited.len() > 10, "{} names: they are looked for in the wrong place", cited.len());
     let unknown = cited.iter().filter(|(_, name)| !known.contains(name) && !name.starts_with("LD_"));
-    none(unknown.map(|(place, name)| format!("{place}: {name}")).collect(), "src has no such name.");
+    none(unknown.map(|(place, name)| format!("{place}: {name}")).collect(), "src and store/src have no such name.");
 }
 
 /// The last column of the table of who shares.
@@ -335,7 +343,7 @@ fn the_man_page_has_every_setting() {
 /// A message's text, with "..." for what varies: each piece stands in the source.
 #[test]
 fn each_message_in_the_man_page_is_one() {
-    let source: String = below("src", &["rs"]).iter().map(|file| file.text.as_str()).collect();
+    let source: String = library().iter().map(|file| file.text.as_str()).collect();
     // A long string goes on in the next line, after a backslash.
     let source = source.replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" ");
     let page = File::read("docs/man/sslsession.7");

@@ -6,11 +6,10 @@ use super::lookup::Offer;
 use super::sharing::{count, show_sessions};
 use super::{Mode, SessionCache, owners};
 use crate::handle::Session;
-use crate::rules::{Callbacks, UpdateTime};
-use crate::store::memory::AddingAgain;
-use crate::store::shared::Event;
-use crate::store::{Evicted, Key, Outcome, Placed};
+use crate::rules::{AddingAgain, Callbacks, UpdateTime};
 use crate::types::RemoveSessionCallback;
+use sslsession_store::shared::Event;
+use sslsession_store::{Evicted, Key, Outcome, Placed};
 
 impl SessionCache {
     /// Adds a session and increments its reference count (contract A1-A3). Returns true if it was

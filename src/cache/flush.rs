@@ -19,8 +19,8 @@ use super::sharing::{count, show_sessions};
 use super::{Mode, Role, SessionCache};
 use crate::handle::Session;
 use crate::rules::{Callbacks, Freed};
-use crate::store::BATCH;
-use crate::store::shared::Event;
+use sslsession_store::BATCH;
+use sslsession_store::shared::Event;
 
 /// Sessions that a flush removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use super::sharing::count;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
-use crate::store::shared::Event;
+use sslsession_store::shared::Event;
 
 impl SessionCache {
     /// Stores a session that a handshake made, unless NO_INTERNAL_STORE. Then calls the

@@ -6,9 +6,9 @@ use super::sharing::count;
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
 use crate::rules::Marked;
-use crate::store::Key;
-use crate::store::shared::Event;
 use crate::types::TLS1_3_VERSION;
+use sslsession_store::Key;
+use sslsession_store::shared::Event;
 
 /// A client's offer of a session.
 pub(super) struct Offer<'a> {

@@ -26,7 +26,7 @@ use std::sync::{Arc, Weak};
 use super::SessionCache;
 use super::sharing::{self, Identity};
 use crate::handle::{self, Session};
-use crate::store::{Key, Mutex, MutexGuard};
+use sslsession_store::{Key, Mutex, MutexGuard};
 
 /// All caches that ever held a session, sorted by address.
 static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::store::era::UnderWay;
+use sslsession_store::era::UnderWay;
 
 /// Number of them, of this process alone: a fork's child has not the threads that would call.
 #[derive(Default)]

@@ -23,7 +23,7 @@ use crate::cache::owners::{self, Listed};
 use crate::cache::{self, TicketKeysForkGuard, era};
 use crate::catch_panic::catch_panic;
 use crate::handle;
-use crate::threads::{self, Patience};
+use sslsession_store::threads::{self, Patience};
 
 /// Guards of all locks.
 struct Locks {

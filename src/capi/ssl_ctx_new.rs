@@ -9,8 +9,8 @@ use crate::cache::{self, SessionCache};
 use crate::catch_panic::catch_panic;
 use crate::clock;
 use crate::handle::{self, Context, dispatch};
-use crate::threads;
 use crate::types::{OSSL_LIB_CTX, SSL_CTX, SSL_METHOD};
+use sslsession_store::threads;
 
 /// TLS_method returns the method for connections of either side.
 #[unsafe(no_mangle)]

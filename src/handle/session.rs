@@ -9,7 +9,8 @@ use std::ptr::NonNull;
 use super::{Context, dispatch};
 use crate::libssl::der::{self, Encoded};
 use crate::types::*;
-use crate::{libssl, secret, standalone};
+use crate::{libssl, standalone};
+use sslsession_store::secret;
 
 /// A reference to a session. Cloning increments the reference count; dropping decrements it, which
 /// may free the session and run the application's ex_data callbacks: never drop one under a lock.

@@ -26,8 +26,8 @@ use super::address_map::AddressMap;
 use super::ex_data::{CLASS_SSL, CLASS_SSL_CTX, CLASS_SSL_SESSION};
 use super::{AnyLibssl, Family, Libssl, called_from, elf, locate};
 use crate::catch_panic::{catch_panic, put_off};
-use crate::threads::Patience;
 use crate::types::*;
+use sslsession_store::threads::Patience;
 
 /// Number of libssls that are listed. Contexts of any others are made by the first.
 const MAX_LIBSSLS: usize = 16;

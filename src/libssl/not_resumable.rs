@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Functions, Libssl, error, known, stand_in};
-use crate::threads::Patience;
 use crate::types::*;
+use sslsession_store::threads::Patience;
 
 const CONTEXTS: usize = 8;
 

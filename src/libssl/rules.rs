@@ -17,9 +17,9 @@ use std::ffi::c_long;
 use once_cell::race::OnceBox;
 
 use super::{Libssl, error, known, not_resumable};
-use crate::rules::{Callbacks, Freed, Marked, Rules, UpdateTime};
-use crate::store::expiry::Overflow;
-use crate::store::memory::{AddingAgain, Capacity, Eviction, MemoryRules};
+use crate::rules::{
+    AddingAgain, Callbacks, Capacity, Eviction, Freed, Marked, MemoryRules, Overflow, Rules, UpdateTime,
+};
 use crate::types::SSL_CTX;
 use trial::{Heard, Trial};
 

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::load::{is_stderr_lost, write_stderr};
 use super::{Log, LogTarget};
 use crate::clock;
-use crate::threads;
+use sslsession_store::threads;
 
 /// Length in bytes that fits into a pipe without another's words in between (PIPE_BUF).
 pub const LONGEST_LINE: usize = 4096;
@@ -71,7 +71,9 @@ fn append(path: &Path, what: &str) -> io::Result<()> {
     let start = format!("{} sslsession[{}]: ", utc(clock::now()), process::id());
     let (line, metadata) = (line(&start, what), file.metadata()?);
     // A limit on the size of files does not fail: it ends the process.
-    if metadata.is_file() && metadata.len().saturating_add(line.len() as u64) > crate::mapping::largest_file() {
+    if metadata.is_file()
+        && metadata.len().saturating_add(line.len() as u64) > sslsession_store::file_system::largest_file()
+    {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     file.write_all(&line)

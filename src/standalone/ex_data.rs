@@ -9,8 +9,8 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::catch_panic::call_out;
-use crate::threads::Patience;
 use crate::types::*;
+use sslsession_store::threads::Patience;
 
 /// The class of an object.
 #[derive(Clone, Copy, PartialEq, Eq)]

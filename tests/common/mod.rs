@@ -14,10 +14,10 @@ use std::{
     },
 };
 
-/// Returns the directory of the library's Cargo.toml, also for the tests of the package in `cli`.
+/// Returns the directory of the library's Cargo.toml, also for the tests of the packages in `cli` and `store`.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if env!("CARGO_PKG_NAME") == "sslsession-cli" { package.parent().unwrap_or(package) } else { package }
+    if env!("CARGO_PKG_NAME") == "sslsession" { package } else { package.parent().unwrap_or(package) }
 }
 
 /// Returns the `libsslsession.so` under test, an absolute path; the same for the whole run.

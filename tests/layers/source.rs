@@ -6,11 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The package of the store, and its modules that lie below all others.
+const STORE: &str = "sslsession_store";
+const BELOW_THE_STORE: [&str; 3] = ["threads", "secret", "file_system"];
+
 /// One file.
 pub struct Source {
     /// Its path from the root of the package.
     pub name: String,
-    /// The module it is: `src/cache/mode.rs` is `["cache", "mode"]`.
+    /// The module it is: `src/cache/mode.rs` is `["cache", "mode"]`, in any package.
     pub module: Vec<String>,
     /// All of it.
     pub text: String,
@@ -48,7 +52,9 @@ impl Source {
 
     /// Returns the file of that name with that text.
     pub fn of(name: &str, text: &str) -> Source {
-        let module = name.trim_end_matches(".rs").split('/').skip(1).map(str::to_owned).collect();
+        let path = name.trim_end_matches(".rs");
+        let below = path.split_once("src/").or_else(|| path.split_once('/')).map_or(path, |(_, below)| below);
+        let module = below.split('/').map(str::to_owned).collect();
         Source { name: name.to_owned(), module, text: text.to_owned(), tokens: tokens(text) }
     }
 
@@ -81,6 +87,7 @@ impl Source {
                     depth -= 1;
                 }
                 "crate" if self.is_path(at) => self.first_names(at + 3, &mut found),
+                STORE if self.is_path(at) => self.store_names(at, &mut found),
                 "super" if self.is_path(at) && !self.continues_path(at) => self.climb(at, inline.len(), &mut found),
                 _ => {}
             }
@@ -132,6 +139,16 @@ impl Source {
             Some(_) => found.push((self.tokens[at].line, self.layer().to_owned())),
             None => found.push((self.tokens[at].line, "(above the root)".to_owned())),
         }
+    }
+
+    /// Adds a path into the store's package: `store`, or what lies below all of it by its own name.
+    fn store_names(&self, at: usize, found: &mut Vec<(usize, String)>) {
+        let mut names = Vec::new();
+        self.first_names(at + 3, &mut names);
+        found.extend(names.into_iter().map(|(line, name)| {
+            let is_below = BELOW_THE_STORE.contains(&name.as_str());
+            (line, if is_below { format!("store::{name}") } else { "store".to_owned() })
+        }));
     }
 
     /// Adds the names at `at`: one, or in braces those that begin each part.

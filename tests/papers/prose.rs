@@ -3,7 +3,7 @@
 use super::{File, below, none};
 
 /// The directories whose sources are read.
-const DIRECTORIES: [&str; 6] = ["src", "cli/src", "cli/tests", "tests", "benches", "fuzz"];
+const DIRECTORIES: [&str; 5] = ["src", "store", "cli/src", "cli/tests", "tests"];
 
 /// First words that put off the verb or the noun.
 const FORBIDDEN: [&str; 6] = ["What", "Whether", "Who", "That", "Those", "How"];

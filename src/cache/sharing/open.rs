@@ -20,8 +20,11 @@ use once_cell::race::OnceBox;
 
 use crate::handle;
 use crate::settings::{self, MEMORY, Settings, Store};
-use crate::store::Shared;
-use crate::store::shared::{Keys, MAX_SIZE, MIN_SIZE, user, why_no_room, why_out_of_reach};
+use sslsession_store::Shared;
+use sslsession_store::file_system::user;
+use sslsession_store::key_file::Keys;
+use sslsession_store::out_of_reach::why_out_of_reach;
+use sslsession_store::shared::{MAX_SIZE, MIN_SIZE, why_no_room};
 
 const _: () = assert!(settings::Shared::MIN_SIZE == MIN_SIZE && settings::Shared::MAX_SIZE == MAX_SIZE);
 

@@ -18,8 +18,8 @@
 #![forbid(unsafe_code)]
 
 use super::policy::{Number, PolicyDigest};
-use crate::store::shared::Secret;
-use crate::store::{Policy, Scope, Shared};
+use sslsession_store::secret::Secret;
+use sslsession_store::{Policy, Scope, Shared};
 
 /// The scope in place of a policy's digest.
 pub(super) const OPEN: Scope = *b"open to more ctx";

@@ -17,8 +17,8 @@ use super::open::{is_removed, opened_store, store};
 use super::ticket_keys;
 use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
-use crate::store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
-use crate::store::total;
+use sslsession_store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
+use sslsession_store::total;
 
 /// Statistics of a process that has no store.
 static WITHOUT_STORE: OnceBox<Option<WithoutStore>> = OnceBox::new();

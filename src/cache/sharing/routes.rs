@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
 use super::policy::{Number, PolicyDigest};
-use crate::store::{Expiry, Lookup, Policy, RecordKey, Shared};
+use sslsession_store::{Expiry, Lookup, Policy, RecordKey, Shared};
 
 /// Number of names that this process remembers. Clients choose them.
 const MAX_NAMES: usize = 1024;

@@ -26,9 +26,9 @@ use super::{NotShared, Sharing};
 use crate::cache::SessionCache;
 use crate::cache::lookup::{Offer, Search};
 use crate::handle::{self, Connection, Session, Setting};
-use crate::store::shared::Secret;
-use crate::store::{Fingerprint, Key, Lookup, Policy, RecordKey, Scope};
 use crate::types::TLS1_3_VERSION;
+use sslsession_store::secret::Secret;
+use sslsession_store::{Fingerprint, Key, Lookup, Policy, RecordKey, Scope};
 
 /// Number of sessions that one client may offer at a time and that are searched for in the shared
 /// store. Clients offer one or two; a ClientHello has room for 1,600.

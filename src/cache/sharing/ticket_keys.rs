@@ -33,11 +33,11 @@ use super::begun::route;
 use crate::cache::SessionCache;
 use crate::handle::{Connection, KeyCallback, KeyCallbackChange, Setting, TicketCallbacks};
 use crate::settings::{self, Attach};
-use crate::store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketKeys, TicketName, Wanted};
 use crate::types::TLS1_3_VERSION;
 use notes::Note;
 pub(super) use notes::Tickets;
 pub use ring::{ForkGuard as TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
+use sslsession_store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketKeys, TicketName, Wanted};
 
 /// Reads the key file if the settings ask for it, when the library is loaded.
 pub(super) fn at_load() {

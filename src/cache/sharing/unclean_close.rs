@@ -27,7 +27,7 @@ use std::cell::Cell;
 use super::search::{end_offers, forget_taken, has_just_taken};
 use crate::cache::SessionCache;
 use crate::handle::{Alert, Connection, Session};
-use crate::store::Key;
+use sslsession_store::Key;
 
 thread_local! {
     /// The session, by address, that libssl is about to remove because its connection ends without

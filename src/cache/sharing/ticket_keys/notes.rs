@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use crate::cache::sharing::by_connection::ByConnection;
 use crate::cache::sharing::policy::PolicyDigest;
 use crate::handle::ReplacedCallbacks;
-use crate::store::ticket_keys::Tag;
+use sslsession_store::ticket_keys::Tag;
 
 /// A note on an offered ticket.
 #[derive(Clone, Default)]

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use once_cell::race::OnceBox;
 
 use crate::settings::{self, Settings, SharedTickets, Tickets};
-use crate::store::ticket_keys::{self, KeyRing, Stamp};
-use crate::store::{Mutex, MutexGuard};
+use sslsession_store::ticket_keys::{self, KeyRing, Stamp};
+use sslsession_store::{Mutex, MutexGuard};
 
 /// Number of seconds for which the file is not checked again.
 const UNCHANGED: i64 = 60;
