@@ -19,8 +19,7 @@ mod clock;
 mod functions;
 mod handle;
 mod libssl;
-pub mod rules;
-#[doc(hidden)] // for the fuzz targets
-pub mod settings;
+mod rules;
+mod settings;
 mod standalone;
 mod types;

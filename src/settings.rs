@@ -25,18 +25,20 @@ pub mod parse;
 mod private;
 
 use std::ffi::{CStr, OsStr, OsString};
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::Severity;
 use once_cell::race::OnceBox;
+use sslsession_store::config::{self, Config};
 
 /// The settings, as the environment was when the library was loaded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// SSLSESSION_STORE.
-    pub store: Store,
+    pub store: Config,
     /// SSLSESSION_ATTACH.
     pub attach: Attach,
     /// SSLSESSION_TICKETS.
@@ -68,34 +70,6 @@ pub enum LogTarget {
     Syslog,
     /// A file, to which lines are appended.
     File(PathBuf),
-}
-
-/// The store of sessions.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Store {
-    /// `memory`, the default: in each process, for each SSL_CTX, as in OpenSSL.
-    Memory,
-    /// `shared[:NAME][,size=BYTES]`: in one mapping for several processes.
-    Shared(Shared),
-}
-
-/// The mapping of a shared store.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shared {
-    /// Its file, an absolute path: in /dev/shm if NAME has no slash. None: anonymous, inherited over fork.
-    pub path: Option<PathBuf>,
-    /// Its size in bytes, from [`Shared::MIN_SIZE`] to [`Shared::MAX_SIZE`]; None if none is given: that of the
-    /// existing store, or [`Shared::USUAL`].
-    pub size: Option<usize>,
-}
-
-impl Shared {
-    /// The size if none is given: 32 MiB. It fits into a container's /dev/shm, which has 64.
-    pub const USUAL: usize = 32 << 20;
-    /// The smallest that may be given: 64 KiB.
-    pub const MIN_SIZE: usize = 64 << 10;
-    /// The largest that may be given: 32 GiB, as offsets in the mapping are 32 bits that count 8 bytes.
-    pub const MAX_SIZE: usize = 32 << 30;
 }
 
 /// The contexts that use a shared store.
@@ -190,7 +164,7 @@ pub fn get() -> &'static Settings {
 /// nothing.
 pub fn asking_for_store() -> Option<&'static Settings> {
     let value = load::environment().values[0].as_deref()?;
-    value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Store::Memory)
+    value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Config::Memory)
 }
 
 /// Returns true if a shared store is asked for, also by a value that is not understood.
@@ -244,7 +218,7 @@ impl Settings {
     fn of(environment: &Environment, program: &[OsString]) -> (Settings, Vec<String>) {
         let mut reading = Reading { values: &environment.values, complaints: Vec::new() };
         let mut settings = Settings {
-            store: reading.value(0, parse::store, Store::Memory, MEMORY),
+            store: reading.value(0, Config::parse, Config::Memory, MEMORY),
             attach: reading.value(1, parse::attach, Attach::Default, "taken as \"default\""),
             tickets: reading.value(2, parse::tickets, Tickets::Application, "tickets stay as the application has them"),
             key_file: None,
@@ -255,10 +229,10 @@ impl Settings {
             reading.value(4, parse::programs, private::known(), "only those programs stay private that are known");
         settings.is_private = program.iter().any(|name| private.contains(name));
         let complaints = reading.complaints.len();
-        settings.key_file = reading.value(3, parse::key_file, None, MEMORY);
+        settings.key_file = reading.value(3, |path| config::absolute(path).map(Some), None, MEMORY);
         if settings.is_private || reading.complaints.len() > complaints {
             // A process that asked for a key of its own must not get another in silence.
-            settings.store = Store::Memory;
+            settings.store = Config::Memory;
             if matches!(settings.tickets, Tickets::Shared(_)) {
                 settings.tickets = Tickets::Application;
             }
@@ -277,15 +251,15 @@ impl Settings {
     /// Returns a complaint for each setting that has no effect here.
     fn without_effect(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        let is_named = matches!(&self.store, Store::Shared(shared) if shared.path.is_some());
+        let is_named = matches!(&self.store, Config::Shared(shared) if shared.path.is_some());
         if self.is_private {
             return complaints;
         }
-        if self.store == Store::Memory && self.tickets == Tickets::Stateful {
+        if self.store == Config::Memory && self.tickets == Tickets::Stateful {
             complaints.push(format!("SSLSESSION_TICKETS=stateful: {NO_STORE_FOR_TICKETS}"));
         }
         let shares_tickets = matches!(self.tickets, Tickets::Shared(_));
-        if self.store == Store::Memory && !shares_tickets && self.attach == Attach::All {
+        if self.store == Config::Memory && !shares_tickets && self.attach == Attach::All {
             complaints.push(
                 "SSLSESSION_ATTACH=all: no effect without a shared store (SSLSESSION_STORE=shared) or shared tickets"
                     .to_owned(),
@@ -315,7 +289,13 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Returns the value of the variable of that number in [`NAMES`]. Returns `default` if it is unset, empty, or
     /// invalid; a complaint then ends with `instead`, which says what follows from that.
-    fn value<T>(&mut self, number: usize, parse: impl Fn(&[u8]) -> Result<T, String>, default: T, instead: &str) -> T {
+    fn value<T, E: Display>(
+        &mut self,
+        number: usize,
+        parse: impl Fn(&[u8]) -> Result<T, E>,
+        default: T,
+        instead: &str,
+    ) -> T {
         let value = self.values[number].as_deref().unwrap_or_default();
         if value.is_empty() {
             return default;

@@ -23,13 +23,17 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("types", &[]),
     ("catch_panic", &[]),
     ("clock", &[]),
-    ("settings", &["clock", "store::file_system", "store::threads"]),
+    ("settings", &["store", "clock", "store::file_system", "store::threads"]),
 ];
 
 /// The same for the store's package.
-const STORE_MAY_USE: [(&str, &[&str]); 16] = [
+const STORE_MAY_USE: [(&str, &[&str]); 18] = [
+    ("open", &["config", "shared", "key_file", "out_of_reach"]),
     ("memory", &["expiry", "key", "era", "gate", "sync"]),
-    ("shared", &["record", "seal", "key_file", "out_of_reach", "file_system", "expiry", "secret", "sync", "threads"]),
+    (
+        "shared",
+        &["config", "record", "seal", "key_file", "out_of_reach", "file_system", "expiry", "secret", "sync", "threads"],
+    ),
     ("ticket_keys", &["key_file", "secret", "secret_slots", "threads"]),
     ("seal", &["record", "key_file", "secret"]),
     ("key_file", &["out_of_reach", "file_system", "secret"]),
@@ -37,6 +41,7 @@ const STORE_MAY_USE: [(&str, &[&str]); 16] = [
     ("record", &["secret"]),
     ("gate", &["sync", "threads"]),
     ("sync", &["threads"]),
+    ("config", &[]),
     ("expiry", &[]),
     ("key", &[]),
     ("era", &[]),

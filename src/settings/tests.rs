@@ -1,6 +1,7 @@
 //! Values of the variables, and the settings that follow.
 
 use super::*;
+use sslsession_store::config::SharedConfig;
 
 fn environment(values: [&str; 5]) -> Environment {
     let mut environment = Environment::default();
@@ -21,7 +22,7 @@ fn programs_that_are_private_have_no_store() {
         let values = environment(["shared", "unset", "stateful", "unset", private]);
         let (settings, complaints) = Settings::of(&values, &[program.into()]);
         assert_eq!(complaints, [""; 0]);
-        (settings.is_private, settings.store == Store::Memory)
+        (settings.is_private, settings.store == Config::Memory)
     };
     for (program, private) in [("vsftpd", "unset"), ("vsftpd", "nginx"), ("nginx", "hitch:nginx")] {
         assert_eq!(seen(program, private), (true, true), "{program}, {private}");
@@ -36,7 +37,7 @@ fn programs_that_are_private_have_no_store() {
 #[test]
 fn unset_and_empty_are_the_defaults() {
     let defaults = Settings {
-        store: Store::Memory,
+        store: Config::Memory,
         attach: Attach::Default,
         tickets: Tickets::Application,
         key_file: None,
@@ -50,7 +51,7 @@ fn unset_and_empty_are_the_defaults() {
 #[test]
 fn each_variable_has_its_setting() {
     let (settings, complaints) = of(["shared:s,size=1M", "all", "stateful", "/etc/keys", "none"]);
-    let store = Store::Shared(Shared { path: Some("/dev/shm/s".into()), size: Some(1 << 20) });
+    let store = Config::Shared(SharedConfig { path: Some("/dev/shm/s".into()), size: Some(1 << 20) });
     let key_file = Some("/etc/keys".into());
     assert_eq!(
         settings,
@@ -75,7 +76,7 @@ fn a_bad_value_is_one_complaint_and_its_default() {
     );
     // the valid ones beside it count
     let (settings, complaints) = of(["shared", "al", "unset", "unset", "unset"]);
-    assert_eq!(settings.store, Store::Shared(Shared { path: None, size: None }));
+    assert_eq!(settings.store, Config::Shared(SharedConfig { path: None, size: None }));
     assert_eq!(complaints.len(), 1);
 }
 
@@ -89,7 +90,7 @@ fn a_long_value_leaves_room_for_the_reason() {
 #[test]
 fn a_bad_key_file_is_no_reason_to_go_on_without_it() {
     let (settings, complaints) = of(["shared:a", "unset", "unset", "keys", "unset"]);
-    assert_eq!((settings.store, complaints.len()), (Store::Memory, 1));
+    assert_eq!((settings.store, complaints.len()), (Config::Memory, 1));
 }
 
 #[test]

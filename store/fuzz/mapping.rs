@@ -17,9 +17,10 @@
 //! locks nobody wrote to takes a new record, at the second attempt at the latest, and gives it back.
 
 use sslsession_store::Expiry;
+use sslsession_store::config::SharedConfig;
 use sslsession_store::key_file::Keys;
 use sslsession_store::record::{Fingerprint, Lookup, Policy, RecordKey, Scope};
-use sslsession_store::shared::{Event, MIN_SIZE, Shared};
+use sslsession_store::shared::{Event, Shared};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -38,6 +39,8 @@ const BODY: usize = HEADER + 64;
 
 /// Bytes before a record's own body: next, length, hash, policy, expiry, fingerprint.
 const RECORD_HEAD: usize = 32;
+
+const MIN_SIZE: usize = SharedConfig::MIN_SIZE;
 
 /// Some more than what the smallest store takes: a quarter of its records' room.
 const TOO_LONG: usize = MIN_SIZE / 4 + 512;

@@ -12,6 +12,7 @@
 //! root, without any rights for group and others. The file that was checked is the one that is read.
 #![forbid(unsafe_code)]
 
+mod error;
 mod generate;
 #[cfg(all(test, not(miri)))]
 mod tests;
@@ -24,8 +25,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::file_system;
-use crate::out_of_reach::in_words;
+use crate::out_of_reach::FileError;
 use crate::secret::Secret;
+pub use error::{KeyFileError, Reason};
 
 /// Length in bytes of the shortest key.
 const SHORTEST: usize = 32;
@@ -44,36 +46,36 @@ pub struct Keys {
 impl Keys {
     /// Reads the keys of a file, except those for tickets alone. The error says which file is
     /// refused, why, and what to do.
-    pub fn read(path: &Path) -> Result<Keys, String> {
+    pub fn read(path: &Path) -> Result<Keys, KeyFileError> {
         let mut keys = Keys::read_all(path)?;
         keys.secrets.retain(|line| !is_walking(line));
         match keys.secrets.is_empty() {
-            true => Err(format!("{}: its keys change daily, and a store needs one that stays: {MAKE}", path.display())),
+            true => Err(Reason::OnlyDaily.of(path)),
             false => Ok(keys),
         }
     }
 
     /// Reads all keys of a file.
-    pub fn read_all(path: &Path) -> Result<Keys, String> {
-        let file = open(path).map_err(|error| format!("{}: {}", path.display(), opening(&error)))?;
-        Keys::of(&file).map_err(|reason| format!("{}: {reason}", path.display()))
+    pub fn read_all(path: &Path) -> Result<Keys, KeyFileError> {
+        let file = open(path).map_err(|error| Reason::Open(FileError(error)).of(path))?;
+        Keys::of(&file).map_err(|reason| reason.of(path))
     }
 
     /// Returns the key of a store without a key file: that of STORE.key beside it, made if it does
     /// not exist. All processes that do this at once get the same key. The error says which file
     /// failed, why, and what to do.
-    pub fn beside(store: &Path) -> Result<Keys, String> {
+    pub fn beside(store: &Path) -> Result<Keys, KeyFileError> {
         /// More than one only if somebody removes keys as fast as they are made.
         const ATTEMPTS: usize = 8;
         let path = with_suffix(store, ".key");
         for _ in 0..ATTEMPTS {
             match open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => generate::make(&path)?,
-                Err(error) => return Err(format!("{}: {}", path.display(), opening(&error))),
-                Ok(file) => return Keys::of(&file).map_err(|reason| format!("{}: {reason}", path.display())),
+                Err(error) => return Err(Reason::Open(FileError(error)).of(&path)),
+                Ok(file) => return Keys::of(&file).map_err(|reason| reason.of(&path)),
             }
         }
-        Err(format!("{}: it goes as soon as it is made", path.display()))
+        Err(Reason::Unstable.of(&path))
     }
 
     /// Returns the secrets, at least one; the first seals.
@@ -86,7 +88,7 @@ impl Keys {
         Keys { secrets: lines.iter().map(|line| Secret::from(line.as_bytes().to_vec())).collect() }
     }
 
-    fn of(file: &File) -> Result<Keys, String> {
+    fn of(file: &File) -> Result<Keys, Reason> {
         check(file)?;
         let text = contents(file)?;
         let mut secrets = Vec::new();
@@ -96,21 +98,20 @@ impl Keys {
                 continue;
             }
             if !line.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-                return Err(format!("line {number} is not text: `openssl rand -hex 32` makes a key"));
+                return Err(Reason::NotText(number));
             }
             if line.len() < SHORTEST {
-                return Err(format!("the key in line {number} is shorter than {SHORTEST} bytes: {MAKE}"));
+                return Err(Reason::ShortKey(number));
             }
             if secrets.len() == MAX_KEYS {
-                return Err(format!("it has more than {MAX_KEYS} keys: remove the oldest"));
+                return Err(Reason::TooManyKeys);
             }
             secrets.push(Secret::from(line.to_vec()));
         }
-        if secrets.is_empty() { Err(format!("it has no key: {MAKE}")) } else { Ok(Keys { secrets }) }
+        if secrets.is_empty() { Err(Reason::NoKey) } else { Ok(Keys { secrets }) }
     }
 }
 
-/// Prints the number of keys, and nothing else of them.
 /// Returns true for a key that changes daily: 64 hex digits, an at sign and a number.
 pub fn is_walking(line: &[u8]) -> bool {
     match line.split_at_checked(64) {
@@ -122,13 +123,12 @@ pub fn is_walking(line: &[u8]) -> bool {
     }
 }
 
+/// Prints the number of keys, and nothing else of them.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.secrets.len())
     }
 }
-
-const MAKE: &str = "`openssl rand -hex 32` makes one";
 
 /// Opens a key file of any kind, without waiting for the other end of a FIFO.
 fn open(path: &Path) -> io::Result<File> {
@@ -136,35 +136,23 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Returns the reason why it cannot be opened.
-fn opening(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::ELOOP) => "it is a symbolic link: name the file itself".to_owned(),
-        Some(libc::ENOENT) => "there is no such file".to_owned(),
-        Some(libc::EACCES) => {
-            format!("user {} may not read it: chown it to that user, or use another for this one", file_system::user())
-        }
-        _ => format!("it {}", in_words(error)),
-    }
-}
-
 /// Checks that only this process's user and root can have written or read it.
-fn check(file: &File) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
+fn check(file: &File) -> Result<(), Reason> {
+    let metadata = file.metadata().map_err(Reason::Read)?;
     if !metadata.is_file() {
-        return Err("it is not a regular file".to_owned());
+        return Err(Reason::NotRegular);
     }
     if metadata.uid() != 0 && metadata.uid() != file_system::user() {
-        return Err(format!("it belongs to user {}: chown it to user {}", metadata.uid(), file_system::user()));
+        return Err(Reason::Owner(metadata.uid()));
     }
     match metadata.mode() & 0o7777 {
-        mode if mode & 0o077 != 0 => Err(format!("its mode is {mode:04o}, which lets others in: chmod 600")),
+        mode if mode & 0o077 != 0 => Err(Reason::Mode(mode)),
         _ => Ok(()),
     }
 }
 
 /// Reads the whole file. The memory is allocated once, so that no moved text leaves a copy behind.
-fn contents(mut file: &File) -> Result<Secret, String> {
+fn contents(mut file: &File) -> Result<Secret, Reason> {
     let mut text = Secret::from(vec![0; MAX_FILE_LEN + 1]);
     let mut length = 0;
     while length < text.len() {
@@ -172,11 +160,11 @@ fn contents(mut file: &File) -> Result<Secret, String> {
             Ok(0) => break,
             Ok(read) => length += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(Reason::Read(error)),
         }
     }
     if length > MAX_FILE_LEN {
-        return Err(format!("it has more than {} KiB: it is no file of keys", MAX_FILE_LEN >> 10));
+        return Err(Reason::TooLong);
     }
     text.truncate(length);
     Ok(text)

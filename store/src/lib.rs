@@ -1,6 +1,7 @@
 //! The stores of sessions.
 //!
 //! ```text
+//!   open (config -> store)   config   the grammar and limits of the settings
 //!   ┌──────────────┬──────────────┬─────────────┐
 //! memory         shared ─────► seal       ticket_keys      key_file     the secrets of both
 //!   │              ├► record    the keys and answers of any store of encoded sessions
@@ -15,6 +16,7 @@
 //! server. `ticket_keys` seal the tickets in which clients hold their sessions.
 #![deny(unsafe_code)]
 
+pub mod config;
 pub mod era;
 pub mod expiry;
 #[allow(unsafe_code, reason = "system calls")]
@@ -23,6 +25,7 @@ pub mod gate;
 pub mod key;
 pub mod key_file;
 pub mod memory;
+pub mod open;
 pub mod out_of_reach;
 pub mod record;
 mod seal;

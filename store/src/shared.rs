@@ -25,6 +25,7 @@
 //! at all: see [`Shared::expire`].
 #![deny(unsafe_code)]
 
+mod error;
 mod expiry;
 mod file;
 mod header;
@@ -40,13 +41,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use siphasher::sip::SipHasher13;
 
-pub use file::why_no_room;
-pub use mapping::{MAX_SIZE, MIN_SIZE};
+pub use error::StoreError;
+pub use file::room_for;
 pub use statistics::{Event, ProcessFacts, Statistics, WithoutStore};
 
 use crate::expiry::Expiry;
 use crate::key_file::Keys;
-use crate::out_of_reach::in_words;
+use crate::out_of_reach::FileError;
 use crate::record::{Fingerprint, Policy, RecordHeader, RecordKey};
 use crate::seal::Seal;
 use crate::secret;
@@ -73,16 +74,16 @@ pub struct Shared {
 impl Shared {
     /// Makes a store that this process shares with those that it forks from now on. The error says
     /// why there is none.
-    pub fn anonymous(size: usize) -> Result<Shared, String> {
-        let mapping = Mapping::anonymous(shape(size)?).map_err(|error| format!("the store {}", in_words(&error)))?;
+    pub fn anonymous(size: usize) -> Result<Shared, StoreError> {
+        let mapping = Mapping::anonymous(shape(size)?).map_err(|error| StoreError::Memory(FileError(error)))?;
         let mut keys = [0; KEYS];
-        getrandom::fill(&mut keys).map_err(|error| error.to_string())?;
+        getrandom::fill(&mut keys).map_err(StoreError::Random)?;
         Ok(Shared::of(mapping, &mut keys, None))
     }
 
     /// Opens the store at `path`, or makes it, sealed with `keys`. The error says why it is
     /// refused: a clause that follows the path.
-    pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, String> {
+    pub fn named(path: &Path, size: usize, keys: &Keys) -> Result<Shared, StoreError> {
         let (mapping, header) = file::open(path, shape(size)?, keys)?;
         let seal = Seal::new(keys, &header.salt);
         Ok(Shared::of(mapping, &mut header.derive("sslsession: tell names, policies and sessions apart"), Some(seal)))
@@ -351,6 +352,6 @@ enum Stored {
     Unwanted,
 }
 
-fn shape(size: usize) -> Result<Layout, String> {
-    Layout::of(size).ok_or_else(|| format!("cannot be of {size} bytes"))
+fn shape(size: usize) -> Result<Layout, StoreError> {
+    Layout::of(size).ok_or(StoreError::Size(size))
 }

@@ -2,11 +2,15 @@
 //! store_named.rs; processes that die in it: store_crash.rs, store_owners.rs.)
 #![cfg(not(any(shuttle, miri)))]
 
-use sslsession_store::shared::{Event, MAX_SIZE, MIN_SIZE};
+use sslsession_store::config::SharedConfig;
+use sslsession_store::shared::Event;
 use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+const MIN_SIZE: usize = SharedConfig::MIN_SIZE;
+const MAX_SIZE: usize = SharedConfig::MAX_SIZE;
 
 const MIB: usize = 1 << 20;
 const NOW: i64 = 1_800_000_000;
@@ -271,7 +275,7 @@ fn a_hundred_thousand_scopes_cost_no_more_than_their_sessions() {
 #[test]
 fn a_store_is_neither_too_small_nor_too_large() {
     for size in [0, MIN_SIZE - 1, MAX_SIZE + 1, usize::MAX] {
-        assert!(Shared::anonymous(size).is_err_and(|why| why.contains("bytes")), "{size}");
+        assert!(Shared::anonymous(size).is_err_and(|why| why.to_string().contains("bytes")), "{size}");
     }
     assert!(Shared::anonymous(MIN_SIZE).is_ok());
 }

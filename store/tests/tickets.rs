@@ -6,6 +6,7 @@ mod common;
 
 use common::{Scratch, process::run, root};
 use proptest::prelude::*;
+use sslsession_store::key_file::Keys;
 use sslsession_store::ticket_keys::{Audience, KeyRing, Label, Line, Wanted, read};
 use std::{
     collections::BTreeMap, fs, fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, process::Command,
@@ -211,13 +212,17 @@ proptest! {
 fn lines_that_change_daily_are_for_tickets_alone() {
     let scratch = Scratch::new("tickets-lines");
     let (stays, walks) = ("x".repeat(40), format!("{}@20000", "ab".repeat(32)));
-    let days = |text: &str| read(&key_file(&scratch, text)).map(|lines| lines.iter().map(|line| line.day).collect());
+    let days = |text: &str| -> Result<Vec<_>, String> {
+        let lines = read(&key_file(&scratch, text)).map_err(|why| why.to_string())?;
+        Ok(lines.iter().map(|line| line.day).collect())
+    };
     assert_eq!(days(&stays), Ok(vec![None]));
     assert_eq!(days(&format!("{stays}\n{walks}\n# comment\n{walks}")), Ok(vec![Some(20_000); 2]));
-    let refused: Result<Vec<_>, String> = days(&format!("{}@1000001", "ab".repeat(32)));
+    let refused = days(&format!("{}@1000001", "ab".repeat(32)));
     assert!(refused.is_err_and(|why| why.contains("HEX@DAY")));
     let store = |text: &str| {
-        sslsession_store::key_file::Keys::read(&key_file(&scratch, text)).map(|keys| keys.secrets().count())
+        let keys = Keys::read(&key_file(&scratch, text)).map_err(|why| why.to_string())?;
+        Ok::<_, String>(keys.secrets().count())
     };
     assert_eq!(store(&format!("{walks}\n{stays}")), Ok(1));
     assert!(store(&walks).is_err_and(|why| why.contains("needs one that stays")));

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::open::store;
 use crate::cache::SessionCache;
 use crate::handle::{self, Connection, Undigested};
-use crate::settings::{self, Store};
+use crate::settings;
+use sslsession_store::config::Config;
 
 /// A reason why a context, or one of its connections, does not share its sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +95,7 @@ impl Kind {
         match self {
             Kind::Shared => {}
             // Without a shared store nobody expects to share.
-            Kind::NotShared(_) if settings::get().store == Store::Memory => {}
+            Kind::NotShared(_) if settings::get().store == Config::Memory => {}
             Kind::NotShared(reason) => {
                 settings::tell(|| format!("an SSL_CTX keeps its sessions in this process: {reason}"));
             }

@@ -19,14 +19,11 @@ use std::path::{Path, PathBuf};
 use once_cell::race::OnceBox;
 
 use crate::handle;
-use crate::settings::{self, MEMORY, Settings, Store};
+use crate::settings::{self, MEMORY, Settings};
 use sslsession_store::Shared;
+use sslsession_store::config::Config;
 use sslsession_store::file_system::user;
-use sslsession_store::key_file::Keys;
-use sslsession_store::out_of_reach::why_out_of_reach;
-use sslsession_store::shared::{MAX_SIZE, MIN_SIZE, why_no_room};
-
-const _: () = assert!(settings::Shared::MIN_SIZE == MIN_SIZE && settings::Shared::MAX_SIZE == MAX_SIZE);
+use sslsession_store::open::{self, OpenError};
 
 /// Programs that load libssl only after they have changed their root.
 const LOAD_LIBSSL_LATE: [&str; 4] = ["imap-login", "pop3-login", "submission-login", "managesieve-login"];
@@ -34,7 +31,7 @@ const LOAD_LIBSSL_LATE: [&str; 4] = ["imap-login", "pop3-login", "submission-log
 /// Result of opening a store; None if none is asked for.
 struct Opened {
     user: u32,
-    store: Option<Result<Shared, String>>,
+    store: Option<Result<Shared, OpenError>>,
     /// Location of its file, if it has one.
     place: Option<Place>,
 }
@@ -80,7 +77,7 @@ pub fn at_load() {
 
 /// Returns true if there is no store yet, and it should belong to another user than this one.
 fn is_left_to_others(settings: &Settings) -> bool {
-    let Store::Shared(wanted) = &settings.store else { return false };
+    let Config::Shared(wanted) = &settings.store else { return false };
     let is_missing = wanted.path.as_deref().is_some_and(|path| !path.exists());
     is_missing && user() == 0 && !settings::is_named(&LOAD_LIBSSL_LATE) && !handle::has_libssl()
 }
@@ -95,9 +92,9 @@ pub(super) fn store() -> Option<&'static Shared> {
     }
     let (store, refused) = match &opened().store {
         None => (None, None),
-        Some(_) if handle::stands_alone() => (None, Some(WITHOUT_LIBSSL)),
+        Some(_) if handle::stands_alone() => (None, Some(WITHOUT_LIBSSL.to_owned())),
         Some(Ok(store)) => (Some(store), None),
-        Some(Err(why)) => (None, Some(why.as_str())),
+        Some(Err(why)) => (None, Some(why.to_string())),
     };
     if STORE.set(Box::new(store)).is_ok()
         && let Some(why) = refused
@@ -129,46 +126,13 @@ fn opened() -> &'static Opened {
 
 /// Opens the store that the settings ask for. An error names the variable to correct.
 fn open(settings: &Settings) -> Opened {
-    let Store::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None, place: None } };
-    let store = match &wanted.path {
-        None => Shared::anonymous(wanted.size.unwrap_or(settings::Shared::USUAL)).map_err(of_store),
-        Some(path) => open_file(path, wanted.size, settings),
-    };
+    let Config::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None, place: None } };
+    let store = open::open(wanted, settings.key_file.as_deref());
     let place = wanted.path.as_deref().filter(|_| store.is_ok()).and_then(Place::of);
     Opened { user: user(), store: Some(store), place }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn of_store(why: String) -> String {
-    format!("SSLSESSION_STORE: {why}")
-}
-
-fn open_file(path: &Path, size: Option<usize>, settings: &Settings) -> Result<Shared, String> {
-    if let Some(reason) = why_out_of_reach(path) {
-        return Err(of_store(format!("{}: {reason}", path.display())));
-    }
-    let size = size.or_else(|| size_of_store(path)).unwrap_or(settings::Shared::USUAL);
-    let refused = |why: String| of_store(format!("{} {why}", path.display()));
-    let keys = match &settings.key_file {
-        Some(file) => Keys::read(file).map_err(|why| format!("SSLSESSION_KEY_FILE: {why}")),
-        // A store in memory may have its key beside it: who can read that can read the server's
-        // memory too.
-        None if path.starts_with("/dev/shm") => {
-            why_no_room(path, size).map_or(Ok(()), |why| Err(refused(why)))?;
-            Keys::beside(path).map_err(of_store)
-        }
-        None => Err(refused("is on a disk, and a store there needs SSLSESSION_KEY_FILE".to_owned())),
-    }?;
-    Shared::named(path, size, &keys).map_err(refused)
-}
-
-/// Returns the size of an existing store, which applies where the settings name none.
-fn size_of_store(path: &Path) -> Option<usize> {
-    let size = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?.len() as usize;
-    (MIN_SIZE..=MAX_SIZE).contains(&size).then_some(size)
-}
-
 /// Returns true if the settings ask for a shared store.
 pub(in crate::cache) fn is_wanted() -> bool {
-    settings::get().store != Store::Memory
+    settings::get().store != Config::Memory
 }

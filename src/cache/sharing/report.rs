@@ -16,7 +16,8 @@ use super::not_shared::{Kind, NotShared, note_first};
 use super::open::{is_removed, opened_store, store};
 use super::ticket_keys;
 use crate::handle::Context;
-use crate::settings::{self, Attach, MEMORY, Settings, Store, Tickets};
+use crate::settings::{self, Attach, MEMORY, Settings, Tickets};
+use sslsession_store::config::Config;
 use sslsession_store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
 use sslsession_store::total;
 
@@ -129,7 +130,7 @@ fn in_words(settings: &Settings) -> String {
         Tickets::Shared(_) => "tickets open wherever the key file is",
     };
     match (store(), &settings.store) {
-        (Some(shared), Store::Shared(wanted)) => {
+        (Some(shared), Config::Shared(wanted)) => {
             let place =
                 wanted.path.as_ref().map_or("inherited by forked processes".into(), |path| path.to_string_lossy());
             format!("shared store of {}K, {place}; {attach}; {tickets}", shared.size() >> 10)

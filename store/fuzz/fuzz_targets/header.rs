@@ -4,7 +4,8 @@
 use sslsession_store::Expiry;
 use sslsession_store::key_file::Keys;
 use sslsession_store::record::{Lookup, RecordKey, Policy};
-use sslsession_store::shared::{MIN_SIZE, Shared};
+use sslsession_store::config::SharedConfig;
+use sslsession_store::shared::Shared;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -16,17 +17,17 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let _ = fs::remove_file(&path);
     let keys = keys(&path);
     if kind.is_multiple_of(2) {
-        drop(Shared::named(&path, MIN_SIZE, keys).expect("a new store"));
+        drop(Shared::named(&path, SharedConfig::MIN_SIZE, keys).expect("a new store"));
     }
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).expect("a file");
     write(&file, kind, bytes);
     let before = fs::read(&path).expect("the file");
-    match Shared::named(&path, MIN_SIZE, keys) {
+    match Shared::named(&path, SharedConfig::MIN_SIZE, keys) {
         Ok(store) => check(&store),
         // What is refused stays as it is.
-        Err(why) => assert!(!why.is_empty() && fs::read(&path).expect("the file") == before, "{why}"),
+        Err(why) => assert!(!why.to_string().is_empty() && fs::read(&path).expect("the file") == before, "{why}"),
     }
-    if let Ok(store) = Shared::named(&path, MIN_SIZE, keys) {
+    if let Ok(store) = Shared::named(&path, SharedConfig::MIN_SIZE, keys) {
         check(&store);
     }
     let _ = fs::remove_file(&path);
@@ -37,7 +38,7 @@ fn write(file: &File, kind: u8, bytes: &[u8]) {
     let at = if kind & 2 == 0 { 0 } else { u64::from(kind >> 3) * 8 };
     file.write_all_at(bytes, at).expect("it is written");
     if kind & 4 == 0 {
-        file.set_len(MIN_SIZE as u64).expect("it is made as long");
+        file.set_len(SharedConfig::MIN_SIZE as u64).expect("it is made as long");
     }
 }
 

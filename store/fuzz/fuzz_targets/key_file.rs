@@ -24,7 +24,7 @@ fn read(text: &[u8]) -> Result<Keys, String> {
     file.write_all(text).expect("it is written");
     let keys = Keys::read_all(&path);
     let _ = fs::remove_file(&path);
-    keys
+    keys.map_err(|error| error.to_string())
 }
 
 const LINE: &[u8] = b"0123456789abcdef0123456789abcdef\n";

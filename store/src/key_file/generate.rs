@@ -16,10 +16,10 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::file_system;
-use crate::out_of_reach::in_words;
+use crate::out_of_reach::FileError;
 use crate::secret::{self, Secret};
 
-use super::with_suffix;
+use super::{KeyFileError, Reason, with_suffix};
 
 /// Suffix of the names under which keys are written.
 const UNFINISHED: &str = ".tmp";
@@ -28,13 +28,13 @@ const UNFINISHED: &str = ".tmp";
 const RANDOM: usize = 16;
 
 /// Makes a file with one key, unless the file exists by then. The error says what failed.
-pub fn make(path: &Path) -> Result<(), String> {
+pub fn make(path: &Path) -> Result<(), KeyFileError> {
     let made = Unfinished::write(path).and_then(|unfinished| match fs::hard_link(&unfinished.0, path) {
         // exists already; or another process, which saw a key file, removed ours
         Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(()),
         linked => linked,
     });
-    made.map_err(|error| format!("{}: it cannot be made: it {}", path.display(), in_words(&error)))?;
+    made.map_err(|error| Reason::Make(FileError(error)).of(path))?;
     remove_leftovers(path);
     Ok(())
 }

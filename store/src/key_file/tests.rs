@@ -61,7 +61,7 @@ fn secrets(keys: &Keys) -> Vec<&str> {
 
 /// Returns the reason why the file is refused: the text after its name.
 fn refusal(path: &Path) -> String {
-    let error = Keys::read(path).expect_err("it is refused");
+    let error = Keys::read(path).expect_err("it is refused").to_string();
     error.strip_prefix(&format!("{}: ", path.display())).unwrap_or_else(|| panic!("no name in {error:?}")).to_owned()
 }
 
@@ -156,7 +156,8 @@ fn a_secret_is_not_printed() {
     let keys = Keys::read(&directory.file(format!("{ONE}\n{TWO}"), 0o600)).expect("it is right");
     assert_eq!(format!("{keys:?} {keys:#?}"), "Keys(2) Keys(2)");
     // nor in the error that refuses one
-    let error = Keys::read(&directory.file(format!("{ONE}\n{}", &TWO[..31]), 0o600)).expect_err("too short");
+    let error =
+        Keys::read(&directory.file(format!("{ONE}\n{}", &TWO[..31]), 0o600)).expect_err("too short").to_string();
     assert!(!error.contains(&ONE[..8]) && !error.contains(&TWO[..8]), "{error}");
 }
 
@@ -182,11 +183,11 @@ fn a_key_beside_the_store_is_checked_as_any_other() {
     let directory = Directory::new();
     let path = directory.0.join("store.key");
     fs::write(&path, ONE).and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o644))).expect("written");
-    let error = Keys::beside(&directory.store()).expect_err("it is refused");
+    let error = Keys::beside(&directory.store()).expect_err("it is refused").to_string();
     assert_eq!(error, format!("{}: its mode is 0644, which lets others in: chmod 600", path.display()));
     // a link that leads nowhere is no reason to make another key
     fs::remove_file(&path).and_then(|()| symlink(directory.0.join("elsewhere"), &path)).expect("a link can be made");
-    let error = Keys::beside(&directory.store()).expect_err("it is refused");
+    let error = Keys::beside(&directory.store()).expect_err("it is refused").to_string();
     assert_eq!(error, format!("{}: it is a symbolic link: name the file itself", path.display()));
     assert_eq!(directory.names(), ["store.key"]);
 }
@@ -194,7 +195,7 @@ fn a_key_beside_the_store_is_checked_as_any_other() {
 #[test]
 fn a_directory_that_is_not_there_is_told() {
     let directory = Directory::new();
-    let error = Keys::beside(&directory.0.join("none/store")).expect_err("there is no place");
+    let error = Keys::beside(&directory.0.join("none/store")).expect_err("there is no place").to_string();
     let path = directory.0.join("none/store.key");
     assert_eq!(error, format!("{}: it cannot be made: it is not there, or has no directory", path.display()));
 }

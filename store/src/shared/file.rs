@@ -23,18 +23,18 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use super::error::StoreError;
 use super::header::{self, Header, Opened};
 use super::mapping::{Layout, Mapping};
 use crate::file_system;
 use crate::key_file::Keys;
-use crate::out_of_reach::in_words;
 
 /// Time that another process may take to make the store.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the store at `path`, or makes it, and returns its mapping and header. The error says why
 /// it is refused: a clause that follows the path.
-pub fn open(path: &Path, shape: Layout, keys: &Keys) -> Result<(Mapping, Opened), String> {
+pub fn open(path: &Path, shape: Layout, keys: &Keys) -> Result<(Mapping, Opened), StoreError> {
     /// More than one only if somebody removes the file as fast as it is made.
     const ATTEMPTS: usize = 8;
     for _ in 0..ATTEMPTS {
@@ -51,33 +51,34 @@ pub fn open(path: &Path, shape: Layout, keys: &Keys) -> Result<(Mapping, Opened)
             }
         }
     }
-    Err("is removed as soon as it is made".to_owned())
+    Err(StoreError::Unstable)
 }
 
-/// Returns the reason why a store that is not there cannot be made, if its file system has no room for it: asked before a key
-/// is made beside it, which would stay.
-pub fn why_no_room(path: &Path, size: usize) -> Option<String> {
-    if path.symlink_metadata().is_ok() {
-        return None;
+/// Checks that the file system has room for a store that is not there: asked before a key is made beside it, which would
+/// stay.
+pub fn room_for(path: &Path, size: usize) -> Result<(), StoreError> {
+    let directory = path.parent().filter(|_| path.symlink_metadata().is_err());
+    let Some(directory) = directory.and_then(|directory| File::open(directory).ok()) else { return Ok(()) };
+    match file_system::free_room(&directory) {
+        Some(free) if free < size as u64 => Err(no_room(&directory, size)),
+        _ => Ok(()),
     }
-    let directory = File::open(path.parent()?).ok()?;
-    file_system::free_room(&directory).filter(|&free| free < size as u64).map(|_| no_room(&directory, size))
 }
 
 /// Creates the file, or opens the one that exists; None if it is removed at that moment.
-fn open_file(path: &Path) -> Result<Option<File>, String> {
+fn open_file(path: &Path) -> Result<Option<File>, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK);
     match options.clone().create_new(true).mode(0o600).open(path) {
         // The umask may have removed permissions that are needed.
-        Ok(file) => file.set_permissions(Permissions::from_mode(0o600)).map_err(text).map(|()| Some(file)),
+        Ok(file) => Ok(file.set_permissions(Permissions::from_mode(0o600)).map(|()| Some(file))?),
         // Not to be created: where the directory is everybody's, the kernel refuses that for other users' files.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match options.open(path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(text(error)),
+            Err(error) => Err(error.into()),
         },
-        Err(error) => Err(text(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -89,11 +90,6 @@ fn remove_if_empty(path: &Path, file: &File) {
     }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn text(error: io::Error) -> String {
-    in_words(&error)
-}
-
 /// The links of a file.
 #[derive(PartialEq, Eq)]
 enum Links {
@@ -103,25 +99,25 @@ enum Links {
 }
 
 /// Checks that the file is this user's alone, before the process waits for anything in it.
-fn check(file: &File) -> Result<Links, String> {
-    let metadata = file.metadata().map_err(text)?;
+fn check(file: &File) -> Result<Links, StoreError> {
+    let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err("is no regular file".to_owned());
+        return Err(StoreError::NotRegular);
     }
     if metadata.uid() != file_system::user() {
-        return Err(format!("belongs to user {}, and this is user {}", metadata.uid(), file_system::user()));
+        return Err(StoreError::Owner(metadata.uid()));
     }
     match (metadata.mode() & 0o7777, metadata.nlink()) {
-        (mode, _) if mode & 0o077 != 0 => Err(format!("has mode {mode:04o}, which lets others in: chmod 600")),
+        (mode, _) if mode & 0o077 != 0 => Err(StoreError::Mode(mode)),
         (_, 0) => Ok(Links::None),
         (_, 1) => Ok(Links::One),
-        (_, links) => Err(format!("has {links} names (hard links), and may have one only")),
+        (_, links) => Err(StoreError::Links(links)),
     }
 }
 
 /// Locks the file, makes the store in it if there is none, maps it and keeps a shared lock. None if
 /// it was removed.
-fn lock_and_read(file: &File, shape: &Layout, keys: &Keys) -> Result<Option<(Mapping, Opened)>, String> {
+fn lock_and_read(file: &File, shape: &Layout, keys: &Keys) -> Result<Option<(Mapping, Opened)>, StoreError> {
     let since = Instant::now();
     loop {
         if locked(file.try_lock())? {
@@ -131,28 +127,26 @@ fn lock_and_read(file: &File, shape: &Layout, keys: &Keys) -> Result<Option<(Map
             if locked(file.try_lock_shared())? {
                 return Ok((check(file)? == Links::One).then_some(made));
             }
-        } else if locked(file.try_lock_shared())? && !is_unfinished(file, shape).map_err(text)? {
+        } else if locked(file.try_lock_shared())? && !is_unfinished(file, shape)? {
             let header = read(file, shape)?;
-            let opened = header.open(keys).ok_or(UNKNOWN_KEYS)?;
-            let mapping = Mapping::of_file(*shape, file).map_err(text)?;
+            let opened = header.open(keys).ok_or(StoreError::OtherKeys)?;
+            let mapping = Mapping::of_file(*shape, file)?;
             seal_for_first(&mapping, header, keys, &opened);
             return Ok(Some((mapping, opened)));
         }
         if since.elapsed() > LOCK_TIMEOUT {
-            return Err("is locked by another process".to_owned());
+            return Err(StoreError::Locked);
         }
         thread::sleep(Duration::from_millis(1));
     }
 }
 
-const UNKNOWN_KEYS: &str = "is sealed with other keys, and in use: give this process one of them, or remove the file";
-
-fn locked(result: Result<(), TryLockError>) -> Result<bool, String> {
+fn locked(result: Result<(), TryLockError>) -> Result<bool, StoreError> {
     match result {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-        Err(TryLockError::Error(error)) => Err(text(error)),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
 
@@ -166,26 +160,26 @@ fn is_unfinished(file: &File, shape: &Layout) -> io::Result<bool> {
     Ok(file.read_exact_at(&mut start, 0).is_ok() && start == [0; header::WRITTEN_LAST])
 }
 
-fn read(file: &File, shape: &Layout) -> Result<Header, String> {
+fn read(file: &File, shape: &Layout) -> Result<Header, StoreError> {
     let mut start = [0; header::LENGTH];
-    file.read_exact_at(&mut start, 0).map_err(|_| "is no store of sessions".to_owned())?;
+    file.read_exact_at(&mut start, 0).map_err(|_| StoreError::NoStore)?;
     let header = Header::read(&start, shape)?;
-    let length = file.metadata().map_err(text)?.len();
+    let length = file.metadata()?.len();
     if length < shape.size as u64 {
-        return Err(format!("was cut short to {length} bytes: remove it"));
+        return Err(StoreError::CutShort(length));
     }
     Ok(header)
 }
 
 /// Makes a store with free locks in the file, which no other process has open.
-fn make(file: &File, shape: &Layout, keys: &Keys) -> Result<(Mapping, Opened), String> {
-    let found = if is_unfinished(file, shape).map_err(text)? { None } else { Some(read(file, shape)?) };
+fn make(file: &File, shape: &Layout, keys: &Keys) -> Result<(Mapping, Opened), StoreError> {
+    let found = if is_unfinished(file, shape)? { None } else { Some(read(file, shape)?) };
     // Also for an existing store: a copy of one may have holes.
     file_system::reserve(file, shape.size).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => no_room(file, shape.size),
-        _ => text(error),
+        _ => error.into(),
     })?;
-    let mapping = Mapping::of_file(*shape, file).map_err(text)?;
+    let mapping = Mapping::of_file(*shape, file)?;
     if let Some(header) = found
         && let Some(opened) = header.open(keys)
     {
@@ -194,21 +188,15 @@ fn make(file: &File, shape: &Layout, keys: &Keys) -> Result<(Mapping, Opened), S
         return Ok((mapping, opened));
     }
     // A creator died here; or none of the keys opens the store.
-    let header = Header::new(keys).ok_or("cannot be made: the kernel gives no random numbers")?;
-    let opened = header.open(keys).ok_or("cannot be made: its key does not fit")?;
+    let header = Header::new(keys).ok_or(StoreError::NoHeader)?;
+    let opened = header.open(keys).ok_or(StoreError::Misfit)?;
     mapping.clear();
     write(&mapping, &header);
     Ok((mapping, opened))
 }
 
-/// Returns the space needed and available. In KiB, as a size can be set.
-fn no_room(file: &File, size: usize) -> String {
-    let free = file_system::free_room(file).map_or_else(String::new, |free| format!(", and {}K are free", free >> 10));
-    format!(
-        "has no room on its file system: it needs {}K{free}; give it less (SSLSESSION_STORE=shared:NAME,size=), or more room \
-         (docker: --shm-size)",
-        size >> 10
-    )
+fn no_room(file: &File, size: usize) -> StoreError {
+    StoreError::NoRoom { needed: size, free: file_system::free_room(file) }
 }
 
 /// Enables the first of the keys to open the store, as it may be the only one some day.

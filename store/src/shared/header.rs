@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 use super::Keys;
+use super::error::StoreError;
 use super::mapping::{Layout, Region};
 use crate::seal::{Seal, derive};
 use crate::secret::Secret;
@@ -25,8 +26,10 @@ pub const LENGTH: usize = SEALED_KEYS + SLOTS * SEALED_KEY;
 /// Number of them that are written last.
 pub const WRITTEN_LAST: usize = 8;
 
-const MAGIC: &[u8; 16] = b"sslsession store";
-const VERSION: u32 = 3;
+/// The first bytes of a store.
+pub const MAGIC: &[u8; 16] = b"sslsession store";
+/// The number of the layout.
+pub const VERSION: u32 = 3;
 const USE: u32 = usize::BITS;
 const SALT: usize = 32;
 const SEALED_KEYS: usize = 48;
@@ -87,20 +90,20 @@ impl Header {
 
     /// Reads a store's first bytes. The error says what is wrong, if they are not of a store of
     /// this layout.
-    pub fn read(bytes: &[u8; LENGTH], shape: &Layout) -> Result<Header, String> {
+    pub fn read(bytes: &[u8; LENGTH], shape: &Layout) -> Result<Header, StoreError> {
         let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let size = u64::from(word(24)) | u64::from(word(28)) << 32;
         if bytes[..16] != MAGIC[..] {
-            return Err("is no store of sessions".to_owned());
+            return Err(StoreError::NoStore);
         }
         if word(16) != VERSION {
-            return Err(format!("is a store of layout {}, and this is layout {VERSION}: remove it", word(16)));
+            return Err(StoreError::Layout(word(16)));
         }
         if word(20) != USE {
-            return Err("is a store of programs of another architecture".to_owned());
+            return Err(StoreError::Architecture);
         }
         if size != shape.size as u64 {
-            return Err(format!("is a store of {size} bytes, not {}: remove it to change that", shape.size));
+            return Err(StoreError::OtherSize { found: size, wanted: shape.size });
         }
         let mut header = Header { salt: [0; 16], sealed: [[0; SEALED_KEY]; SLOTS] };
         header.salt.copy_from_slice(&bytes[SALT..SEALED_KEYS]);
@@ -163,11 +166,11 @@ mod tests {
         let shape = Layout::of(1 << 20).expect("a legal size");
         let header = Header::new(&keys(&["a"])).expect("random numbers");
         let bytes = header.write(&shape);
-        assert_eq!(Header::read(&bytes, &shape), Ok(header));
+        assert_eq!(Header::read(&bytes, &shape).ok(), Some(header));
         for (at, complaint) in [(0, "no store"), (16, "layout"), (20, "architecture"), (24, "bytes"), (31, "bytes")] {
             let mut other = bytes;
             other[at] ^= 1;
-            assert!(Header::read(&other, &shape).is_err_and(|error| error.contains(complaint)), "{at}");
+            assert!(Header::read(&other, &shape).is_err_and(|error| error.to_string().contains(complaint)), "{at}");
         }
         let larger = Layout::of(2 << 20).expect("a legal size");
         assert!(Header::read(&bytes, &larger).is_err());

@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-pub use layout::{Layout, MAX_SIZE, MIN_SIZE, UNIT};
+pub use layout::{Layout, UNIT};
 pub use process_slot::ProcessSlot;
 pub use region::Region;
 pub use robust_mutex::{LOCK_BACKOFF, Locked, Refused, monotonic};

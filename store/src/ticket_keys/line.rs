@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::derive::{self, Key};
-use crate::key_file::{Keys, is_walking};
+use crate::key_file::{KeyFileError, Keys, Reason, is_walking};
 use crate::secret;
 use crate::threads::uncancelled;
 
@@ -66,11 +66,11 @@ impl Stamp {
 
 /// Reads the lines of a key file that tickets use, at least one; the first seals, all open. The
 /// error says which file is refused, why, and what to do.
-pub fn read(path: &Path) -> Result<Vec<Line>, String> {
+pub fn read(path: &Path) -> Result<Vec<Line>, KeyFileError> {
     let keys = uncancelled(|| Keys::read_all(path))?;
     let walks = keys.secrets().any(is_walking);
     let lines: Option<Vec<Line>> = keys.secrets().filter(|line| !walks || is_walking(line)).map(Line::of).collect();
-    lines.ok_or_else(|| format!("{}: a line's day is none: HEX@DAY counts days since 1970", path.display()))
+    lines.ok_or_else(|| Reason::NoDay.of(path))
 }
 
 #[cfg(test)]

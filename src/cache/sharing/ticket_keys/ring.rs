@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use once_cell::race::OnceBox;
 
 use crate::settings::{self, Settings, SharedTickets, Tickets};
+use sslsession_store::key_file::KeyFileError;
 use sslsession_store::ticket_keys::{self, KeyRing, Stamp};
 use sslsession_store::{Mutex, MutexGuard};
 
@@ -34,7 +35,7 @@ struct State {
     /// Stamp of the file as it was last read, or refused.
     stamp: Option<Stamp>,
     /// Reason why there are no keys.
-    refused: Option<String>,
+    refused: Option<KeyFileError>,
 }
 
 static KEYS: OnceBox<Option<Keys>> = OnceBox::new();
@@ -119,7 +120,7 @@ pub(super) fn held() -> Option<SharedTickets> {
 pub(super) fn are_there(now: i64) -> bool {
     let Some(keys) = keys_of(settings::get()) else { return false };
     keys.refresh(now);
-    let refused = keys.state.lock().refused.clone();
+    let refused = keys.state.lock().refused.as_ref().map(ToString::to_string);
     if let Some(why) = &refused
         && !keys.is_told.swap(true, Ordering::Relaxed)
     {

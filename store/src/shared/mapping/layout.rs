@@ -3,11 +3,7 @@
 
 use std::ops::Range;
 
-/// The smallest store: one partition.
-pub const MIN_SIZE: usize = 64 << 10;
-
-/// The largest store.
-pub const MAX_SIZE: usize = 32 << 30;
+use crate::config::SharedConfig;
 
 /// The head of the mapping: one page.
 pub const HEADER: usize = 4096;
@@ -53,12 +49,13 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Returns the layout of a mapping of `size` bytes; None if that is not between [`MIN_SIZE`] and [`MAX_SIZE`].
+    /// Returns the layout of a mapping of `size` bytes; None if that is not within the limits
+    /// of [`SharedConfig`].
     pub fn of(size: usize) -> Option<Layout> {
-        if !(MIN_SIZE..=MAX_SIZE).contains(&size) {
+        if !SharedConfig::is_size(size) {
             return None;
         }
-        let partitions = (size / (4 * MIN_SIZE)).clamp(1, PARTITIONS).max(size / LARGEST_PARTITION);
+        let partitions = (size / (4 * SharedConfig::MIN_SIZE)).clamp(1, PARTITIONS).max(size / LARGEST_PARTITION);
         // Whole cache lines: no two partitions share one.
         let slots = (size / BYTES_PER_SLOT).min(SLOTS);
         let stride = (size - HEADER - slots * SLOT) / partitions / 64 * 64;
@@ -90,7 +87,11 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADER, Layout, MAX_SIZE, MIN_SIZE, SLOT};
+    use super::{HEADER, Layout, SLOT};
+    use crate::config::SharedConfig;
+
+    const MIN_SIZE: usize = SharedConfig::MIN_SIZE;
+    const MAX_SIZE: usize = SharedConfig::MAX_SIZE;
 
     #[test]
     fn the_parts_lie_side_by_side_within_the_mapping() {

@@ -3,8 +3,9 @@ use std::collections::{HashMap, VecDeque};
 use proptest::prelude::*;
 
 use super::{Broken, Partition, RECORD_HEAD};
+use crate::config::SharedConfig;
 use crate::record::RecordHeader;
-use crate::shared::mapping::{Layout, MIN_SIZE, Region};
+use crate::shared::mapping::{Layout, Region};
 
 /// A partition's bytes and layout.
 struct Body {
@@ -14,7 +15,7 @@ struct Body {
 
 impl Body {
     fn new() -> Body {
-        let shape = Layout::of(MIN_SIZE).expect("a legal size");
+        let shape = Layout::of(SharedConfig::MIN_SIZE).expect("a legal size");
         Body { memory: vec![0; shape.body(0).len() / 8], shape }
     }
 
