@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::arguments::Store;
 use crate::output::{self, Failure, STRONG, println};
-use crate::store_file::{self, MEMORY_FILES, StoreFile};
+use crate::store_file::{self, StoreFile};
+use sslsession_store::config::MEMORY_FILES;
 
 /// Lists or removes stores.
 pub fn store(command: &Store) -> Result<ExitCode, Failure> {

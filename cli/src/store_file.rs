@@ -16,14 +16,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use nix::fcntl::OFlag;
+use sslsession_store::config::MEMORY_FILES;
+use sslsession_store::shared::MAGIC;
 
 use crate::proc;
-
-/// The directory of stores that are named without a slash.
-pub const MEMORY_FILES: &str = "/dev/shm";
-
-/// The first bytes of a store.
-pub const MAGIC: &[u8; 16] = b"sslsession store";
 
 /// A file that is a store.
 #[derive(Debug)]

@@ -30,13 +30,13 @@ use crate::secret::Secret;
 pub use error::{KeyFileError, Reason};
 
 /// Length in bytes of the shortest key.
-const SHORTEST: usize = 32;
+pub const MIN_KEY_LEN: usize = 32;
 
 /// Number of keys that a file may have: each is tried on what the others do not open.
 const MAX_KEYS: usize = 16;
 
 /// Length in bytes of the longest file.
-const MAX_FILE_LEN: usize = 64 << 10;
+pub const MAX_FILE_LEN: usize = 64 << 10;
 
 /// One or more secrets: the first seals, all open. They are overwritten when dropped.
 pub struct Keys {
@@ -100,7 +100,7 @@ impl Keys {
             if !line.iter().all(|byte| matches!(byte, b' '..=b'~')) {
                 return Err(Reason::NotText(number));
             }
-            if line.len() < SHORTEST {
+            if line.len() < MIN_KEY_LEN {
                 return Err(Reason::ShortKey(number));
             }
             if secrets.len() == MAX_KEYS {

@@ -43,6 +43,7 @@ use siphasher::sip::SipHasher13;
 
 pub use error::StoreError;
 pub use file::room_for;
+pub use header::{MAGIC, VERSION};
 pub use statistics::{Event, ProcessFacts, Statistics, WithoutStore};
 
 use crate::expiry::Expiry;

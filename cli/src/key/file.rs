@@ -14,15 +14,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
+use sslsession_store::key_file::{MAX_FILE_LEN, MIN_KEY_LEN, is_walking};
 use zeroize::Zeroizing;
 
-use super::walk::Walking;
-
-/// The fewest characters of a key.
-const SHORTEST: usize = 32;
-
 /// The most bytes of a file, as the library has it.
-const LARGEST: u64 = 64 << 10;
+const LARGEST: u64 = MAX_FILE_LEN as u64;
 
 /// A line of a key file.
 pub enum Line<'a> {
@@ -53,10 +49,10 @@ pub fn lines(text: &[u8]) -> Result<Vec<Line<'_>>, String> {
             _ if !key.iter().all(|byte| matches!(byte, b' '..=b'~')) => {
                 return Err(format!("line {number} is not text"));
             }
-            _ if key.len() < SHORTEST => {
-                return Err(format!("the key in line {number} is shorter than {SHORTEST} characters"));
+            _ if key.len() < MIN_KEY_LEN => {
+                return Err(format!("the key in line {number} is shorter than {MIN_KEY_LEN} characters"));
             }
-            _ if Walking::is_one(key) => Line::Walking(line),
+            _ if is_walking(key) => Line::Walking(line),
             _ => Line::Key(line),
         });
     }

@@ -27,16 +27,6 @@ pub struct Walking {
 }
 
 impl Walking {
-    /// Returns true for 64 hex digits, an at sign and a number.
-    pub fn is_one(line: &[u8]) -> bool {
-        match line.split_at_checked(2 * KEY) {
-            Some((key, [b'@', day @ ..])) => {
-                !day.is_empty() && key.iter().all(u8::is_ascii_hexdigit) && day.iter().all(u8::is_ascii_digit)
-            }
-            _ => false,
-        }
-    }
-
     /// Takes a key for that of a day.
     pub fn new(key: Zeroizing<[u8; KEY]>, day: u64) -> Walking {
         Walking { key, day }
@@ -128,6 +118,8 @@ mod tests {
 
     #[test]
     fn lines_that_walk() {
+        use sslsession_store::key_file::is_walking;
+
         let digits = "0f".repeat(32);
         for (line, is_one) in [
             (format!("{digits}@1"), true),
@@ -136,7 +128,7 @@ mod tests {
             (digits.clone(), false),
             (format!("{}g@1", &digits[1..]), false),
         ] {
-            assert_eq!(Walking::is_one(line.as_bytes()), is_one, "{line}");
+            assert_eq!(is_walking(line.as_bytes()), is_one, "{line}");
         }
         assert!(Walking::of(format!("{digits}@99999999999999999999").as_bytes()).is_err());
     }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use super::program::Program;
 use crate::arguments::{Format, Run};
 use crate::output::println;
 use crate::preload;
-use crate::store_file;
+use sslsession_store::config::Config;
 
 /// The variables of a run; the same for the program and for the check.
 pub struct Environment {
@@ -53,8 +53,10 @@ impl Environment {
     /// Returns the file of the store, if it has a name: `shared:NAME[,size=BYTES]`.
     pub fn store_path(&self) -> Option<PathBuf> {
         let (_, store) = self.variables.iter().find(|(name, _)| *name == "SSLSESSION_STORE")?;
-        let name = store.as_bytes().strip_prefix(b"shared:")?.split(|&byte| byte == b',').next()?;
-        (!name.is_empty()).then(|| store_file::path_of(Path::new(OsStr::from_bytes(name))))
+        match Config::parse(store.as_bytes()) {
+            Ok(Config::Shared(store)) => store.path,
+            _ => None,
+        }
     }
 
     /// Prints the variables.

@@ -16,16 +16,17 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::SigSet;
 use nix::sys::statvfs::statvfs;
+use sslsession_store::config::{MEMORY_FILES, SharedConfig};
 
 use super::program::Program;
 use crate::output::{self, Failure};
-use crate::store_file::{self, MEMORY_FILES, StoreFile};
+use crate::store_file::{self, StoreFile};
 
 /// The beginning of such stores' names.
 const PREFIX: &str = "sslsession-run-";
 
 /// The size, if there is room for it, in bytes; else half of what there is.
-const USUAL: u64 = 32 << 20;
+const USUAL: u64 = SharedConfig::DEFAULT_SIZE as u64;
 
 /// With less there is no use in it.
 const SMALLEST: u64 = 1 << 20;

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use super::memory::Memory;
 use crate::output::Failure;
 use crate::proc::{self, Mapping};
-use crate::store_file::{self, MAGIC, MEMORY_FILES};
+use crate::store_file;
+use sslsession_store::config::MEMORY_FILES;
+use sslsession_store::shared::MAGIC;
 
 /// The file that the kernel says shared memory without a name is of.
 const NO_FILE: &str = "/dev/zero";

@@ -20,10 +20,10 @@ use std::io;
 
 use super::Unreadable;
 use super::memory::{Memory, double, word};
-use crate::store_file::MAGIC;
+use sslsession_store::shared::{MAGIC, VERSION};
 
-/// The layout that is read here.
-const LAYOUT: u32 = 3;
+/// The layout that is read here: that of this release's stores.
+const LAYOUT: u32 = VERSION;
 
 /// Counters of a slot.
 pub const COUNTERS: usize = 16;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use super::{MAX_FILE_LEN, MAX_KEYS, SHORTEST};
+use super::{MAX_FILE_LEN, MAX_KEYS, MIN_KEY_LEN};
 use crate::file_system::user;
 use crate::out_of_reach::FileError;
 
@@ -78,7 +78,7 @@ impl fmt::Display for Reason {
             Reason::Mode(mode) => write!(f, "its mode is {mode:04o}, which lets others in: chmod 600"),
             Reason::TooLong => write!(f, "it has more than {} KiB: it is no file of keys", MAX_FILE_LEN >> 10),
             Reason::NotText(line) => write!(f, "line {line} is not text: `openssl rand -hex 32` makes a key"),
-            Reason::ShortKey(line) => write!(f, "the key in line {line} is shorter than {SHORTEST} bytes: {MAKE}"),
+            Reason::ShortKey(line) => write!(f, "the key in line {line} is shorter than {MIN_KEY_LEN} bytes: {MAKE}"),
             Reason::TooManyKeys => write!(f, "it has more than {MAX_KEYS} keys: remove the oldest"),
             Reason::NoKey => write!(f, "it has no key: {MAKE}"),
             Reason::OnlyDaily => write!(f, "its keys change daily, and a store needs one that stays: {MAKE}"),
