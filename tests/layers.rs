@@ -27,14 +27,27 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 ];
 
 /// The same for the store's package.
-const STORE_MAY_USE: [(&str, &[&str]); 18] = [
+const STORE_MAY_USE: [(&str, &[&str]); 19] = [
     ("open", &["config", "shared", "key_file", "out_of_reach"]),
     ("memory", &["expiry", "key", "era", "gate", "sync"]),
     (
         "shared",
-        &["config", "record", "seal", "key_file", "out_of_reach", "file_system", "expiry", "secret", "sync", "threads"],
+        &[
+            "config",
+            "record_store",
+            "record",
+            "seal",
+            "key_file",
+            "out_of_reach",
+            "file_system",
+            "expiry",
+            "secret",
+            "sync",
+            "threads",
+        ],
     ),
     ("ticket_keys", &["key_file", "secret", "secret_slots", "threads"]),
+    ("record_store", &["record", "expiry"]),
     ("seal", &["record", "key_file", "secret"]),
     ("key_file", &["out_of_reach", "file_system", "secret"]),
     ("out_of_reach", &["file_system"]),

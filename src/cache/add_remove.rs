@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::lookup::Offer;
-use super::sharing::{count, show_sessions};
+use super::sharing::{Live, count, show_sessions};
 use super::{Mode, SessionCache, owners};
 use crate::handle::Session;
 use crate::rules::{AddingAgain, Callbacks, UpdateTime};
@@ -19,9 +19,9 @@ impl SessionCache {
     /// Of the mode only UPDATE_TIME matters: with it the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: i64) -> bool {
         owners::take_place(session);
-        let _busy = self.start_sharing();
-        let is_new = self.insert_live(&Self::key_of(session), session, now);
-        self.publish_added(session);
+        let live = Live::insert(self, session, now);
+        let is_new = live.is_new();
+        live.publish_added();
         self.expire_shared(now);
         is_new
     }

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::sharing::count;
+use super::sharing::{Live, count};
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
 use sslsession_store::shared::Event;
@@ -14,20 +14,16 @@ impl SessionCache {
     pub fn on_new_session(&self, connection: Connection, session: &Session, now: i64) {
         let role = Role::of(connection.is_server());
         let is_kept = !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection);
-        let busy = self.start_sharing();
-        if is_kept {
-            self.insert_live(&Self::key_of(session), session, now);
-        }
+        let live = is_kept.then(|| Live::insert(self, session, now));
         Self::assert_unlocked();
         if self.mode().caches(role) {
             self.callbacks.new_session(connection, session);
         }
         // After the callback, which may set a timeout, set application data or remove the session.
-        if is_kept && Self::is_looked_up(connection) {
+        if let Some(live) = live.filter(|_| Self::is_looked_up(connection)) {
             count(Event::Stored, 1);
-            self.publish_made(connection, session, now);
+            live.publish_made(connection, now);
         }
-        drop(busy);
         self.expire_shared(now);
         self.flush_with_session(role, now);
     }

@@ -30,6 +30,7 @@ mod authentication;
 mod begun;
 mod brief_lock;
 mod by_connection;
+mod live;
 mod made;
 mod not_shared;
 mod open;
@@ -52,6 +53,7 @@ use crate::rules::Marked;
 use crate::settings::{self, Attach};
 pub(super) use authentication::Authentication;
 use by_connection::ByConnection;
+pub(super) use live::Live;
 pub use not_shared::NotShared;
 pub use open::at_load;
 pub(super) use open::is_wanted;
@@ -60,7 +62,7 @@ use record::{Bearer, OPEN, ServerName};
 pub use report::report_end;
 pub(super) use report::{count, on_new_context, show_sessions};
 use sslsession_store::era::UnderWay;
-use sslsession_store::{Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
+use sslsession_store::{Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
@@ -112,7 +114,7 @@ impl Sharing {
     }
 }
 
-fn fingerprint(store: &Shared, session: &Session) -> Fingerprint {
+fn fingerprint(store: &impl RecordStore, session: &Session) -> Fingerprint {
     session.with_secret(|secret| store.fingerprint(secret, SessionCache::expiry_of(session)))
 }
 
@@ -220,7 +222,7 @@ impl SessionCache {
     }
 
     /// Stores a session that the application adds, and vouches for, for all processes.
-    pub(super) fn publish_added(&self, session: &Session) {
+    fn store_added(&self, session: &Session) {
         let Ok(sharing) = self.shared() else { return };
         let Some(policy) = self.own_policy(sharing) else { return };
         let name = session.server_name();
@@ -332,14 +334,6 @@ impl SessionCache {
             }
         }
     }
-
-    /// Notes that a session is about to be live here and will be stored before the guard is
-    /// dropped.
-    pub(super) fn start_sharing(&self) -> Option<Busy<'_>> {
-        let storing = &self.sharing.as_deref()?.storing;
-        storing.begin(1);
-        Some(Busy(storing))
-    }
 }
 
 /// The terms of a record that is to be stored.
@@ -349,13 +343,4 @@ struct Record {
     bearer: Option<Bearer>,
     /// True if it may be used once: a process that no longer shares has to take the record before.
     once: bool,
-}
-
-/// Guard of a thread between caching a session and storing its record.
-pub(super) struct Busy<'a>(&'a UnderWay);
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.end(1);
-    }
 }

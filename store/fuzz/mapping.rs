@@ -17,6 +17,7 @@
 //! locks nobody wrote to takes a new record, at the second attempt at the latest, and gives it back.
 
 use sslsession_store::Expiry;
+use sslsession_store::RecordStore;
 use sslsession_store::config::SharedConfig;
 use sslsession_store::key_file::Keys;
 use sslsession_store::record::{Fingerprint, Lookup, Policy, RecordKey, Scope};

@@ -28,6 +28,7 @@ pub mod memory;
 pub mod open;
 pub mod out_of_reach;
 pub mod record;
+pub mod record_store;
 mod seal;
 #[allow(unsafe_code, reason = "memory is wiped as no compiler may leave out")]
 pub mod secret;
@@ -43,5 +44,6 @@ pub use expiry::Expiry;
 pub use key::Key;
 pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed, total};
 pub use record::{Fingerprint, Lookup, Policy, RecordKey, Scope};
+pub use record_store::RecordStore;
 pub use shared::Shared;
 pub use sync::{Mutex, MutexGuard, locks_held};

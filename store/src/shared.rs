@@ -33,6 +33,7 @@ mod lookup;
 #[allow(unsafe_code, reason = "memory that other processes write")]
 mod mapping;
 mod partition;
+mod records;
 mod statistics;
 
 use std::hash::Hasher;
@@ -46,15 +47,14 @@ pub use file::room_for;
 pub use header::{MAGIC, VERSION};
 pub use statistics::{Event, ProcessFacts, Statistics, WithoutStore};
 
-use crate::expiry::Expiry;
 use crate::key_file::Keys;
 use crate::out_of_reach::FileError;
-use crate::record::{Fingerprint, Policy, RecordHeader, RecordKey};
+use crate::record::RecordKey;
 use crate::seal::Seal;
 use crate::secret;
 use crate::sync::{Count, locks_held};
 use mapping::{Layout, Locked, Mapping, Refused};
-use partition::{Broken, MAX_BODY, Partition};
+use partition::{Broken, Partition};
 
 /// A store of sessions that processes share.
 pub struct Shared {
@@ -103,124 +103,6 @@ impl Shared {
     /// Returns its size in bytes.
     pub fn size(&self) -> usize {
         self.mapping.shape().size
-    }
-
-    /// Returns the session's fingerprint: a keyed hash of its master secret, and its expiry.
-    pub fn fingerprint(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
-        let [one, two] = self.fingerprints;
-        let mut hasher = SipHasher13::new_with_keys(one, two);
-        hasher.write(secret);
-        Fingerprint { expiry: expiry.second(), fingerprint: hasher.finish() as u32 }
-    }
-
-    /// Stores an encoded session and replaces any record with the same key. Returns false if it is
-    /// not stored: the record is too large or the lock timed out.
-    pub fn insert(&self, name: &RecordKey, mark: Fingerprint, bytes: &[u8]) -> bool {
-        self.insert_if(name, mark, bytes, |_| Ok(true))
-    }
-
-    /// Replaces the record of a session that was changed: in one step, and only if the record of
-    /// `was` still has the fingerprint `known`. The record keeps its policy. Returns false if
-    /// nothing was replaced.
-    pub fn replace(
-        &self,
-        was: &RecordKey,
-        known: Fingerprint,
-        name: &RecordKey,
-        mark: Fingerprint,
-        bytes: &[u8],
-    ) -> bool {
-        let Some(policy) = self.policy(was) else { return false };
-        let hash = self.hash(was);
-        let name = RecordKey { policy, ..*name };
-        let is_same = |partition: &Partition| {
-            let found = partition.find(hash)?;
-            Ok(found.is_some_and(|record| record.label.fingerprint == known.fingerprint))
-        };
-        if self.hash(&name) == hash {
-            return self.insert_if(&name, mark, bytes, is_same);
-        }
-        // Under another key, and perhaps in another partition: only a process that removed the old
-        // record may store the new one.
-        let Some(mut opened) = self.lock(self.partition_of(hash)) else { return false };
-        let take = |partition: &mut Partition| Ok(is_same(partition)? && partition.remove(hash)?);
-        let is_taken = self.change(&mut opened, take).unwrap_or(false);
-        drop(opened);
-        is_taken && self.insert(&name, mark, bytes)
-    }
-
-    /// Stores an encoded session if its partition, once locked, meets the caller's condition.
-    fn insert_if(
-        &self,
-        name: &RecordKey,
-        mark: Fingerprint,
-        bytes: &[u8],
-        is_wanted: impl FnOnce(&Partition) -> Result<bool, Broken>,
-    ) -> bool {
-        let label = self.label(name, mark);
-        let number = self.partition_of(label.hash);
-        let sealed = match &self.seal {
-            // Only once it is known to fit: its length may be a client's choice.
-            Some(seal) if bytes.len() <= MAX_BODY => match seal.seal(name, &label, self.serial(number), bytes) {
-                None => return false,
-                sealed => sealed,
-            },
-            _ => None,
-        };
-        let body = sealed.as_deref().unwrap_or(bytes);
-        let Some(mut opened) = self.lock(number) else { return false };
-        let stored = self.change(&mut opened, |partition| {
-            if !is_wanted(partition)? {
-                return Ok(Stored::Unwanted);
-            }
-            if body.len() > partition.longest() {
-                // The record under its key is of another session.
-                return partition.remove(label.hash).map(|_| Stored::TooLarge);
-            }
-            partition.insert(&label, body).map(Stored::Evicting)
-        });
-        match stored {
-            Some(Stored::Evicting(evicted)) => {
-                self.count(Event::Stored, 1);
-                self.count(Event::Evicted, u64::from(evicted));
-                true
-            }
-            Some(Stored::TooLarge) => {
-                self.count(Event::TooLarge, 1);
-                false
-            }
-            Some(Stored::Unwanted) | None => false,
-        }
-    }
-
-    /// Removes the record of that key. Returns true if there was one.
-    pub fn remove(&self, name: &RecordKey) -> bool {
-        let hash = self.hash(name);
-        let number = self.partition_of(hash);
-        let Some(mut opened) = self.lock(number) else { return false };
-        let removed = self.change(&mut opened, |partition| partition.remove(hash)).unwrap_or(false);
-        self.count(Event::Removed, u64::from(removed));
-        removed
-    }
-
-    /// Returns the policy of the record of that key, whatever the key's policy; None if there is no
-    /// record.
-    pub fn policy(&self, name: &RecordKey) -> Option<Policy> {
-        let hash = self.hash(name);
-        let mut opened = self.lock(self.partition_of(hash))?;
-        let find = |body| Some(Partition::new(body, self.mapping.shape()).find(hash).ok()??.label.policy);
-        opened.locked.read(find).map(|policy| Policy::of_bits(policy ^ self.hides_policy(hash)))
-    }
-
-    /// Returns a keyed digest of bytes: the same in all processes of the store, and unpredictable
-    /// for others.
-    pub fn digest(&self, parts: &[&[u8]]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.digests[0], self.digests[1]);
-        for part in parts {
-            hasher.write_usize(part.len());
-            hasher.write(part);
-        }
-        hasher.finish()
     }
 
     /// Returns the number of records, expired or not.
@@ -300,12 +182,6 @@ impl Shared {
         self.count(Event::Emptied, 1);
     }
 
-    fn label(&self, name: &RecordKey, mark: Fingerprint) -> RecordHeader {
-        let hash = self.hash(name);
-        let policy = name.policy.bits() ^ self.hides_policy(hash);
-        RecordHeader { hash, policy, expiry: mark.expiry, fingerprint: mark.fingerprint }
-    }
-
     /// Returns the bits that hide the policy of a record of that hash: equal policies look equal in no two records.
     fn hides_policy(&self, hash: u64) -> u64 {
         if self.seal.is_none() {
@@ -324,12 +200,6 @@ impl Shared {
         hasher.finish()
     }
 
-    /// Returns a number that no other record of this store gets.
-    fn serial(&self, number: usize) -> u64 {
-        let partitions = self.mapping.shape().partitions as u64;
-        self.mapping.head(number).serial().wrapping_mul(partitions).wrapping_add(number as u64)
-    }
-
     /// Returns the partition of a hash, by its lower half; the upper half selects the bucket.
     fn partition_of(&self, hash: u64) -> usize {
         hash as u32 as usize % self.mapping.shape().partitions
@@ -344,14 +214,6 @@ struct Opened<'a> {
 
 /// Length in bytes of the keys of all hashes of a store.
 const KEYS: usize = 4 * 16;
-
-/// Result of an attempt to store a record.
-enum Stored {
-    /// Stored, after this number of others was evicted.
-    Evicting(u32),
-    TooLarge,
-    Unwanted,
-}
 
 fn shape(size: usize) -> Result<Layout, StoreError> {
     Layout::of(size).ok_or(StoreError::Size(size))

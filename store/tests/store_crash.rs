@@ -3,7 +3,7 @@
 //! One thread, so that the processes it forks are whole. Each test is told of in a line of its own, as cargo's are.
 
 use sslsession_store::shared::Event;
-use sslsession_store::{Expiry, Lookup, Policy, RecordKey, Shared};
+use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Shared};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};

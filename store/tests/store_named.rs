@@ -8,7 +8,7 @@ mod common;
 use common::Scratch;
 use sslsession_store::key_file::Keys;
 use sslsession_store::shared::Event;
-use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
+use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ mod common;
 use common::Scratch;
 use sslsession_store::key_file::Keys;
 use sslsession_store::shared::Event;
-use sslsession_store::{Expiry, Lookup, Policy, RecordKey, Shared};
+use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Shared};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 
 use sslsession_store::config::SharedConfig;
 use sslsession_store::shared::Event;
-use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, Scope, Shared};
+use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};

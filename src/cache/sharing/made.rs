@@ -11,7 +11,7 @@ use crate::handle::{Connection, Session, Setting};
 
 impl SessionCache {
     /// Stores the session that a handshake has made, for all processes.
-    pub(in crate::cache) fn publish_made(&self, connection: Connection, session: &Session, now: i64) {
+    pub(super) fn store_made(&self, connection: Connection, session: &Session, now: i64) {
         search::end_offers();
         let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
         let (sharing, policy) = match terms {
@@ -57,9 +57,9 @@ impl SessionCache {
         }
         let route = route(name, begun.as_ref());
         if connection.is_resumed() {
-            return sharing.routes.known(sharing.store, &sharing.number, &route, now) == Some(policy);
+            return sharing.routes.known(Some(sharing.store), &sharing.number, &route, now) == Some(policy);
         }
-        sharing.routes.learn(sharing.store, &sharing.number, &route, policy, now);
+        sharing.routes.learn(Some(sharing.store), &sharing.number, &route, policy, now);
         true
     }
 }

@@ -19,7 +19,7 @@
 
 use super::policy::{Number, PolicyDigest};
 use sslsession_store::secret::Secret;
-use sslsession_store::{Policy, Scope, Shared};
+use sslsession_store::{Policy, RecordStore, Scope};
 
 /// The scope in place of a policy's digest.
 pub(super) const OPEN: Scope = *b"open to more ctx";
@@ -73,7 +73,7 @@ impl ServerName<'_> {
     /// Returns the policy by which a record of that name is compared: a digest that clients, who
     /// choose the name, cannot foresee. It includes the beginning of the policy's digest, unless
     /// that is not settled yet, for a live session whose record's body is not read.
-    pub(super) fn terms(&self, store: &Shared, policy: Option<&PolicyDigest>) -> Policy {
+    pub(super) fn terms(&self, store: &impl RecordStore, policy: Option<&PolicyDigest>) -> Policy {
         let digest = match self {
             ServerName::Any => ANY,
             ServerName::Said(b"") => 0,

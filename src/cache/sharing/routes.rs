@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
 use super::policy::{Number, PolicyDigest};
-use sslsession_store::{Expiry, Lookup, Policy, RecordKey, Shared};
+use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore};
 
 /// Number of names that this process remembers. Clients choose them.
 const MAX_NAMES: usize = 1024;
@@ -50,16 +50,16 @@ impl Routes {
     }
 
     /// Returns the policy that a name leads to, if this process or a copy of the context knows.
-    pub(super) fn known<'a>(
+    pub(super) fn known(
         &self,
-        store: impl Into<Option<&'a Shared>>,
+        store: Option<&impl RecordStore>,
         number: &Number,
         name: &[u8],
         now: i64,
     ) -> Option<PolicyDigest> {
         self.known_here(name).or_else(|| {
             let (scope, id) = key(number, name);
-            match store.into()?.find(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
+            match store?.find(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
                 Lookup::Record(bytes) => {
                     let digest = bytes.as_slice().try_into().ok()?;
                     self.remember(name, digest);
@@ -71,9 +71,9 @@ impl Routes {
     }
 
     /// Learns a route from a full handshake.
-    pub(super) fn learn<'a>(
+    pub(super) fn learn(
         &self,
-        store: impl Into<Option<&'a Shared>>,
+        store: Option<&impl RecordStore>,
         number: &Number,
         name: &[u8],
         digest: PolicyDigest,
@@ -87,7 +87,7 @@ impl Routes {
             self.has_changed.store(true, Ordering::Relaxed);
         }
         self.remember(name, digest);
-        let Some(store) = store.into() else { return };
+        let Some(store) = store else { return };
         let (scope, id) = key(number, name);
         let mark = store.fingerprint(&digest, Expiry::new(now, TIMEOUT));
         store.insert(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);

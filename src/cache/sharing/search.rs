@@ -28,7 +28,7 @@ use crate::cache::lookup::{Offer, Search};
 use crate::handle::{self, Connection, Session, Setting};
 use crate::types::TLS1_3_VERSION;
 use sslsession_store::secret::Secret;
-use sslsession_store::{Fingerprint, Key, Lookup, Policy, RecordKey, Scope};
+use sslsession_store::{Fingerprint, Key, Lookup, Policy, RecordKey, RecordStore, Scope};
 
 /// Number of sessions that one client may offer at a time and that are searched for in the shared
 /// store. Clients offer one or two; a ClientHello has room for 1,600.
@@ -270,7 +270,7 @@ impl SessionCache {
         match is_a_copys {
             true if open.is_switched && policy != open.policy => false,
             true => routes.known_here(route).is_none_or(|known| known == policy),
-            false => routes.known(sharing.store, &sharing.number, route, now) == Some(policy),
+            false => routes.known(Some(sharing.store), &sharing.number, route, now) == Some(policy),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use sslsession_store::Expiry;
 use sslsession_store::key_file::Keys;
+use sslsession_store::RecordStore;
 use sslsession_store::record::{Lookup, RecordKey, Policy};
 use sslsession_store::config::SharedConfig;
 use sslsession_store::shared::Shared;

@@ -29,7 +29,7 @@ const MOST_AT_ONCE: i64 = 16;
 
 impl Shared {
     /// Wipes some of the records that have expired at `now`. Cheap, except once a second.
-    pub fn expire(&self, now: i64) {
+    pub(super) fn expire_due(&self, now: i64) {
         let page = self.mapping.header();
         let last = page.double(SECOND).map_or(now, |second| second as i64);
         if now != last && page.set_double(SECOND, now as u64).is_some() {

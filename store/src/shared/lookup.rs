@@ -41,18 +41,8 @@ enum Seen {
 }
 
 impl Shared {
-    /// Looks up a session that has not expired at `now`. `known` is the fingerprint of the caller's
-    /// live session: if the record has it, nothing is copied, and the caller checks the expiry.
-    pub fn find(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup {
-        self.search(name, known, now, false)
-    }
-
-    /// Does the same and removes the record. Only one of all processes can take it.
-    pub fn take(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup {
-        self.search(name, known, now, true)
-    }
-
-    fn search(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64, takes: bool) -> Lookup {
+    /// Looks a record up, and removes it if `takes`.
+    pub(super) fn search(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64, takes: bool) -> Lookup {
         let hash = self.hash(name);
         let wanted = Wanted { hash, policy: name.policy, hidden: self.hides_policy(hash), known, now };
         let number = self.partition_of(wanted.hash);
@@ -85,7 +75,7 @@ impl Shared {
                 self.empty(&mut opened);
             }
             drop(opened);
-            self.expire(now);
+            self.expire_due(now);
             return match seen {
                 Ok(Seen::Copied(label)) => self.open(name, &label, copy),
                 Ok(Seen::Current) => Lookup::Current,
