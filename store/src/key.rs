@@ -24,9 +24,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Key {
     /// The part of the key that slots are compared by.
     pub(super) tag: u64,
-    /// Selects the bucket: see the drawing in [`super::memory`].
-    pub(super) place: u32,
+    /// The part that selects the bucket: see the drawing in [`super::memory`].
+    pub(super) bits: BucketBits,
 }
+
+/// The bits of a key that select its bucket: as many of the lowest as there are buckets for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct BucketBits(pub(super) u32);
 
 impl Key {
     /// Returns the key of `id` (any length, also none) under protocol `version`.
@@ -45,7 +49,7 @@ impl Key {
             hasher.write(&version);
             hasher.finish()
         };
-        Self { tag: hash ^ beginning(id), place: hash as u32 }
+        Self { tag: hash ^ beginning(id), bits: BucketBits(hash as u32) }
     }
 }
 
@@ -100,7 +104,7 @@ mod tests {
     #[test]
     fn ids_with_one_prefix_spread_over_all_buckets() {
         let buckets: HashSet<u32> =
-            (0u32..1000).map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).place % 64).collect();
+            (0u32..1000).map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).bits.0 % 64).collect();
         assert!(buckets.len() > 60);
     }
 }

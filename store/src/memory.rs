@@ -7,12 +7,12 @@
 //!   or buckets, each under a lock of its own                  and, as OpenSSL 1.1.1 evicts, oldest first
 //!                                                      count, soonest: readable without a lock
 //!
-//!   bucket (bits of the place)         node number
-//!   ├ bucket 0   |tag value node ×3| ─────► expiry, before, after, place
+//!   bucket (the key's bits)            node number
+//!   ├ bucket 0   |tag value node ×3| ─────► expiry, before, after, bits
 //!   ├ bucket 1   |tag value node ×1| ◄───── (the way back from the order to the slot)
 //!   └ bucket 2   |tag value node ×2| ─► overflow bucket
 //!
-//! Key:             tag 64                 place 32
+//! Key:             tag 64                 bits 32
 //!   compared:      in the slot            by the slot's position, as many bits as there are buckets (all while small)
 //! ```
 //! **Locks.** A lookup acquires one lock, as a reader, while it finds the slot and clones the

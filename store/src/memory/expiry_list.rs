@@ -6,6 +6,7 @@ use super::expiry_index::ExpiryIndex;
 use super::insertions::Insertions;
 use super::node_slab::NodeSlab;
 use super::rules::Eviction;
+use crate::key::BucketBits;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -17,8 +18,8 @@ struct Node {
     before: u32,
     /// The next in order; in a free node, the next free one.
     after: u32,
-    /// [`Key::place`](super::Key): the session's slot.
-    place: u32,
+    /// [`Key::bits`](super::Key): the session's slot.
+    bits: BucketBits,
 }
 
 /// All sessions in order, as a list of nodes known by their numbers.
@@ -66,16 +67,16 @@ impl ExpiryList {
         if self.unused == NONE { self.nodes.len() as u32 } else { self.unused }
     }
 
-    /// Inserts the node [`ExpiryList::next_free`], for a session at `place`, as the newest of its
+    /// Inserts the node [`ExpiryList::next_free`], for a session whose key has these bits, as the newest of its
     /// second.
     #[inline]
-    pub(super) fn add(&mut self, place: u32, expiry: Expiry) {
+    pub(super) fn add(&mut self, bits: BucketBits, expiry: Expiry) {
         let number = self.next_free();
         if let Some(insertions) = &mut self.insertions {
             insertions.push(number);
         }
         let (before, after) = self.link_by_expiry(number, expiry);
-        let node = Node { expiry, before, after, place };
+        let node = Node { expiry, before, after, bits };
         if self.unused == NONE {
             return self.nodes.push(node);
         }
@@ -116,15 +117,15 @@ impl ExpiryList {
         self.nodes.get_mut(number).after = std::mem::replace(&mut self.unused, number);
     }
 
-    /// Returns the [`Key::place`](super::Key) of a node's session.
+    /// Returns the [`Key::bits`](super::Key) of a node's session.
     #[inline]
-    pub(super) fn place(&self, number: u32) -> u32 {
-        self.nodes.get(number).place
+    pub(super) fn bits(&self, number: u32) -> BucketBits {
+        self.nodes.get(number).bits
     }
 
-    /// Sets the place of a node's session.
-    pub(super) fn rename(&mut self, number: u32, place: u32) {
-        self.nodes.get_mut(number).place = place;
+    /// Sets the bits of the key of a node's session.
+    pub(super) fn set_bits(&mut self, number: u32, bits: BucketBits) {
+        self.nodes.get_mut(number).bits = bits;
     }
 
     /// Returns the soonest to expire, the oldest of them if there are several.
@@ -206,9 +207,9 @@ impl ExpiryList {
         (before, after)
     }
 
-    /// Unlinks a node and frees it. Returns the place of its session.
+    /// Unlinks a node and frees it. Returns the bits of its session's key.
     #[inline]
-    pub(super) fn remove(&mut self, number: u32) -> u32 {
+    pub(super) fn remove(&mut self, number: u32) -> BucketBits {
         if let Some(insertions) = &mut self.insertions {
             insertions.remove(number);
         }
@@ -216,7 +217,7 @@ impl ExpiryList {
         let taken = *node;
         node.after = std::mem::replace(&mut self.unused, number);
         self.untie(number, taken);
-        taken.place
+        taken.bits
     }
 
     /// Unlinks a node that will be inserted again.

@@ -3,6 +3,7 @@
 
 use super::Key;
 use super::table::Put;
+use crate::key::BucketBits;
 
 /// Number of sessions in a small table at most; a few cache lines of keys to read.
 pub(super) const MAX_ENTRIES: usize = 32;
@@ -16,18 +17,18 @@ pub(super) struct FlatTable<V> {
 /// The key in parts, so that a slot is 24 bytes and not 32.
 pub(super) struct Slot<V> {
     tag: u64,
-    place: u32,
+    bits: BucketBits,
     pub(super) node: u32,
     pub(super) value: V,
 }
 
 impl<V> Slot<V> {
     pub(super) fn key(&self) -> Key {
-        Key { tag: self.tag, place: self.place }
+        Key { tag: self.tag, bits: self.bits }
     }
 
     fn is_of(&self, key: &Key) -> bool {
-        self.tag == key.tag && self.place == key.place
+        self.tag == key.tag && self.bits == key.bits
     }
 }
 
@@ -47,7 +48,7 @@ impl<V> FlatTable<V> {
         match self.slots.iter_mut().find(|slot| slot.is_of(key)) {
             Some(slot) => Put::over(&mut slot.value, value, slot.node),
             None => {
-                self.slots.push(Slot { tag: key.tag, place: key.place, node, value });
+                self.slots.push(Slot { tag: key.tag, bits: key.bits, node, value });
                 Put::New
             }
         }
@@ -70,8 +71,8 @@ impl<V> FlatTable<V> {
         std::mem::take(&mut self.slots)
     }
 
-    /// Returns the node and [`Key::place`] of every slot.
-    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.slots.iter().map(|slot| (slot.node, slot.place))
+    /// Returns the node and [`Key::bits`] of every slot.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, BucketBits)> {
+        self.slots.iter().map(|slot| (slot.node, slot.bits))
     }
 }

@@ -13,6 +13,7 @@ use super::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 use super::table::Put;
+use crate::key::BucketBits;
 
 /// Number of buckets of a new table.
 const INITIAL_BUCKETS: u32 = 16;
@@ -20,7 +21,7 @@ const INITIAL_BUCKETS: u32 = 16;
 /// Buckets 0 to `count - 1`, and their overflow buckets.
 ///
 /// ```text
-///  count = 6           bucket 0   1   2   3   4   5      by the low bits of the key's place: 3, or 2 if they give 6 or 7
+///  count = 6           bucket 0   1   2   3   4   5      by the lowest of the key's bits: 3, or 2 if they give 6 or 7
 ///                             │   │   │   │   │   │
 ///  node                       a   b   c   d   f   h
 ///  value None, node 1 + n     -   -   ▼   e   g   -      overflow bucket n, under the lock of bucket 2 and its own
@@ -44,11 +45,11 @@ pub(super) struct LinearTable<V> {
     overflow: Buckets<V>,
 }
 
-/// Returns the bucket for the place of a key, among `count` buckets.
+/// Returns the bucket for the bits of a key, among `count` buckets.
 #[inline]
-fn bucket_of(place: u32, count: u32) -> u32 {
+fn bucket_of(bits: BucketBits, count: u32) -> u32 {
     let mask = u32::MAX >> (count - 1).leading_zeros();
-    let bucket = place & mask;
+    let bucket = bits.0 & mask;
     if bucket < count { bucket } else { bucket & (mask >> 1) }
 }
 
@@ -67,14 +68,14 @@ impl<V> LinearTable<V> {
     }
 
     #[inline]
-    fn bucket_of(&self, place: u32) -> u32 {
-        bucket_of(place, self.count.load(Acquire))
+    fn bucket_of(&self, bits: BucketBits) -> u32 {
+        bucket_of(bits, self.count.load(Acquire))
     }
 
     /// Calls `then` with the value under `key` and its node, under the lock of a reader.
     #[inline]
     pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V, u32) -> R) -> Option<R> {
-        let mut bucket = self.bucket_of(key.place);
+        let mut bucket = self.bucket_of(key.bits);
         loop {
             let head = self.main.get(bucket).read();
             if let Some(slot) = head.find(key.tag) {
@@ -85,7 +86,7 @@ impl<V> LinearTable<V> {
             {
                 return line.values[slot].as_ref().map(|value| then(value, line.nodes()[slot]));
             }
-            let split = self.bucket_of(key.place);
+            let split = self.bucket_of(key.bits);
             if split == bucket {
                 return None;
             }
@@ -104,10 +105,10 @@ impl<V> LinearTable<V> {
         }
     }
 
-    /// Returns the bucket for a place, locked by a writer.
+    /// Returns the bucket for a key's bits, locked by a writer.
     #[inline]
-    fn head(&self, place: u32) -> Writer<'_, V> {
-        self.main.get(self.bucket_of(place)).write()
+    fn head(&self, bits: BucketBits) -> Writer<'_, V> {
+        self.main.get(self.bucket_of(bits)).write()
     }
 
     /// Returns a bucket's overflow bucket, locked by a writer that holds the bucket's lock.
@@ -130,13 +131,13 @@ impl<V> LinearTable<V> {
         }
     }
 
-    /// Inserts a value. `places` returns the place of an existing node.
+    /// Inserts a value. `bits_of` returns the bits of an existing node's key.
     #[inline]
-    pub(super) fn put(&self, key: &Key, value: V, node: u32, places: impl Fn(u32) -> u32) -> Put<V>
+    pub(super) fn put(&self, key: &Key, value: V, node: u32, bits_of: impl Fn(u32) -> BucketBits) -> Put<V>
     where
         V: PartialEq,
     {
-        let mut head = self.head(key.place);
+        let mut head = self.head(key.bits);
         if let Some(slot) = head.find(key.tag) {
             return head.put_over(slot, value);
         }
@@ -150,8 +151,8 @@ impl<V> LinearTable<V> {
         // second cache miss.
         if u64::from(entries) * 2 > u64::from(self.count.load(Relaxed)) * 3 {
             drop(head);
-            self.split(places);
-            head = self.head(key.place);
+            self.split(bits_of);
+            head = self.head(key.bits);
         }
         self.append(&mut head, Entry { tag: key.tag, value, node });
         Put::New
@@ -159,19 +160,19 @@ impl<V> LinearTable<V> {
 
     #[inline]
     pub(super) fn remove(&self, key: &Key) -> Option<(V, u32)> {
-        let entry = self.remove_where(key.place, |line| line.find(key.tag))?;
+        let entry = self.remove_where(key.bits, |line| line.find(key.tag))?;
         Some((entry.value, entry.node))
     }
 
-    /// Removes the session of a node, whose key has this place.
+    /// Removes the session of a node, whose key has these bits.
     #[inline]
-    pub(super) fn remove_node(&self, place: u32, node: u32) -> Option<V> {
-        Some(self.remove_where(place, |line| line.find_node(node))?.value)
+    pub(super) fn remove_node(&self, bits: BucketBits, node: u32) -> Option<V> {
+        Some(self.remove_where(bits, |line| line.find_node(node))?.value)
     }
 
     #[inline]
-    fn remove_where(&self, place: u32, find: impl Fn(&mut Writer<V>) -> Option<usize>) -> Option<Entry<V>> {
-        let mut head = self.head(place);
+    fn remove_where(&self, bits: BucketBits, find: impl Fn(&mut Writer<V>) -> Option<usize>) -> Option<Entry<V>> {
+        let mut head = self.head(bits);
         let entry = match find(&mut head) {
             Some(slot) => head.take(slot)?,
             None => {
@@ -244,12 +245,12 @@ impl<V> LinearTable<V> {
     }
 
     /// Appends a bucket and moves its share to it, from the bucket that had its entries.
-    fn split(&self, places: impl Fn(u32) -> u32) {
+    fn split(&self, bits_of: impl Fn(u32) -> BucketBits) {
         let new = self.count.load(Relaxed);
         let mut to = self.main.make(new).write();
         let mut from = self.main.get(new - (1 << new.ilog2())).write();
         self.count.store(new + 1, Release);
-        self.move_entries(&mut from, &mut to, &|node| bucket_of(places(node), new + 1) == new);
+        self.move_entries(&mut from, &mut to, &|node| bucket_of(bits_of(node), new + 1) == new);
         self.compact_chain(&mut from);
     }
 
@@ -269,14 +270,14 @@ impl<V> LinearTable<V> {
     }
 
     /// Checks the invariants of the table; returns the node of every slot.
-    pub(super) fn validate(&self, places: impl Fn(u32) -> u32) -> Vec<u32> {
+    pub(super) fn validate(&self, bits_of: impl Fn(u32) -> BucketBits) -> Vec<u32> {
         let (mut found, mut overflow) = (Vec::new(), 0);
         for head in 0..self.count.load(Relaxed) {
             let mut at = self.main.get(head).read();
             loop {
                 let used = (0..SLOTS).filter(|&slot| at.values[slot].is_some());
                 let nodes: Vec<_> = used.map(|slot| at.nodes()[slot]).collect();
-                assert!(nodes.iter().all(|&node| self.bucket_of(places(node)) == head));
+                assert!(nodes.iter().all(|&node| self.bucket_of(bits_of(node)) == head));
                 found.extend(&nodes);
                 let Some(more) = at.next_overflow() else { break };
                 assert_eq!(nodes.len(), LAST, "what goes on is full");

@@ -125,8 +125,8 @@ impl<V> Parts<V> {
     /// Removes the session of a node from order and table.
     #[inline]
     fn evict(&self, order: &mut ExpiryList, number: u32) -> Option<V> {
-        let place = order.remove(number);
-        self.table.remove_node(place, number)
+        let bits = order.remove(number);
+        self.table.remove_node(bits, number)
     }
 
     /// Removes up to `most` sessions, soonest first, while `is_due` is true for their expiry.
@@ -186,7 +186,7 @@ impl<V: Clone + PartialEq> Parts<V> {
         let fresh = order.next_free();
         let (outcome, node) = match self.table.put(key, value, fresh, &order) {
             Put::New => {
-                order.add(key.place, expiry);
+                order.add(key.bits, expiry);
                 count += 1;
                 (Outcome::Added, fresh)
             }
@@ -239,7 +239,7 @@ impl<V: Clone + PartialEq> Parts<V> {
             spare[0] = self.table.remove(from).map(|(value, _)| value);
             let freed = match there {
                 Put::New => {
-                    order.rename(node, to.place);
+                    order.set_bits(node, to.bits);
                     None
                 }
                 Put::Same(value, there) => {

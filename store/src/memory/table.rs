@@ -6,6 +6,7 @@ use super::expiry_list::ExpiryList;
 use super::flat_table::{self, FlatTable};
 use super::linear_table::LinearTable;
 use super::lock::Lock;
+use crate::key::BucketBits;
 use std::sync::OnceLock;
 
 /// Readers lock the small table or one bucket, once. Writers come one at a time (they hold the
@@ -69,7 +70,7 @@ impl<V> Table<V> {
         V: PartialEq,
     {
         match self.large.get() {
-            Some(large) => large.put(key, value, node, |node| order.place(node)),
+            Some(large) => large.put(key, value, node, |node| order.bits(node)),
             None => self.small.write().put(key, value, node),
         }
     }
@@ -82,11 +83,11 @@ impl<V> Table<V> {
         }
     }
 
-    /// Removes the session of a node, whose key has this [`Key::place`].
+    /// Removes the session of a node, whose key has these [`Key::bits`].
     #[inline]
-    pub(super) fn remove_node(&self, place: u32, node: u32) -> Option<V> {
+    pub(super) fn remove_node(&self, bits: BucketBits, node: u32) -> Option<V> {
         match self.large.get() {
-            Some(large) => large.remove_node(place, node),
+            Some(large) => large.remove_node(bits, node),
             None => self.small.write().remove_node(node),
         }
     }
@@ -113,7 +114,7 @@ impl<V> Table<V> {
         // Readers meanwhile wait for the small table, and then find that its sessions have moved.
         let mut small = self.small.write();
         for slot in small.move_out() {
-            let _new = large.put(&slot.key(), slot.value, slot.node, |node| order.place(node));
+            let _new = large.put(&slot.key(), slot.value, slot.node, |node| order.bits(node));
         }
         let _set = self.large.set(large);
     }
@@ -121,14 +122,14 @@ impl<V> Table<V> {
     /// Checks the invariants; returns the node of every session.
     pub(super) fn validate(&self, order: &ExpiryList) -> Vec<u32> {
         let small = self.small.read();
-        let in_small = |(node, place)| {
-            assert_eq!(order.place(node), place);
+        let in_small = |(node, bits)| {
+            assert_eq!(order.bits(node), bits);
             node
         };
         let mut found: Vec<_> = small.slots().map(in_small).collect();
         if let Some(large) = self.large.get() {
             assert!(small.moved && found.is_empty(), "a session is in one table only");
-            found = large.validate(|node| order.place(node));
+            found = large.validate(|node| order.bits(node));
         }
         found
     }
