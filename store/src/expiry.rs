@@ -3,7 +3,7 @@
 
 /// The last second in which a session may still be resumed: time + timeout.
 ///
-/// Ordered soonest first. A sum that overflows the 64-bit seconds of OpenSSL never expires and sorts
+/// Ordered soonest first. A sum that overflows 64-bit seconds never expires and sorts
 /// after all that do; among those, too, the smaller sum is first.
 ///
 /// Stored as one unsigned number, the exact sum counted from [`START`], so that order and expiry
@@ -29,13 +29,13 @@ impl Expiry {
         if time >= 0 {
             return Self::at(sum);
         }
-        // OpenSSL's test for overflow takes every time before 1970 for one, and so does this. The
-        // sum less END, in 64 bits, is then its rank among those; here all ranks below 1 are one.
+        // By this rule every time before 1970 counts as an overflow, too. The sum less END, in 64
+        // bits, is then its rank among those; here all ranks below 1 are one.
         let rank = (sum - END) as i64;
         Self::at(END + if rank > 1 { rank as i128 } else { 1 })
     }
 
-    /// Returns the expiry by another rule than 3.0's for sums that overflow.
+    /// Returns the expiry by a rule for sums that overflow.
     #[inline]
     pub const fn by_rule(time: i64, timeout: i64, rule: Overflow) -> Self {
         match rule {
@@ -95,7 +95,7 @@ pub enum Overflow {
 }
 
 impl Overflow {
-    /// Returns the second as which a libssl reads `seconds`.
+    /// Returns the second as which a clock of this rule reads `seconds`.
     ///
     /// ```text
     ///   Saturates    seconds × 10^9 modulo 2^64 are its nanoseconds, so 1970 to 2554 are all that there is

@@ -1,10 +1,10 @@
-//! The memory store: live references, as in OpenSSL.
+//! The memory store: live references to the sessions of one process.
 //!
 //! ```text
 //! Memory ── made at the first insertion:
 //!   readers                                            writers, one at a time
 //!   small table: up to 32 slots side by side           order: a list of nodes, soonest to expire first,
-//!   or buckets, each under a lock of its own                  and, as OpenSSL 1.1.1 evicts, oldest first
+//!   or buckets, each under a lock of its own                  and, if its rules say so, oldest first
 //!                                                      count, soonest: readable without a lock
 //!
 //!   bucket (the key's bits)            node number
@@ -155,7 +155,7 @@ impl<V> Memory<V> {
 }
 
 impl<V: Clone + PartialEq> Memory<V> {
-    /// Inserts `value` under `key`, as SSL_CTX_add_session does.
+    /// Inserts `value` under `key`.
     ///
     /// If the same object is there, its expiry is updated, as the newest of its second; or it stays
     /// in its position unless it expires sooner now: [`AddingAgain`].

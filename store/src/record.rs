@@ -3,13 +3,13 @@
 
 use crate::secret::Secret;
 
-/// A digest of what must be equal for one SSL_CTX to use another's sessions.
+/// A digest of what must be equal for one context to use another's sessions.
 pub type Scope = [u8; 16];
 
 /// The key of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordKey<'a> {
-    /// The SSL_CTX, or others with the same policy.
+    /// The context, or others with the same policy.
     pub scope: &'a Scope,
     /// The policy that session and connection have to agree in. A lookup skips a record of another
     /// policy; `remove` removes it.

@@ -310,7 +310,7 @@ impl SessionCache {
 
     /// Returns the root of libssl's own keys for this context.
     fn own_root(&self) -> Option<RootKey> {
-        self.context.own_ticket_keys().map(RootKey::of_libssl)
+        self.context.own_ticket_keys().map(RootKey::of_context)
     }
 
     /// Returns an opened ticket's keys. In TLS 1.3 each ticket is renewed, as libssl does without a

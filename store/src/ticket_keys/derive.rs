@@ -4,7 +4,7 @@
 //!   K of a static line    Extract(salt "sslsession ticket", the line's characters)
 //!   K of a ratchet line   its 32 bytes, on its day; on each next day Expand(K, "sslsession ratchet")
 //!   T of an epoch         Expand(K, "sslsession epoch" | length of an epoch, 4 | number of the epoch, 8)
-//!   T of libssl's keys    Extract(salt "sslsession own", HMAC key 32 | AES key 32)
+//!   T of a context's own  Extract(salt "sslsession own", HMAC key 32 | AES key 32)
 //!   tag                   Expand(T, "tag" | label 1 | policy 16 | server name), 8 bytes
 //!   family                Expand(T, "family" | number of the context 16), 8 bytes
 //!   keys                  Expand(T, "keys" | tag 8 | server name), 64 bytes: HMAC key 32 | AES key 32
@@ -89,7 +89,7 @@ pub fn epoch_key(key: &Key, length: u32, epoch: i64) -> Key {
     root
 }
 
-/// Returns the root of libssl's own keys.
+/// Returns the root of a context's own keys.
 pub fn own_root(keys: &[u8; 64]) -> Key {
     extract("sslsession own", keys)
 }

@@ -46,8 +46,8 @@ pub fn halves(name: &TicketName) -> (Tag, Family) {
 pub struct RootKey(derive::Key);
 
 impl RootKey {
-    /// Returns the root of the HMAC key and the AES key that libssl drew for a context.
-    pub fn of_libssl(mut keys: [u8; 64]) -> RootKey {
+    /// Returns the root of the HMAC key and the AES key that were drawn for a context.
+    pub fn of_context(mut keys: [u8; 64]) -> RootKey {
         let root = RootKey(derive::own_root(&keys));
         secret::wipe(&mut keys);
         root
