@@ -18,7 +18,8 @@
 //! that look certificates up: there only copies share. A full handshake reads the directory, as
 //! with OpenSSL's own cache.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_long};
+use std::ptr;
 
 use sha2::{Digest, Sha256};
 
@@ -37,85 +38,155 @@ const POLICY_CHECK: u64 = 0x80;
 const VERIFY_PEER: c_int = 1;
 
 /// The part of a policy that shows in a few instructions if the rest may have changed. Each search reads it: nothing is
-/// allocated, and lists are compared where they lie.
+/// allocated, it is filled where it lies, and lists and names are compared where they lie.
 pub struct Snapshot<'a> {
     numbers: Numbers,
     lists: Lists<'a>,
+    /// The parameters of connection and store if they expect names, whose characters are compared.
+    expecting: Option<PeerNames<'a>>,
 }
 
 /// A copy of a snapshot.
 pub struct KeptSnapshot {
     numbers: Numbers,
     lists: KeptLists,
+    names: [Vec<Vec<u8>>; 2],
 }
 
 /// Numbers and addresses of a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 struct Numbers {
     settings: Settings,
     verify_mode: c_int,
     security_level: c_int,
     ciphers: List,
-    /// None if clients are asked for none.
+    /// None if clients are asked for no certificate.
     verification: Option<Verification>,
 }
 
 /// The address of a list, and its length.
-type List = (usize, c_int);
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+struct List {
+    address: usize,
+    length: c_long,
+}
 
-/// The part of a snapshot that matters only if clients are asked for a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The part of a snapshot that matters only if clients are asked for a certificate: words without gaps, which are compared
+/// in one piece.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
 struct Verification {
     callback: usize,
-    depth: c_int,
+    depth: c_long,
     /// Parameters of the connection and of its store.
     parameters: [Parameters; 2],
     /// Addresses of the store's functions.
     functions: [usize; verification::FUNCTIONS],
     objects: List,
-    lookups: Option<c_int>,
+    /// -2 if it cannot be read.
+    lookups: c_long,
     authorities: [List; 2],
-    /// The keys and signatures that are accepted; None if they cannot be read.
-    accepted: Option<Accepted>,
+    /// 1 if the keys and signatures that are accepted can be read.
+    reads_accepted: usize,
+    accepted: Accepted,
 }
 
 /// Parameters that may be set at any time, by an address that the application has read before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
 struct Parameters {
     flags: u64,
-    inherited: u32,
-    host_flags: u32,
-    depth: c_int,
-    level: c_int,
+    inherited_and_host_flags: [u32; 2],
+    depth_and_level: [c_int; 2],
     time: i64,
-    purpose_and_trust: Option<[c_int; 2]>,
-    /// True if an IP address, or a name, is expected. Neither is read here, so such a policy is worked out anew.
-    expects_address: bool,
-    expects_names: bool,
+    /// Zero if they cannot be read.
+    purpose_and_trust: [c_int; 2],
+    /// 1 if an IP address, or names, are expected. An address is not read here, so such a policy is worked out anew.
+    expects_address_and_names: [u32; 2],
 }
 
-impl Snapshot<'_> {
+impl Verification {
+    const WORDS: usize = size_of::<Verification>() / size_of::<usize>();
+
+    fn words(&self) -> &[usize; Verification::WORDS] {
+        const { assert!(size_of::<Verification>() == GAPLESS * size_of::<usize>()) }
+        // SAFETY: integers alone, whose sizes add up to that of the whole.
+        unsafe { &*ptr::from_ref(self).cast() }
+    }
+}
+
+/// Words of all fields of a [`Verification`]: callback, depth; parameters; functions; objects, lookups, authorities; accepted.
+const GAPLESS: usize = 2 + 2 * 6 + verification::FUNCTIONS + 2 + 1 + 4 + 1 + 4;
+
+/// The parameters of a connection and of its store, in which names are read.
+struct PeerNames<'a> {
+    functions: &'a Functions,
+    of: [*mut X509_VERIFY_PARAM; 2],
+}
+
+impl Numbers {
+    fn are(&self, kept: &Numbers) -> bool {
+        let own = |one: &Numbers| (one.settings, one.verify_mode, one.security_level, one.ciphers);
+        let verification = (&self.verification, &kept.verification);
+        own(self) == own(kept)
+            && match verification {
+                (Some(now), Some(kept)) => now.words() == kept.words(),
+                (now, kept) => now.is_none() && kept.is_none(),
+            }
+    }
+}
+
+impl Parameters {
+    fn expects_address(&self) -> bool {
+        self.expects_address_and_names[0] != 0
+    }
+
+    fn expects_names(&self) -> bool {
+        self.expects_address_and_names[1] != 0
+    }
+}
+
+impl<'a> Snapshot<'a> {
+    /// A snapshot that nothing has been read into.
+    pub fn new() -> Snapshot<'a> {
+        Snapshot { numbers: Numbers::default(), lists: Lists::NONE, expecting: None }
+    }
+
     /// Returns true if the connection itself says how clients are verified (DANE).
     pub fn is_apart(&self) -> bool {
-        let accepted = self.numbers.verification.as_ref().and_then(|verification| verification.accepted.as_ref());
-        accepted.is_some_and(|accepted| accepted.has_dane)
+        self.numbers.verification.as_ref().is_some_and(|with| with.accepted.has_dane != 0)
     }
 
     /// Returns true if equal snapshots have equal policies.
     pub fn is_telling(&self) -> bool {
-        let verification = self.numbers.verification.as_ref();
-        let expects = |one: &Parameters| one.expects_address || one.expects_names;
-        verification.is_none_or(|verification| !verification.parameters.iter().any(expects))
+        let with = self.numbers.verification.as_ref();
+        with.is_none_or(|with| !with.parameters.iter().any(Parameters::expects_address))
     }
 
     /// Returns true if the snapshot is equal to one that was kept.
     pub fn is(&self, kept: &KeptSnapshot) -> bool {
-        self.numbers == kept.numbers && (self.numbers.verification.is_none() || self.lists.are(&kept.lists))
+        self.numbers.are(&kept.numbers)
+            && (self.numbers.verification.is_none() || self.lists.are(&kept.lists))
+            && self.expecting.as_ref().is_none_or(|names| names.are(&kept.names))
     }
 
     /// Returns a copy.
     pub fn keep(&self) -> KeptSnapshot {
-        KeptSnapshot { numbers: self.numbers, lists: self.lists.keep() }
+        let names = self.expecting.as_ref().map(PeerNames::keep).unwrap_or_default();
+        KeptSnapshot { numbers: self.numbers, lists: self.lists.keep(), names }
+    }
+}
+
+impl PeerNames<'_> {
+    fn are(&self, kept: &[Vec<Vec<u8>>; 2]) -> bool {
+        // SAFETY: live params, as long as the snapshot is used.
+        self.of.iter().zip(kept).all(|(&of, kept)| unsafe { verification::has_peer_names(self.functions, of, kept) })
+    }
+
+    fn keep(&self) -> [Vec<Vec<u8>>; 2] {
+        // SAFETY: as above.
+        self.of.map(|of| unsafe { verification::peer_names(self.functions, of) })
     }
 }
 
@@ -150,24 +221,23 @@ impl<'a> Connection<'a> {
         })
     }
 
-    /// Returns the snapshot of the policy as it is now; None alone. The connection's settings must not change while it is used.
-    pub fn policy_snapshot(self, settings: Settings) -> Option<Snapshot<'a>> {
-        let libssl = libssl::of_object(self.as_ptr())?;
+    /// Reads the policy as it is now into a new snapshot. Returns false alone. The connection's settings must not change
+    /// while the snapshot is used.
+    pub fn read_policy(self, settings: Settings, into: &mut Snapshot<'a>) -> bool {
+        let Some(libssl) = libssl::of_object(self.as_ptr()) else { return false };
         let functions = &libssl.functions;
+        let numbers = &mut into.numbers;
         // SAFETY: a live connection, whose lists stay as long as nobody changes them.
         unsafe {
-            let verify_mode = (functions.SSL_get_verify_mode)(self.as_ptr());
-            let mut lists = Lists::NONE;
-            let asks = verify_mode & VERIFY_PEER != 0;
-            let numbers = Numbers {
-                settings,
-                verify_mode,
-                security_level: (functions.SSL_get_security_level)(self.as_ptr()),
-                ciphers: list(functions, (functions.SSL_get_ciphers)(self.as_ptr())),
-                verification: if asks { Some(verification_of(libssl, self.as_ptr(), &mut lists)) } else { None },
-            };
-            Some(Snapshot { numbers, lists })
+            numbers.settings = settings;
+            numbers.verify_mode = (functions.SSL_get_verify_mode)(self.as_ptr());
+            numbers.security_level = (functions.SSL_get_security_level)(self.as_ptr());
+            numbers.ciphers = list(functions, (functions.SSL_get_ciphers)(self.as_ptr()));
+            if numbers.verify_mode & VERIFY_PEER != 0 {
+                read_verification(libssl, self.as_ptr(), into);
+            }
         }
+        true
     }
 
     /// Works its policy out; None alone. The error queue and errno do not change.
@@ -180,50 +250,47 @@ impl<'a> Connection<'a> {
 
 unsafe fn list(functions: &Functions, list: *const stack_st_X509_NAME) -> List {
     // SAFETY: the caller's list; libcrypto counts -1 in no list.
-    (list.addr(), unsafe { (functions.OPENSSL_sk_num)(list) })
+    List { address: list.addr(), length: unsafe { (functions.OPENSSL_sk_num)(list) }.into() }
 }
 
-unsafe fn parameters_of(libssl: &Libssl, param: *mut X509_VERIFY_PARAM) -> Parameters {
+unsafe fn read_parameters(libssl: &Libssl, param: *mut X509_VERIFY_PARAM, into: &mut Parameters) {
     let functions = &libssl.functions;
     // SAFETY: the caller's live param.
     unsafe {
-        Parameters {
-            flags: (functions.X509_VERIFY_PARAM_get_flags)(param),
-            inherited: (functions.X509_VERIFY_PARAM_get_inh_flags)(param),
-            host_flags: (functions.X509_VERIFY_PARAM_get_hostflags)(param),
-            depth: (functions.X509_VERIFY_PARAM_get_depth)(param),
-            level: (functions.X509_VERIFY_PARAM_get_auth_level)(param),
-            time: (functions.X509_VERIFY_PARAM_get_time)(param),
-            purpose_and_trust: libssl.purpose_and_trust(param),
-            expects_address: libssl.expects_address(param),
-            expects_names: verification::expects_names(functions, param),
-        }
+        into.flags = (functions.X509_VERIFY_PARAM_get_flags)(param);
+        into.inherited_and_host_flags[0] = (functions.X509_VERIFY_PARAM_get_inh_flags)(param);
+        into.inherited_and_host_flags[1] = (functions.X509_VERIFY_PARAM_get_hostflags)(param);
+        into.depth_and_level[0] = (functions.X509_VERIFY_PARAM_get_depth)(param);
+        into.depth_and_level[1] = (functions.X509_VERIFY_PARAM_get_auth_level)(param);
+        into.time = (functions.X509_VERIFY_PARAM_get_time)(param);
+        into.purpose_and_trust = libssl.purpose_and_trust(param).unwrap_or_default();
+        into.expects_address_and_names[0] = libssl.expects_address(param).into();
+        into.expects_address_and_names[1] = verification::expects_names(functions, param).into();
     }
 }
 
 /// Reads the part that counts where clients are asked, and the lists of what is accepted.
-unsafe fn verification_of<'a>(libssl: &'static Libssl, ssl: *mut SSL, lists: &mut Lists<'a>) -> Verification {
+unsafe fn read_verification(libssl: &'static Libssl, ssl: *mut SSL, into: &mut Snapshot) {
     let functions = &libssl.functions;
+    let with = into.numbers.verification.insert(Verification::default());
     // SAFETY: the caller's live connection.
     unsafe {
         let param = (functions.SSL_get0_param)(ssl);
         let store = verification::store(functions, ssl);
         let store_param = if store.is_null() { param } else { (functions.X509_STORE_get0_param)(store) };
-        Verification {
-            callback: (functions.SSL_get_verify_callback)(ssl).map_or(0, |callback| callback as usize),
-            depth: (functions.SSL_get_verify_depth)(ssl),
-            parameters: [param, store_param].map(|param| parameters_of(libssl, param)),
-            functions: verification::functions_of(functions, store),
-            objects: (store.addr(), verification::number_of_objects(functions, store)),
-            lookups: libssl.number_of_lookups(store),
-            authorities: [
-                list(functions, (functions.SSL_get_client_CA_list)(ssl)),
-                list(functions, (functions.SSL_get0_CA_list)(ssl)),
-            ],
-            accepted: libssl.accepted(ssl).map(|(accepted, found)| {
-                *lists = found;
-                accepted
-            }),
+        with.callback = (functions.SSL_get_verify_callback)(ssl).map_or(0, |callback| callback as usize);
+        with.depth = (functions.SSL_get_verify_depth)(ssl).into();
+        read_parameters(libssl, param, &mut with.parameters[0]);
+        read_parameters(libssl, store_param, &mut with.parameters[1]);
+        verification::read_functions(functions, store, &mut with.functions);
+        with.objects.address = store.addr();
+        with.objects.length = verification::number_of_objects(functions, store).into();
+        with.lookups = libssl.number_of_lookups(store).unwrap_or(-2).into();
+        with.authorities[0] = list(functions, (functions.SSL_get_client_CA_list)(ssl));
+        with.authorities[1] = list(functions, (functions.SSL_get0_CA_list)(ssl));
+        with.reads_accepted = libssl.read_accepted(ssl, &mut with.accepted, &mut into.lists).into();
+        if with.parameters.iter().any(Parameters::expects_names) {
+            into.expecting = Some(PeerNames { functions, of: [param, store_param] });
         }
     }
 }
@@ -293,8 +360,8 @@ unsafe fn work_out(libssl: &Libssl, ssl: *mut SSL, snapshot: &KeptSnapshot) -> S
     work.add(&snapshot.numbers.security_level.to_le_bytes());
     work.add(&snapshot.numbers.verify_mode.to_le_bytes());
     // SAFETY: the caller's connection.
-    let verify_with = |with| unsafe { verify(libssl, ssl, snapshot, with, &mut work) };
-    let store = snapshot.numbers.verification.as_ref().and_then(verify_with);
+    let mut verify_with = |with| unsafe { verify(libssl, ssl, snapshot, with, &mut work) };
+    let store = snapshot.numbers.verification.as_ref().and_then(&mut verify_with);
     ServerPolicy { digest: work.sha.finalize().into(), undigested: work.undigested, certificates, _store: store }
 }
 
@@ -339,7 +406,7 @@ unsafe fn verify(
     let functions = &libssl.functions;
     let settings = snapshot.numbers.settings;
     let may_miss = |one: &Parameters| {
-        one.flags & POLICY_CHECK != 0 || one.expects_address && libssl.may_expect_several_addresses()
+        one.flags & POLICY_CHECK != 0 || one.expects_address() && libssl.may_expect_several_addresses()
     };
     let misses = with.parameters.iter().any(may_miss) || !verification::reads_peer_names(functions);
     if settings.has(Setting::VerifyParameters) || misses {
@@ -350,14 +417,14 @@ unsafe fn verify(
     }
     work.add_code(with.callback);
     work.add_code(settings.cert_verify_callback);
-    match &with.accepted {
-        Some(accepted) => accept(accepted, &snapshot.lists, work),
-        None => work.lacks(Undigested::Accepted),
+    match with.reads_accepted != 0 {
+        true => accept(&with.accepted, &snapshot.lists, work),
+        false => work.lacks(Undigested::Accepted),
     }
     // SAFETY: the caller's connection, and its store, parameters and lists.
     unsafe {
         work.add(&verification::parameters(functions, (functions.SSL_get0_param)(ssl)));
-        work.add_numbers(with.parameters.iter().filter_map(|one| one.purpose_and_trust).flatten());
+        work.add_numbers(with.parameters.iter().flat_map(|one| one.purpose_and_trust));
         for names in [(functions.SSL_get_client_CA_list)(ssl).cast_const(), (functions.SSL_get0_CA_list)(ssl)] {
             let names = der::of_names(functions, names);
             work.add_set(names.iter().map(|name| sha256(name.as_deref().unwrap_or_default())));

@@ -72,8 +72,9 @@ pub struct Lists<'a>([&'a [u8]; LISTS]);
 #[derive(Debug)]
 pub struct KeptLists([Vec<u8>; LISTS]);
 
-/// Keys and signatures that a connection accepts of its peer, besides the lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Keys and signatures that a connection accepts of its peer, besides the lists: words without gaps.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub struct Accepted {
     /// SSL_set_cert_flags: Suite B, strict.
     pub flags: c_long,
@@ -81,8 +82,8 @@ pub struct Accepted {
     pub security_callback: usize,
     /// The application's data for that, SSL_set0_security_ex_data.
     pub security_data: usize,
-    /// SSL_dane_enable: the peer is known by records of this connection's own.
-    pub has_dane: bool,
+    /// SSL_dane_enable: 1 if the peer is known by records of this connection's own.
+    pub has_dane: usize,
 }
 
 impl Libssl {
@@ -94,12 +95,25 @@ impl Libssl {
         self.accepted.0.get_or_init(|| Box::new(find())).as_ref()
     }
 
-    /// Returns what a connection accepts of its peer; None if it cannot be read. It is read with each search: nothing is
-    /// allocated.
+    /// Reads what a connection accepts of its peer, with each search: nothing is allocated. Returns false if it cannot be read.
     ///
     /// # Safety
     /// `ssl` must be a live SSL of this libssl, in the hands of this thread, that nobody changes as long as the lists are used.
-    pub unsafe fn accepted<'a>(&'static self, ssl: *mut SSL) -> Option<(Accepted, Lists<'a>)> {
+    pub unsafe fn read_accepted<'a>(&'static self, ssl: *mut SSL, into: &mut Accepted, lists: &mut Lists<'a>) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { self.try_read_accepted(ssl, into, lists) }.is_some()
+    }
+
+    /// Does so as far as it can.
+    ///
+    /// # Safety
+    /// As for [`Libssl::read_accepted`].
+    unsafe fn try_read_accepted<'a>(
+        &'static self,
+        ssl: *mut SSL,
+        into: &mut Accepted,
+        lists: &mut Lists<'a>,
+    ) -> Option<()> {
         let functions = &self.functions;
         let places = self.places_of_accepted()?;
         // SAFETY: the caller's connection; not QUIC's, so what was found lies in it.
@@ -113,28 +127,25 @@ impl Libssl {
             }
             let of_certificates = |at, size| list(word(certificates, at), word(certificates, at + 1), size);
             let kinds = |get: Option<GetKinds>| {
-                let Some(get) = get else { return Some(&[] as &[u8]) };
+                let Some(get) = get else { return Some(&[] as &'a [u8]) };
                 let (mut kinds, mut number): (*mut c_uchar, usize) = (ptr::null_mut(), 0);
                 get(ssl, &raw mut kinds, &raw mut number);
                 list(kinds.addr(), number, 1)
             };
-            let lists = Lists([
-                of_certificates(places.lists, 1)?,
-                of_certificates(places.lists + 2, 2)?,
-                of_certificates(places.lists + 4, 2)?,
-                list(word(ssl, places.groups), word(ssl, places.groups - 1), 2)?,
-                kinds(functions.SSL_get0_client_cert_type)?,
-                kinds(functions.SSL_get0_server_cert_type)?,
-            ]);
+            lists.0[0] = of_certificates(places.lists, 1)?;
+            lists.0[1] = of_certificates(places.lists + 2, 2)?;
+            lists.0[2] = of_certificates(places.lists + 4, 2)?;
+            lists.0[3] = list(word(ssl, places.groups), word(ssl, places.groups - 1), 2)?;
+            lists.0[4] = kinds(functions.SSL_get0_client_cert_type)?;
+            lists.0[5] = kinds(functions.SSL_get0_server_cert_type)?;
             let callback = functions.SSL_get_security_callback?(ssl).map_or(0, |callback| callback as usize);
-            let is_usual = callback == places.security || super::tickets::is_ours(callback);
-            let accepted = Accepted {
-                flags: (functions.SSL_ctrl)(ssl, CTRL_CERT_FLAGS, 0, ptr::null_mut()),
-                security_callback: if is_usual { 0 } else { callback },
-                security_data: if is_usual { 0 } else { functions.SSL_get0_security_ex_data?(ssl).addr() },
-                has_dane: word(functions.SSL_get0_dane?(ssl), 0) != 0,
-            };
-            Some((accepted, lists))
+            if callback != places.security && !super::tickets::is_ours(callback) {
+                into.security_callback = callback;
+                into.security_data = functions.SSL_get0_security_ex_data?(ssl).addr();
+            }
+            into.flags = (functions.SSL_ctrl)(ssl, CTRL_CERT_FLAGS, 0, ptr::null_mut());
+            into.has_dane = usize::from(word(functions.SSL_get0_dane?(ssl), 0) != 0);
+            Some(())
         }
     }
 }

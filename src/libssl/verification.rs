@@ -146,32 +146,33 @@ unsafe fn encode_object(functions: &Functions, certificate: *mut X509, crl: *mut
     }
 }
 
+/// Beginnings of names, by their kind.
+const HOST: &[u8] = b"host ";
+const MAIL: &[u8] = b"mail ";
+
 /// Number of functions by which a store verifies.
 pub const FUNCTIONS: usize = 11;
 
-/// Returns the functions by which a store verifies; those of a store that nobody changed are libcrypto's.
+/// Reads the functions by which a store verifies, none for no store; those of a store that nobody changed are libcrypto's.
 ///
 /// # Safety
 /// `store` must be NULL or a live store.
-pub unsafe fn functions_of(functions: &Functions, store: *const X509_STORE) -> [usize; FUNCTIONS] {
+#[inline]
+pub unsafe fn read_functions(functions: &Functions, store: *const X509_STORE, into: &mut [usize; FUNCTIONS]) {
     if store.is_null() {
-        return [0; FUNCTIONS];
+        return;
     }
-    let getters = [
-        functions.X509_STORE_get_verify,
-        functions.X509_STORE_get_verify_cb,
-        functions.X509_STORE_get_get_issuer,
-        functions.X509_STORE_get_check_issued,
-        functions.X509_STORE_get_check_revocation,
-        functions.X509_STORE_get_get_crl,
-        functions.X509_STORE_get_check_crl,
-        functions.X509_STORE_get_cert_crl,
-        functions.X509_STORE_get_check_policy,
-        functions.X509_STORE_get_lookup_certs,
-        functions.X509_STORE_get_lookup_crls,
-    ];
-    // SAFETY: a live store, by the caller's promise.
-    getters.map(|get| unsafe { get(store) }.map_or(0, |function| function as usize))
+    macro_rules! read {
+        ($($get:ident)*) => {
+            // SAFETY: a live store, by the caller's promise.
+            unsafe { [$((functions.$get)(store).map_or(0, |function| function as usize)),*] }
+        };
+    }
+    *into = read! {
+        X509_STORE_get_verify X509_STORE_get_verify_cb X509_STORE_get_get_issuer X509_STORE_get_check_issued
+        X509_STORE_get_check_revocation X509_STORE_get_get_crl X509_STORE_get_check_crl X509_STORE_get_cert_crl
+        X509_STORE_get_check_policy X509_STORE_get_lookup_certs X509_STORE_get_lookup_crls
+    };
 }
 
 /// Returns true if a store takes certificates from a directory, where they cannot be listed.
@@ -268,6 +269,38 @@ pub unsafe fn expects_names(functions: &Functions, param: *mut X509_VERIFY_PARAM
     has_host || has_email
 }
 
+/// Returns true if [`peer_names`] are these. Nothing is allocated.
+///
+/// # Safety
+/// As for [`parameters`].
+pub unsafe fn has_peer_names(functions: &Functions, param: *mut X509_VERIFY_PARAM, names: &[Vec<u8>]) -> bool {
+    let readers = (functions.X509_VERIFY_PARAM_get0_host, functions.X509_VERIFY_PARAM_get0_email);
+    let (Some(get_host), Some(get_email)) = readers else { return names.is_empty() };
+    let mut names = names.iter();
+    let mut is_next = |kind: &[u8], name: *const c_char| {
+        // SAFETY: a name of the param's.
+        let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+        names.next().and_then(|kept| kept.strip_prefix(kind)) == Some(name)
+    };
+    // SAFETY: a live param.
+    unsafe {
+        let mut number = 0;
+        let mut host = get_host(param, number);
+        while !host.is_null() {
+            if !is_next(HOST, host) {
+                return false;
+            }
+            number += 1;
+            host = get_host(param, number);
+        }
+        let email = get_email(param);
+        if !email.is_null() && !is_next(MAIL, email) {
+            return false;
+        }
+    }
+    names.next().is_none()
+}
+
 /// Returns the names, of hosts and mail, one of which a client's certificate must have.
 ///
 /// # Safety
@@ -280,12 +313,12 @@ pub unsafe fn peer_names(functions: &Functions, param: *mut X509_VERIFY_PARAM) -
     unsafe {
         let mut host = get_host(param, 0);
         while !host.is_null() {
-            names.push([b"host ", CStr::from_ptr(host).to_bytes()].concat());
+            names.push([HOST, CStr::from_ptr(host).to_bytes()].concat());
             host = get_host(param, names.len() as c_int);
         }
         let email = get_email(param);
         if !email.is_null() {
-            names.push([b"mail ", CStr::from_ptr(email).to_bytes()].concat());
+            names.push([MAIL, CStr::from_ptr(email).to_bytes()].concat());
         }
     }
     names

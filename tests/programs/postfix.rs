@@ -14,6 +14,7 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::chown,
+    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -67,12 +68,8 @@ pub fn start_processes<'a>(run: &'a Run, settings: &str, import: bool, processes
     settle(run);
     import_settings(run);
     if import {
-        settle(run);
-        printed(
-            run.plain_command("sh").args(["-c", block("**Postfix**'s master", "sh")]).env("MAIL_CONFIG", run.path("")),
-        );
+        import_all(run);
     }
-    settle(run);
     loop {
         let server = Server::start(run, 2, |ports| {
             let text =
@@ -87,6 +84,24 @@ pub fn start_processes<'a>(run: &'a Run, settings: &str, import: bool, processes
         }
         server.stop(libc::SIGTERM);
     }
+}
+
+/// Has a running Postfix read other settings, as `postfix reload` does, and waits until no smtpd of before is left.
+pub fn reload(run: &Run, server: &mut Server, settings: &str) {
+    run.write("main.cf", &format!("{MAIN}{settings}\n"));
+    settle(run);
+    import_settings(run);
+    import_all(run);
+    let old: BTreeSet<String> = smtpds(&server.log());
+    server.signal(libc::SIGHUP);
+    server.wait_for(|log| log.contains("reload -- version").then_some(()));
+    server.wait_for(|_| old.iter().all(|pid| !Path::new("/proc").join(pid).exists()).then_some(()));
+}
+
+/// Returns the process ids of all smtpds that the log mentions.
+fn smtpds(log: &str) -> BTreeSet<String> {
+    let pid = |line: &str| Some(line.split_once("smtpd[")?.1.split_once(']')?.0.to_owned());
+    log.lines().filter_map(pid).collect()
 }
 
 /// Waits until both smtpd have taken leave of who looked if their ports are open. Returns false if they do not: of some 300
@@ -119,6 +134,14 @@ fn import_settings(run: &Run) {
     }
     let mut set = Command::new("postconf");
     printed(set.arg("-e").arg(format!("import_environment = {imported}")).env("MAIL_CONFIG", run.path("")));
+    settle(run);
+}
+
+/// Lets the library's variables through, by the paper's line.
+fn import_all(run: &Run) {
+    let line = block("**Postfix**'s master", "sh");
+    printed(run.plain_command("sh").args(["-c", line]).env("MAIL_CONFIG", run.path("")));
+    settle(run);
 }
 
 fn reconnections(run: &Run, settings: &str, client: &str) -> Story {

@@ -153,7 +153,10 @@ impl SessionCache {
         settings: Settings,
         connection: Connection,
     ) -> Result<(PolicyDigest, bool), NotShared> {
-        let snapshot = connection.policy_snapshot(settings).ok_or(NotShared::NoStore)?;
+        let mut snapshot = Snapshot::new();
+        if !connection.read_policy(settings, &mut snapshot) {
+            return Err(NotShared::NoStore);
+        }
         if snapshot.is_apart() {
             return Err(NotShared::ConnectionSettings);
         }

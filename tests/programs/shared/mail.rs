@@ -16,37 +16,77 @@ smtpd_tls_CAfile = @DIR@/AUTHORITY
 tls_append_default_CA = no
 ";
 
-/// Returns a client as Postfix sees it: its letter, and how far Postfix trusts the certificate.
-fn by_postfix(run: &Run, settings: &str, authority: &str, client: &str) -> String {
-    let settings = format!("{}{settings}", POSTFIX.replace("AUTHORITY", authority));
-    let mut server = postfix::start(run, &settings, true);
+/// Clients are asked for a certificate, or have to have one: the handshake is the same, but who has none can send no mail.
+const ASKING: [&str; 2] = ["smtpd_tls_ask_ccert", "smtpd_tls_req_ccert"];
+
+/// The first authority, and its revocation list.
+const REVOKED: &str = "one-revoked.pem";
+
+/// Returns the `number`th client as Postfix sees it: its letter, and how far Postfix trusts the certificate.
+fn seen_by(server: &mut Server, run: &Run, client: &str, number: usize) -> String {
     let letter = run.reconnect(server.ports[0], 1, client);
     let trust = server.wait_for(|log| {
-        let (before, _) = log.split_once(" TLS connection established from")?;
+        let lines = log.lines().filter_map(|line| line.split_once(" TLS connection established from"));
+        let (before, _) = lines.skip(number - 1).next()?;
         before.rsplit(' ').next().map(str::to_owned)
     });
-    server.stop(libc::SIGTERM);
     format!("{letter} {trust}")
+}
+
+fn run_of_postfix(with: With, name: &Name) -> Run {
+    let run = run(with, name);
+    if with != With::Stock {
+        run.set(ATTACH, "all");
+    }
+    run.write(REVOKED, &["one.pem", "revoked.pem"].map(|part| read(&run, part)).concat());
+    run
+}
+
+fn with_authority(settings: &str, authority: &str) -> String {
+    format!("{}{settings}", POSTFIX.replace("AUTHORITY", authority))
+}
+
+fn by_postfix(run: &Run, settings: &str, authority: &str, client: &str) -> String {
+    let mut server = postfix::start(run, &with_authority(settings, authority), true);
+    let seen = seen_by(&mut server, run, client, 1);
+    server.stop(libc::SIGTERM);
+    seen
 }
 
 /// The client shows its certificate to one Postfix and keeps the session; then it offers that to the next, and no certificate.
 fn at_two_postfixes(with: With, version: &str, settings: &str, authorities: [&str; 2]) -> String {
     let name = Name::new();
-    let run = run(with, &name);
-    if with != With::Stock {
-        run.set(ATTACH, "all");
-    }
+    let run = run_of_postfix(with, &name);
     let first = by_postfix(&run, settings, authorities[0], &format!("{version} cert=client.pem save=session"));
-    first + ", " + &by_postfix(&run, settings, authorities[1], &format!("{version} load=session"))
+    first + ", " + &by_postfix(&run, settings, authorities[1], &format!("{version} load=session bye"))
 }
+
+/// The same by one Postfix, which is reloaded in between.
+fn at_one_postfix(with: With, version: &str, settings: &str, authorities: [&str; 2]) -> String {
+    let name = Name::new();
+    let run = run_of_postfix(with, &name);
+    let settings = |authority| with_authority(settings, authority);
+    let mut server = postfix::start(&run, &settings(authorities[0]), true);
+    let first = seen_by(&mut server, &run, &format!("{version} cert=client.pem save=session"), 1);
+    postfix::reload(&run, &mut server, &settings(authorities[1]));
+    let second = seen_by(&mut server, &run, &format!("{version} load=session bye"), 2);
+    server.stop(libc::SIGTERM);
+    format!("{first}, {second}")
+}
+
+type AtPostfix = fn(With, &str, &str, [&str; 2]) -> String;
+
+/// Two Postfixes, one after the other, and one that is reloaded.
+const STORIES: [AtPostfix; 2] = [at_two_postfixes, at_one_postfix];
 
 #[track_caller]
 fn expect_of_postfix(authorities: [&str; 2], stock: &str, library: &str) {
-    for cache in ["", postfix::CACHE] {
-        let settings = format!("smtpd_tls_ask_ccert = yes\n{cache}");
-        for version in VERSIONS {
+    let settings =
+        ASKING.iter().flat_map(|asking| ["", postfix::CACHE].map(|cache| format!("{asking} = yes\n{cache}")));
+    for settings in settings {
+        for (version, story) in VERSIONS.into_iter().flat_map(|version| STORIES.map(|story| (version, story))) {
             for (with, expected) in [(With::Stock, stock), (With::Library, library)] {
-                let seen = at_two_postfixes(with, version, &settings, authorities);
+                let seen = story(with, version, &settings, authorities);
                 assert_eq!(seen, expected, "{with:?}, {version}, {settings}");
             }
         }
@@ -59,12 +99,21 @@ fn postfix_with_another_authority() {
 }
 
 #[test]
+fn postfix_with_a_revocation_list() {
+    expect_of_postfix(["one.pem", REVOKED], "N Trusted, N Anonymous", "N Trusted, N Anonymous");
+}
+
+#[test]
 fn postfix_with_the_same_authority_shares() {
     expect_of_postfix(["one.pem", "one.pem"], "N Trusted, N Anonymous", "N Trusted, R Trusted");
 }
 
+fn read(run: &Run, name: &str) -> String {
+    std::fs::read_to_string(run.path(name)).expect("an authority")
+}
+
 fn start_dovecot<'a>(run: &'a Run, authorities: &str) -> Server<'a> {
-    let parts = authorities.split(' ').map(|part| std::fs::read_to_string(run.path(part)).expect("an authority"));
+    let parts = authorities.split(' ').map(|part| read(run, part));
     run.write("authorities.pem", &parts.collect::<String>());
     let requires = if authorities.contains("revoked") { "yes" } else { "no" };
     Server::start(run, 1, |ports| {
