@@ -34,9 +34,12 @@ use sslsession_store::{Fingerprint, Key, Lookup, Policy, RecordKey, RecordStore,
 /// store. Clients offer one or two; a ClientHello has room for 1,600.
 const MAX_OFFERS: u32 = 16;
 
+/// The same of tickets that are tried with shared keys, each of which costs far more.
+pub(super) const MAX_TICKETS: u32 = 4;
+
 thread_local! {
-    /// The connection that searched last in this thread, the second of that search, and the number
-    /// of searches.
+    /// The connection that searched last in this thread, or offered a ticket, the second of that, and
+    /// the number of searches or tickets.
     static SEARCHES: Cell<(usize, i64, u32)> = const { Cell::new((0, 0, 0)) };
 }
 
@@ -57,9 +60,9 @@ pub(super) fn forget_taken() {
     let _ = TAKEN.try_with(|taken| taken.set(None));
 }
 
-/// Returns true if the connection has offered too many sessions by now. A ClientHello is read in
+/// Returns true if the connection has offered more than `most` sessions by now. A ClientHello is read in
 /// one piece, so another connection's search in this thread ends its offers.
-fn offers_too_many(connection: Connection, now: i64) -> bool {
+pub(super) fn offers_too_many(connection: Connection, most: u32, now: i64) -> bool {
     let address = connection.as_ptr().addr();
     let count = SEARCHES.try_with(|searches| {
         let (last, second, count) = searches.get();
@@ -67,7 +70,7 @@ fn offers_too_many(connection: Connection, now: i64) -> bool {
         searches.set((address, now, count));
         count
     });
-    count.is_ok_and(|count| count > MAX_OFFERS)
+    count.is_ok_and(|count| count > most)
 }
 
 /// Ends a connection's offers: its handshake has made a session, or the connection is being freed.
@@ -118,7 +121,7 @@ impl SessionCache {
     }
 
     fn search_both(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
-        if offer.version == TLS1_3_VERSION && offers_too_many(offer.connection, offer.now) {
+        if offer.version == TLS1_3_VERSION && offers_too_many(offer.connection, MAX_OFFERS, offer.now) {
             return Search::Missing;
         }
         let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };

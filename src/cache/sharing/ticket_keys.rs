@@ -30,6 +30,7 @@ use std::sync::atomic::Ordering;
 use super::Authentication;
 use super::asked::Asked;
 use super::begun::route;
+use super::search::{MAX_TICKETS, end_offers, offers_too_many};
 use crate::cache::SessionCache;
 use crate::handle::{Connection, KeyCallback, KeyCallbackChange, Setting, TicketCallbacks};
 use crate::settings::{self, Attach};
@@ -151,6 +152,7 @@ impl SessionCache {
     pub fn seal_ticket(&self, connection: Connection, now: i64) -> TicketAnswer<(TicketName, TicketKeys)> {
         let Some(own) = self.authentication.as_deref() else { return TicketAnswer::None };
         Self::assert_unlocked();
+        end_offers();
         match self.applications_callback(own, connection) {
             Some(callback) => TicketAnswer::Applications(callback),
             None => self.seal_with_ours(own, connection, now).into(),
@@ -240,6 +242,9 @@ impl SessionCache {
         name: &TicketName,
         now: i64,
     ) -> Option<OpenedTicket> {
+        if is_tls13(connection) && offers_too_many(connection, MAX_TICKETS, now) {
+            return None;
+        }
         let server_name = connection.server_name_offered().unwrap_or_default();
         let Ok((policy, is_complete)) = self.policy_and_completeness(own, connection) else {
             let apart = Audience { label: Label::Apart, policy: own.number, server_name };

@@ -73,9 +73,9 @@ impl SessionCache {
         authentication.apart.take(connection);
         authentication.asked.take(connection);
         authentication.tickets.notes.take(connection);
+        end_offers();
         let Some(sharing) = &self.sharing else { return };
         sharing.begun.take(connection);
-        end_offers();
         if let Some(session) = connection.session_breaking_off().filter(|session| !session.id().is_empty()) {
             let _ = BREAKING_OFF.try_with(|breaking_off| breaking_off.set(session.as_ptr().addr()));
         }
