@@ -26,8 +26,8 @@ const REVOKED: &str = "one-revoked.pem";
 fn seen_by(server: &mut Server, run: &Run, client: &str, number: usize) -> String {
     let letter = run.reconnect(server.ports[0], 1, client);
     let trust = server.wait_for(|log| {
-        let lines = log.lines().filter_map(|line| line.split_once(" TLS connection established from"));
-        let (before, _) = lines.skip(number - 1).next()?;
+        let mut lines = log.lines().filter_map(|line| line.split_once(" TLS connection established from"));
+        let (before, _) = lines.nth(number - 1)?;
         before.rsplit(' ').next().map(str::to_owned)
     });
     format!("{letter} {trust}")
