@@ -114,7 +114,7 @@ fn copies_that_both_go_on_tell_nothing() {
     assert!(!tell([&seen[0].1, &seen[1].1], [&bodies[0], &bodies[1]]));
 }
 
-/// Who writes the file without its key can bring a removed record back as it was, and no other: see docs/security.md.
+/// Plays somebody who writes back what was there: a removed record, as docs/security.md says, and no other.
 #[test]
 fn who_has_no_key_brings_back_what_was_there_and_nothing_else() {
     let scratch = Scratch::new("store");
