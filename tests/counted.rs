@@ -92,26 +92,29 @@ fn write_key(path: &str) {
     writeln!(file, "{}", "a".repeat(64)).expect("it is written");
 }
 
-/// A lookup compares what the digest of a policy was worked out from, and does not work it out.
+/// Ways of `lookups_asked`, and the instructions of a lookup in each when a policy was verify mode and names alone.
+#[cfg(target_arch = "x86_64")]
+const BEFORE: [(&str, u64); 5] = [
+    ("nobody is asked", 2392),
+    ("asked", 3515),
+    ("asked, authorities", 4381),
+    ("asked, a name", 3493),
+    ("asked, signatures and groups", 3558),
+];
+
+/// A lookup compares what the digest of a policy was worked out from, and does not work it out. For all that a policy is
+/// now, where clients are asked, it may take 300 instructions more; where a name is compared, 150 besides. Where nobody is
+/// asked 500 more are for what is noted of the connection, for panics that must not get out, and for the store.
+#[cfg(target_arch = "x86_64")]
 #[test]
-fn a_lookup_where_clients_are_asked_compares_and_digests_nothing() {
+fn a_lookup_compares_and_digests_nothing() {
     const LOOKUPS: u64 = 100;
     let (program, library) = (Counted::compile("lookups_asked"), library());
     let variables = [("LD_PRELOAD", library.as_str()), ("SSLSESSION_STORE", "shared")];
-    let count = |way: usize| {
+    for (way, (words, before)) in BEFORE.into_iter().enumerate() {
         let arguments = format!("{way} {LOOKUPS}");
-        program.instructions("*hooks::get_session", &arguments, &variables) / LOOKUPS
-    };
-    let nobody = count(0);
-    // The first search of a context digests, some thousand instructions for each of the hundred.
-    for (way, asked, most) in [
-        (1, "asked", 1000),
-        (2, "asked, authorities", 1000),
-        (3, "asked, a name", 1200),
-        (4, "asked, signatures and groups", 1100),
-    ] {
-        let more = count(way).saturating_sub(nobody);
-        assert!((200..most).contains(&more), "{asked}: {more} more than {nobody}");
+        let now = program.instructions("*hooks::get_session", &arguments, &variables) / LOOKUPS;
+        let more = [500, 300, 300, 450, 300][way];
+        assert!((1000..=before + more).contains(&now), "{words}: {now}, and {before} before");
     }
-    assert!((1000..3000).contains(&nobody), "{nobody}");
 }
