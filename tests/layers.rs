@@ -15,7 +15,10 @@ use std::collections::BTreeMap;
 const MAY_USE: [(&str, &[&str]); 11] = [
     ("capi", &["cache", "handle", "types", "catch_panic", "clock", "store::threads"]),
     ("cache", &["store", "store::file_system", "store::secret", "handle", "rules", "types", "settings"]),
-    ("handle", &["standalone", "libssl", "functions", "rules", "types", "catch_panic", "store::secret", "store::threads"]),
+    (
+        "handle",
+        &["standalone", "libssl", "functions", "rules", "types", "catch_panic", "store::secret", "store::threads"],
+    ),
     ("standalone", &["types", "catch_panic", "clock", "store::threads"]),
     ("libssl", &["functions", "rules", "types", "catch_panic", "store::threads"]),
     ("functions", &[]),

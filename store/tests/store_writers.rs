@@ -2,11 +2,12 @@
 //! brought back.
 #![cfg(not(any(shuttle, miri)))]
 
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use common::Scratch;
-use sslsession::store::shared::Keys;
-use sslsession::store::{Expiry, Lookup, Policy, RecordKey, Scope, Shared};
+use sslsession_store::key_file::Keys;
+use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
