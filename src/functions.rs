@@ -157,6 +157,7 @@ macro_rules! openssl_functions {
         fn SSL_SESSION_set_ex_data(session: *mut SSL_SESSION, index: c_int, value: *mut c_void) -> c_int { ours }
         fn SSL_SESSION_get_ex_data(session: *const SSL_SESSION, index: c_int) -> *mut c_void { ours }
         fn SSL_SESSION_get_master_key(session: *const SSL_SESSION, out: *mut c_uchar, length: usize) -> usize { libssl }
+        fn SSL_SESSION_set1_master_key(session: *mut SSL_SESSION, secret: *const c_uchar, length: usize) -> c_int { libssl }
         fn i2d_SSL_SESSION(session: *const SSL_SESSION, out: *mut *mut c_uchar) -> c_int { libssl }
         fn d2i_SSL_SESSION(
             session: *mut *mut SSL_SESSION, der: *mut *const c_uchar, length: c_long,

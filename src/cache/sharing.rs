@@ -30,6 +30,7 @@ mod authentication;
 mod begun;
 mod brief_lock;
 mod by_connection;
+mod decoder;
 mod live;
 mod made;
 mod not_shared;
@@ -53,6 +54,7 @@ use crate::rules::Marked;
 use crate::settings::{self, Attach};
 pub(super) use authentication::Authentication;
 use by_connection::ByConnection;
+use decoder::Decoder;
 pub(super) use live::Live;
 pub use not_shared::NotShared;
 pub use open::at_load;
@@ -80,6 +82,7 @@ pub(super) struct Sharing {
     authentication: Arc<Authentication>,
     /// The policies with which connections began their searches: see [`begun`].
     begun: ByConnection<policy::PolicyDigest>,
+    decoder: Decoder,
 }
 
 /// Sharing sessions needs all that sharing tickets needs, and a store.
@@ -102,6 +105,7 @@ impl Sharing {
             storing: UnderWay::default(),
             authentication,
             begun: ByConnection::default(),
+            decoder: Decoder::default(),
         }))
     }
 

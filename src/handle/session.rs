@@ -69,6 +69,12 @@ impl Session {
         }
     }
 
+    /// Sets the session id. Returns false if it is too long.
+    pub fn set_id(&self, id: &[u8]) -> bool {
+        // SAFETY: a live session and a slice.
+        unsafe { dispatch::SSL_SESSION_set1_id(self.as_ptr(), id.as_ptr(), id.len() as c_uint) == 1 }
+    }
+
     /// Returns the session id context.
     pub fn id_context(&self) -> &[u8] {
         let mut length: c_uint = 0;
@@ -153,6 +159,14 @@ impl Session {
         let used = use_it(&secret[..length.min(secret.len())]);
         secret::wipe(&mut secret);
         used
+    }
+
+    /// Sets the master secret, or its equivalent in TLS 1.3. Returns false if it is too long, or alone.
+    pub fn set_secret(&self, secret: &[u8]) -> bool {
+        libssl::of_object(self.as_ptr()).is_some_and(|libssl| {
+            // SAFETY: a live session and a slice.
+            unsafe { (libssl.functions.SSL_SESSION_set1_master_key)(self.as_ptr(), secret.as_ptr(), secret.len()) == 1 }
+        })
     }
 
     /// Returns the server name of its handshake, if the session has it.

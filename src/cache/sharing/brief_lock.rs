@@ -14,6 +14,10 @@ const TRIES: u32 = 10_000;
 pub(super) struct BriefLock<T>(Mutex<T>);
 
 impl<T> BriefLock<T> {
+    pub(super) const fn new(inside: T) -> BriefLock<T> {
+        BriefLock(Mutex::new(inside))
+    }
+
     /// Acquires the lock; None after too many attempts.
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, T>> {
         for _ in 0..TRIES {

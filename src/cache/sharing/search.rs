@@ -151,11 +151,11 @@ impl SessionCache {
                 // It has been marked as not resumable since.
                 None if offer.once => Search::Missing,
                 None => match self.ask(sharing, &terms, &name, None, offer) {
-                    Lookup::Record(body) => self.revive(&terms, &body, key, offer),
+                    Lookup::Record(body) => self.revive(sharing, &terms, &body, key, offer),
                     _ => Search::Missing,
                 },
             },
-            Lookup::Record(body) => self.revive(&terms, &body, key, offer),
+            Lookup::Record(body) => self.revive(sharing, &terms, &body, key, offer),
             Lookup::Missing if has_left => {
                 self.on_removed_elsewhere(if offer.once { resident } else { self.take(key) });
                 Search::Missing
@@ -278,12 +278,12 @@ impl SessionCache {
     }
 
     /// Decodes a record and inserts its session into the memory store.
-    fn revive(&self, terms: &Terms, body: &Secret, key: &Key, offer: &Offer) -> Search {
+    fn revive(&self, sharing: &Sharing, terms: &Terms, body: &Secret, key: &Key, offer: &Offer) -> Search {
         let bytes = match terms.open {
             None => Some(body.as_slice()),
             Some(_) => Bearer::split(body).map(|(_, session)| session),
         };
-        let session = bytes.and_then(|bytes| Session::decode(bytes, self.context));
+        let session = bytes.and_then(|bytes| sharing.decoder.decode(bytes, self.context));
         let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
         let Some(session) = session.filter(is_it) else { return Search::Missing };
         if !offer.once {

@@ -1,0 +1,102 @@
+//! Decoding records of sessions that carry a client's certificate.
+//!
+//! libssl takes a hundred microseconds to decode a certificate, several times as long as a resumption.
+//! So the first session of a client is kept, without its id and secret, and the client's further
+//! sessions are copies of it, which share its certificate:
+//!
+//! ```text
+//!   record ─► has a certificate? ─ no ──► decode
+//!                    └ yes ─► equal but for id, secret and times to a session that is kept?
+//!                               ├ yes ─► copy that, set its id, secret and times
+//!                               └ no ──► decode, and keep a copy
+//! ```
+#![forbid(unsafe_code)]
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use once_cell::race::OnceBox;
+
+use super::brief_lock::BriefLock;
+use crate::handle::{Context, Session, SessionDer};
+
+/// Number of clients whose sessions are kept: with some 12 KB each, 3 MB. Two clients with one place
+/// are decoded by turns.
+const PLACES: usize = 256;
+
+/// Length in bytes of the longest master secret.
+const SECRET: usize = 48;
+
+/// The sessions kept for one context.
+#[derive(Default)]
+pub(super) struct Decoder(OnceBox<Kept>);
+
+struct Kept {
+    hasher: RandomState,
+    places: [BriefLock<Option<Arc<Template>>>; PLACES],
+}
+
+/// A session without id and secret.
+struct Template {
+    session: Session,
+    rest: [Vec<u8>; 3],
+}
+
+impl Decoder {
+    /// Decodes a session for `context`; None if the bytes are no session.
+    pub(super) fn decode(&self, bytes: &[u8], context: Context) -> Option<Session> {
+        match SessionDer::cut(bytes).filter(|parts| parts.has_certificate) {
+            Some(parts) => self.copy(&parts).or_else(|| self.decode_and_keep(bytes, &parts, context)),
+            None => Session::decode(bytes, context),
+        }
+    }
+
+    fn copy(&self, parts: &SessionDer) -> Option<Session> {
+        let template = self.place_of(parts).lock()?.clone().filter(|template| template.rest == parts.rest)?;
+        let session = template.session.copy()?;
+        session.set_time(parts.time);
+        let is_set = session.set_timeout(parts.timeout) && session.set_id(parts.id) && session.set_secret(parts.secret);
+        is_set.then_some(session)
+    }
+
+    fn decode_and_keep(&self, bytes: &[u8], parts: &SessionDer, context: Context) -> Option<Session> {
+        let session = Session::decode(bytes, context)?;
+        if let Some(template) = Template::of(&session, parts)
+            && let Some(mut place) = self.place_of(parts).lock()
+        {
+            let before = place.replace(Arc::new(template));
+            // Unlocked before a session's last free, which may run any code.
+            drop(place);
+            drop(before);
+        }
+        Some(session)
+    }
+
+    fn place_of(&self, parts: &SessionDer) -> &BriefLock<Option<Arc<Template>>> {
+        let kept = self.0.get_or_init(|| Box::new(Kept::new()));
+        &kept.places[kept.hasher.hash_one(parts.rest) as usize % PLACES]
+    }
+}
+
+impl Kept {
+    fn new() -> Kept {
+        Kept { hasher: RandomState::new(), places: [const { BriefLock::new(None) }; PLACES] }
+    }
+}
+
+impl Template {
+    /// Returns what is kept of a session; None if no memory is left.
+    fn of(session: &Session, parts: &SessionDer) -> Option<Template> {
+        let session = session.copy().filter(|copy| copy.set_id(&[]) && copy.set_secret(&[0; SECRET]))?;
+        let [head, before, after] = parts.rest.map(copy_of);
+        Some(Template { session, rest: [head?, before?, after?] })
+    }
+}
+
+/// Returns a copy of bytes whose number is a client's; None if no memory is left.
+fn copy_of(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).ok()?;
+    copy.extend_from_slice(bytes);
+    Some(copy)
+}

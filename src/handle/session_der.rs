@@ -1,0 +1,200 @@
+//! The encoding of a session, cut into what differs between the sessions of one client and the rest.
+//!
+//! As OpenSSL's i2d_SSL_SESSION writes it:
+//!
+//! ```text
+//!   SEQUENCE
+//!     INTEGER, INTEGER, OCTET STRING   format, protocol version, cipher
+//!     OCTET STRING, OCTET STRING       session id, master secret   a function sets each
+//!     [1] INTEGER, [2] INTEGER         time, timeout (seconds)     a function sets each
+//!     [3] ... [13]                     certificate ([3]), id context, verify result, server name, flags, ...
+//!     [14] INTEGER                     number added to a ticket's age, which only early data uses
+//!     [15] ... [20]                    size of early data ([15]), ALPN, group, ...
+//! ```
+#![forbid(unsafe_code)]
+
+/// An encoding in parts.
+pub struct SessionDer<'a> {
+    pub id: &'a [u8],
+    pub secret: &'a [u8],
+    /// Seconds since the epoch.
+    pub time: i64,
+    /// Seconds.
+    pub timeout: i64,
+    pub has_certificate: bool,
+    /// All that no function sets: the elements before the session id, and those after the timeout.
+    /// Without early data the number that is added to a ticket's age is left out, and the elements
+    /// after it are the third part.
+    pub rest: [&'a [u8]; 3],
+}
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+
+/// Returns the tag of the explicit element of that number.
+const fn explicit(number: u8) -> u8 {
+    0xA0 | number
+}
+
+impl<'a> SessionDer<'a> {
+    /// Cuts an encoding into its parts. None if it is not as drawn above, or its time or timeout is
+    /// 0, in whose place libssl sets one of its own.
+    pub fn cut(bytes: &'a [u8]) -> Option<SessionDer<'a>> {
+        let mut elements = Elements(Elements(bytes).next_of(SEQUENCE)?);
+        let begin = elements.0;
+        for tag in [INTEGER, INTEGER, OCTET_STRING] {
+            elements.next_of(tag)?;
+        }
+        let head = difference(begin, elements.0);
+        let (id, secret) = (elements.next_of(OCTET_STRING)?, elements.next_of(OCTET_STRING)?);
+        let (time, timeout) = (elements.next_integer(explicit(1))?, elements.next_integer(explicit(2))?);
+        let tail = Tail::read(elements.0)?;
+        let [before, after] = tail.without_age();
+        let parts = SessionDer {
+            id,
+            secret,
+            time,
+            timeout,
+            has_certificate: tail.has_certificate,
+            rest: [head, before, after],
+        };
+        (time > 0 && timeout > 0).then_some(parts)
+    }
+}
+
+/// The elements after the timeout.
+struct Tail<'a> {
+    bytes: &'a [u8],
+    has_certificate: bool,
+    has_early_data: bool,
+    /// The number that is added to a ticket's age, and all that follows; and what follows.
+    age: Option<[&'a [u8]; 2]>,
+}
+
+impl<'a> Tail<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Tail<'a>> {
+        let mut tail = Tail { bytes, has_certificate: false, has_early_data: false, age: None };
+        let mut elements = Elements(bytes);
+        while !elements.0.is_empty() {
+            let from = elements.0;
+            let (tag, _) = elements.next()?;
+            tail.has_certificate |= tag == explicit(3);
+            tail.has_early_data |= tag == explicit(15);
+            if tag == explicit(14) {
+                tail.age = Some([from, elements.0]);
+            }
+        }
+        Some(tail)
+    }
+
+    fn without_age(&self) -> [&'a [u8]; 2] {
+        match self.age {
+            Some([from, behind]) if !self.has_early_data => [difference(self.bytes, from), behind],
+            _ => [self.bytes, &[]],
+        }
+    }
+}
+
+/// Returns the beginning of `whole` up to where its end `end` begins.
+fn difference<'a>(whole: &'a [u8], end: &[u8]) -> &'a [u8] {
+    &whole[..whole.len() - end.len()]
+}
+
+/// Elements not read yet; each has a tag of one byte.
+struct Elements<'a>(&'a [u8]);
+
+impl<'a> Elements<'a> {
+    /// Reads an element. Returns its tag and content; None if it is cut off.
+    fn next(&mut self) -> Option<(u8, &'a [u8])> {
+        let (&[tag, first], mut after) = self.0.split_first_chunk()?;
+        let length = match first {
+            0..0x80 => usize::from(first),
+            _ => {
+                let (length, content) = after.split_at_checked(usize::from(first & 0x7F))?;
+                after = content;
+                unsigned(length)?
+            }
+        };
+        let (content, rest) = after.split_at_checked(length)?;
+        self.0 = rest;
+        Some((tag, content))
+    }
+
+    fn next_of(&mut self, tag: u8) -> Option<&'a [u8]> {
+        self.next().filter(|element| element.0 == tag).map(|element| element.1)
+    }
+
+    /// Reads an explicit element that holds an integer. None also for one that is negative or has
+    /// more than 8 bytes.
+    fn next_integer(&mut self, tag: u8) -> Option<i64> {
+        let bytes = Elements(self.next_of(tag)?).next_of(INTEGER)?;
+        i64::try_from(unsigned(bytes)?).ok()
+    }
+}
+
+/// Returns a number of up to 8 bytes, the most significant first.
+fn unsigned(bytes: &[u8]) -> Option<usize> {
+    let is_short = bytes.len() <= size_of::<usize>();
+    is_short.then(|| bytes.iter().fold(0, |number, &byte| number << 8 | usize::from(byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SessionDer;
+
+    /// Returns an element of less than 128 bytes.
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        [&[tag, content.len() as u8], content].concat()
+    }
+
+    fn session(certificate: &[u8], age: u8, tail: &[u8]) -> Vec<u8> {
+        let body = [
+            element(2, &[1]),
+            element(2, &[3, 4]),
+            element(4, &[0x13, 2]),
+            element(4, b"an id"),
+            element(4, b"a secret"),
+            element(0xA1, &element(2, &[0, 0xF0, 0, 0, 1])),
+            element(0xA2, &element(2, &[7])),
+            element(0xA3, certificate),
+            element(0xAE, &element(2, &[age])),
+            tail.to_vec(),
+        ];
+        element(0x30, &body.concat())
+    }
+
+    #[test]
+    fn what_functions_set_is_cut_out() {
+        let der = session(b"certificate", 9, &element(0xB0, b"h2"));
+        let parts = SessionDer::cut(&der).expect("it is a session");
+        assert_eq!((parts.id, parts.secret), (b"an id".as_slice(), b"a secret".as_slice()));
+        assert_eq!((parts.time, parts.timeout, parts.has_certificate), (0xF000_0001, 7, true));
+        let certificate = element(0xA3, b"certificate");
+        assert_eq!(parts.rest, [&der[2..13], &certificate, &element(0xB0, b"h2")]);
+    }
+
+    #[test]
+    fn an_age_counts_with_early_data_only() {
+        let rest = |age, tail: &[u8]| {
+            let der = session(b"certificate", age, tail);
+            SessionDer::cut(&der).expect("it is a session").rest.map(<[u8]>::to_vec)
+        };
+        assert_eq!(rest(1, &[]), rest(2, &[]));
+        let early = element(0xAF, &element(2, &[1]));
+        assert_ne!(rest(1, &early), rest(2, &early));
+        assert_eq!(rest(1, &early), rest(1, &early));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_lacks_a_time_is_none() {
+        let der = session(b"certificate", 9, &[]);
+        for length in 0..der.len() {
+            assert!(SessionDer::cut(&der[..length]).is_none(), "{length}");
+        }
+        let mut timeless = der.clone();
+        let at = der.windows(3).position(|bytes| bytes == [2, 1, 7]).expect("it has a timeout");
+        timeless[at + 2] = 0;
+        assert!(SessionDer::cut(&timeless).is_none());
+    }
+}
