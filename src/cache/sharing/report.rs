@@ -32,18 +32,24 @@ fn shown() -> Option<Statistics<'static>> {
     }
 }
 
-/// Returns the statistics of a process that has no store, if it shows them.
+/// Returns the statistics of a process that has no store, if it shows them. Otherwise only reads one
+/// number.
+#[inline(always)]
 fn without_store() -> Option<Statistics<'static>> {
-    let shown = WITHOUT_STORE.get()?.as_ref()?.statistics();
+    begun(WITHOUT_STORE.get()?)
+}
+
+#[cold]
+fn begun(without_store: &'static Option<WithoutStore>) -> Option<Statistics<'static>> {
+    let shown = without_store.as_ref()?.statistics();
     if shown.begin() {
         // A forked process has taken over what its parent shows by now.
-        show_sessions();
+        show_sessions_in(without_store.as_ref()?.statistics());
     }
     Some(shown)
 }
 
-/// Counts a session's event in a process that has no store, if that shows statistics. Without
-/// settings it only reads one number.
+/// Counts a session's event in a process that has no store, if that shows statistics.
 #[inline]
 pub(in crate::cache) fn count(event: Event, times: u64) {
     if let Some(shown) = without_store() {
@@ -55,7 +61,13 @@ pub(in crate::cache) fn count(event: Event, times: u64) {
 /// once leave the last number.
 #[inline]
 pub(in crate::cache) fn show_sessions() {
-    let Some(shown) = without_store() else { return };
+    if let Some(shown) = without_store() {
+        show_sessions_in(shown);
+    }
+}
+
+#[cold]
+fn show_sessions_in(shown: Statistics) {
     loop {
         let number = total::number();
         shown.show_sessions(number as u64);
