@@ -1,8 +1,8 @@
 // Modes: shared shared_symbolic
 // Since: 3.0, which gives a ticket when it is told to
 /*
- * Sessions with a client's certificate that another process stored: the first of a client is decoded, its further ones are
- * copies of that. A connection finds the same in either.
+ * Sessions that another process stored: the first of a kind is decoded, the further ones are copies of that, which share a
+ * client's certificate. A connection finds the same in either.
  */
 #include "shared.h"
 

@@ -21,10 +21,8 @@ pub struct SessionDer<'a> {
     pub time: i64,
     /// Seconds.
     pub timeout: i64,
-    pub has_certificate: bool,
-    /// All that no function sets: the elements before the session id, and those after the timeout.
-    /// Without early data the number that is added to a ticket's age is left out, and the elements
-    /// after it are the third part.
+    /// All that no function sets: the elements before the session id; those after the timeout; and
+    /// those after the number that is added to a ticket's age.
     pub rest: [&'a [u8]; 3],
 }
 
@@ -38,8 +36,8 @@ const fn explicit(number: u8) -> u8 {
 }
 
 impl<'a> SessionDer<'a> {
-    /// Cuts an encoding into its parts. None if it is not as drawn above, or its time or timeout is
-    /// 0, in whose place libssl sets one of its own.
+    /// Cuts an encoding into its parts. None if it is not as drawn above, if its time or timeout is 0,
+    /// in whose place libssl sets one of its own, and if it takes early data.
     pub fn cut(bytes: &'a [u8]) -> Option<SessionDer<'a>> {
         let mut elements = Elements(Elements(bytes).next_of(SEQUENCE)?);
         let begin = elements.0;
@@ -49,51 +47,26 @@ impl<'a> SessionDer<'a> {
         let head = difference(begin, elements.0);
         let (id, secret) = (elements.next_of(OCTET_STRING)?, elements.next_of(OCTET_STRING)?);
         let (time, timeout) = (elements.next_integer(explicit(1))?, elements.next_integer(explicit(2))?);
-        let tail = Tail::read(elements.0)?;
-        let [before, after] = tail.without_age();
-        let parts = SessionDer {
-            id,
-            secret,
-            time,
-            timeout,
-            has_certificate: tail.has_certificate,
-            rest: [head, before, after],
-        };
+        let [before, after] = without_age(elements.0)?;
+        let parts = SessionDer { id, secret, time, timeout, rest: [head, before, after] };
         (time > 0 && timeout > 0).then_some(parts)
     }
 }
 
-/// The elements after the timeout.
-struct Tail<'a> {
-    bytes: &'a [u8],
-    has_certificate: bool,
-    has_early_data: bool,
-    /// The number that is added to a ticket's age, and all that follows; and what follows.
-    age: Option<[&'a [u8]; 2]>,
-}
-
-impl<'a> Tail<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Tail<'a>> {
-        let mut tail = Tail { bytes, has_certificate: false, has_early_data: false, age: None };
-        let mut elements = Elements(bytes);
-        while !elements.0.is_empty() {
-            let from = elements.0;
-            let (tag, _) = elements.next()?;
-            tail.has_certificate |= tag == explicit(3);
-            tail.has_early_data |= tag == explicit(15);
-            if tag == explicit(14) {
-                tail.age = Some([from, elements.0]);
-            }
-        }
-        Some(tail)
-    }
-
-    fn without_age(&self) -> [&'a [u8]; 2] {
-        match self.age {
-            Some([from, behind]) if !self.has_early_data => [difference(self.bytes, from), behind],
-            _ => [self.bytes, &[]],
+/// Returns the elements before and after the number that is added to a ticket's age. None if the
+/// session takes early data, which needs that number.
+fn without_age(bytes: &[u8]) -> Option<[&[u8]; 2]> {
+    let (mut elements, mut parts) = (Elements(bytes), [bytes, &[]]);
+    while !elements.0.is_empty() {
+        let from = elements.0;
+        let (tag, _) = elements.next()?;
+        if tag == explicit(14) {
+            parts = [difference(bytes, from), elements.0];
+        } else if tag == explicit(15) {
+            return None;
         }
     }
+    Some(parts)
 }
 
 /// Returns the beginning of `whole` up to where its end `end` begins.
@@ -169,21 +142,18 @@ mod tests {
         let der = session(b"certificate", 9, &element(0xB0, b"h2"));
         let parts = SessionDer::cut(&der).expect("it is a session");
         assert_eq!((parts.id, parts.secret), (b"an id".as_slice(), b"a secret".as_slice()));
-        assert_eq!((parts.time, parts.timeout, parts.has_certificate), (0xF000_0001, 7, true));
+        assert_eq!((parts.time, parts.timeout), (0xF000_0001, 7));
         let certificate = element(0xA3, b"certificate");
         assert_eq!(parts.rest, [&der[2..13], &certificate, &element(0xB0, b"h2")]);
     }
 
     #[test]
-    fn an_age_counts_with_early_data_only() {
-        let rest = |age, tail: &[u8]| {
-            let der = session(b"certificate", age, tail);
-            SessionDer::cut(&der).expect("it is a session").rest.map(<[u8]>::to_vec)
-        };
-        assert_eq!(rest(1, &[]), rest(2, &[]));
+    fn an_age_matters_with_early_data_only() {
+        let [one, other] = [1, 2].map(|age| session(b"certificate", age, &[]));
+        let rest = |der| SessionDer::cut(der).expect("it is a session").rest;
+        assert_eq!(rest(&one), rest(&other));
         let early = element(0xAF, &element(2, &[1]));
-        assert_ne!(rest(1, &early), rest(2, &early));
-        assert_eq!(rest(1, &early), rest(1, &early));
+        assert!(SessionDer::cut(&session(b"certificate", 1, &early)).is_none());
     }
 
     #[test]

@@ -1,15 +1,16 @@
-//! Decoding records of sessions that carry a client's certificate.
+//! Decoding records.
 //!
-//! libssl takes a hundred microseconds to decode a certificate, several times as long as a resumption.
-//! So the first session of a client is kept, without its id and secret, and the client's further
-//! sessions are copies of it, which share its certificate:
+//! libssl decodes a session in some microseconds, and a client's certificate in it in a hundred:
+//! several times as long as a resumption. But the sessions of one client, and mostly those of many,
+//! are equal but for id, secret and times. So one of a kind is kept, without its id and secret, and
+//! the others are copies of it, which share its certificate:
 //!
 //! ```text
-//!   record ─► has a certificate? ─ no ──► decode
-//!                    └ yes ─► equal but for id, secret and times to a session that is kept?
-//!                               ├ yes ─► copy that, set its id, secret and times
-//!                               └ no ──► decode, and keep a copy
+//!   record ─► equal but for id, secret and times to a session that is kept? ─ yes ─► copy that, set those
+//!                                                                           └ no ──► decode, and keep a copy
 //! ```
+//! What a copy has of another session is the number that is added to a ticket's age, which libssl
+//! uses for early data only: sessions that take it are decoded.
 #![forbid(unsafe_code)]
 
 use std::hash::{BuildHasher, RandomState};
@@ -20,8 +21,8 @@ use once_cell::race::OnceBox;
 use super::brief_lock::BriefLock;
 use crate::handle::{Context, Session, SessionDer};
 
-/// Number of clients whose sessions are kept: with some 12 KB each, 3 MB. Two clients with one place
-/// are decoded by turns.
+/// Number of sessions that are kept for a context: of some 1.5 KB each, or 12 KB with a certificate.
+/// Two kinds with one place are decoded by turns.
 const PLACES: usize = 256;
 
 /// Length in bytes of the longest master secret.
@@ -45,7 +46,7 @@ struct Template {
 impl Decoder {
     /// Decodes a session for `context`; None if the bytes are no session.
     pub(super) fn decode(&self, bytes: &[u8], context: Context) -> Option<Session> {
-        match SessionDer::cut(bytes).filter(|parts| parts.has_certificate) {
+        match SessionDer::cut(bytes) {
             Some(parts) => self.copy(&parts).or_else(|| self.decode_and_keep(bytes, &parts, context)),
             None => Session::decode(bytes, context),
         }
