@@ -36,7 +36,6 @@
 mod bucket;
 mod buckets;
 mod chain;
-mod expiry_index;
 mod expiry_list;
 mod flat_table;
 mod insertions;

@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::Expiry;
-use super::expiry_index::ExpiryIndex;
 use super::insertions::Insertions;
 use super::node_slab::NodeSlab;
 use super::rules::Eviction;
 use crate::key::BucketBits;
+use std::collections::BTreeMap;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -30,7 +30,7 @@ struct Node {
 /// ```
 /// A session that expires no sooner than the last one is appended. For the others `ends` has the
 /// last node of each second except the newest. A short list has no `ends`: it is walked from its
-/// end.
+/// end. There are as many seconds as sessions last at most, however many sessions there are.
 pub(super) struct ExpiryList {
     nodes: NodeSlab<Node>,
     first: u32,
@@ -39,7 +39,7 @@ pub(super) struct ExpiryList {
     /// Expiry of the first and of the last one, if there are any.
     soonest: Expiry,
     newest: Expiry,
-    ends: Option<Box<ExpiryIndex>>,
+    ends: Option<BTreeMap<Expiry, u32>>,
     /// The order of insertion, where the oldest is evicted first.
     insertions: Option<Box<Insertions>>,
 }
@@ -174,9 +174,9 @@ impl ExpiryList {
         }
         let before = std::mem::replace(&mut self.last, number);
         if self.newest < expiry {
-            self.newest = expiry;
+            let second = std::mem::replace(&mut self.newest, expiry);
             if let Some(ends) = &mut self.ends {
-                ends.push(before);
+                ends.insert(second, before);
             }
         }
         self.nodes.get_mut(before).after = number;
@@ -185,13 +185,16 @@ impl ExpiryList {
 
     /// Links a node that expires before the newest second.
     fn tie_within(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
-        let nodes = &self.nodes;
         let before = match &mut self.ends {
-            Some(ends) => ends.put(number, expiry, |number| nodes.get(number).expiry).unwrap_or(NONE),
+            Some(ends) => {
+                let before = ends.range(..=expiry).next_back().map_or(NONE, |(_, &end)| end);
+                ends.insert(expiry, number);
+                before
+            }
             None => {
                 let mut number = self.last;
-                while number != NONE && nodes.get(number).expiry > expiry {
-                    number = nodes.get(number).before;
+                while number != NONE && self.nodes.get(number).expiry > expiry {
+                    number = self.nodes.get(number).before;
                 }
                 number
             }
@@ -216,18 +219,18 @@ impl ExpiryList {
         let node = self.nodes.get_mut(number);
         let taken = *node;
         node.after = std::mem::replace(&mut self.unused, number);
-        self.untie(number, taken);
+        self.untie(taken);
         taken.bits
     }
 
     /// Unlinks a node that will be inserted again.
     pub(super) fn unlink(&mut self, number: u32) {
-        self.untie(number, *self.nodes.get(number));
+        self.untie(*self.nodes.get(number));
     }
 
     /// Links a node's neighbours to each other.
     #[inline]
-    fn untie(&mut self, number: u32, node: Node) {
+    fn untie(&mut self, node: Node) {
         let Node { expiry, before, after, .. } = node;
         let (mut sooner, mut later) = (None, None);
         match before {
@@ -247,7 +250,7 @@ impl ExpiryList {
             }
         }
         if later != Some(expiry) {
-            self.shorten(number, expiry, before, sooner, later.is_none());
+            self.shorten(expiry, before, sooner, later.is_none());
         }
         if let (None, Some(later)) = (sooner, later) {
             self.soonest = later;
@@ -255,34 +258,30 @@ impl ExpiryList {
     }
 
     /// Updates `ends` after the last node of a second was removed, out of the `newest` second or
-    /// another.
-    fn shorten(&mut self, number: u32, expiry: Expiry, before: u32, sooner: Option<Expiry>, newest: bool) {
-        let nodes = &self.nodes;
-        let expiry_of = |number| nodes.get(number).expiry;
-        if !newest {
-            if let Some(ends) = &mut self.ends {
-                ends.replace(number, expiry, (sooner == Some(expiry)).then_some(before), expiry_of);
+    /// another. `before` and `sooner` are the node before it and that one's expiry.
+    fn shorten(&mut self, expiry: Expiry, before: u32, sooner: Option<Expiry>, newest: bool) {
+        let ends = self.ends.as_mut();
+        match sooner {
+            Some(sooner) if newest && sooner < expiry => {
+                self.newest = sooner;
+                if let Some(ends) = ends {
+                    ends.remove(&sooner);
+                }
             }
-        } else if let Some(sooner) = sooner
-            && sooner < expiry
-        {
-            self.newest = sooner;
-            if let Some(ends) = &mut self.ends {
-                ends.pop();
-            }
+            _ if newest => {}
+            Some(sooner) if sooner == expiry => _ = ends.map(|ends| ends.insert(expiry, before)),
+            _ => _ = ends.map(|ends| ends.remove(&expiry)),
         }
     }
 
     /// Builds `ends`, for a list that is to become long.
     pub(super) fn keep_ends(&mut self) {
-        let mut ends = ExpiryIndex::new();
         let list = std::iter::successors(self.first(), |&number| self.after(number));
-        for number in list {
-            if self.after(number).is_some_and(|after| self.nodes.get(after).expiry > self.nodes.get(number).expiry) {
-                ends.push(number);
-            }
-        }
-        self.ends = Some(Box::new(ends));
+        let all = list.map(|number| (self.nodes.get(number).expiry, number));
+        // Of one second the last node stays.
+        let mut ends: BTreeMap<_, _> = all.collect();
+        ends.remove(&self.newest);
+        self.ends = Some(ends);
     }
 
     /// Checks the invariants of the list; returns the numbers of its nodes, in order.
@@ -307,7 +306,7 @@ impl ExpiryList {
             assert_eq!(self.soonest, self.nodes.get(self.first).expiry);
         }
         if let Some(kept) = &self.ends {
-            assert_eq!(kept.validate(), ends, "the last node of each second but the newest");
+            assert!(kept.values().eq(&ends), "the last node of each second but the newest");
         }
         if let Some(insertions) = &self.insertions {
             let (mut inserted, mut expected) = (insertions.validate(), listed.clone());
