@@ -1,7 +1,7 @@
 //! The settings, from the environment.
 //!
 //! ```text
-//!   SSLSESSION_STORE     memory | shared[:NAME][,size=BYTES]   the store of sessions
+//!   SSLSESSION_STORE     memory | shared[:NAME][,size=BYTES][,front=NUMBER]   the store of sessions
 //!   SSLSESSION_ATTACH    default | all                         the contexts that share
 //!   SSLSESSION_TICKETS   stateful                              no stateless tickets, so that TLS 1.3 uses the cache
 //!                        shared[,tls13][,epoch=TIME]           stateless tickets that all processes with the key file open

@@ -8,6 +8,7 @@ use super::{Mode, SessionCache, owners};
 use crate::handle::Session;
 use crate::rules::{AddingAgain, Callbacks, UpdateTime};
 use crate::types::RemoveSessionCallback;
+use sslsession_store::memory::Eviction;
 use sslsession_store::shared::Event;
 use sslsession_store::{Evicted, Key, Outcome, Placed};
 
@@ -46,11 +47,19 @@ impl SessionCache {
         // Read before the reference count is incremented: the processor fetches all cache lines of
         // the session at once.
         let expiry = self.expiry(session);
-        let inserted = self.store.insert(key, session.clone(), expiry, self.size());
+        let limit = self.limit();
+        if limit.is_front {
+            // Those that were decoded lately are as young as those that were made lately.
+            self.store.begin(Eviction::OldestFirst);
+        }
+        let inserted = self.store.insert(key, session.clone(), expiry, limit.size);
         Self::assert_unlocked();
         self.arm_sentinel();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));
         show_sessions();
+        if limit.is_front {
+            return is_new;
+        }
         // The replaced object is freed first, as in OpenSSL; the evicted ones still count as cached
         // then.
         self.pending_removals.begin(inserted.evicted.len());

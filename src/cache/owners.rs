@@ -172,7 +172,7 @@ pub fn keep_private(session: &Session, index: i32) {
     }
     let key = places_of(session).own;
     let caches = lock().caches();
-    for cache in caches.iter().filter(|cache| cache.store.contains(&key)) {
+    for cache in caches.iter().filter(|cache| cache.store.contains(&key) || cache.has_record_of(session)) {
         cache.keep_private(session);
     }
 }

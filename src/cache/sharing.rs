@@ -31,6 +31,7 @@ mod begun;
 mod brief_lock;
 mod by_connection;
 mod decoder;
+mod front;
 mod live;
 mod made;
 mod not_shared;
@@ -55,6 +56,7 @@ use crate::settings::{self, Attach};
 pub(super) use authentication::Authentication;
 use by_connection::ByConnection;
 use decoder::Decoder;
+use front::Front;
 pub(super) use live::Live;
 pub use not_shared::NotShared;
 pub use open::at_load;
@@ -83,6 +85,7 @@ pub(super) struct Sharing {
     /// The policies with which connections began their searches: see [`begun`].
     begun: ByConnection<policy::PolicyDigest>,
     decoder: Decoder,
+    front: Front,
 }
 
 /// Sharing sessions needs all that sharing tickets needs, and a store.
@@ -106,6 +109,7 @@ impl Sharing {
             authentication,
             begun: ByConnection::default(),
             decoder: Decoder::default(),
+            front: Front::new(),
         }))
     }
 
@@ -225,10 +229,11 @@ impl SessionCache {
         }
     }
 
-    /// Stores a session that the application adds, and vouches for, for all processes.
-    fn store_added(&self, session: &Session) {
-        let Ok(sharing) = self.shared() else { return };
-        let Some(policy) = self.own_policy(sharing) else { return };
+    /// Stores a session that the application adds, and vouches for, for all processes. Returns false
+    /// if it is cached in this process only.
+    fn store_added(&self, session: &Session) -> bool {
+        let Ok(sharing) = self.shared() else { return false };
+        let Some(policy) = self.own_policy(sharing) else { return false };
         let name = session.server_name();
         let name = name.as_deref().map_or(ServerName::Any, ServerName::Said);
         let terms = name.terms(sharing.store, Some(&policy));
@@ -236,28 +241,32 @@ impl SessionCache {
             true => (OPEN, Some(Bearer { number: sharing.number, policy: None })),
             false => (policy, None),
         };
-        self.store_record(sharing, session, &Record { scope, terms, bearer, once: false });
+        self.store_record(sharing, session, &Record { scope, terms, bearer, once: false })
     }
 
-    fn store_record(&self, sharing: &Sharing, session: &Session, record: &Record) {
+    /// Stores a session's record. Returns false if the session is cached in this process only.
+    fn store_record(&self, sharing: &Sharing, session: &Session, record: &Record) -> bool {
         search::forget_taken();
-        if session.id().is_empty() || self.has_left(session) {
-            return;
+        if self.has_left(session) {
+            return true;
+        }
+        if session.id().is_empty() {
+            return false;
         }
         if session.has_application_data() {
             // A record that was stored before it had data is removed too.
             self.keep_private(session);
-            return;
+            return false;
         }
         if record.once && !session.note_record() {
-            return;
+            return false;
         }
-        if let Some(bytes) = session.encode() {
-            let name =
-                RecordKey { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
-            let mark = sharing.fingerprint(session);
-            Bearer::before(record.bearer.as_ref(), &bytes, |body| sharing.store.insert(&name, mark, body));
-        }
+        let Some(bytes) = session.encode() else { return false };
+        let name =
+            RecordKey { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
+        let mark = sharing.fingerprint(session);
+        let insert = |body: &[u8]| sharing.store.insert(&name, mark, body);
+        Bearer::before(record.bearer.as_ref(), &bytes, insert).unwrap_or(false)
     }
 
     /// Removes the session's record because the application has set data at it. This cache stores
@@ -299,11 +308,24 @@ impl SessionCache {
         scopes
     }
 
+    /// Returns true if a session has a record that this process stored or found.
+    pub(super) fn has_record_of(&self, session: &Session) -> bool {
+        let Some(sharing) = self.sharing.as_deref() else { return false };
+        let has_record = |scope: &Scope| {
+            let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
+            sharing.store.policy(&name).is_some()
+        };
+        self.known_scopes(sharing).iter().any(has_record)
+    }
+
     /// Returns true if a session that was cached here a moment ago no longer is.
     fn has_left(&self, session: &Session) -> bool {
         match self.rules.marked {
             Marked::Refused => !session.is_resumable(),
-            Marked::Used => !self.store.contains(&Self::key_of(session)),
+            Marked::Used => {
+                let is_live = self.store.contains(&Self::key_of(session));
+                !(is_live || self.has_front() && session.is_resumable())
+            }
         }
     }
 

@@ -50,8 +50,8 @@ fn unset_and_empty_are_the_defaults() {
 
 #[test]
 fn each_variable_has_its_setting() {
-    let (settings, complaints) = of(["shared:s,size=1M", "all", "stateful", "/etc/keys", "none"]);
-    let store = Config::Shared(SharedConfig { path: Some("/dev/shm/s".into()), size: Some(1 << 20) });
+    let (settings, complaints) = of(["shared:s,size=1M,front=7", "all", "stateful", "/etc/keys", "none"]);
+    let store = Config::Shared(SharedConfig { path: Some("/dev/shm/s".into()), size: Some(1 << 20), front: 7 });
     let key_file = Some("/etc/keys".into());
     assert_eq!(
         settings,
@@ -76,7 +76,10 @@ fn a_bad_value_is_one_complaint_and_its_default() {
     );
     // the valid ones beside it count
     let (settings, complaints) = of(["shared", "al", "unset", "unset", "unset"]);
-    assert_eq!(settings.store, Config::Shared(SharedConfig { path: None, size: None }));
+    assert_eq!(
+        settings.store,
+        Config::Shared(SharedConfig { path: None, size: None, front: SharedConfig::DEFAULT_FRONT })
+    );
     assert_eq!(complaints.len(), 1);
 }
 

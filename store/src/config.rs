@@ -1,7 +1,7 @@
 //! The grammar and the limits of the settings by which a store is opened.
 //!
 //! ```text
-//!   SSLSESSION_STORE      memory | shared[:NAME][,size=BYTES]
+//!   SSLSESSION_STORE      memory | shared[:NAME][,size=BYTES][,front=NUMBER]
 //!   SSLSESSION_KEY_FILE   /absolute/path
 //! ```
 //! The errors are phrases that end before a semicolon.
@@ -20,7 +20,7 @@ pub const MEMORY_FILES: &str = "/dev/shm";
 pub enum Config {
     /// `memory`, the default: in each process's own memory.
     Memory,
-    /// `shared[:NAME][,size=BYTES]`: in one mapping for several processes.
+    /// `shared[:NAME][,size=BYTES][,front=NUMBER]`: in one mapping for several processes.
     Shared(SharedConfig),
 }
 
@@ -32,11 +32,16 @@ pub struct SharedConfig {
     /// Its size in bytes, from [`SharedConfig::MIN_SIZE`] to [`SharedConfig::MAX_SIZE`]; None if none is given: that of
     /// the existing store, or [`SharedConfig::DEFAULT_SIZE`].
     pub size: Option<usize>,
+    /// Number of sessions that each cache keeps live in front of it; 0 for as many as it caches.
+    pub front: usize,
 }
 
 impl SharedConfig {
     /// The size if none is given: 32 MiB. It fits into a container's /dev/shm, which has 64.
     pub const DEFAULT_SIZE: usize = 32 << 20;
+    /// The front if none is given: 1.5 MB of sessions without a certificate. The most recent of them
+    /// need no decoding, which takes longer than looking them up.
+    pub const DEFAULT_FRONT: usize = 1024;
     /// The smallest that may be given: 64 KiB, one partition.
     pub const MIN_SIZE: usize = 64 << 10;
     /// The largest that may be given: 32 GiB, as offsets in the mapping are 32 bits that count 8 bytes.
@@ -59,6 +64,10 @@ pub enum ConfigError {
     UnknownOption(String),
     /// Two sizes.
     SizeTwice,
+    /// Two fronts.
+    FrontTwice,
+    /// A front that is no number.
+    Front,
     /// A colon with no name after it.
     NoName,
     /// A name that is a directory's.
@@ -96,7 +105,7 @@ pub enum SizeError {
 }
 
 impl Config {
-    /// Parses SSLSESSION_STORE: `memory` or `shared[:NAME][,size=BYTES]`. NAME has no comma.
+    /// Parses SSLSESSION_STORE: `memory` or `shared[:NAME][,size=BYTES][,front=NUMBER]`. NAME has no comma.
     pub fn parse(value: &[u8]) -> Result<Config, ConfigError> {
         let mut parts = value.split(|&byte| byte == b',');
         let what = parts.next().unwrap_or_default();
@@ -113,16 +122,21 @@ impl Config {
 impl SharedConfig {
     /// Returns a shared store in that file, with the options that follow.
     fn parse<'a>(path: Option<PathBuf>, options: impl Iterator<Item = &'a [u8]>) -> Result<Config, ConfigError> {
-        let mut given = None;
+        let (mut given, mut front) = (None, None);
         for option in options {
-            let Some(bytes) = option.strip_prefix(b"size=") else {
+            if let Some(bytes) = option.strip_prefix(b"size=") {
+                if given.replace(size(bytes).map_err(ConfigError::Size)?).is_some() {
+                    return Err(ConfigError::SizeTwice);
+                }
+            } else if let Some(digits) = option.strip_prefix(b"front=") {
+                if front.replace(number(digits).ok_or(ConfigError::Front)?).is_some() {
+                    return Err(ConfigError::FrontTwice);
+                }
+            } else {
                 return Err(ConfigError::UnknownOption(String::from_utf8_lossy(option).into_owned()));
-            };
-            if given.replace(size(bytes).map_err(ConfigError::Size)?).is_some() {
-                return Err(ConfigError::SizeTwice);
             }
         }
-        Ok(Config::Shared(SharedConfig { path, size: given }))
+        Ok(Config::Shared(SharedConfig { path, size: given, front: front.unwrap_or(Self::DEFAULT_FRONT) }))
     }
 }
 
@@ -170,16 +184,17 @@ fn size(text: &[u8]) -> Result<usize, SizeError> {
         [digits @ .., b'G' | b'g'] => (digits, 30),
         digits => (digits, 0),
     };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(SizeError::NoNumber);
-    }
-    // A number too long for the type is also too large.
-    let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(usize::MAX);
-    match number.saturating_mul(1 << shift) {
+    match number(digits).ok_or(SizeError::NoNumber)?.saturating_mul(1 << shift) {
         bytes if bytes < SharedConfig::MIN_SIZE => Err(SizeError::TooSmall),
         bytes if bytes > SharedConfig::MAX_SIZE => Err(SizeError::TooLarge),
         bytes => Ok(bytes),
     }
+}
+
+/// Parses digits. A number too long for the type is the largest.
+fn number(digits: &[u8]) -> Option<usize> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(usize::MAX))
 }
 
 impl fmt::Display for ConfigError {
@@ -189,6 +204,8 @@ impl fmt::Display for ConfigError {
             ConfigError::MemoryOption => "\"memory\" takes no options",
             ConfigError::UnknownOption(option) => return write!(f, "unknown option \"{option}\""),
             ConfigError::SizeTwice => "the size is given twice",
+            ConfigError::FrontTwice => "the front is given twice",
+            ConfigError::Front => "the front is a number of sessions: front=1024, or front=0 for all",
             ConfigError::NoName => "the store has no name after the colon",
             ConfigError::NameIsDirectory => "the store's name is a directory",
             ConfigError::NameHasColon => "the store's name has a colon: a size is given as ,size=64M",

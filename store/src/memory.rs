@@ -99,11 +99,24 @@ impl<V> Memory<V> {
         self.len() == 0
     }
 
-    fn parts(&self) -> &Parts<V> {
-        if let Some(parts) = self.parts.get() {
-            return parts;
+    /// Begins a store that will evict in that order, whatever its rules say. Does nothing once a
+    /// session was inserted.
+    pub fn begin(&self, eviction: Eviction) {
+        if self.parts.get().is_none() {
+            self.make(eviction);
         }
-        let parts = Box::new(Parts::new(self.rules.eviction));
+    }
+
+    fn parts(&self) -> &Parts<V> {
+        match self.parts.get() {
+            Some(parts) => parts,
+            None => self.make(self.rules.eviction),
+        }
+    }
+
+    #[cold]
+    fn make(&self, eviction: Eviction) -> &Parts<V> {
+        let parts = Box::new(Parts::new(eviction));
         // A fork waits until the cell is set.
         let _pass = gate::enter();
         self.parts.get_or_init(|| parts)

@@ -50,7 +50,7 @@ impl Environment {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 
-    /// Returns the file of the store, if it has a name: `shared:NAME[,size=BYTES]`.
+    /// Returns the file of the store, if it has a name: `shared:NAME[,size=BYTES][,front=NUMBER]`.
     pub fn store_path(&self) -> Option<PathBuf> {
         let (_, store) = self.variables.iter().find(|(name, _)| *name == "SSLSESSION_STORE")?;
         match Config::parse(store.as_bytes()) {

@@ -20,6 +20,7 @@ pub(in crate::cache) struct Live<'a> {
     cache: &'a SessionCache,
     session: &'a Session,
     is_new: bool,
+    has_record: bool,
     _storing: Option<Storing<'a>>,
 }
 
@@ -28,7 +29,7 @@ impl<'a> Live<'a> {
     pub(in crate::cache) fn insert(cache: &'a SessionCache, session: &'a Session, now: i64) -> Live<'a> {
         let storing = cache.sharing.as_deref().map(|sharing| Storing::begin(&sharing.storing));
         let is_new = cache.insert_live(&SessionCache::key_of(session), session, now);
-        Live { cache, session, is_new, _storing: storing }
+        Live { cache, session, is_new, has_record: false, _storing: storing }
     }
 
     /// Returns false if this object was cached already.
@@ -37,13 +38,21 @@ impl<'a> Live<'a> {
     }
 
     /// Stores a session that the application adds, and vouches for, for all processes.
-    pub(in crate::cache) fn publish_added(self) {
-        self.cache.store_added(self.session);
+    pub(in crate::cache) fn publish_added(mut self) {
+        self.has_record = self.cache.store_added(self.session);
     }
 
     /// Stores a session that a handshake has made, for all processes.
-    pub(in crate::cache) fn publish_made(self, connection: Connection, now: i64) {
-        self.cache.store_made(connection, self.session, now);
+    pub(in crate::cache) fn publish_made(mut self, connection: Connection, now: i64) {
+        self.has_record = self.cache.store_made(connection, self.session, now);
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        if !self.has_record {
+            self.cache.note_unpublished();
+        }
     }
 }
 

@@ -10,18 +10,19 @@ use crate::cache::SessionCache;
 use crate::handle::{Connection, Session, Setting};
 
 impl SessionCache {
-    /// Stores the session that a handshake has made, for all processes.
-    pub(super) fn store_made(&self, connection: Connection, session: &Session, now: i64) {
+    /// Stores the session that a handshake has made, for all processes. Returns false if it is cached
+    /// in this process only.
+    pub(super) fn store_made(&self, connection: Connection, session: &Session, now: i64) -> bool {
         search::end_offers();
         let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
         let (sharing, policy) = match terms {
             Ok(terms) => terms,
-            Err(reason) => return self.note(Kind::NotShared(reason)),
+            Err(reason) => return self.note_private(reason),
         };
         let has_asked = sharing.has_asked(connection, &policy);
         let is_open = self.is_open(sharing);
         if !has_asked && !is_open {
-            return self.note(Kind::NotShared(NotShared::ConnectionSettings));
+            return self.note_private(NotShared::ConnectionSettings);
         }
         self.note(Kind::Shared);
         report::tell_of_trouble(sharing.store.statistics(), now);
@@ -33,7 +34,12 @@ impl SessionCache {
         }
         let is_certain = has_asked && self.learn_route(sharing, connection, &name, policy, now);
         let bearer = Some(Bearer { number: sharing.number, policy: is_certain.then_some(policy) });
-        self.store_record(sharing, session, &Record { scope: OPEN, terms, bearer, once });
+        self.store_record(sharing, session, &Record { scope: OPEN, terms, bearer, once })
+    }
+
+    fn note_private(&self, reason: NotShared) -> bool {
+        self.note(Kind::NotShared(reason));
+        false
     }
 
     /// Learns where a name leads, from a full handshake. Returns false for a resumed one that leads elsewhere than

@@ -10,7 +10,11 @@ fn parse(value: &[u8]) -> Result<Config, String> {
 }
 
 fn made(path: Option<&str>, size: impl Into<Option<usize>>) -> Result<Config, String> {
-    Ok(Config::Shared(SharedConfig { path: path.map(PathBuf::from), size: size.into() }))
+    Ok(Config::Shared(SharedConfig {
+        path: path.map(PathBuf::from),
+        size: size.into(),
+        front: SharedConfig::DEFAULT_FRONT,
+    }))
 }
 
 fn refused(reason: &str) -> Result<Config, String> {
@@ -96,7 +100,10 @@ fn sizes() {
 #[test]
 fn a_name_need_not_be_text() {
     let path = PathBuf::from(OsStr::from_bytes(b"/dev/shm/\xff\xfe"));
-    assert_eq!(parse(b"shared:\xff\xfe"), Ok(Config::Shared(SharedConfig { path: Some(path), size: None })));
+    assert_eq!(
+        parse(b"shared:\xff\xfe"),
+        Ok(Config::Shared(SharedConfig { path: Some(path), size: None, front: SharedConfig::DEFAULT_FRONT }))
+    );
 }
 
 #[test]
