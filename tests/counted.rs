@@ -103,8 +103,7 @@ const BEFORE: [(&str, u64); 5] = [
 ];
 
 /// A lookup compares what the digest of a policy was worked out from, and does not work it out. For all that a policy is
-/// now, where clients are asked, it may take 300 instructions more; where a name is compared, 150 besides. Where nobody is
-/// asked 500 more are for what is noted of the connection, for panics that must not get out, and for the store.
+/// now it takes at most 300 instructions more (299 where nobody is asked); C libraries differ by some.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_lookup_compares_and_digests_nothing() {
@@ -114,7 +113,6 @@ fn a_lookup_compares_and_digests_nothing() {
     for (way, (words, before)) in BEFORE.into_iter().enumerate() {
         let arguments = format!("{way} {LOOKUPS}");
         let now = program.instructions("*hooks::get_session", &arguments, &variables) / LOOKUPS;
-        let more = [500, 300, 300, 450, 300][way];
-        assert!((1000..=before + more).contains(&now), "{words}: {now}, and {before} before");
+        assert!((1000..=before + 320).contains(&now), "{words}: {now}, and {before} before");
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Front {
     unpublished: AtomicUsize,
 }
 
-/// How many sessions may stay live.
+/// Limit for an insertion.
 pub(in crate::cache) struct Limit {
     /// Number of sessions; 0 for any.
     pub(in crate::cache) size: usize,
