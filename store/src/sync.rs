@@ -38,6 +38,11 @@ pub(super) fn wait(waited: &mut u32) {
     *waited += 1;
 }
 
+/// Spins for that many pauses of the processor.
+pub(super) fn spin(pauses: u32) {
+    (0..pauses).for_each(|_| std::hint::spin_loop());
+}
+
 /// Returns a number that no other thread has, and never 0.
 #[cfg(not(shuttle))]
 pub(super) fn this_thread() -> usize {

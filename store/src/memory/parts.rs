@@ -10,6 +10,10 @@ use super::table::{Put, Table};
 use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed, total};
 use std::ops::{Deref, DerefMut};
 
+/// Number of attempts before a writer sleeps, and log2 of the longest pause between two.
+const SPINS: u32 = if cfg!(shuttle) { 0 } else { 40 };
+const LONGEST_SPIN: u32 = 6;
+
 /// Number of times that a batch lets a waiting writer go first.
 const TURNS: usize = 16;
 
@@ -78,9 +82,19 @@ impl Writers {
     #[cold]
     fn wait(&self) -> MutexGuard<'_, ExpiryList> {
         self.waiting.store(true, Relaxed);
-        let order = self.order.lock();
+        let order = self.spin().unwrap_or_else(|| self.order.lock());
         self.waiting.store(false, Relaxed);
         order
+    }
+
+    /// Tries again for some microseconds, ever more rarely. A writer has the lock for a tenth of one.
+    /// Once a thread sleeps, each release wakes one by a system call, during which the next thread
+    /// goes to sleep: they would stay at that.
+    fn spin(&self) -> Option<MutexGuard<'_, ExpiryList>> {
+        (0..SPINS).find_map(|tries| {
+            sync::spin(1 << tries.min(LONGEST_SPIN));
+            self.order.try_lock()
+        })
     }
 
     /// Acquires the lock for a batch, after a writer that waits for it. Yields at most [`TURNS`]
