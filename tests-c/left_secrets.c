@@ -66,8 +66,10 @@ static SSL_SESSION *leave_session(SSL_CTX *client, SSL_CTX *server, SSL_SESSION 
   SSL_SESSION *cached;
   SSL_SESSION *session = made_on_both(client, server, &cached);
   take_secret(session);
-  if (offered != NULL) *offered = session;
-  else SSL_SESSION_free(session);
+  if (offered != NULL)
+    *offered = session;
+  else
+    SSL_SESSION_free(session);
   return cached;
 }
 

@@ -19,8 +19,7 @@ static void use_client(void) {
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 2 + which_client);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -86400);
   X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-  REQUIRE(
-      X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)names[which_client], -1, -1, 0));
+  REQUIRE(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)names[which_client], -1, -1, 0));
   REQUIRE(X509_set_subject_name(certificate, name));
   REQUIRE(X509_set_issuer_name(certificate, X509_get_subject_name(identity_certificate)));
   REQUIRE(X509_set_pubkey(certificate, key) && X509_sign(certificate, identity_key, EVP_sha256()) > 0);
@@ -57,8 +56,7 @@ static void remove_age(struct encoded *session) {
   while (at < end && *at != AGE) {
     unsigned length = at[1], head = 2;
     if (length >= 0x80)
-      for (length = 0; head < 2u + (at[1] & 0x7F); head++)
-        length = length << 8 | at[head];
+      for (length = 0; head < 2u + (at[1] & 0x7F); head++) length = length << 8 | at[head];
     at += head + length;
   }
   if (at >= end) return;
