@@ -48,11 +48,11 @@ impl SessionCache {
         // the session at once.
         let expiry = self.expiry(session);
         let limit = self.limit();
-        if limit.is_front {
+        let inserted = match limit.is_front {
             // Those that were decoded lately are as young as those that were made lately.
-            self.store.begin(Eviction::OldestFirst);
-        }
-        let inserted = self.store.insert(key, session.clone(), expiry, limit.size);
+            true => self.store.insert_and_evict(key, session.clone(), expiry, limit.size, Eviction::OldestFirst),
+            false => self.store.insert(key, session.clone(), expiry, limit.size),
+        };
         Self::assert_unlocked();
         self.arm_sentinel();
         let is_new = !matches!(inserted.outcome, Outcome::AlreadyThere(_));

@@ -57,7 +57,7 @@ use crate::expiry::Expiry;
 use crate::key::Key;
 use crate::sync::{self, locks_held};
 use crate::{era, gate};
-use parts::Parts;
+use parts::{Limit, Parts};
 use std::sync::OnceLock;
 use sync::atomic::Ordering::Relaxed;
 
@@ -99,18 +99,11 @@ impl<V> Memory<V> {
         self.len() == 0
     }
 
-    /// Begins a store that will evict in that order, whatever its rules say. Does nothing once a
-    /// session was inserted.
-    pub fn begin(&self, eviction: Eviction) {
-        if self.parts.get().is_none() {
-            self.make(eviction);
-        }
-    }
-
-    fn parts(&self) -> &Parts<V> {
+    /// Returns the parts, which know the order that `eviction` needs if they are made now.
+    fn parts(&self, eviction: Eviction) -> &Parts<V> {
         match self.parts.get() {
             Some(parts) => parts,
-            None => self.make(self.rules.eviction),
+            None => self.make(eviction),
         }
     }
 
@@ -175,15 +168,28 @@ impl<V: Clone + PartialEq> Memory<V> {
     /// [`Eviction`], while there are more than
     /// [`Capacity`] allows, but never this one. A `size` of 0 has no limit.
     pub fn insert(&self, key: &Key, value: V, expiry: Expiry, size: usize) -> Inserted<V> {
+        self.insert_and_evict(key, value, expiry, size, self.rules.eviction)
+    }
+
+    /// Does the same, and evicts in this order. Where the store's rules evict the soonest, and the
+    /// first insertion did, it does not know the oldest: then the soonest are evicted.
+    pub fn insert_and_evict(
+        &self,
+        key: &Key,
+        value: V,
+        expiry: Expiry,
+        size: usize,
+        eviction: Eviction,
+    ) -> Inserted<V> {
         debug_assert_eq!(locks_held(), 0);
-        let parts = self.parts();
-        let size = self.rules.capacity.full_at(size);
-        let (mut inserted, mut unfinished) = parts.insert(key, value, expiry, size, self.rules.adding_again);
+        let parts = self.parts(eviction);
+        let limit = Limit { size: self.rules.capacity.full_at(size), eviction };
+        let (mut inserted, mut unfinished) = parts.insert(key, value, expiry, limit, self.rules.adding_again);
         // The size was reduced by much: the rest is evicted in batches.
         while let Some(keep) = unfinished {
             let mut order = parts.writers.lock_for_batch();
             let mut count = parts.writers.count();
-            if parts.make_room(&mut order, keep, size, &mut count, &mut inserted.evicted) {
+            if parts.make_room(&mut order, keep, limit, &mut count, &mut inserted.evicted) {
                 unfinished = None;
             }
             parts.writers.publish(&order, count);

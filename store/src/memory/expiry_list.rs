@@ -40,7 +40,7 @@ pub(super) struct ExpiryList {
     soonest: Expiry,
     newest: Expiry,
     ends: Option<BTreeMap<Expiry, u32>>,
-    /// The order of insertion, where the oldest is evicted first.
+    /// The order of insertion, where the oldest may be evicted first.
     insertions: Option<Box<Insertions>>,
 }
 
@@ -139,20 +139,20 @@ impl ExpiryList {
         Some(self.nodes.get(number).after).filter(|&after| after != NONE)
     }
 
-    /// Returns the node that is evicted first.
+    /// Returns the node that is evicted first, in that order if this list knows it.
     #[inline]
-    pub(super) fn first_to_evict(&self) -> Option<u32> {
-        match &self.insertions {
-            None => self.first(),
-            Some(insertions) => insertions.first(),
+    pub(super) fn first_to_evict(&self, eviction: Eviction) -> Option<u32> {
+        match (&self.insertions, eviction) {
+            (Some(insertions), Eviction::OldestFirst) => insertions.first(),
+            _ => self.first(),
         }
     }
 
     /// Returns the node that is evicted after this one.
-    pub(super) fn next_to_evict(&self, number: u32) -> Option<u32> {
-        match &self.insertions {
-            None => self.after(number),
-            Some(insertions) => insertions.after(number),
+    pub(super) fn next_to_evict(&self, eviction: Eviction, number: u32) -> Option<u32> {
+        match (&self.insertions, eviction) {
+            (Some(insertions), Eviction::OldestFirst) => insertions.after(number),
+            _ => self.after(number),
         }
     }
 

@@ -158,24 +158,31 @@ impl<V> Parts<V> {
     }
 }
 
+/// Number of sessions at which some are evicted, 0 for none, and the order in which they are.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    pub(super) size: usize,
+    pub(super) eviction: Eviction,
+}
+
 impl<V: Clone + PartialEq> Parts<V> {
-    /// Evicts up to [`BATCH`] sessions, but not that of node `keep`, while there are `size` or
-    /// more. `count` is the number of sessions. Returns true if there is room.
+    /// Evicts up to [`BATCH`] sessions, but not that of node `keep`, while there are as many as the
+    /// limit or more. `count` is the number of sessions. Returns true if there is room.
     pub(super) fn make_room(
         &self,
         order: &mut ExpiryList,
         keep: u32,
-        size: usize,
+        limit: Limit,
         count: &mut usize,
         evicted: &mut Evicted<V>,
     ) -> bool {
         for _ in 0..BATCH {
-            if size == 0 || *count < size {
+            if limit.size == 0 || *count < limit.size {
                 return true;
             }
-            let mut next = order.first_to_evict();
+            let mut next = order.first_to_evict(limit.eviction);
             if next == Some(keep) {
-                next = order.next_to_evict(keep);
+                next = order.next_to_evict(limit.eviction, keep);
             }
             let Some(next) = next else { return true };
             if let Some(value) = self.evict(order, next) {
@@ -192,7 +199,7 @@ impl<V: Clone + PartialEq> Parts<V> {
         key: &Key,
         value: V,
         expiry: Expiry,
-        size: usize,
+        limit: Limit,
         again: AddingAgain,
     ) -> (Inserted<V>, Option<u32>) {
         let mut order = self.writers.lock();
@@ -219,7 +226,7 @@ impl<V: Clone + PartialEq> Parts<V> {
             }
         };
         let mut evicted = Evicted::none();
-        let enough = self.make_room(&mut order, node, size, &mut count, &mut evicted);
+        let enough = self.make_room(&mut order, node, limit, &mut count, &mut evicted);
         if self.table.grow(count, &order) {
             order.keep_ends();
         }
