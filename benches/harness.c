@@ -2,9 +2,9 @@
  * The harness's command loop. It is driven through its standard input and output, so that two processes, one with
  * the library and one without, can take turns:
  *
- *     harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N]
+ *     harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N] [version=N] [directory=PATH]
  *     > ready
- *     < round
+ *     < round [WORD]
  *     > NAME NUMBER [NAME NUMBER ...]
  *     < (end of file: the program ends)
  *
@@ -36,7 +36,7 @@ static const struct workload *find_workload(const char *name)
 {
     static const struct workload *const all[] = {lookup_workloads, write_workloads,     cliff_workloads,
                                                  memory_workloads, handshake_workloads, counted_workloads,
-                                                 shared_workloads, room_workloads,      client_workloads,
+                                                 shared_workloads, room_workloads,      returning_workloads,
                                                  ticket_workloads};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         for (const struct workload *workload = all[i]; workload->name != NULL; workload++)
@@ -53,6 +53,12 @@ static int parse(const char *argument, struct options *options)
         return 1;
     if (sscanf(argument, "port=%d", &options->port) == 1)
         return 1;
+    if (sscanf(argument, "version=%d", &options->version) == 1)
+        return 1;
+    if (strncmp(argument, "directory=", strlen("directory=")) == 0) {
+        options->directory = argument + strlen("directory=");
+        return 1;
+    }
     return sscanf(argument, "threads=%d", &options->threads) == 1 && options->threads > 0;
 }
 
@@ -68,7 +74,7 @@ int main(int argc, char **argv)
         if (!parse(argv[i], &options))
             workload = NULL;
     if (workload == NULL) {
-        fprintf(stderr, "usage: harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N]\n");
+        fprintf(stderr, "usage: harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N] [version=N] [directory=PATH]\n");
         return 2;
     }
     alarm(LONGEST);
@@ -78,7 +84,11 @@ int main(int argc, char **argv)
     fflush(stdout);
     alarm(0);
     while (fgets(line, sizeof(line), stdin) != NULL) {
-        CHECK(strcmp(line, "round\n") == 0);
+        char word[16] = "";
+
+        CHECK(strncmp(line, "round", strlen("round")) == 0);
+        sscanf(line, "round %15s", word);
+        options.word = word;
         alarm(LONGEST);
         workload->round(&options);
         result("preempted", (double)take_preempted(&options));

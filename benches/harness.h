@@ -24,7 +24,11 @@ struct options {
     size_t entries; /* sessions in the cache */
     size_t ops;     /* operations of one round, all threads together */
     int threads;
-    int port; /* of a server on 127.0.0.1, for the clients */
+    /* For the clients of a server on 127.0.0.1. */
+    int port;
+    int version;           /* 12 or 13, of TLS */
+    const char *directory; /* of the authority that signs their certificates; NULL if they have none */
+    const char *word;      /* which kind of round, of a workload that has several */
 };
 
 /* A workload: made ready once, then run a round at a time. A round prints its results with `result`. */
@@ -35,7 +39,7 @@ struct workload {
 };
 
 extern const struct workload lookup_workloads[], write_workloads[], cliff_workloads[], memory_workloads[],
-    handshake_workloads[], counted_workloads[], shared_workloads[], room_workloads[], client_workloads[],
+    handshake_workloads[], counted_workloads[], shared_workloads[], room_workloads[], returning_workloads[],
     ticket_workloads[];
 
 /* Ends the program with a message if a thing that must hold does not: no time is better than a wrong one. */

@@ -103,9 +103,10 @@ class Process:
         if self.answer() != ["ready"]:
             raise RuntimeError(f"{' '.join(self.command)}: is not ready")
 
-    def round(self):
+    def round(self, word=""):
+        """What a round printed; `word` says which, of a workload that has several kinds."""
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write("round\n")
+            self.process.stdin.write(f"round {word}\n")
             self.process.stdin.flush()
         words = self.answer()
         return dict(zip(words[::2], map(float, words[1::2])))

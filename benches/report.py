@@ -26,22 +26,6 @@ cryptography: 1.0 within the noise is what can be reached, and counts as reached
     MEMORY: """Bytes as malloc counts them.""",
 }
 
-# The lines that say what a client costs, of a server and of the cryptography in it, and in which words.
-RETURNING = {
-    "four workers, returning clients: resumed": "nginx, four workers: clients that are resumed",
-    "four workers, returning clients: the workers' processor time for one": "nginx, four workers: processor time of one client",
-    "four workers, returning clients: time of one": "nginx, four workers: time of one client",
-    "two workers, resumed handshakes: time of one": "nginx, two workers, all resumed: time of one client",
-    "TLS 1.2 full, 1 thread": "a full handshake, TLS 1.2",
-    "TLS 1.2 resumed, 1 thread": "a resumed handshake, TLS 1.2",
-    "TLS 1.3 stateful, full, 1 thread": "a full handshake, TLS 1.3",
-    "TLS 1.3 stateful, resumed, 1 thread": "a resumed handshake, TLS 1.3",
-}
-
-ABOUT_RETURNING = """Clients that come back to nginx without tickets. With stock libssl each of four workers knows its own clients
-only (`ssl_session_cache builtin`); with the library all know all. The two workers of stock nginx have its own `shared:` cache. A
-handshake by itself is client and server in one thread. How all was measured is said below."""
-
 ABOUT_TARGETS = "Where no unit is given a ratio is aimed at, ours to libssl's, or of two processes to one."
 
 NOT_MEASURED = """## Not measured
@@ -192,15 +176,6 @@ def counted_table(counted):
     return f"## Instructions\n\n{note}\n\n{table(header, rows)}"
 
 
-def returning(plan, results, shared):
-    """What a user asks first: what a client that comes back costs."""
-    found = {row.label: cells(row, results[row.run]) for row in plan.rows}
-    found |= {row.label: cells(row, pairs) for row, pairs in shared.section.rows}
-    rows = [[words, *found[label][1:3]] for label, words in RETURNING.items()]
-    shown = table(["", "libssl", "with the library"], rows)
-    return f"## What a returning client costs\n\n{ABOUT_RETURNING}\n\n{shown}"
-
-
 def targets(plan, results, shared):
     """All targets, the last section."""
     aims = [aim for row in plan.rows if (aim := target(row, results[row.run]))]
@@ -224,11 +199,13 @@ def plots(directory, plan, results):
     return "\n".join(shown)
 
 
-def write(directory, plan, results, shared, counted, libssl_version):
-    """`shared` is a shared_report.Text."""
+def write(directory, plan, results, returning, shared, counted, libssl_version):
+    """`returning` and `shared` are the Text of returning_report and of shared_report."""
     directory.mkdir(parents=True, exist_ok=True)
     about_shared = shared.markdown()
-    parts = [head(plan), returning(plan, results, shared), plots(directory, plan, results), method(libssl_version)]
+    for name, drawn in returning.plots():
+        (directory / name).write_text(drawn)
+    parts = [head(plan), returning.markdown(), plots(directory, plan, results), method(libssl_version)]
     parts += [group(HANDSHAKES, plan, results), about_shared]
     parts += [group(name, plan, results) for name in (LOOKUPS, WRITES, CLIFFS, MEMORY)]
     parts += [counted_table(counted), NOT_MEASURED, targets(plan, results, shared)]

@@ -44,12 +44,6 @@ LATENCIES = """Of one operation, in microseconds: the median, what 99 % and 99.9
 of all rounds, also those in which other programs ran. With more processes than processors a process waits for its turn,
 which here shows as milliseconds."""
 
-HANDSHAKES = """nginx on 127.0.0.1, TLS 1.2, P-256, tickets off. A client of ours makes handshakes with it, 16 connections
-under way in 2 threads, each with one of 256 sessions, and closes. Client and server share the machine's processors, so
-the time of one is of both; processor time is the workers' own. Stock nginx has with two workers its own shared cache,
-`ssl_session_cache shared:SSL:10m`, and with four `builtin`, OpenSSL's, to which a client is unknown that comes to another
-worker; with the library it is `builtin` both times."""
-
 
 class Text:
     """The section's text and targets. `section` is a shared_store.Section."""
@@ -73,7 +67,6 @@ class Text:
             parts.append(f"### Latency, {store.title}\n\n{head}{self.latencies(store)}")
         room = f"A store of {MEBIBYTES} MiB, full of copies of sessions of real handshakes: how many are found."
         parts.append(f"### Room\n\n{room}\n\n{self.room()}")
-        parts.append(f"### nginx\n\n{HANDSHAKES}\n\n{self.nginx()}")
         return "\n".join(parts)
 
     def lost(self, store):
@@ -138,10 +131,3 @@ class Text:
                 rows.append([label, f"{held / MEBIBYTES:,.0f}", f"{der:.1f} B", f"{each:.1f} B"])
         header = ["", "sessions in a MiB", "its DER", "bytes of a session, all told"]
         return report.table(header, rows)
-
-    def nginx(self):
-        for row, pairs in self.section.rows:
-            if aim := report.target(row, pairs):
-                self.targets.append(aim)
-        rows = [report.cells(row, pairs) for row, pairs in self.section.rows]
-        return report.table(["", "stock", "with the library", "measured", "min – max of the rounds"], rows)

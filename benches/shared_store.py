@@ -1,4 +1,4 @@
-"""Measures the shared store: its operations by several processes, its room, and nginx with it."""
+"""Measures the shared store: its operations by several processes, and its room."""
 
 import contextlib
 import os
@@ -6,8 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from harness import Side
-from nginx import Nginx
-from workloads import Row, Run
+from workloads import Run
 
 NAME = "The shared store"
 PROCESSES = (1, 2, 4, 8)
@@ -28,9 +27,6 @@ class Plan:
     def __init__(self, quick):
         self.rounds = 5 if quick else 15
         self.operations = 1024 if quick else 2048
-        self.nginx_rounds = 5 if quick else 15
-        self.connections = 1000 if quick else 2000
-        self.clients = 256
 
 
 class Store:
@@ -110,58 +106,8 @@ def named():
 class Section:
     """All that was measured."""
 
-    def __init__(self, quick, harness, library, build):
+    def __init__(self, quick, harness, library):
         self.plan = Plan(quick)
         self.stores = [Store("plain", harness, library, self.plan, PLAIN)]
         with named() as setting:
             self.stores.append(Store("sealed", harness, library, self.plan, setting))
-        self.build = build
-        self.rows = [*self.two_workers(harness, library), *self.four_workers(harness, library)]
-
-    def two_workers(self, harness, library):
-        """nginx with its own shared cache against nginx with OpenSSL's, and the library."""
-        pairs = self.served(harness, library, 2, "shared:SSL:10m", "clients-resumed")
-        run = Run("clients-resumed")
-        yield Row(NAME, "two workers, resumed handshakes: time of one", run, "us", 1.0, "noise", "us"), pairs
-        yield Row(NAME, "two workers, resumed handshakes a second", run, "rate", None, "absolute", "/s"), pairs
-        label = "two workers, resumed handshakes: the workers' processor time for one"
-        yield Row(NAME, label, run, "cpu-us", 1.0, "noise", "us"), pairs
-
-    def four_workers(self, harness, library):
-        """nginx with OpenSSL's cache, which each worker has for itself, against the same with the library."""
-        pairs = self.served(harness, library, 4, "builtin", "clients")
-        if any(ours["resumed"] != 1 for _, ours in pairs):
-            raise RuntimeError("with the shared store, not all clients were known")
-        run = Run("clients")
-        label = "four workers, returning clients: the workers' processor time for one"
-        yield Row(NAME, label, run, "cpu-us", None, "ratio", "us"), pairs
-        yield Row(NAME, "four workers, returning clients: time of one", run, "us", None, "ratio", "us"), pairs
-        yield Row(NAME, "four workers, returning clients: resumed", run, "percent", None, "absolute", "%"), pairs
-
-    def served(self, harness, library, workers, stock_cache, workload):
-        """The rounds of both nginx, as pairs that were measured one right after the other."""
-        run = Run(workload, entries=self.plan.clients, ops=self.plan.connections, threads=2)
-        with contextlib.ExitStack() as stack:
-            sides = []
-            for name, cache, preload in (("stock", stock_cache, None), ("ours", "builtin", library)):
-                nginx = stack.enter_context(Nginx(self.build / f"nginx-{name}", workers, cache, preload))
-                arguments = [*run.arguments(), f"port={nginx.port}"]
-                process = stack.enter_context(Side(harness.shared, None).start(arguments))
-                process.wait_until_ready()
-                process.round()
-                sides.append((nginx, process))
-            return [self.pair(sides, number) for number in range(self.plan.nginx_rounds)]
-
-    def pair(self, sides, number):
-        """Each side goes first in half of the rounds."""
-        order = (0, 1) if number % 2 == 0 else (1, 0)
-        found = {which: self.one_round(*sides[which]) for which in order}
-        return found[0], found[1]
-
-    def one_round(self, nginx, process):
-        before = nginx.processor_time()
-        found = process.round()
-        found["cpu-us"] = (nginx.processor_time() - before) / 1e3 / self.plan.connections
-        found["percent"] = 100 * found["resumed"]
-        found["rate"] = 1e6 / found["us"]
-        return found

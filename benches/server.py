@@ -1,0 +1,157 @@
+"""A server on a port of its own, in a directory of its own, with or without the library."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+# Seconds after which a server that does not do what it was told has failed.
+PATIENCE = 20
+
+# What no log may have.
+TROUBLES = ("exited on signal", "exit signal", "panicked", "[emerg]", "[alert]", "sslsession:")
+
+
+class Server:
+    """A running server: a process whose children are its workers. In a `with`, at whose end it is stopped.
+
+    Programs are subclasses. They say how many workers there are, with what signals the server reloads and stops,
+    write their configuration, and return their command.
+    """
+
+    program = package = ""
+    workers = 1
+    reload_signal = signal.SIGHUP
+    # Between directives.
+    separator = "\n"
+
+    def __init__(self, directory, settings=None, library=None):
+        """`settings` are the library's; there are none without it."""
+        self.directory = directory
+        self.environment = without_library() | (settings or {})
+        if library is not None:
+            self.environment["LD_PRELOAD"] = str(library)
+        self.port = free_port()
+        self.process = None
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        make_certificates(directory)
+        self.configure()
+
+    def configure(self):
+        raise NotImplementedError
+
+    def command(self):
+        raise NotImplementedError
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        log = (self.directory / "log").read_text(errors="replace")
+        for trouble in TROUBLES:
+            if trouble in log and kind is None:
+                raise RuntimeError(f"{self.program}: {trouble}: see {self.directory}/log")
+
+    def start(self):
+        """Starts it, and waits until it serves."""
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.wait_until(lambda: len(self.pids()) == self.workers and self.accepts(), "start")
+
+    def accepts(self):
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+
+    def stop(self):
+        self.only(None)
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def reload(self):
+        """Has it read its configuration again, and waits until all workers are new."""
+        self.only(None)
+        old = set(self.pids())
+        self.process.send_signal(self.reload_signal)
+        self.wait_until(lambda: len(self.pids()) == self.workers and not old & set(self.pids()), "reload")
+        self.wait_until(self.accepts, "reload")
+
+    def wait_until(self, is_so, what):
+        deadline = time.monotonic() + PATIENCE
+        while not is_so():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.program} does not {what}: see {self.directory}/log")
+            time.sleep(0.005)
+
+    def pids(self):
+        """The workers', in the order of their start; nothing once the server has ended."""
+        pid = self.process.pid
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return []
+
+    def only(self, number):
+        """Lets one worker run and holds the others, so that all clients come to that one; None lets all run."""
+        for place, pid in enumerate(self.pids()):
+            held = number is not None and place != number
+            os.kill(pid, signal.SIGSTOP if held else signal.SIGCONT)
+
+    def processor_time(self):
+        """Nanoseconds that all threads of its workers have had of the processors so far."""
+        return sum(processor_time(task) for pid in self.pids() for task in Path(f"/proc/{pid}/task").iterdir())
+
+    @classmethod
+    def build(cls):
+        """Its version, as Debian's package names it."""
+        shown = subprocess.run(
+            ["dpkg-query", "-W", "-f", "${Version}", cls.package], check=True, stdout=subprocess.PIPE, text=True
+        )
+        return f"{cls.program} {shown.stdout.strip()}"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def without_library():
+    """Our environment, without what is set for the library."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SSLSESSION_")}
+    kept.pop("LD_PRELOAD", None)
+    return kept
+
+
+def make_certificates(directory):
+    """The server's, and the authority's that signs its clients'."""
+    for name, certificate, key in (("localhost", "cert.pem", "key.pem"), ("authority", "ca.pem", "ca.key")):
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        command += ["-subj", f"/CN={name}", "-days", "2", "-keyout", key, "-out", certificate]
+        subprocess.run(command, cwd=directory, check=True, stderr=subprocess.DEVNULL)
+    both = (directory / "cert.pem").read_text() + (directory / "key.pem").read_text()
+    (directory / "both.pem").write_text(both)
+
+
+def processor_time(task):
+    """Of a thread. What ps shows, utime + stime, is the same in hundredths of a second."""
+    try:
+        return int((task / "schedstat").read_text().split()[0])
+    except FileNotFoundError:
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
