@@ -7,7 +7,7 @@
 # make check-deny  licences, duplicates and sources of all packages, by cargo-deny; part of `make check` where it is installed
 # make format   formats what `make check` holds: Rust, and C in tests-c and examples
 # make fuzz     four minutes each of anything in a shared store's memory and header, key files, settings and tickets
-# make bench    the benchmark against OpenSSL's own cache; bench-quick: in two minutes
+# make bench    the benchmark against OpenSSL's own cache and servers', some 20 minutes; bench-quick: in three minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in docs/c-developers.md
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config files, man pages
 # make install-command  the command sslsession, its man page and completions

@@ -3,6 +3,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 
 EVP_PKEY *key_new(void)
@@ -11,6 +12,15 @@ EVP_PKEY *key_new(void)
 
     CHECK(key != NULL);
     return key;
+}
+
+/* As of `openssl req -x509`: may sign others. */
+static void make_authority(X509 *certificate)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+
+    CHECK(extension != NULL && X509_add_ext(certificate, extension, -1) == 1);
+    X509_EXTENSION_free(extension);
 }
 
 X509 *certificate_new(const char *name, long serial, EVP_PKEY *key, const struct authority *signer)
@@ -28,6 +38,8 @@ X509 *certificate_new(const char *name, long serial, EVP_PKEY *key, const struct
     CHECK(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0) == 1);
     if (signer != NULL)
         subject = X509_get_subject_name(signer->certificate);
+    else
+        make_authority(certificate);
     CHECK(X509_set_issuer_name(certificate, subject) == 1);
     CHECK(X509_sign(certificate, signer != NULL ? signer->key : key, EVP_sha256()) > 0);
     return certificate;

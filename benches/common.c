@@ -130,6 +130,19 @@ long times_preempted(void)
     return usage.ru_nivcsw;
 }
 
+static int compare(const void *one, const void *other)
+{
+    uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+
+    return (a > b) - (a < b);
+}
+
+double median_of(uint64_t *numbers, size_t count)
+{
+    qsort(numbers, count, sizeof(*numbers), compare);
+    return (double)numbers[count / 2];
+}
+
 /* In the round so far. */
 static long preempted;
 

@@ -2,7 +2,7 @@
  * Operations to count the instructions of: callgrind collects inside the functions counted_* only. All that they
  * need is made before, so that all but some five instructions of the loop are the operation's.
  */
-#include "harness.h"
+#include "tls.h"
 
 #include <stdlib.h>
 
@@ -11,6 +11,8 @@ void counted_has(SSL *ssl, const struct options *options);
 void counted_miss(SSL *ssl, const struct options *options);
 void counted_evict(SSL_CTX *ctx, const struct options *options);
 void counted_remove(SSL_CTX *ctx, const struct options *options);
+void counted_add(SSL_CTX *ctx, const struct options *options);
+void counted_resume(const struct peers *peers, const struct options *options);
 
 static SSL_CTX *ctx;
 static SSL *ssl;
@@ -79,6 +81,24 @@ __attribute__((noinline)) void counted_remove(SSL_CTX *in, const struct options 
         CHECK(SSL_CTX_remove_session(in, fresh[i]) == 1);
 }
 
+static void add_set_up(const struct options *options)
+{
+    evict_set_up(options);
+    ctx = filled_context(options->entries, 0);
+    CHECK(SSL_CTX_add_session(ctx, fresh[options->ops]) == 1);
+}
+
+__attribute__((noinline)) void counted_add(SSL_CTX *in, const struct options *options)
+{
+    for (size_t i = 0; i < options->ops; i++)
+        CHECK(SSL_CTX_add_session(in, fresh[i]) == 1);
+}
+
+static void add_round(const struct options *options)
+{
+    counted_add(ctx, options);
+}
+
 static void get_round(const struct options *options)
 {
     counted_get(ssl, options);
@@ -107,11 +127,36 @@ static void remove_round(const struct options *options)
     counted_remove(ctx, options);
 }
 
+static struct peers peers;
+static SSL_SESSION *offered;
+
+static void resume_set_up(const struct options *options)
+{
+    (void)options;
+    peers = peers_new(TLS1_2_VERSION);
+    offered = handshake(&peers, NULL, NULL);
+    SSL_SESSION_free(handshake(&peers, offered, NULL));
+}
+
+/* Client and server. */
+__attribute__((noinline)) void counted_resume(const struct peers *with, const struct options *options)
+{
+    for (size_t i = 0; i < options->ops; i++)
+        SSL_SESSION_free(handshake(with, offered, NULL));
+}
+
+static void resume_round(const struct options *options)
+{
+    counted_resume(&peers, options);
+}
+
 const struct workload counted_workloads[] = {
     {"counted-get", get_set_up, get_round},
     {"counted-has", set_up, has_round},
     {"counted-miss", set_up, miss_round},
     {"counted-evict", evict_set_up, evict_round},
+    {"counted-add", add_set_up, add_round},
     {"counted-remove", evict_set_up, remove_round},
+    {"counted-resume", resume_set_up, resume_round},
     {NULL, NULL, NULL},
 };

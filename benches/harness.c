@@ -34,10 +34,11 @@ void result(const char *name, double value)
 
 static const struct workload *find_workload(const char *name)
 {
-    static const struct workload *const all[] = {lookup_workloads, write_workloads,     cliff_workloads,
-                                                 memory_workloads, handshake_workloads, counted_workloads,
-                                                 shared_workloads, room_workloads,      returning_workloads,
-                                                 ticket_workloads};
+    static const struct workload *const all[] = {
+        lookup_workloads,    write_workloads,   cliff_workloads,  memory_workloads,
+        handshake_workloads, counted_workloads, shared_workloads, room_workloads,
+        returning_workloads, ticket_workloads,  fork_workloads,   certified_workloads,
+    };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         for (const struct workload *workload = all[i]; workload->name != NULL; workload++)
             if (strcmp(workload->name, name) == 0)

@@ -40,7 +40,7 @@ struct workload {
 
 extern const struct workload lookup_workloads[], write_workloads[], cliff_workloads[], memory_workloads[],
     handshake_workloads[], counted_workloads[], shared_workloads[], room_workloads[], returning_workloads[],
-    ticket_workloads[];
+    ticket_workloads[], fork_workloads[], certified_workloads[];
 
 /* Ends the program with a message if a thing that must hold does not: no time is better than a wrong one. */
 #define CHECK(what) ((what) ? (void)0 : fail(__FILE__, __LINE__, #what))
@@ -51,6 +51,9 @@ void result(const char *name, double value);
 
 /* Nanoseconds of a clock that never goes back. */
 uint64_t now_ns(void);
+
+/* The median, which sorts them. */
+double median_of(uint64_t *numbers, size_t count);
 
 /* How often the kernel has taken the processor away from this thread to give it to another. */
 long times_preempted(void);

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from workloads import COUNTED_ENTRIES, COUNTED_OPS
+from workloads import COUNTED_ENTRIES
 
 # So many rounds make a median.
 ENOUGH = 5
@@ -144,26 +144,26 @@ def undisturbed(rounds):
     return kept if len(kept) >= ENOUGH else rounds
 
 
-def count_instructions(workload, harness, ours, build):
+def count_instructions(counted, harness, ours, build):
     """Instructions of one operation: stock's and ours; None without valgrind."""
     if shutil.which("valgrind") is None:
         return None
-    stock = Side(harness.static if workload == "counted-get" else harness.shared, None)
-    return count_side(workload, stock, build), count_side(workload, ours, build)
+    stock = Side(harness.static if counted.workload == "counted-get" else harness.shared, None)
+    return count_side(counted, stock, build), count_side(counted, ours, build)
 
 
-def count_side(workload, side, build):
+def count_side(counted, side, build):
     out = build / "callgrind.out"
     # Each workload's operations are called from one function: counted-get's from counted_get.
-    function = workload.replace("-", "_")
+    function = counted.workload.replace("-", "_")
     valgrind = ["valgrind", "-q", "--tool=callgrind", "--collect-atstart=no"]
     valgrind += [f"--toggle-collect={function}", f"--callgrind-out-file={out}"]
-    arguments = [workload, f"entries={COUNTED_ENTRIES}", f"ops={COUNTED_OPS}"]
+    arguments = [counted.workload, f"entries={COUNTED_ENTRIES}", f"ops={counted.ops}"]
     with side.start(arguments, valgrind) as process:
         process.wait_until_ready()
         process.round()
     for line in out.read_text().splitlines():
         if line.startswith(("summary:", "totals:")):
             out.unlink()
-            return int(line.split()[1]) / COUNTED_OPS
+            return int(line.split()[1]) / counted.ops
     raise RuntimeError("callgrind wrote no total")

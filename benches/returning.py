@@ -4,7 +4,7 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 from harness import Side
 from programs import Haproxy, Httpd, Nginx
@@ -124,12 +124,18 @@ class Section:
             arguments.append(f"directory={server.directory}")
         return Side(self.harness.shared, None).start(arguments)
 
-    def median(self, peer, clients, phase):
-        """The median visit; None if there was none."""
+    def ratios(self, clients, one, other):
+        """What the processor times of two, each a peer's name and a phase, compare to in each round."""
+        ones, others = (self.visits[peer, clients, phase] for peer, phase in (one, other))
+        return [mine.cpu_us / theirs.cpu_us for mine, theirs in zip(ones, others)]
+
+    def summary(self, peer, clients, phase):
+        """Of all visits those that were resumed, and what one cost in the median; None if there was none."""
         visits = self.visits.get((peer, clients, phase))
         if visits is None:
             return None
-        return Visit(*(median(getattr(visit, name) for visit in visits) for name in ("resumed", "cpu_us", "bytes")))
+        resumed = mean(visit.resumed for visit in visits)
+        return Visit(resumed, median(visit.cpu_us for visit in visits), median(visit.bytes for visit in visits))
 
 
 class Round:

@@ -1,5 +1,7 @@
 """The part of the report that is about returning clients, which comes first."""
 
+from statistics import median, quantiles
+
 import bars
 import report
 from returning import CLIENTS, NAME, PEERS
@@ -18,7 +20,8 @@ INTRODUCTION = """The servers as Debian has them, each with four workers: nginx 
 threads (event), HAProxy with threads of one process. One client of ours comes to all of them in turns, with
 {clients} sessions, 16 connections under way in 2 threads; a connection is a handshake, a request, its answer and a close.
 Each cell says how many clients were resumed, what processor time one took of the server's workers, and how many
-bytes of TLS went over the wire for it, both ways, without the request and the answer. All are medians of {rounds} rounds."""
+bytes of TLS went over the wire for it, both ways, without the request and the answer: of all clients, and medians, of
+{rounds} rounds."""
 
 HOW = """All clients come to one worker, while the others are stopped by a signal: that is the same worker. Then another
 one alone goes on: that is the other. Reload and restart are the server's own, and then all workers serve. {strangers} others have
@@ -37,6 +40,9 @@ ROWS = {
     "nginx, library: sealed store": "`builtin` and the library with `SSLSESSION_STORE=shared:NAME`",
     "nginx, library: tickets": "as it comes and the library with `SSLSESSION_TICKETS=shared` and a key file",
 }
+
+
+OWN_ZONE, STORE = "nginx, shared:", "nginx, library: store"
 
 
 class Text:
@@ -63,13 +69,27 @@ class Text:
         return report.table(["", *(COLUMNS[phase] for phase in phases)], rows)
 
     def visit(self, peer, clients, phase):
-        return self.section.median(peer.name, clients.name, phase)
+        return self.section.summary(peer.name, clients.name, phase)
 
     def cell(self, peer, clients, phase):
         visit = self.visit(peer, clients, phase)
         if visit is None:
             return "one process"
-        return f"{visit.resumed:.0f} %, {report.number(visit.cpu_us)} us, {visit.bytes:,.0f} B"
+        return f"{percent(visit.resumed)} %, {report.number(visit.cpu_us)} us, {visit.bytes:,.0f} B"
+
+    def targets(self):
+        """Of the store, against nginx's own, and against no other worker."""
+        for clients in CLIENTS[:2]:
+            label = f"{clients.name}, other worker: the server's processor time, {STORE} to {OWN_ZONE}"
+            yield self.aim(label, clients, (STORE, "other"), (OWN_ZONE, "other"), 1.0)
+        label = f"{CLIENTS[2].name}: {STORE}: {COLUMNS['again']} to {COLUMNS['same']}"
+        yield self.aim(label, CLIENTS[2], (STORE, "again"), (STORE, "same"), 1.1)
+
+    def aim(self, label, clients, ours, other, wanted):
+        """Counts as reached if a quarter of the rounds reach it."""
+        ratios = self.section.ratios(clients.name, ours, other)
+        least = quantiles(ratios, n=4)[0] if len(ratios) > 3 else median(ratios)
+        return report.Target(label, f"{wanted:g}", report.ratio(median(ratios)), least <= wanted)
 
     def plots(self):
         """File and SVG of each."""
@@ -81,6 +101,11 @@ class Text:
                 groups.append((peer.name, [visit and visit.cpu_us for visit in visits]))
             title = f"The server's processor time for one client, {clients.name}"
             yield file_of(clients), bars.draw(title, "us", [COLUMNS[phase] for phase in phases], groups)
+
+
+def percent(value):
+    """Not rounded up to all, nor down to none."""
+    return f"{value:.0f}" if value in (0, 100) or 1 <= value <= 99 else f"{value:.1f}"
 
 
 def builds(program: type[Server], known={}):

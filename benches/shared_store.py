@@ -25,8 +25,9 @@ class Plan:
     """How much is measured."""
 
     def __init__(self, quick):
-        self.rounds = 5 if quick else 15
+        self.rounds = 3 if quick else 15
         self.operations = 1024 if quick else 2048
+        self.certified_rounds = 2 if quick else 7
 
 
 class Store:
@@ -38,6 +39,10 @@ class Store:
             self.rounds = [process.round() for _ in range(plan.rounds)]
         with started(harness, library, setting, "shared-room", 1) as process:
             self.held = process.round()
+        self.certified = []
+        for _ in range(plan.certified_rounds):
+            with started(harness, library, setting, "certified", 1) as process:
+                self.certified.append(process.round())
 
     def values(self, operation, common, processes, metric):
         """Of the rounds in which no other program had the processor, if enough are left."""
@@ -69,6 +74,14 @@ class Store:
         kept = [one for one in self.rounds if not any(one[f"{head}.preempted"] for head in heads)]
         ratios = [one[f"{heads[1]}.rate"] / one[f"{heads[0]}.rate"] for one in enough(kept, self.rounds)]
         return median(ratios)
+
+    def of_certificates(self, metric):
+        """Microseconds, the median of the rounds."""
+        return median(one[f"{metric}-us"] for one in self.certified)
+
+    def between_certificates(self, metric, other, compare):
+        """The median of what the rounds' two metrics compare to."""
+        return median(compare(one[f"{metric}-us"], one[f"{other}-us"]) for one in self.certified)
 
     def lost(self):
         """Operations that did not find what was there, of all."""

@@ -25,13 +25,6 @@ static void tls13_set_up(const struct options *options)
     set_up(TLS1_3_VERSION);
 }
 
-static int compare(const void *one, const void *other)
-{
-    uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
-
-    return (a > b) - (a < b);
-}
-
 /* Each handshake offers what the last one left with the client: in TLS 1.3 another ticket. */
 static void resume_round(const struct options *options)
 {
@@ -47,8 +40,7 @@ static void resume_round(const struct options *options)
         offered = next;
     }
     handshake_server_ns = NULL;
-    qsort(taken, options->ops, sizeof(*taken), compare);
-    result("us", (double)taken[options->ops / 2] / 1e3);
+    result("us", median_of(taken, options->ops) / 1e3);
     free(taken);
 }
 

@@ -49,18 +49,50 @@ static void add_remove_round(const struct options *options)
     CHECK(SSL_CTX_sess_number(ctx) == (long)cached_count);
 }
 
+/* ---- add and remove in turns: each thread its own part of the sessions, again and again. */
+
+#define TURNS 100
+
+static void turns_set_up(const struct options *options)
+{
+    cached_count = options->entries;
+    ctx = server_context(0);
+    cached = make_sessions(0, cached_count, 0);
+}
+
+static void add_and_remove(struct share *share)
+{
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (size_t i = share->from; i < share->to; i++)
+            CHECK(SSL_CTX_add_session(ctx, cached[i]) == 1);
+        for (size_t i = share->from; i < share->to; i++)
+            CHECK(SSL_CTX_remove_session(ctx, cached[i]) == 1);
+    }
+}
+
+static void turns_round(const struct options *options)
+{
+    struct options all = *options;
+
+    all.ops = cached_count;
+    result("ns", in_parallel(&all, NULL, add_and_remove) / (2.0 * TURNS * (double)cached_count));
+    free_sessions(cached, cached_count);
+    cached = make_sessions(0, cached_count, 0);
+}
+
 /* ---- insertion into a full cache: each one evicts, and frees, the oldest. */
 
+/* `entries` is how many it holds: stock libssl counts the one that comes. */
 static SSL_SESSION **fresh;
-static size_t fresh_count;
+static size_t fresh_count, full;
 static uint64_t next_number;
 static long age;
 
 static void evict_set_up(const struct options *options)
 {
-    (void)options;
-    next_number = CAPACITY - 1;
-    ctx = filled_context(next_number, CAPACITY);
+    full = options->entries - 1;
+    next_number = full;
+    ctx = filled_context(full, (long)options->entries);
 }
 
 static void insert(struct share *share)
@@ -74,7 +106,7 @@ static void evict_round(const struct options *options)
     age++;
     fresh = make_sessions(next_number, options->ops, age);
     result("ns", in_parallel(options, NULL, insert) / (double)options->ops);
-    CHECK(SSL_CTX_sess_number(ctx) == CAPACITY - 1);
+    CHECK(SSL_CTX_sess_number(ctx) == (long)full);
     next_number += options->ops;
     free_sessions(fresh, options->ops);
 }
@@ -112,9 +144,9 @@ static void mix_round(const struct options *options)
 {
     age++;
     fresh_count = (options->ops + 9) / 10;
-    CHECK(fresh_count * 2 < CAPACITY - 1);
+    CHECK(fresh_count * 2 < full);
     fresh = make_sessions(next_number, fresh_count, age);
-    live = CAPACITY - 1 - 2 * fresh_count;
+    live = full - 2 * fresh_count;
     oldest = next_number - live;
     result("ns", in_parallel(options, ctx, mix) / (double)options->ops);
     next_number += fresh_count;
@@ -123,6 +155,7 @@ static void mix_round(const struct options *options)
 
 const struct workload write_workloads[] = {
     {"add-remove", add_remove_set_up, add_remove_round},
+    {"turns", turns_set_up, turns_round},
     {"evict", evict_set_up, evict_round},
     {"mix", mix_set_up, mix_round},
     {NULL, NULL, NULL},

@@ -1,0 +1,54 @@
+"""The part of the report that is about memory."""
+
+import report
+from resident import HOLDERS, NAME, STORE, WORKERS, ZONE
+
+INTRODUCTION = """nginx with {workers} workers, each of which the kernel gives its part of the connections. Each client comes once, and
+once more, to any worker. TLS 1.2, no tickets, so that each has one session; with certificates each has one of its own. The memory is
+what is resident of all processes, what they share counted once: with no session, when all have come, and when all have
+come back. `builtin`, OpenSSL's cache, holds up to 20,480 sessions in each worker, and the oldest leave; so does what the
+library keeps alive in each worker, in front of its store. Store and zone hold all: `{store}`, `shared:SSL:{zone}`."""
+
+NAMES = {
+    "ours": "nginx with the library, SSLSESSION_STORE=shared",
+    "zone": "nginx, `shared:`",
+    "builtin": "nginx, `builtin`",
+}
+
+ZONE_TARGET = 1.2
+BUILTIN_TARGET = 0.3
+
+
+class Text:
+    """The section's text and targets. `section` is a resident.Section."""
+
+    def __init__(self, section):
+        self.section = section
+
+    def markdown(self):
+        head = INTRODUCTION.format(workers=WORKERS, store=STORE, zone=ZONE)
+        return f"## {NAME}\n\n{head}\n\n{self.table()}"
+
+    def table(self):
+        rows = []
+        for have_certificates, count in self.section.plan.clients.items():
+            clients = f"{count:,} clients{' with certificates' if have_certificates else ''}"
+            for holder in HOLDERS:
+                held = self.section.held[holder.name, have_certificates]
+                sizes = [held.empty, held.after_first, held.after_return]
+                each = (held.after_return - held.empty) / count
+                cells = [f"{clients}: {NAMES[holder.name]}", *(f"{size / 2**20:.1f} MiB" for size in sizes)]
+                rows.append([*cells, f"{each:,.0f} B", f"{held.resumed:.0f} %"])
+        header = ["", "without sessions", "all came", "all came back", "for one client", "resumed as they came back"]
+        return report.table(header, rows)
+
+    def targets(self):
+        for have_certificates, count in self.section.plan.clients.items():
+            clients = f"memory of {WORKERS} workers, {count:,} clients{' with certificates' if have_certificates else ''}"
+            yield self.aim(f"{clients}: ours to nginx's zone", "zone", have_certificates, ZONE_TARGET)
+            if have_certificates:
+                yield self.aim(f"{clients}: ours to `builtin`", "builtin", have_certificates, BUILTIN_TARGET)
+
+    def aim(self, label, other, have_certificates, wanted):
+        measured = self.section.ratio("ours", other, have_certificates)
+        return report.Target(label, f"{wanted:g}", report.ratio(measured), measured <= wanted)
