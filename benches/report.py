@@ -93,8 +93,9 @@ def outcome_of(aim):
     return "reached" if aim.reached else "missed"
 
 
-def table(header, rows):
-    rule = ["---"] + ["---:"] * (len(header) - 1)
+def table(header, rows, texts=()):
+    """A table of Markdown: numbers to the right, the first column and `texts` to the left."""
+    rule = ["---" if place == 0 or place in texts else "---:" for place in range(len(header))]
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *rows]) + "\n"
 
 

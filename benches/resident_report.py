@@ -3,11 +3,12 @@
 import report
 from resident import HOLDERS, NAME, STORE, WORKERS, ZONE
 
-INTRODUCTION = """nginx with {workers} workers, each of which the kernel gives its part of the connections. Each client comes once, and
-once more, to any worker. TLS 1.2, no tickets, so that each has one session; with certificates each has one of its own. The memory is
-what is resident of all processes, what they share counted once: with no session, when all have come, and when all have
-come back. `builtin`, OpenSSL's cache, holds up to 20,480 sessions in each worker, and the oldest leave; so does what the
-library keeps alive in each worker, in front of its store. Store and zone hold all: `{store}`, `shared:SSL:{zone}`."""
+INTRODUCTION = """nginx with {workers} workers, to which the kernel spreads the connections. Each client comes once, and once more, to any
+worker. TLS 1.2 without tickets, so that a client has one session; with certificates each has one of its own. The
+memory is what is resident of all processes, what they share counted once: without sessions, when all clients have come,
+and when all have come back. `builtin`, OpenSSL's cache, holds up to 20,480 sessions in each worker, and the oldest
+leave; the library keeps no more than that alive in a worker, in front of its store. Store and zone have room for all:
+`{store}`, `shared:SSL:{zone}`."""
 
 NAMES = {
     "ours": "nginx with the library, SSLSESSION_STORE=shared",

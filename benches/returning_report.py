@@ -61,7 +61,7 @@ class Text:
 
     def builds(self):
         rows = [[peer.name, builds(peer.program), ROWS[peer.name]] for peer in PEERS]
-        return report.table(["", "build", "configuration"], rows)
+        return report.table(["", "build", "configuration"], rows, texts=(1, 2))
 
     def table(self, clients):
         phases = [phase for phase in COLUMNS if any(self.visit(peer, clients, phase) for peer in PEERS)]
