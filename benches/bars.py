@@ -11,9 +11,9 @@ def legend(names):
     """One after the other, above the bars."""
     drawn, x = [], 20
     for name, colour in zip(names, COLOURS):
-        drawn.append(f'<rect x="{x}" y="38" width="10" height="10" fill="{colour}"/>')
+        drawn.append(f'<rect x="{x:.1f}" y="38" width="10" height="10" fill="{colour}"/>')
         drawn.append(text(x + 14, 47, name, "start", 11))
-        x += 30 + 6 * len(name)
+        x += 26 + 5.6 * len(name)
     return drawn
 
 

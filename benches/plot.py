@@ -14,12 +14,13 @@ def charts(plan):
     entries = [
         ("lookup", lambda row: row.run.workload == "get" and row.run.threads == 1),
         ("insert behind later-expiring ones", lambda row: row.run.workload == "late"),
+        ("insert with eviction", lambda row: row.run.workload == "evict" and row.run.threads == 1),
         ("lookup of ids with one prefix", lambda row: row.run.workload == "get-prefix"),
     ]
     threads = [
         ("lookup, 20k", lambda row: row.run.workload == "get" and row.run.entries == 20000),
-        ("insert with eviction", lambda row: row.run.workload == "evict"),
-        ("90 % lookup, 10 % insert", lambda row: row.run.workload == "mix"),
+        ("insert with eviction, 20k", lambda row: row.run.workload == "evict" and row.run.entries == 20000),
+        ("90 % lookup, 10 % insert, 20k", lambda row: row.run.workload == "mix" and row.run.entries == 20000),
     ]
     yield "cost-against-entries.svg", "Cost against entries", "sessions in the cache", series(plan, entries, "entries")
     yield "cost-against-threads.svg", "Cost against threads", "threads", series(plan, threads, "threads")
