@@ -3,8 +3,8 @@
 from math import ceil, floor, log10
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 100
+WIDTH, HEIGHT = 720, 436
+LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 116
 # One colour for each workload; libssl's line is dashed.
 COLOURS = ["#1b6ca8", "#c4471f", "#2c8a4b", "#7a4fa3"]
 
@@ -76,7 +76,7 @@ def curve(number, label, points, across, up):
     drawn = [f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>']
     drawn += [f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{colour}"/>' for x, y in points]
     x = 20 + number % 2 * WIDTH / 2
-    y = HEIGHT - 42 + number // 2 * 16
+    y = HEIGHT - 58 + number // 2 * 16
     drawn.append(f'<line x1="{x}" y1="{y - 4}" x2="{x + 30}" y2="{y - 4}" stroke="{colour}" stroke-width="2"{dashes}/>')
     drawn.append(text(x + 36, y, label, "start"))
     return drawn
