@@ -8,7 +8,7 @@ COLOURS = ["#9a9a9a", "#1b6ca8", "#2c8a4b", "#8fc7a0", "#d9902f", "#c4471f"]
 
 
 def legend(names):
-    """One after the other, above the bars."""
+    """Draws the names one after the other, above the bars."""
     drawn, x = [], 20
     for name, colour in zip(names, COLOURS):
         drawn.append(f'<rect x="{x:.1f}" y="38" width="10" height="10" fill="{colour}"/>')
@@ -18,7 +18,7 @@ def legend(names):
 
 
 def draw(title, unit, names, groups):
-    """An SVG of the groups, (label, [value or None for each of the names])."""
+    """Returns an SVG of the groups, (label, [value or None for each of the names])."""
     longest = max(value for _, values in groups for value in values if value is not None)
     scale = (WIDTH - LEFT - RIGHT) / longest
     drawn, y = [text(WIDTH / 2, 22, title, size=16), *legend(names)], TOP

@@ -110,7 +110,7 @@ Sessions lie in the heap in random order. With more threads than cores, who hold
 
 
 def counted_rows(counted, group):
-    """The counted operations of a group: label, libssl's instructions, ours, and the ratio."""
+    """Returns the counted operations of a group: label, libssl's instructions, ours, and the ratio."""
     rows = []
     for one, pair in counted.items():
         if one.group == group and pair is not None:
@@ -128,7 +128,7 @@ def counted_table(counted):
 
 
 def slowdown(measured):
-    """The answer to the last thing that a user asks."""
+    """Answers the last thing that a user asks."""
     rows = [cells(row, measured.results[row.run]) for row in measured.plan.rows if row.group == SLOWDOWN]
     rows += [cells(row, pairs) for row, pairs in measured.start.rows]
     for label, *counts in counted_rows(measured.counted, SLOWDOWN):
@@ -138,7 +138,7 @@ def slowdown(measured):
 
 
 def turns(measured):
-    """The distribution of the runs whose median says too little."""
+    """Shows the distribution of the runs whose median says too little."""
     row = next(row for row in measured.plan.rows if row.label == TURNS)
     rounds = measured.results[row.run]
     rows = []

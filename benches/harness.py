@@ -104,7 +104,7 @@ class Process:
             raise RuntimeError(f"{' '.join(self.command)}: is not ready")
 
     def round(self, word=""):
-        """What a round printed; `word` says which, of a workload that has several kinds."""
+        """Has it do a round, and returns what it printed; `word` says which, of a workload with several kinds."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(f"round {word}\n")
             self.process.stdin.flush()
@@ -145,7 +145,7 @@ def undisturbed(rounds):
 
 
 def count_instructions(counted, harness, ours, build):
-    """Instructions of one operation: stock's and ours; None without valgrind."""
+    """Counts the instructions of one operation: stock's and ours; None without valgrind."""
     if shutil.which("valgrind") is None:
         return None
     stock = Side(harness.static if counted.workload == "counted-get" else harness.shared, None)

@@ -9,7 +9,7 @@ def values(rounds, side, metric):
 
 @dataclass(frozen=True)
 class Target:
-    """What was to be reached; `limit` is what nothing can be below, where that was measured."""
+    """One thing to be reached; `limit` is what nothing can be below, where that was measured."""
 
     label: str
     wanted: str
@@ -19,12 +19,12 @@ class Target:
 
 
 def compared(row, rounds):
-    """What ours is compared with."""
+    """Returns what ours is compared with."""
     return values(rounds, 1 if row.kind == "own" else 0, row.stock_metric or row.metric)
 
 
 def samples(row, rounds):
-    """What is compared with the target, a number for each round."""
+    """Returns what is compared with the target, a number for each round."""
     ours = values(rounds, 1, row.metric)
     if row.kind == "absolute":
         return ours
@@ -34,7 +34,7 @@ def samples(row, rounds):
 
 
 def target(row, rounds):
-    """A row's target, and whether it was reached; None without one."""
+    """Returns a row's target, and if it was reached; None without one."""
     if row.target is None:
         return None
     found = samples(row, rounds)
@@ -46,7 +46,7 @@ def target(row, rounds):
 
 
 def limit(row, rounds):
-    """What nothing can be below: as it was measured beside ours, and to what ours is compared with."""
+    """Returns what nothing can be below: as it was measured beside ours, and to what ours is compared with."""
     if row.limit is None:
         return ""
     floor = values(rounds, 1, row.limit)
@@ -81,7 +81,7 @@ def cells(row, rounds):
 
 
 def line(row, rounds):
-    """A row for the terminal."""
+    """Returns a row for the terminal."""
     label, stock, ours, measured, spread = cells(row, rounds)
     aim = target(row, rounds)
     wanted = f" of {aim.wanted}" if aim else ""
@@ -94,7 +94,7 @@ def outcome_of(aim):
 
 
 def table(header, rows, texts=()):
-    """A table of Markdown: numbers to the right, the first column and `texts` to the left."""
+    """Returns a table of Markdown: numbers to the right, the first column and `texts` to the left."""
     rule = ["---" if place == 0 or place in texts else "---:" for place in range(len(header))]
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, rule, *rows]) + "\n"
 

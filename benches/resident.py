@@ -59,7 +59,7 @@ class Section:
                     self.held[holder.name, have_certificates] = measure(server, harness, count, have_certificates)
 
     def ratio(self, name, other, have_certificates):
-        """The memory of one to another's, after all have come back."""
+        """Compares the memory of one to another's, after all have come back."""
         return self.held[name, have_certificates].after_return / self.held[other, have_certificates].after_return
 
 
@@ -90,7 +90,7 @@ def measure(server, harness, count, have_certificates):
 
 
 def memory(server):
-    """Bytes that are resident, those of several processes divided among them: their sum counts each page once."""
+    """Returns the bytes that are resident; a page of several processes is divided among them, so that it counts once."""
     return sum(proportional(pid) for pid in (server.process.pid, *server.pids()))
 
 

@@ -125,12 +125,12 @@ class Section:
         return Side(self.harness.shared, None).start(arguments)
 
     def ratios(self, clients, one, other):
-        """What the processor times of two, each a peer's name and a phase, compare to in each round."""
+        """Returns what the processor times of two, each a peer's name and a phase, compare to in each round."""
         ones, others = (self.visits[peer, clients, phase] for peer, phase in (one, other))
         return [mine.cpu_us / theirs.cpu_us for mine, theirs in zip(ones, others)]
 
     def summary(self, peer, clients, phase):
-        """Of all visits those that were resumed, and what one cost in the median; None if there was none."""
+        """Returns how many of all visits were resumed, and what one cost in the median; None if there was none."""
         visits = self.visits.get((peer, clients, phase))
         if visits is None:
             return None
@@ -145,7 +145,7 @@ class Round:
         self.server, self.process = server, process
 
     def visits(self, have_certificates):
-        """What each phase came to."""
+        """Goes through the phases. Yields each with its visit."""
         several = self.server.workers > 1
         self.process.round("strangers")
         self.server.only(0)

@@ -78,7 +78,7 @@ class Text:
         return f"{percent(visit.resumed)} %, {report.number(visit.cpu_us)} us, {visit.bytes:,.0f} B"
 
     def targets(self):
-        """Of the store, against nginx's own, and against no other worker."""
+        """Yields those of the store, against nginx's own cache, and against no other worker."""
         for clients in CLIENTS[:2]:
             label = f"{clients.name}, other worker: the server's processor time, {STORE} to {OWN_ZONE}"
             yield self.aim(label, clients, (STORE, "other"), (OWN_ZONE, "other"), 1.0)
@@ -86,13 +86,13 @@ class Text:
         yield self.aim(label, CLIENTS[2], (STORE, "again"), (STORE, "same"), 1.1)
 
     def aim(self, label, clients, ours, other, wanted):
-        """Counts as reached if a quarter of the rounds reach it."""
+        """Returns a target that counts as reached if a quarter of the rounds reach it."""
         ratios = self.section.ratios(clients.name, ours, other)
         least = quantiles(ratios, n=4)[0] if len(ratios) > 3 else median(ratios)
         return report.Target(label, f"{wanted:g}", report.ratio(median(ratios)), least <= wanted)
 
     def plots(self):
-        """File and SVG of each."""
+        """Yields file and SVG of each."""
         for clients in CLIENTS:
             phases = [phase for phase in COLUMNS if any(self.visit(peer, clients, phase) for peer in PEERS)]
             groups = []
@@ -104,7 +104,7 @@ class Text:
 
 
 def percent(value):
-    """Not rounded up to all, nor down to none."""
+    """Rounds, but not up to all nor down to none."""
     return f"{value:.0f}" if value in (0, 100) or 1 <= value <= 99 else f"{value:.1f}"
 
 

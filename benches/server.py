@@ -101,7 +101,7 @@ class Server:
             time.sleep(0.005)
 
     def pids(self):
-        """The workers', in the order of their start; nothing once the server has ended."""
+        """Returns the workers', in the order of their start; nothing once the server has ended."""
         pid = self.process.pid
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -114,12 +114,12 @@ class Server:
             os.kill(pid, signal.SIGSTOP if held else signal.SIGCONT)
 
     def processor_time(self):
-        """Nanoseconds that all threads of its workers have had of the processors so far."""
+        """Returns the nanoseconds that all threads of its workers have had of the processors so far."""
         return sum(processor_time(task) for pid in self.pids() for task in Path(f"/proc/{pid}/task").iterdir())
 
     @classmethod
     def build(cls):
-        """Its version, as Debian's package names it."""
+        """Returns its version, as Debian's package names it."""
         shown = subprocess.run(
             ["dpkg-query", "-W", "-f", "${Version}", cls.package], check=True, stdout=subprocess.PIPE, text=True
         )
@@ -132,14 +132,14 @@ def free_port():
 
 
 def without_library():
-    """Our environment, without what is set for the library."""
+    """Returns our environment, without what is set for the library."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SSLSESSION_")}
     kept.pop("LD_PRELOAD", None)
     return kept
 
 
 def make_certificates(directory):
-    """The server's, and the authority's that signs its clients'."""
+    """Makes the server's, and the authority's that signs its clients'."""
     for name, certificate, key in (("localhost", "cert.pem", "key.pem"), ("authority", "ca.pem", "ca.key")):
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         command += ["-subj", f"/CN={name}", "-days", "2", "-keyout", key, "-out", certificate]
@@ -149,7 +149,7 @@ def make_certificates(directory):
 
 
 def processor_time(task):
-    """Of a thread. What ps shows, utime + stime, is the same in hundredths of a second."""
+    """Returns the nanoseconds of a thread. What ps shows, utime + stime, is the same in hundredths of a second."""
     try:
         return int((task / "schedstat").read_text().split()[0])
     except FileNotFoundError:

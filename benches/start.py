@@ -19,7 +19,7 @@ SETTINGS = {
 
 
 class Section:
-    """What was measured, as rows and their rounds."""
+    """All that was measured, as rows and their rounds."""
 
     def __init__(self, quick, library):
         self.rows = []
@@ -33,14 +33,14 @@ class Section:
 
 
 def pair(command, sides, number):
-    """A run of each side, one right after the other; each goes first in half of the rounds."""
+    """Runs each side, one right after the other; each goes first in half of the rounds."""
     order = (0, 1) if number % 2 == 0 else (1, 0)
     found = {which: took(command, sides[which]) for which in order}
     return found[0], found[1]
 
 
 def took(command, environment):
-    """Milliseconds, of the clock: the kernel's own work for a process is in it too."""
+    """Returns milliseconds of the clock: the kernel's own work for a process is in them too."""
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.stderr.read()

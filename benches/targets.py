@@ -40,7 +40,7 @@ def all_aims(measured):
 
 
 def slow_runs(row, rounds):
-    """There is no second, slow way to run: nine tenths of ours are below half of libssl's."""
+    """Aims at no second, slow way to run: nine tenths of ours are below half of libssl's."""
     stock, ours = (report.values(rounds, side, row.metric) for side in (0, 1))
     found = report.deciles(ours)[8] / median(stock)
     label = f"{row.label}: nine tenths of ours to half of libssl's"
@@ -48,7 +48,7 @@ def slow_runs(row, rounds):
 
 
 def revisions(measured):
-    """Which, what it was, what it is, and the reason, with what was measured now."""
+    """Yields which, what it was, what it is, and the reason, with what was measured now."""
     by_label = {row.label: (row, measured.results[row.run]) for row in measured.plan.rows}
     inside = median(report.samples(*by_label["the same inside a resumed TLS 1.2 handshake, 20k"]))
     misses = by_label["two bare cache misses at that place, and the lookup there"]
@@ -101,7 +101,7 @@ def hash_reason(measured):
 
 
 def spread(measured):
-    """How much libssl's rounds differ where threads wait for each other."""
+    """Tells how much libssl's rounds differ where threads wait for each other."""
     rows = [row for row in measured.plan.rows if row.run.workload == "evict" and row.run.threads == 2]
     found = report.values(measured.results[rows[0].run], 0, "ns")
     return f"{rows[0].label} takes {report.number(min(found))} to {report.number(max(found))} ns"
