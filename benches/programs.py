@@ -80,8 +80,8 @@ SSLSessionCacheTimeout 86400
 </VirtualHost>
 {directives}
 """
-# Of each of httpd's processes.
-THREADS = 8
+# Of each of its processes, as Debian has it.
+THREADS = 25
 
 
 class Httpd(Server):

@@ -4,6 +4,7 @@ from statistics import median, quantiles
 
 import bars
 import report
+from programs import THREADS
 from returning import CLIENTS, NAME, PEERS
 from server import Server
 
@@ -16,8 +17,8 @@ COLUMNS = {
     "restart": "after a restart",
 }
 
-INTRODUCTION = """The servers as Debian has them, each with four workers: nginx with processes, httpd with processes of eight
-threads (event), HAProxy with threads of one process. One client of ours comes to all of them in turns, with
+INTRODUCTION = """The servers as Debian has them, each with four workers: nginx with processes, httpd with processes of
+{threads} threads (event), HAProxy with threads of one process. One client of ours comes to all of them in turns, with
 {clients} sessions, 16 connections under way in 2 threads; a connection is a handshake, a request, its answer and a close.
 Each cell says how many clients were resumed, what processor time one took of the server's workers, and how many
 bytes of TLS went over the wire for it, both ways, without the request and the answer: of all clients, and medians, of
@@ -53,7 +54,7 @@ class Text:
 
     def markdown(self):
         plan = self.section.plan
-        parts = [f"## {NAME}\n", INTRODUCTION.format(clients=plan.clients, rounds=plan.rounds) + "\n", self.builds()]
+        parts = [f"## {NAME}\n", INTRODUCTION.format(clients=plan.clients, rounds=plan.rounds, threads=THREADS) + "\n", self.builds()]
         for clients in CLIENTS:
             parts.append(f"### {clients.name}\n\n{self.table(clients)}\n![{clients.name}]({file_of(clients)})\n")
         parts.append(f"{HOW.format(strangers=plan.strangers)} {KNOWN}\n")

@@ -12,6 +12,9 @@ from pathlib import Path
 # Seconds after which a server that does not do what it was told has failed.
 PATIENCE = 20
 
+# A thread's state when there is nothing left of it.
+ENDED = "X"
+
 # What no log may have.
 TROUBLES = ("exited on signal", "exit signal", "panicked", "[emerg]", "[alert]", "sslsession:")
 
@@ -109,13 +112,23 @@ class Server:
 
     def only(self, number):
         """Lets one worker run and holds the others, so that all clients come to that one; None lets all run."""
-        for place, pid in enumerate(self.pids()):
-            held = number is not None and place != number
-            os.kill(pid, signal.SIGSTOP if held else signal.SIGCONT)
+        if number is not None:
+            self.wait_until(self.is_idle, "come to rest")
+        held = [pid for place, pid in enumerate(self.pids()) if number is not None and place != number]
+        for pid in self.pids():
+            os.kill(pid, signal.SIGSTOP if pid in held else signal.SIGCONT)
+        # One that has not stopped yet may take another connection with it.
+        self.wait_until(lambda: states(held) <= {"T"}, "stop a worker")
+
+    def is_idle(self):
+        """Returns True if no thread of its workers does anything: a held one must not have a lock that others need."""
+        before = self.processor_time()
+        time.sleep(0.01)
+        return states(self.pids()) <= {"S", "T"} and self.processor_time() == before
 
     def processor_time(self):
         """Returns the nanoseconds that all threads of its workers have had of the processors so far."""
-        return sum(processor_time(task) for pid in self.pids() for task in Path(f"/proc/{pid}/task").iterdir())
+        return sum(processor_time(task) for task in tasks(self.pids()))
 
     @classmethod
     def build(cls):
@@ -124,6 +137,17 @@ class Server:
             ["dpkg-query", "-W", "-f", "${Version}", cls.package], check=True, stdout=subprocess.PIPE, text=True
         )
         return f"{cls.program} {shown.stdout.strip()}"
+
+
+def tasks(pids):
+    """Returns the directories of all threads of these processes."""
+    return [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
+
+
+def states(pids):
+    """Returns the letters of the states that all threads of these processes have between them."""
+    found = {stat_fields(task)[0] for task in tasks(pids)}
+    return found - {ENDED}
 
 
 def free_port():
@@ -148,10 +172,18 @@ def make_certificates(directory):
     (directory / "both.pem").write_text(both)
 
 
+def stat_fields(task):
+    """Returns the fields behind the name; of a thread that has just ended, as if it had done nothing."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return [ENDED] + ["0"] * 12
+
+
 def processor_time(task):
     """Returns the nanoseconds of a thread. What ps shows, utime + stime, is the same in hundredths of a second."""
     try:
         return int((task / "schedstat").read_text().split()[0])
-    except FileNotFoundError:
-        fields = (task / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        fields = stat_fields(task)
         return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
