@@ -123,7 +123,7 @@ frontend tls
 class Haproxy(Server):
     """One process, with threads, below a process that watches over it."""
 
-    program = package = "haproxy"
+    program, package = "HAProxy", "haproxy"
     reload_signal = signal.SIGUSR2
     separator = " "
     client_certificates = "verify required ca-file {directory}/ca.pem"
