@@ -56,6 +56,19 @@ static const char *set_data(void) {
   return TEXT("%d", SSL_SESSION_set_ex_data(kept, SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL), &data));
 }
 
+static const char *shorten(void) {
+  SSL_SESSION_set_time(kept, (long)time(NULL) - 10);
+  return TEXT("%ld", SSL_SESSION_set_timeout(kept, 5));
+}
+
+/* A copy of the application's own is another session: the cached one stays as it is. */
+static const char *renew_copy(void) {
+  SSL_SESSION *copy = SSL_SESSION_dup(kept);
+  int is_set = SSL_SESSION_set_timeout(copy, 100000) == 1;
+  SSL_SESSION_free(copy);
+  return is_set ? "set" : "not set";
+}
+
 static void begin_full(const char *title, void (*prepared)(void)) {
   begin(title, TLS1_2_VERSION, prepared);
   EXPECT("M11", at(HERE, meet_and_keep), "new");
@@ -86,6 +99,14 @@ int main(void) {
   begin_full("what the application sets data at", prepare);
   EXPECT("rule", at(HERE, set_data), "1");
   EXPECT("rule", at(THERE, resume), "new");
+  end_full();
+
+  begin_full("what the application lets expire", prepare);
+  EXPECT("rule", at(HERE, renew_copy), "set");
+  EXPECT("rule", at(THERE, resume), "resumed");
+  EXPECT("rule", at(HERE, shorten), "1");
+  EXPECT("rule", at(THERE, resume), "new");
+  EXPECT("rule", at(HERE, resume), "new");
   end_full();
 
   begin_full("a remove callback", NULL);

@@ -185,8 +185,10 @@ fn reposition(cache: &SessionCache, session: &Session, from: &Places, to: &Place
         // it.
         was_here |= cache.place(&common, &to.common.unwrap_or(to.own), session);
     }
-    if was_here && let Some(before) = before {
-        cache.republish(before, session);
+    match before {
+        Some(before) if was_here => cache.republish(before, session),
+        Some(before) if from.own == to.own => cache.bring_forward(before, session),
+        _ => {}
     }
     was_here
 }

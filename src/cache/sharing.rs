@@ -66,7 +66,7 @@ use record::{Bearer, OPEN, ServerName};
 pub use report::report_end;
 pub(super) use report::{count, on_new_context, show_sessions};
 use sslsession_store::era::UnderWay;
-use sslsession_store::{Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
+use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
 pub use unclean_close::connection_is_gone;
@@ -134,6 +134,7 @@ pub(super) struct Identity {
     version: i32,
     id: Vec<u8>,
     mark: Fingerprint,
+    expiry: Expiry,
 }
 
 impl Identity {
@@ -143,6 +144,7 @@ impl Identity {
             version: session.version(),
             id: session.id().to_vec(),
             mark: fingerprint(store, session),
+            expiry: SessionCache::expiry_of(session),
         })
     }
 }

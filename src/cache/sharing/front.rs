@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sslsession_store::BATCH;
 use sslsession_store::config::Config;
 
+use super::Identity;
 use crate::cache::SessionCache;
+use crate::handle::Session;
 use crate::settings;
 
 /// A cache's state for its front.
@@ -79,6 +81,17 @@ impl SessionCache {
             // With no limit none of them is ever evicted.
             let size = self.size().wrapping_sub(1);
             sharing.front.unpublished.store(size.saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Changes the record of a session that is not live here, if the session expires sooner now: it
+    /// may have been dropped, and its application lets it expire. Nothing else of it changes the
+    /// record, as it may as well be a copy of the application's own.
+    pub(in crate::cache) fn bring_forward(&self, before: &Identity, session: &Session) {
+        // Also after this cache has stopped sharing.
+        let has_front = self.sharing.as_ref().is_some_and(|sharing| sharing.front.most != 0);
+        if has_front && SessionCache::expiry_of(session) < before.expiry {
+            self.republish(before, session);
         }
     }
 
