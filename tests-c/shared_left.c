@@ -136,6 +136,54 @@ static void marked(const char *title, int version, task *marking, int *index) {
   end();
 }
 
+/* ---- data that a session has from the first ---- */
+
+static int attaches, attached;
+static int detached[100]; /* how often each was */
+
+static void attach(void *session UNUSED, void *none UNUSED, CRYPTO_EX_DATA *all, int index, long argl UNUSED,
+                   void *argp UNUSED) {
+  if (!attaches) return;
+  REQUIRE(attached < 100 && CRYPTO_set_ex_data(all, index, &detached[attached]));
+  attached++;
+}
+
+/* Who has no function for duplicates counts on none: before TLS 1.3 libssl makes none of a server's sessions. */
+static void detach(void *session UNUSED, void *value, CRYPTO_EX_DATA *all UNUSED, int index UNUSED, long argl UNUSED,
+                   void *argp UNUSED) {
+  if (value != NULL) ++*(int *)value;
+}
+
+static const char *begin_to_attach(void) {
+  REQUIRE(SSL_SESSION_get_ex_new_index(0, NULL, attach, NULL, detach) >= 0);
+  attaches = 1;
+  return "attaches";
+}
+
+/* The contexts and sessions of this process end, and with each session what was attached to it. */
+static const char *end_all(void) {
+  SSL_SESSION_free(found);
+  SSL_CTX_free(client);
+  SSL_CTX_free(server);
+  found = NULL;
+  client = server = NULL;
+  for (int number = 0; number < attached; number++)
+    if (detached[number] != 1) return TEXT("of %d number %d %d times", attached, number, detached[number]);
+  return "each once";
+}
+
+static void attached_to_each(void) {
+  begin("data attached to each session of another process", TLS1_2_VERSION, NULL);
+  EXPECT("ex_data", at(THERE, begin_to_attach), "attaches");
+  for (int number = 0; number < 2; number++) {
+    EXPECT("ex_data", at(HERE, meet), "new");
+    EXPECT("ex_data", at(THERE, resume), "new");
+    EXPECT("ex_data", at(ELSEWHERE, resume), "resumed");
+  }
+  EXPECT("ex_data", at(THERE, end_all), "each once");
+  end();
+}
+
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
   alarm(longest_silence(SECONDS));
@@ -144,6 +192,7 @@ int main(void) {
   once("a context that leaves for data at a session", set_data_in_another, "set", 1);
   once("a context whose cache is turned off", turn_off, "off", 0);
   once("a context that gets a cache of its own", set_get_cb, "set", 1);
+  attached_to_each();
   for (int i = 0; i < 2; i++) {
     marked("data set in new_cb, under a high index", versions[i], meet_and_mark_in_new_cb, &high_index);
     if (versions[i] == TLS1_2_VERSION) {

@@ -141,11 +141,15 @@ impl Session {
         unsafe { der::of_session(&libssl.functions, self.as_ptr()) }
     }
 
-    /// Decodes a session for `context`; None if the bytes are no session.
+    /// Decodes a session for `context`; None if the bytes are no session, or if the application has
+    /// data of its own at it already.
     pub fn decode(bytes: &[u8], context: Context) -> Option<Session> {
-        let libssl = libssl::of_object(context.as_ptr())?;
+        let functions = &libssl::of_object(context.as_ptr())?.functions;
         // SAFETY: a session made just now, with a reference for us.
-        unsafe { Session::adopt(der::to_session(&libssl.functions, bytes)) }
+        unsafe {
+            let session = Session::adopt(der::to_session(functions, bytes))?;
+            (!libssl::application_data::is_at_new(functions, session.as_ptr())).then_some(session)
+        }
     }
 
     /// Passes the first 48 bytes of the master secret, or of its equivalent in TLS 1.3, to

@@ -26,6 +26,9 @@ pub struct SessionDer<'a> {
     pub rest: [&'a [u8]; 3],
 }
 
+/// Length in bytes of the longest session id.
+const LONGEST_ID: usize = 32;
+
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
@@ -36,8 +39,12 @@ const fn explicit(number: u8) -> u8 {
 }
 
 impl<'a> SessionDer<'a> {
-    /// Cuts an encoding into its parts. None if it is not as drawn above, if its time or timeout is 0,
-    /// in whose place libssl sets one of its own, and if it takes early data.
+    /// Length in bytes of the longest secret of a cipher suite; an application may set a longer one.
+    pub const LONGEST_SECRET: usize = 48;
+
+    /// Cuts an encoding into its parts. None if it is not as drawn above, if its id or secret is
+    /// longer than any of TLS, if its time or timeout is 0, in whose place libssl sets one of its own,
+    /// and if it takes early data.
     pub fn cut(bytes: &'a [u8]) -> Option<SessionDer<'a>> {
         let mut elements = Elements(Elements(bytes).next_of(SEQUENCE)?);
         let begin = elements.0;
@@ -48,8 +55,8 @@ impl<'a> SessionDer<'a> {
         let (id, secret) = (elements.next_of(OCTET_STRING)?, elements.next_of(OCTET_STRING)?);
         let (time, timeout) = (elements.next_integer(explicit(1))?, elements.next_integer(explicit(2))?);
         let [before, after] = without_age(elements.0)?;
-        let parts = SessionDer { id, secret, time, timeout, rest: [head, before, after] };
-        (time > 0 && timeout > 0).then_some(parts)
+        let is_usual = id.len() <= LONGEST_ID && secret.len() <= Self::LONGEST_SECRET && time > 0 && timeout > 0;
+        is_usual.then_some(SessionDer { id, secret, time, timeout, rest: [head, before, after] })
     }
 }
 
@@ -102,7 +109,8 @@ impl<'a> Elements<'a> {
     /// more than 8 bytes.
     fn next_integer(&mut self, tag: u8) -> Option<i64> {
         let bytes = Elements(self.next_of(tag)?).next_of(INTEGER)?;
-        i64::try_from(unsigned(bytes)?).ok()
+        let is_negative = bytes.first().is_some_and(|&first| first & 0x80 != 0);
+        if is_negative { None } else { i64::try_from(unsigned(bytes)?).ok() }
     }
 }
 
@@ -154,6 +162,22 @@ mod tests {
         assert_eq!(rest(&one), rest(&other));
         let early = element(0xAF, &element(2, &[1]));
         assert!(SessionDer::cut(&session(b"certificate", 1, &early)).is_none());
+    }
+
+    #[test]
+    fn what_libssl_reads_otherwise_is_none() {
+        let der = session(b"certificate", 9, &[]);
+        let with = |from: &[u8], to: &[u8]| {
+            let at = der.windows(from.len()).position(|bytes| bytes == from).expect("it has that");
+            let body = [&der[2..at], to, &der[at + from.len()..]].concat();
+            SessionDer::cut(&element(0x30, &body)).is_some()
+        };
+        assert!(with(&[2, 1, 7], &[2, 1, 0x7F]));
+        assert!(!with(&[2, 1, 7], &[2, 1, 0x80]), "a timeout that is negative");
+        assert!(!with(&[2, 5, 0, 0xF0], &[2, 5, 0xFF, 0xF0]), "a time that is negative");
+        let (id, secret) = (element(4, b"an id"), element(4, b"a secret"));
+        assert!(with(&id, &element(4, &[1; 32])) && !with(&id, &element(4, &[1; 33])));
+        assert!(with(&secret, &element(4, &[1; 48])) && !with(&secret, &element(4, &[1; 49])));
     }
 
     #[test]

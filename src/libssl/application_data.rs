@@ -16,6 +16,9 @@ use crate::types::*;
 /// see.
 const ALWAYS_LOOKED_AT: c_int = 8;
 
+/// The same for a session that was just decoded.
+const LOOKED_AT_ONCE: c_int = 64;
+
 /// The highest index under which SSL_SESSION_set_ex_data has been seen to set something.
 static HIGHEST: AtomicI32 = AtomicI32::new(-1);
 
@@ -41,7 +44,22 @@ pub fn is_set_under(index: c_int) {
 /// # Safety
 /// `session` must be a live SSL_SESSION of this libssl.
 pub unsafe fn is_at(functions: &Functions, session: *const SSL_SESSION) -> bool {
-    let end = ALWAYS_LOOKED_AT.max(HIGHEST.load(Ordering::Relaxed).saturating_add(1));
+    // SAFETY: by the caller's promise.
+    unsafe { is_below(ALWAYS_LOOKED_AT.max(HIGHEST.load(Ordering::Relaxed).saturating_add(1)), functions, session) }
+}
+
+/// Returns true if the application has data at a session that was just decoded, by a callback of its own.
+///
+/// # Safety
+/// As for [`is_at`].
+pub unsafe fn is_at_new(functions: &Functions, session: *const SSL_SESSION) -> bool {
+    // SAFETY: by the caller's promise.
+    unsafe { is_below(LOOKED_AT_ONCE, functions, session) }
+}
+
+/// # Safety
+/// As for [`is_at`].
+unsafe fn is_below(end: c_int, functions: &Functions, session: *const SSL_SESSION) -> bool {
     // SAFETY: a live session, by the caller's promise; OpenSSL answers NULL for an index that nobody reserved.
     let has_data = |index| !unsafe { (functions.SSL_SESSION_get_ex_data)(session, index) }.is_null();
     (0..end).any(has_data)

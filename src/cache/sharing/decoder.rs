@@ -11,6 +11,9 @@
 //! ```
 //! What a copy has of another session is the number that is added to a ticket's age, which libssl
 //! uses for early data only: sessions that take it are decoded.
+//!
+//! An application that has data at each session from its first moment, by a function that libssl
+//! calls then, need not have one for copies. Its sessions are its own, so none is decoded for it.
 #![forbid(unsafe_code)]
 
 use std::hash::{BuildHasher, RandomState};
@@ -24,9 +27,6 @@ use crate::handle::{Context, Session, SessionDer};
 /// Number of sessions that are kept for a context: of some 1.5 KB each, or 12 KB with a certificate.
 /// Two kinds with one place are decoded by turns.
 const PLACES: usize = 256;
-
-/// Length in bytes of the longest master secret.
-const SECRET: usize = 48;
 
 /// The sessions kept for one context.
 #[derive(Default)]
@@ -44,7 +44,8 @@ struct Template {
 }
 
 impl Decoder {
-    /// Decodes a session for `context`; None if the bytes are no session.
+    /// Decodes a session for `context`; None if the bytes are no session, or if the application has
+    /// data of its own at it already.
     pub(super) fn decode(&self, bytes: &[u8], context: Context) -> Option<Session> {
         match SessionDer::cut(bytes) {
             Some(parts) => self.copy(&parts).or_else(|| self.decode_and_keep(bytes, &parts, context)),
@@ -88,7 +89,8 @@ impl Kept {
 impl Template {
     /// Returns what is kept of a session; None if no memory is left.
     fn of(session: &Session, parts: &SessionDer) -> Option<Template> {
-        let session = session.copy().filter(|copy| copy.set_id(&[]) && copy.set_secret(&[0; SECRET]))?;
+        let session =
+            session.copy().filter(|copy| copy.set_id(&[]) && copy.set_secret(&[0; SessionDer::LONGEST_SECRET]))?;
         let [head, before, after] = parts.rest.map(copy_of);
         Some(Template { session, rest: [head?, before?, after?] })
     }
