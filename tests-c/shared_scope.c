@@ -196,6 +196,40 @@ static void of_the_connection(void) {
   end();
 }
 
+/* A connection with cipher suites of its own. */
+static const char *connect_with(const char *ciphers) {
+  SSL_SESSION *session = decode(&carried.session);
+  struct connection c = call(session);
+  const char *how;
+  REQUIRE(SSL_set_cipher_list(c.server, ciphers));
+  handshake(&c);
+  how = outcome(&c);
+  if (session == NULL) encode(SSL_get0_session(c.client), &carried.session);
+  SSL_SESSION_free(session);
+  close_connection(&c);
+  return how;
+}
+
+static const char *with_128(void) {
+  return connect_with("ECDHE-ECDSA-AES128-GCM-SHA256");
+}
+
+static const char *with_256(void) {
+  return connect_with("ECDHE-ECDSA-AES256-GCM-SHA384");
+}
+
+/* Connections one after the other, whose lists are of one length and may lie where the last one's lay. */
+static void of_the_connections_ciphers(void) {
+  begin("a connection's own cipher suites", TLS1_2_VERSION, NULL);
+  EXPECT("M13", at(HERE, with_128), "new");
+  for (int number = 0; number < 3; number++) {
+    EXPECT("M13", at(THERE, with_128), "resumed");
+    EXPECT("M13", at(THERE, with_256), "new");
+    EXPECT("M13", at(HERE, with_256), "new");
+  }
+  end();
+}
+
 int main(void) {
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
   alarm(longest_silence(SECONDS));
@@ -217,6 +251,7 @@ int main(void) {
     try_both("authorities named, nothing asked", nothing, names_only, "resumed");
     of_the_connection();
   }
+  of_the_connections_ciphers();
   free_others();
   return failed;
 }
