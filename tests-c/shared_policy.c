@@ -560,6 +560,11 @@ static const char *set_mail_of_store(void) {
   return "set";
 }
 
+static void expects_mail(void) {
+  takes_everybody();
+  REQUIRE(X509_VERIFY_PARAM_set1_email(param_of_server(), "one@example", 0));
+}
+
 static const char *set_callback_of_store(void) {
   X509_STORE_set_verify_cb(SSL_CTX_get_cert_store(server), say_no);
   return "set";
@@ -700,12 +705,27 @@ static void set_later(const char *title, const char *(*set)(void), const char *e
   end();
 }
 
+static void mail(void) {
+#if OPENSSL_VERSION_NUMBER < 0x40000000L
+  together("mail of one, in both", shows_certificate, expects_mail, expects_mail);
+#else
+  who = shows_certificate;
+  settings = expects_mail;
+  begin("names, which OpenSSL 4.0 tells without their end", scene_version, prepare);
+  EXPECT("rule", at(HERE, meet), "new");
+  EXPECT("rule", at(ELSEWHERE, resume), "new");
+  EXPECT("rule", at(HERE, resume), "new");
+  end();
+#endif
+}
+
 static void by_address(void) {
   apart("a purpose, straight", shows_certificate, trusts, verifies_for_servers_straight, "new");
   apart("trust, straight", shows_certificate, trusts, trusts_for_mail_straight, "new");
   together("the same purpose, straight", shows_certificate, verifies_for_servers_straight,
            verifies_for_servers_straight);
   apart("a method of the application's", shows_certificate, has_other_method, has_other_method, "new");
+  mail();
   set_later("a purpose, later", set_purpose, "new");
   set_later("a level of security, later", set_level, "failed");
   set_later("another time, later", set_time, "failed");

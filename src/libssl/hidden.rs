@@ -79,6 +79,12 @@ impl Libssl {
         self.family == Some(Family::V4)
     }
 
+    /// Returns true if the names that a certificate must have are told as C strings that may lack their end: OpenSSL
+    /// 4.0 copies a param's names, as for each connection, without it. And of several of mail one is told.
+    pub fn may_tell_names_without_end(&self) -> bool {
+        self.family == Some(Family::V4)
+    }
+
     /// Returns the number of ways in which a store looks certificates up; None if it cannot be read. It only ever
     /// grows.
     ///

@@ -17,6 +17,8 @@ pub struct Snapshot<'a> {
     pub(super) lists: Lists<'a>,
     /// The parameters of connection and store if they expect names, whose characters are compared.
     pub(super) expecting: Option<PeerNames<'a>>,
+    /// True if they expect names that cannot be read.
+    expects_unreadable: bool,
 }
 
 /// A copy of a snapshot.
@@ -123,12 +125,13 @@ impl Parameters {
 impl<'a> Snapshot<'a> {
     /// A snapshot that nothing has been read into.
     pub fn new() -> Snapshot<'a> {
-        Snapshot { numbers: Numbers::default(), lists: Lists::NONE, expecting: None }
+        Snapshot { numbers: Numbers::default(), lists: Lists::NONE, expecting: None, expects_unreadable: false }
     }
 
-    /// Returns true if the connection itself says how clients are verified (DANE).
+    /// Returns true if the connection itself says how clients are verified (DANE), or by names that cannot be read.
     pub fn is_apart(&self) -> bool {
-        self.numbers.verification.as_ref().is_some_and(|with| with.accepted.has_dane != 0)
+        let has_dane = self.numbers.verification.as_ref().is_some_and(|with| with.accepted.has_dane != 0);
+        has_dane || self.expects_unreadable
     }
 
     /// Returns true if equal snapshots have equal policies.
@@ -226,6 +229,7 @@ unsafe fn read_verification(libssl: &'static Libssl, ssl: *mut SSL, into: &mut S
         with.authorities[1] = list(functions, (functions.SSL_get0_CA_list)(ssl));
         with.reads_accepted = libssl.read_accepted(ssl, &mut with.accepted, &mut into.lists).into();
         if with.parameters.iter().any(Parameters::expects_names) {
+            into.expects_unreadable = libssl.may_tell_names_without_end();
             into.expecting = Some(PeerNames { functions, of: [param, store_param] });
         }
     }
