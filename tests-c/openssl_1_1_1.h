@@ -1,6 +1,6 @@
 /*
- * What OpenSSL 1.1.1 has not and the programs use, so that they compile for it too. Where there is no way to do it there,
- * nothing is done, and the lines that a program prints of it are those of nothing done.
+ * Stand-ins for functions and names that the programs use and OpenSSL 1.1.1 lacks, so that they compile for it too. Where
+ * 1.1.1 has no way to do it, nothing is done, and the lines that a program prints of it are those of nothing done.
  */
 #ifndef TESTS_C_OPENSSL_1_1_1_H
 #define TESTS_C_OPENSSL_1_1_1_H

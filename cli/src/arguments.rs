@@ -136,7 +136,7 @@ Exit status: the program's; 125 if a check fails, 126 and 127 if the program can
 
 #[derive(Args)]
 pub struct Run {
-    /// SSLSESSION_STORE: shared, shared:NAME, shared:NAME,size=64M [default: a store of the run's own]
+    /// SSLSESSION_STORE: shared[:NAME][,size=BYTES][,front=NUMBER] [default: a store of the run's own]
     #[arg(long, value_name = "STORE", env = "SSLSESSION_STORE", hide_env = true)]
     pub store: Option<OsString>,
     /// SSLSESSION_TICKETS: stateful, or shared with --key-file [default: stateful, if there is no --store]
