@@ -84,7 +84,7 @@ check:
 
 # Advisories need the network: DENY=all asks for them too.
 DENY ?= licenses bans sources
-PACKAGES = Cargo.toml cli/Cargo.toml fuzz/Cargo.toml
+PACKAGES = Cargo.toml store/Cargo.toml cli/Cargo.toml store/fuzz/Cargo.toml
 
 check-deny:
 	for package in $(PACKAGES); do \

@@ -74,49 +74,67 @@ macro_rules! with_caller_as_third_argument {
     }};
 }
 
-pub mod bio_get_ex_new_index;
 mod fork;
 mod hooks;
 mod load;
-pub mod ssl_ctx_add_session;
-pub mod ssl_ctx_ctrl;
-pub mod ssl_ctx_flush_sessions;
+
+// The pages, by topic: the header has them in this order.
+
+// Contexts.
 pub mod ssl_ctx_free;
 pub mod ssl_ctx_get0_param;
 pub mod ssl_ctx_load_verify_locations;
 pub mod ssl_ctx_new;
-pub mod ssl_ctx_sess_number;
-pub mod ssl_ctx_sess_set_cache_size;
-pub mod ssl_ctx_sess_set_get_cb;
-pub mod ssl_ctx_sessions;
-pub mod ssl_ctx_set_cert_cb;
-pub mod ssl_ctx_set_cert_verify_callback;
-pub mod ssl_ctx_set_client_hello_cb;
-pub mod ssl_ctx_set_generate_session_id;
-pub mod ssl_ctx_set_session_cache_mode;
 pub mod ssl_ctx_set_session_id_context;
-pub mod ssl_ctx_set_session_ticket_cb;
-pub mod ssl_ctx_set_srp_password;
-pub mod ssl_ctx_set_timeout;
-pub mod ssl_ctx_set_tlsext_servername_callback;
-pub mod ssl_ctx_set_tlsext_ticket_key_cb;
-pub mod ssl_ctx_use_psk_identity_hint;
+
+// Connections.
 pub mod ssl_free;
 pub mod ssl_get_session;
 pub mod ssl_get_ssl_ctx;
 pub mod ssl_new;
-pub mod ssl_session_free;
-pub mod ssl_session_get0_id_context;
-pub mod ssl_session_get_protocol_version;
-pub mod ssl_session_get_time;
-pub mod ssl_session_is_resumable;
 pub mod ssl_session_reused;
-pub mod ssl_session_set1_id;
 pub mod ssl_set_connect_state;
 pub mod ssl_set_session;
 pub mod ssl_set_shutdown;
 pub mod ssl_set_ssl_ctx;
 pub mod ssl_shutdown;
+
+// Sessions.
+pub mod ssl_session_free;
+pub mod ssl_session_get0_id_context;
+pub mod ssl_session_get_protocol_version;
+pub mod ssl_session_get_time;
+pub mod ssl_session_is_resumable;
+pub mod ssl_session_set1_id;
+
+// The cache.
+pub mod ssl_ctx_add_session;
+pub mod ssl_ctx_flush_sessions;
+pub mod ssl_ctx_sess_set_cache_size;
+pub mod ssl_ctx_sessions;
+pub mod ssl_ctx_set_session_cache_mode;
+pub mod ssl_ctx_set_timeout;
+
+// Counters.
+pub mod ssl_ctx_ctrl;
+pub mod ssl_ctx_sess_number;
+
+// Callbacks.
+pub mod ssl_ctx_sess_set_get_cb;
+pub mod ssl_ctx_set_cert_cb;
+pub mod ssl_ctx_set_cert_verify_callback;
+pub mod ssl_ctx_set_client_hello_cb;
+pub mod ssl_ctx_set_generate_session_id;
+pub mod ssl_ctx_set_session_ticket_cb;
+pub mod ssl_ctx_set_srp_password;
+pub mod ssl_ctx_set_tlsext_servername_callback;
+pub mod ssl_ctx_set_tlsext_ticket_key_cb;
+pub mod ssl_ctx_use_psk_identity_hint;
+
+// Application data.
+pub mod bio_get_ex_new_index;
+
+// The library's own functions.
 pub mod sslsession_lookup;
 pub mod sslsession_version;
 

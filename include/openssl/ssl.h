@@ -74,163 +74,9 @@ typedef int CRYPTO_EX_dup(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void *
 #endif
 LHASH_OF(SSL_SESSION);
 
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_add_session(3), with the synonyms of OpenSSL 0.9.7a.
+/* =====================================================================================================================
+ * Contexts
  */
-
-/**
- * SSL_CTX_add_session adds the session `c` to the session cache of `ctx`.
- *
- * Returns 1 if it was added. The cache then has one reference of its own; the caller keeps its own. Another session
- * with the same id (and protocol version) is replaced by `c`: it is removed without a callback, and its reference is
- * released. If the cache is full, the sessions that expire soonest are evicted first.
- *
- * Returns 0 if `c` itself was already cached. Its reference count does not change; its expiry order is updated.
- * Returns 0 for NULL. The session cache mode does not matter.
- *
- * With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if `ctx` shares its
- * sessions and this one can be encoded. A session may be in the caches of several contexts. Safe from several threads,
- * and from callbacks.
- * See SSL_CTX_add_session(3).
- */
-int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *c);
-
-/**
- * SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
- */
-int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *c);
-
-/**
- * SSL_CTX_remove_session removes the session `c` from the session cache of `ctx` and marks `c` as not resumable.
- *
- * Returns 1 if a session with the id (and protocol version) of `c` was cached, `c` itself or another; its reference is
- * released. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c` in both
- * cases, while no lock is held. Returns 0, without effect, for NULL and for a session without an id. With a shared
- * store it is removed for all processes.
- *
- * Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
- */
-int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
-
-/**
- * SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
- */
-int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_ctrl(3): the cache's settings and counters in OpenSSL are macros over it, which every existing program uses.
- */
-
-/**
- * SSL_CTRL_SESS_NUMBER: SSL_CTX_sess_number.
- */
-#define SSL_CTRL_SESS_NUMBER 20
-
-/**
- * SSL_CTRL_SESS_CONNECT: SSL_CTX_sess_connect.
- */
-#define SSL_CTRL_SESS_CONNECT 21
-
-/**
- * SSL_CTRL_SESS_CONNECT_GOOD: SSL_CTX_sess_connect_good.
- */
-#define SSL_CTRL_SESS_CONNECT_GOOD 22
-
-/**
- * SSL_CTRL_SESS_CONNECT_RENEGOTIATE: SSL_CTX_sess_connect_renegotiate.
- */
-#define SSL_CTRL_SESS_CONNECT_RENEGOTIATE 23
-
-/**
- * SSL_CTRL_SESS_ACCEPT: SSL_CTX_sess_accept.
- */
-#define SSL_CTRL_SESS_ACCEPT 24
-
-/**
- * SSL_CTRL_SESS_ACCEPT_GOOD: SSL_CTX_sess_accept_good.
- */
-#define SSL_CTRL_SESS_ACCEPT_GOOD 25
-
-/**
- * SSL_CTRL_SESS_ACCEPT_RENEGOTIATE: SSL_CTX_sess_accept_renegotiate.
- */
-#define SSL_CTRL_SESS_ACCEPT_RENEGOTIATE 26
-
-/**
- * SSL_CTRL_SESS_HIT: SSL_CTX_sess_hits.
- */
-#define SSL_CTRL_SESS_HIT 27
-
-/**
- * SSL_CTRL_SESS_CB_HIT: SSL_CTX_sess_cb_hits.
- */
-#define SSL_CTRL_SESS_CB_HIT 28
-
-/**
- * SSL_CTRL_SESS_MISSES: SSL_CTX_sess_misses.
- */
-#define SSL_CTRL_SESS_MISSES 29
-
-/**
- * SSL_CTRL_SESS_TIMEOUTS: SSL_CTX_sess_timeouts.
- */
-#define SSL_CTRL_SESS_TIMEOUTS 30
-
-/**
- * SSL_CTRL_SESS_CACHE_FULL: SSL_CTX_sess_cache_full.
- */
-#define SSL_CTRL_SESS_CACHE_FULL 31
-
-/**
- * SSL_CTRL_SET_SESS_CACHE_SIZE: SSL_CTX_sess_set_cache_size, with the size as `larg`.
- */
-#define SSL_CTRL_SET_SESS_CACHE_SIZE 42
-
-/**
- * SSL_CTRL_GET_SESS_CACHE_SIZE: SSL_CTX_sess_get_cache_size.
- */
-#define SSL_CTRL_GET_SESS_CACHE_SIZE 43
-
-/**
- * SSL_CTRL_SET_SESS_CACHE_MODE: SSL_CTX_set_session_cache_mode, with the mode as `larg`.
- */
-#define SSL_CTRL_SET_SESS_CACHE_MODE 44
-
-/**
- * SSL_CTRL_GET_SESS_CACHE_MODE: SSL_CTX_get_session_cache_mode.
- */
-#define SSL_CTRL_GET_SESS_CACHE_MODE 45
-
-/**
- * SSL_CTX_ctrl runs the command `cmd` on `ctx`.
- *
- * The session cache's commands, SSL_CTRL_SESS_NUMBER to SSL_CTRL_SESS_CACHE_FULL (20-31) and
- * SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of these
- * names. All others are passed on to libssl unchanged; without one they return 0. A command that sets or reads ticket
- * keys replaces SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
- */
-long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_flush_sessions(3).
- */
-
-/**
- * SSL_CTX_flush_sessions removes the sessions from the cache of `ctx` that have expired at `tm`.
- *
- * `tm` is in seconds since 1970; 0 removes all sessions. A session has expired when `tm` is later than its time plus
- * its timeout: in that very second it is still valid. The sessions are removed in the order of their expiry and marked
- * as not resumable, and the remove_session callback is called for each. No lock is held meanwhile, and no other thread
- * waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they are
- * removed from this process only: until they expire, a client can still resume them. OpenSSL deprecates it since 3.4
- * for SSL_CTX_flush_sessions_ex, and an OpenSSL 4 may be built without it. See SSL_CTX_flush_sessions(3).
- */
-void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm);
-
-/**
- * SSL_CTX_flush_sessions_ex is SSL_CTX_flush_sessions for a time_t, as OpenSSL has it since 3.4.
- */
-void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_free(3).
@@ -339,294 +185,6 @@ SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq, const SSL_METHO
 int SSL_CTX_up_ref(SSL_CTX *ctx);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_sess_number(3): the counters. In OpenSSL they are macros over SSL_CTX_ctrl; here they are functions as well.
- *
- * Each but the first is an int that wraps and is never reset. All are read without a lock.
- */
-
-/**
- * SSL_CTX_sess_number returns the number of sessions in the cache of `ctx`.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_number(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_connect returns the number of handshakes started in client mode.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_connect(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_connect_good returns the number of handshakes finished in client mode.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_connect_good(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_connect_renegotiate returns the number of renegotiations started in client mode.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_connect_renegotiate(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_accept returns the number of handshakes started in server mode.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_accept(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_accept_good returns the number of handshakes finished in server mode.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_accept_good(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_accept_renegotiate returns the number of renegotiations started in server mode.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_accept_renegotiate(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_hits returns the number of sessions resumed: by clients, and by servers from a cache or a ticket.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_hits(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_cb_hits returns the number of sessions that the get_session callback returned, also those refused
- * later.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_cb_hits(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_misses returns the number of sessions that clients offered and that were not found in the internal
- * cache: none with SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, the number of offered sessions that
- * the server did not resume. 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_misses(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_timeouts returns the number of sessions that clients offered, that were found, and that had expired.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_timeouts(SSL_CTX *ctx);
-
-/**
- * SSL_CTX_sess_cache_full returns the number of sessions that were evicted because the cache was full.
- * 0 for NULL. See SSL_CTX_sess_number(3).
- */
-long SSL_CTX_sess_cache_full(SSL_CTX *ctx);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_sess_set_cache_size(3).
- */
-
-/**
- * SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: the size of a new context's cache.
- */
-#define SSL_SESSION_CACHE_MAX_SIZE_DEFAULT (1024 * 20)
-
-/**
- * SSL_CTX_sess_set_cache_size sets the number of sessions that the cache of `ctx` may hold; 0 for no limit.
- *
- * Returns the previous size; 0 for NULL. A negative size changes nothing and returns 0. Nothing is evicted at once: a
- * smaller size takes effect at the next insertion. As in OpenSSL 3.0 the count includes the session that is being
- * added, so that a size of N holds N - 1 sessions, and a size of 1 holds one. See SSL_CTX_sess_set_cache_size(3).
- */
-long SSL_CTX_sess_set_cache_size(SSL_CTX *ctx, long t);
-
-/**
- * SSL_CTX_sess_get_cache_size returns the size as it was set, 20480 by default; 0 for NULL.
- */
-long SSL_CTX_sess_get_cache_size(SSL_CTX *ctx);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_sess_set_get_cb(3): the external cache's callbacks.
- *
- * The setters and getters of one context acquire no lock, as in OpenSSL. The getters return the application's
- * callbacks, never the library's hooks that libssl calls (h2o and proftpd read them back).
- */
-
-/**
- * SSL_CTX_sess_set_new_cb sets the callback that is called with each new session; NULL for none.
- *
- * It is called after a handshake has made a session, and after that session was stored. It returns 1 to keep the
- * reference to the session that it is given, 0 not to; the session stays in the internal cache in both cases. It may
- * call any function of the cache. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
- */
-void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, int (*new_session_cb)(SSL*, SSL_SESSION*));
-
-/**
- * SSL_CTX_sess_get_new_cb returns the callback that SSL_CTX_sess_set_new_cb set; NULL for none.
- */
-int (*SSL_CTX_sess_get_new_cb(SSL_CTX *ctx))(SSL*, SSL_SESSION*);
-
-/**
- * SSL_CTX_sess_set_remove_cb sets the callback that is called when a session is removed from the cache; NULL for none.
- *
- * It is called with the context and the session when a session is removed, also one that was not cached, is evicted,
- * is flushed, has expired as a client offers it (up to TLS 1.2), or when the context is freed; not when another object
- * of the same id replaces it. It borrows the session, and may call any function of the cache: no lock is held. NULL as
- * `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
- */
-void SSL_CTX_sess_set_remove_cb(SSL_CTX *ctx, void (*remove_session_cb)(SSL_CTX*, SSL_SESSION*));
-
-/**
- * SSL_CTX_sess_get_remove_cb returns the callback that SSL_CTX_sess_set_remove_cb set; NULL for none.
- */
-void (*SSL_CTX_sess_get_remove_cb(SSL_CTX *ctx))(SSL_CTX*, SSL_SESSION*);
-
-/**
- * SSL_CTX_sess_set_get_cb sets the callback that a server calls for a session that is not in the internal cache; NULL
- * for none.
- *
- * It gets the session id that the client offers and its length in bytes, and returns the session or NULL. If `*copy`
- * stays 1 the cache increments the reference count; if it sets `*copy` to 0 it passes on a reference of its own. The
- * session is added to the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_STORE is set. NULL as `ctx` does nothing.
- * See SSL_CTX_sess_set_get_cb(3).
- */
-void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, SSL_SESSION *(*get_session_cb)(SSL*, const unsigned char*, int, int*));
-
-/**
- * SSL_CTX_sess_get_get_cb returns the callback that SSL_CTX_sess_set_get_cb set; NULL for none.
- */
-SSL_SESSION *(*SSL_CTX_sess_get_get_cb(SSL_CTX *ctx))(SSL*, const unsigned char*, int, int*);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_sessions(3).
- */
-
-/**
- * SSL_CTX_sessions returns libssl's own table of the sessions of `ctx`, borrowed.
- *
- * The table does not have the sessions: they are in the library's cache, which is no such table. A program that walks
- * it finds two things at most: a stand-in for a session that is just being resumed for the only time, and a sentinel
- * by which the library notices that the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl,
- * and for NULL, it returns NULL.
- */
-struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_cert_cb(3).
- */
-
-/**
- * SSL_CTX_set_cert_cb sets the callback that chooses a certificate for each connection of `ctx`; NULL for none.
- *
- * libssl calls it. It is noted here, because libssl has no function to read it: a context with such a callback shares
- * its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
- */
-void SSL_CTX_set_cert_cb(SSL_CTX *ctx, int (*cb)(SSL*, void*), void *arg);
-
-/**
- * SSL_set_cert_cb does the same for one connection, whose sessions are then not shared.
- */
-void SSL_set_cert_cb(SSL *s, int (*cb)(SSL*, void*), void *arg);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_cert_verify_callback(3).
- */
-
-/**
- * SSL_CTX_set_cert_verify_callback sets the callback that verifies the peer's certificates in place of libssl; NULL
- * for none.
- *
- * libssl calls it. It is noted here, because libssl has no function to read it: contexts that ask for certificates
- * share sessions if they have the same callback of the same object, without an argument. With an argument, a context
- * shares with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
- */
-void SSL_CTX_set_cert_verify_callback(SSL_CTX *ctx, int (*cb)(X509_STORE_CTX*, void*), void *arg);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_client_hello_cb(3).
- */
-
-/**
- * SSL_CTX_set_client_hello_cb sets the callback that sees a ClientHello before libssl acts on it; NULL for none.
- *
- * libssl calls it. It is noted here, because libssl has no function to read it: it may switch the connection to another
- * context. Alone, and with NULL as `c`, it does nothing.
- */
-void SSL_CTX_set_client_hello_cb(SSL_CTX *c, int (*cb)(SSL*, int*, void*), void *arg);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_generate_session_id(3): the function by which generators of session ids detect collisions.
- */
-
-/**
- * SSL_has_matching_session_id looks up a session id in the internal cache that serves `ssl`.
- *
- * Returns 1 if there is a session of that id and of the current protocol version of `ssl`, else 0; 0 for NULL and for
- * an `id_len` of more than 32 bytes. Calls no get_session callback. Safe from several threads. See
- * SSL_CTX_set_generate_session_id(3).
- */
-int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id, unsigned int id_len);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_session_cache_mode(3).
- */
-
-/**
- * SSL_SESS_CACHE_OFF: no session is added, for client or server. Cached sessions stay, and are still looked up.
- */
-#define SSL_SESS_CACHE_OFF 0x0000
-
-/**
- * SSL_SESS_CACHE_CLIENT: a client's sessions are added; which one to offer is the application's choice.
- */
-#define SSL_SESS_CACHE_CLIENT 0x0001
-
-/**
- * SSL_SESS_CACHE_SERVER: a server's sessions are added. The default.
- */
-#define SSL_SESS_CACHE_SERVER 0x0002
-
-/**
- * SSL_SESS_CACHE_BOTH: both of them.
- */
-#define SSL_SESS_CACHE_BOTH (SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_SERVER)
-
-/**
- * SSL_SESS_CACHE_NO_AUTO_CLEAR: no flush of expired sessions every 255 connections.
- */
-#define SSL_SESS_CACHE_NO_AUTO_CLEAR 0x0080
-
-/**
- * SSL_SESS_CACHE_NO_INTERNAL_LOOKUP: a server does not search the internal cache, only the external one.
- */
-#define SSL_SESS_CACHE_NO_INTERNAL_LOOKUP 0x0100
-
-/**
- * SSL_SESS_CACHE_NO_INTERNAL_STORE: sessions that are negotiated, or found externally, are not stored internally.
- */
-#define SSL_SESS_CACHE_NO_INTERNAL_STORE 0x0200
-
-/**
- * SSL_SESS_CACHE_NO_INTERNAL: both of them.
- */
-#define SSL_SESS_CACHE_NO_INTERNAL (SSL_SESS_CACHE_NO_INTERNAL_LOOKUP | SSL_SESS_CACHE_NO_INTERNAL_STORE)
-
-/**
- * SSL_SESS_CACHE_UPDATE_TIME: adding a session sets its time to now.
- */
-#define SSL_SESS_CACHE_UPDATE_TIME 0x0400
-
-/**
- * SSL_CTX_set_session_cache_mode sets the session cache mode of `ctx` to the bits SSL_SESS_CACHE_* of `mode`.
- *
- * Returns the previous mode; 0 for NULL. Any bits are accepted and returned. Sessions that are cached stay, also with
- * SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over SSL_CTX_ctrl, which
- * works as well. See SSL_CTX_set_session_cache_mode(3).
- */
-long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode);
-
-/**
- * SSL_CTX_get_session_cache_mode returns the session cache mode of `ctx` as it was set; 0 for NULL.
- */
-long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx);
-
-/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_CTX_set_session_id_context(3).
  */
 
@@ -649,110 +207,9 @@ int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *sid_ctx, u
  */
 int SSL_set_session_id_context(SSL *ssl, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
 
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_session_ticket_cb(3).
+/* =====================================================================================================================
+ * Connections
  */
-
-/**
- * SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` is called when one is made,
- * `dec_cb` when a client offers one, and returns an SSL_TICKET_RETURN; NULL for none.
- *
- * libssl calls them. They are noted here: a context with such a callback keeps its stateless tickets, whatever
- * SSLSESSION_TICKETS is. Returns 1; alone, and for NULL as `ctx`, 0.
- */
-int SSL_CTX_set_session_ticket_cb(SSL_CTX *ctx, int (*gen_cb)(SSL*, void*), int (*dec_cb)(SSL*,
-                                                                                          SSL_SESSION*,
-                                                                                          const unsigned char*,
-                                                                                          size_t,
-                                                                                          int,
-                                                                                          void*), void *arg);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_srp_password(3): the callback that knows a server's users.
- */
-
-/**
- * SSL_CTX_set_srp_username_callback sets the callback that knows the users of SRP; NULL for none. Returns 1; 0 on failure.
- *
- * libssl calls it. It is noted here, because libssl has no function to read it: a context with SRP shares its sessions with
- * its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
- */
-int SSL_CTX_set_srp_username_callback(SSL_CTX *ctx, int (*cb)(SSL*, int*, void*));
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_timeout(3).
- */
-
-/**
- * SSL_CTX_set_timeout sets the timeout, in seconds, of the sessions that `ctx` makes from now on.
- *
- * Returns the previous timeout; 0 for NULL. Any number is accepted; 0 stands for the protocol's default of 7200.
- * Existing sessions keep theirs. See SSL_CTX_set_timeout(3).
- */
-long SSL_CTX_set_timeout(SSL_CTX *ctx, long t);
-
-/**
- * SSL_CTX_get_timeout returns that timeout in seconds; 0 for NULL.
- */
-long SSL_CTX_get_timeout(const SSL_CTX *ctx);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_tlsext_servername_callback(3), a macro of OpenSSL over SSL_CTX_callback_ctrl.
- */
-
-/**
- * SSL_CTX_callback_ctrl runs the command `cmd` on `ctx`, which sets a callback.
- *
- * libssl sets it. Two callbacks are noted here, because libssl has no function to read them: the one that may switch a
- * connection to another context by the server name, and the one that knows the users of SRP. One that sets ticket keys
- * replaces the library's. Alone, and with NULL as `ctx`, it returns 0.
- */
-long SSL_CTX_callback_ctrl(SSL_CTX *ctx, int cmd, void (*fp)(void));
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_set_tlsext_ticket_key_cb(3).
- */
-
-/**
- * SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that provides the keys of stateless tickets.
- *
- * libssl calls it, instead of the library's callback if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and
- * for NULL as `ctx`, 0.
- */
-int SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx, int (*fp)(SSL*,
-                                                                 unsigned char*,
-                                                                 unsigned char*,
-                                                                 EVP_CIPHER_CTX*,
-                                                                 EVP_MAC_CTX*,
-                                                                 int));
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_CTX_use_psk_identity_hint(3): the callbacks that know a server's pre-shared keys.
- */
-
-/**
- * SSL_CTX_set_psk_server_callback sets the callback that knows the pre-shared keys of a server's clients; NULL for none.
- *
- * libssl calls it. It is noted here, because libssl has no function to read it: a context with pre-shared keys shares its
- * sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
- */
-void SSL_CTX_set_psk_server_callback(SSL_CTX *ctx, unsigned int (*cb)(SSL*, const char*, unsigned char*, unsigned int));
-
-/**
- * SSL_set_psk_server_callback does the same for one connection, whose sessions are then not shared.
- */
-void SSL_set_psk_server_callback(SSL *ssl, unsigned int (*cb)(SSL*, const char*, unsigned char*, unsigned int));
-
-/**
- * SSL_CTX_set_psk_find_session_callback sets the callback that knows the pre-shared keys of TLS 1.3's clients; NULL for
- * none. Otherwise as SSL_CTX_set_psk_server_callback.
- */
-void SSL_CTX_set_psk_find_session_callback(SSL_CTX *ctx, int (*cb)(SSL*, const unsigned char*, size_t, SSL_SESSION**));
-
-/**
- * SSL_set_psk_find_session_callback does the same for one connection, whose sessions are then not shared.
- */
-void SSL_set_psk_find_session_callback(SSL *s, int (*cb)(SSL*, const unsigned char*, size_t, SSL_SESSION**));
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_free(3).
@@ -815,143 +272,6 @@ SSL *SSL_new(SSL_CTX *ctx);
 int SSL_up_ref(SSL *ssl);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * SSL_SESSION_free(3).
- */
-
-/**
- * SSL_SESSION_new makes an empty session: no id, no protocol version, the current time, a timeout of 304 seconds.
- *
- * Returns it with one reference, for SSL_SESSION_free; NULL on failure.
- */
-SSL_SESSION *SSL_SESSION_new(void);
-
-/**
- * SSL_SESSION_dup copies a session; the copy is in no cache. A copy of a session that is not resumable is not either.
- *
- * Returns the copy with one reference; NULL on failure and for NULL.
- */
-SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *src);
-
-/**
- * SSL_SESSION_up_ref increments the reference count of `ses`. Returns 1; 0 for NULL. Safe from several threads.
- */
-int SSL_SESSION_up_ref(SSL_SESSION *ses);
-
-/**
- * SSL_SESSION_free releases a reference to `ses`; the last one frees the session. NULL does nothing. Safe from several
- * threads. See SSL_SESSION_free(3).
- */
-void SSL_SESSION_free(SSL_SESSION *ses);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_SESSION_get0_id_context(3).
- */
-
-/**
- * SSL_SESSION_get0_id_context returns the session id context of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
- * NULL for NULL.
- */
-const unsigned char *SSL_SESSION_get0_id_context(const SSL_SESSION *s,
-                                                 unsigned int *len);
-
-/**
- * SSL_SESSION_set1_id_context copies a session id context into `s`. Returns 1; 0 if it is longer than 32 bytes, and for NULL.
- */
-int SSL_SESSION_set1_id_context(SSL_SESSION *s, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_SESSION_get_protocol_version(3).
- */
-
-/**
- * SSL3_VERSION: SSL 3.0.
- */
-#define SSL3_VERSION 0x0300
-
-/**
- * TLS1_VERSION: TLS 1.0.
- */
-#define TLS1_VERSION 0x0301
-
-/**
- * TLS1_1_VERSION: TLS 1.1.
- */
-#define TLS1_1_VERSION 0x0302
-
-/**
- * TLS1_2_VERSION: TLS 1.2.
- */
-#define TLS1_2_VERSION 0x0303
-
-/**
- * TLS1_3_VERSION: TLS 1.3.
- */
-#define TLS1_3_VERSION 0x0304
-
-/**
- * DTLS1_VERSION: DTLS 1.0.
- */
-#define DTLS1_VERSION 0xFEFF
-
-/**
- * DTLS1_2_VERSION: DTLS 1.2.
- */
-#define DTLS1_2_VERSION 0xFEFD
-
-/**
- * SSL_SESSION_get_protocol_version returns the protocol version of `s`, such as TLS1_2_VERSION; 0 if none was set, and for NULL.
- */
-int SSL_SESSION_get_protocol_version(const SSL_SESSION *s);
-
-/**
- * SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is then
- * found under that version, where it replaces another session of its id. (OpenSSL keeps both.)
- */
-int SSL_SESSION_set_protocol_version(SSL_SESSION *s, int version);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_SESSION_get_time(3).
- */
-
-/**
- * SSL_SESSION_get_time returns the time when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL
- * deprecates it since 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
- */
-long SSL_SESSION_get_time(const SSL_SESSION *s);
-
-/**
- * SSL_SESSION_set_time sets that time, and is deprecated likewise. Returns `tm`; 0 for NULL. The position of a cached
- * session is updated in every cache that holds it.
- */
-long SSL_SESSION_set_time(SSL_SESSION *s, long tm);
-
-/**
- * SSL_SESSION_set_time_ex is SSL_SESSION_set_time for a time_t, as OpenSSL has it since 3.3.
- */
-time_t SSL_SESSION_set_time_ex(SSL_SESSION *s, time_t t);
-
-/**
- * SSL_SESSION_get_timeout returns the timeout of the session `s` in seconds, from its time; 0 for NULL.
- */
-long SSL_SESSION_get_timeout(const SSL_SESSION *s);
-
-/**
- * SSL_SESSION_set_timeout sets that timeout. Returns 1; 0 if it is negative, and for NULL. The position of a cached
- * session is updated in every cache that holds it.
- */
-long SSL_SESSION_set_timeout(SSL_SESSION *s, long t);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_SESSION_is_resumable(3).
- */
-
-/**
- * SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and no cache has removed it
- * (other than by replacing it by another of its id). 0 if not, and for NULL.
- */
-int SSL_SESSION_is_resumable(const SSL_SESSION *s);
-
-/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_session_reused(3).
  */
 
@@ -959,30 +279,6 @@ int SSL_SESSION_is_resumable(const SSL_SESSION *s);
  * SSL_session_reused returns 1 if the handshake of `ssl` resumed a session, 0 if it made a new one, and for NULL.
  */
 int SSL_session_reused(const SSL *ssl);
-
-/* ---------------------------------------------------------------------------------------------------------------------
- * SSL_SESSION_set1_id(3).
- */
-
-/**
- * SSL_MAX_SSL_SESSION_ID_LENGTH: the length in bytes of the longest session id.
- */
-#define SSL_MAX_SSL_SESSION_ID_LENGTH 32
-
-/**
- * SSL_SESSION_get_id returns the session id of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
- * NULL for NULL.
- */
-const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len);
-
-/**
- * SSL_SESSION_set1_id copies a session id into `s`.
- *
- * Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session is moved to its new id, where it replaces
- * another session of that id, as if it had been added. (OpenSSL does not move it: under the new id it may not be
- * found, nor be removed.)
- */
-int SSL_SESSION_set1_id(SSL_SESSION *s, const unsigned char *sid, unsigned int sid_len);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_set_connect_state(3).
@@ -1072,51 +368,655 @@ SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
  */
 int SSL_shutdown(SSL *ssl);
 
-/* ---------------------------------------------------------------------------------------------------------------------
- * The library's own two functions, for a TLS stack that embeds this library and runs its handshakes itself.
- *
- * Beside libssl they fail: there libssl runs the handshake, and looks up and stores by itself.
+/* =====================================================================================================================
+ * Sessions
  */
-
-/**
- * SSLSESSION_lookup looks up the session id that a client offers, for a server. `version` is the protocol version that
- * the server negotiates, such as TLS1_2_VERSION.
- *
- * It searches as OpenSSL's servers do: in the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_LOOKUP, then by the
- * get_session callback, whose session is added unless SSL_SESS_CACHE_NO_INTERNAL_STORE. A session of another protocol
- * version or session id context is not used; an expired one is removed, and the remove_session callback called. It
- * counts (accept, hits, misses, cb_hits, timeouts).
- *
- * Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
- * Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, for NULL as `id` with an `id_length`, for
- * one of more than 32 bytes, and if `ssl` is a client. Returns -1 beside a libssl too, and puts the reason on its
- * error queue.
- */
-int SSLSESSION_lookup(SSL *ssl, int version, const unsigned char *id, size_t id_length);
-
-/**
- * SSLSESSION_finish ends the handshake of either side, which has finished with `session`.
- *
- * If SSLSESSION_lookup found that session, or the client offered it with SSL_set_session, it has been resumed.
- * Otherwise it is new: `ssl` increments its reference count and releases the session it offered, and the session gets
- * the session id context of `ssl` and, on a server, the timeout of its context. A new session is stored, if the
- * session cache mode says so for this side, and the new_session callback is called. It counts (accept or connect,
- * their _good, hits, misses), and with every 256th connection removes expired sessions.
- *
- * Returns 1; 0 for NULL, and beside a libssl, on whose error stack the reason is then.
- */
-int SSLSESSION_finish(SSL *ssl, SSL_SESSION *session);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * The library's version, which no OpenSSL has.
+ * SSL_SESSION_free(3).
  */
 
 /**
- * SSLSESSION_version returns the version of the library that is loaded, such as "0.1.0": a string that lives as long as the
- * process. SSLSESSION_VERSION is that of the header. A program that has OpenSSL's header declares the function itself, or
- * looks it up with dlsym to learn if the library was preloaded.
+ * SSL_SESSION_new makes an empty session: no id, no protocol version, the current time, a timeout of 304 seconds.
+ *
+ * Returns it with one reference, for SSL_SESSION_free; NULL on failure.
  */
-const char *SSLSESSION_version(void);
+SSL_SESSION *SSL_SESSION_new(void);
+
+/**
+ * SSL_SESSION_dup copies a session; the copy is in no cache. A copy of a session that is not resumable is not either.
+ *
+ * Returns the copy with one reference; NULL on failure and for NULL.
+ */
+SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *src);
+
+/**
+ * SSL_SESSION_up_ref increments the reference count of `ses`. Returns 1; 0 for NULL. Safe from several threads.
+ */
+int SSL_SESSION_up_ref(SSL_SESSION *ses);
+
+/**
+ * SSL_SESSION_free releases a reference to `ses`; the last one frees the session. NULL does nothing. Safe from several
+ * threads. See SSL_SESSION_free(3).
+ */
+void SSL_SESSION_free(SSL_SESSION *ses);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_get0_id_context(3).
+ */
+
+/**
+ * SSL_SESSION_get0_id_context returns the session id context of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
+ * NULL for NULL.
+ */
+const unsigned char *SSL_SESSION_get0_id_context(const SSL_SESSION *s,
+                                                 unsigned int *len);
+
+/**
+ * SSL_SESSION_set1_id_context copies a session id context into `s`. Returns 1; 0 if it is longer than 32 bytes, and for NULL.
+ */
+int SSL_SESSION_set1_id_context(SSL_SESSION *s, const unsigned char *sid_ctx, unsigned int sid_ctx_len);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_get_protocol_version(3).
+ */
+
+/**
+ * The protocol versions, as they are on the wire.
+ */
+#define SSL3_VERSION 0x0300
+#define TLS1_VERSION 0x0301
+#define TLS1_1_VERSION 0x0302
+#define TLS1_2_VERSION 0x0303
+#define TLS1_3_VERSION 0x0304
+#define DTLS1_VERSION 0xFEFF
+#define DTLS1_2_VERSION 0xFEFD
+
+/**
+ * SSL_SESSION_get_protocol_version returns the protocol version of `s`, such as TLS1_2_VERSION; 0 if none was set, and for NULL.
+ */
+int SSL_SESSION_get_protocol_version(const SSL_SESSION *s);
+
+/**
+ * SSL_SESSION_set_protocol_version sets the protocol version of `s`. Returns 1; 0 for NULL. A cached session is then
+ * found under that version, where it replaces another session of its id. (OpenSSL keeps both.)
+ */
+int SSL_SESSION_set_protocol_version(SSL_SESSION *s, int version);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_get_time(3).
+ */
+
+/**
+ * SSL_SESSION_get_time returns the time when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL
+ * deprecates it since 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
+ */
+long SSL_SESSION_get_time(const SSL_SESSION *s);
+
+/**
+ * SSL_SESSION_set_time sets that time, and is deprecated likewise. Returns `tm`; 0 for NULL. The position of a cached
+ * session is updated in every cache that holds it.
+ */
+long SSL_SESSION_set_time(SSL_SESSION *s, long tm);
+
+/**
+ * SSL_SESSION_set_time_ex is SSL_SESSION_set_time for a time_t, as OpenSSL has it since 3.3.
+ */
+time_t SSL_SESSION_set_time_ex(SSL_SESSION *s, time_t t);
+
+/**
+ * SSL_SESSION_get_timeout returns the timeout of the session `s` in seconds, from its time; 0 for NULL.
+ */
+long SSL_SESSION_get_timeout(const SSL_SESSION *s);
+
+/**
+ * SSL_SESSION_set_timeout sets that timeout. Returns 1; 0 if it is negative, and for NULL. The position of a cached
+ * session is updated in every cache that holds it.
+ */
+long SSL_SESSION_set_timeout(SSL_SESSION *s, long t);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_is_resumable(3).
+ */
+
+/**
+ * SSL_SESSION_is_resumable returns 1 if `s` can be offered: it has an id or a ticket, and no cache has removed it
+ * (other than by replacing it by another of its id). 0 if not, and for NULL.
+ */
+int SSL_SESSION_is_resumable(const SSL_SESSION *s);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_SESSION_set1_id(3).
+ */
+
+/**
+ * SSL_MAX_SSL_SESSION_ID_LENGTH: the length in bytes of the longest session id.
+ */
+#define SSL_MAX_SSL_SESSION_ID_LENGTH 32
+
+/**
+ * SSL_SESSION_get_id returns the session id of `s`, borrowed, and its length in bytes in `*len` unless `len` is NULL.
+ * NULL for NULL.
+ */
+const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *s, unsigned int *len);
+
+/**
+ * SSL_SESSION_set1_id copies a session id into `s`.
+ *
+ * Returns 1; 0 if it is longer than 32 bytes, and for NULL. A cached session is moved to its new id, where it replaces
+ * another session of that id, as if it had been added. (OpenSSL does not move it: under the new id it may not be
+ * found, nor be removed.)
+ */
+int SSL_SESSION_set1_id(SSL_SESSION *s, const unsigned char *sid, unsigned int sid_len);
+
+/* =====================================================================================================================
+ * The cache
+ */
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_add_session(3), with the synonyms of OpenSSL 0.9.7a.
+ */
+
+/**
+ * SSL_CTX_add_session adds the session `c` to the session cache of `ctx`.
+ *
+ * Returns 1 if it was added. The cache then has one reference of its own; the caller keeps its own. Another session
+ * with the same id (and protocol version) is replaced by `c`: it is removed without a callback, and its reference is
+ * released. If the cache is full, the sessions that expire soonest are evicted first.
+ *
+ * Returns 0 if `c` itself was already cached. Its reference count does not change; its expiry order is updated.
+ * Returns 0 for NULL. The session cache mode does not matter.
+ *
+ * With a shared store (SSLSESSION_STORE) it is there for the server's other processes too, if `ctx` shares its
+ * sessions and this one can be encoded. A session may be in the caches of several contexts. Safe from several threads,
+ * and from callbacks.
+ * See SSL_CTX_add_session(3).
+ */
+int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/**
+ * SSL_add_session is SSL_CTX_add_session under its name of OpenSSL 0.9.7a.
+ */
+int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/**
+ * SSL_CTX_remove_session removes the session `c` from the session cache of `ctx` and marks `c` as not resumable.
+ *
+ * Returns 1 if a session with the id (and protocol version) of `c` was cached, `c` itself or another; its reference is
+ * released. Returns 0 if none was; `c` is marked all the same. The remove_session callback is called with `c` in both
+ * cases, while no lock is held. Returns 0, without effect, for NULL and for a session without an id. With a shared
+ * store it is removed for all processes.
+ *
+ * Safe from several threads, and from callbacks. See SSL_CTX_add_session(3).
+ */
+int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/**
+ * SSL_remove_session is SSL_CTX_remove_session under its name of OpenSSL 0.9.7a.
+ */
+int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *c);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_flush_sessions(3).
+ */
+
+/**
+ * SSL_CTX_flush_sessions removes the sessions from the cache of `ctx` that have expired at `tm`.
+ *
+ * `tm` is in seconds since 1970; 0 removes all sessions. A session has expired when `tm` is later than its time plus
+ * its timeout: in that very second it is still valid. The sessions are removed in the order of their expiry and marked
+ * as not resumable, and the remove_session callback is called for each. No lock is held meanwhile, and no other thread
+ * waits for longer than the removal of 64 sessions. NULL does nothing. With a shared store (SSLSESSION_STORE) they are
+ * removed from this process only: until they expire, a client can still resume them. OpenSSL deprecates it since 3.4
+ * for SSL_CTX_flush_sessions_ex, and an OpenSSL 4 may be built without it. See SSL_CTX_flush_sessions(3).
+ */
+void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm);
+
+/**
+ * SSL_CTX_flush_sessions_ex is SSL_CTX_flush_sessions for a time_t, as OpenSSL has it since 3.4.
+ */
+void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sess_set_cache_size(3).
+ */
+
+/**
+ * SSL_SESSION_CACHE_MAX_SIZE_DEFAULT: the size of a new context's cache.
+ */
+#define SSL_SESSION_CACHE_MAX_SIZE_DEFAULT (1024 * 20)
+
+/**
+ * SSL_CTX_sess_set_cache_size sets the number of sessions that the cache of `ctx` may hold; 0 for no limit.
+ *
+ * Returns the previous size; 0 for NULL. A negative size changes nothing and returns 0. Nothing is evicted at once: a
+ * smaller size takes effect at the next insertion. As in OpenSSL 3.0 the count includes the session that is being
+ * added, so that a size of N holds N - 1 sessions, and a size of 1 holds one. See SSL_CTX_sess_set_cache_size(3).
+ */
+long SSL_CTX_sess_set_cache_size(SSL_CTX *ctx, long t);
+
+/**
+ * SSL_CTX_sess_get_cache_size returns the size as it was set, 20480 by default; 0 for NULL.
+ */
+long SSL_CTX_sess_get_cache_size(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sessions(3).
+ */
+
+/**
+ * SSL_CTX_sessions returns libssl's own table of the sessions of `ctx`, borrowed.
+ *
+ * The table does not have the sessions: they are in the library's cache, which is no such table. A program that walks
+ * it finds two things at most: a stand-in for a session that is just being resumed for the only time, and a sentinel
+ * by which the library notices that the context is freed. SSL_CTX_sess_number counts the sessions. Without a libssl,
+ * and for NULL, it returns NULL.
+ */
+struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_session_cache_mode(3).
+ */
+
+/**
+ * SSL_SESS_CACHE_OFF: no session is added, for client or server. Cached sessions stay, and are still looked up.
+ */
+#define SSL_SESS_CACHE_OFF 0x0000
+
+/**
+ * SSL_SESS_CACHE_CLIENT: a client's sessions are added; which one to offer is the application's choice.
+ */
+#define SSL_SESS_CACHE_CLIENT 0x0001
+
+/**
+ * SSL_SESS_CACHE_SERVER: a server's sessions are added. The default.
+ */
+#define SSL_SESS_CACHE_SERVER 0x0002
+
+/**
+ * SSL_SESS_CACHE_BOTH: both of them.
+ */
+#define SSL_SESS_CACHE_BOTH (SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_SERVER)
+
+/**
+ * SSL_SESS_CACHE_NO_AUTO_CLEAR: no flush of expired sessions every 255 connections.
+ */
+#define SSL_SESS_CACHE_NO_AUTO_CLEAR 0x0080
+
+/**
+ * SSL_SESS_CACHE_NO_INTERNAL_LOOKUP: a server does not search the internal cache, only the external one.
+ */
+#define SSL_SESS_CACHE_NO_INTERNAL_LOOKUP 0x0100
+
+/**
+ * SSL_SESS_CACHE_NO_INTERNAL_STORE: sessions that are negotiated, or found externally, are not stored internally.
+ */
+#define SSL_SESS_CACHE_NO_INTERNAL_STORE 0x0200
+
+/**
+ * SSL_SESS_CACHE_NO_INTERNAL: both of them.
+ */
+#define SSL_SESS_CACHE_NO_INTERNAL (SSL_SESS_CACHE_NO_INTERNAL_LOOKUP | SSL_SESS_CACHE_NO_INTERNAL_STORE)
+
+/**
+ * SSL_SESS_CACHE_UPDATE_TIME: adding a session sets its time to now.
+ */
+#define SSL_SESS_CACHE_UPDATE_TIME 0x0400
+
+/**
+ * SSL_CTX_set_session_cache_mode sets the session cache mode of `ctx` to the bits SSL_SESS_CACHE_* of `mode`.
+ *
+ * Returns the previous mode; 0 for NULL. Any bits are accepted and returned. Sessions that are cached stay, also with
+ * SSL_SESS_CACHE_OFF, and can still be resumed. A real function here; in OpenSSL a macro over SSL_CTX_ctrl, which
+ * works as well. See SSL_CTX_set_session_cache_mode(3).
+ */
+long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode);
+
+/**
+ * SSL_CTX_get_session_cache_mode returns the session cache mode of `ctx` as it was set; 0 for NULL.
+ */
+long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_timeout(3).
+ */
+
+/**
+ * SSL_CTX_set_timeout sets the timeout, in seconds, of the sessions that `ctx` makes from now on.
+ *
+ * Returns the previous timeout; 0 for NULL. Any number is accepted; 0 stands for the protocol's default of 7200.
+ * Existing sessions keep theirs. See SSL_CTX_set_timeout(3).
+ */
+long SSL_CTX_set_timeout(SSL_CTX *ctx, long t);
+
+/**
+ * SSL_CTX_get_timeout returns that timeout in seconds; 0 for NULL.
+ */
+long SSL_CTX_get_timeout(const SSL_CTX *ctx);
+
+/* =====================================================================================================================
+ * Counters
+ */
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_ctrl(3): the cache's settings and counters in OpenSSL are macros over it, which every existing program uses.
+ */
+
+/**
+ * The session cache's commands. Each has a function: SSL_CTRL_SESS_NUMBER is SSL_CTX_sess_number, and so on;
+ * SSL_CTRL_SESS_HIT is SSL_CTX_sess_hits, and SSL_CTRL_SESS_CB_HIT SSL_CTX_sess_cb_hits. A size and a mode to be set
+ * are passed as `larg`.
+ */
+#define SSL_CTRL_SESS_NUMBER 20
+#define SSL_CTRL_SESS_CONNECT 21
+#define SSL_CTRL_SESS_CONNECT_GOOD 22
+#define SSL_CTRL_SESS_CONNECT_RENEGOTIATE 23
+#define SSL_CTRL_SESS_ACCEPT 24
+#define SSL_CTRL_SESS_ACCEPT_GOOD 25
+#define SSL_CTRL_SESS_ACCEPT_RENEGOTIATE 26
+#define SSL_CTRL_SESS_HIT 27
+#define SSL_CTRL_SESS_CB_HIT 28
+#define SSL_CTRL_SESS_MISSES 29
+#define SSL_CTRL_SESS_TIMEOUTS 30
+#define SSL_CTRL_SESS_CACHE_FULL 31
+#define SSL_CTRL_SET_SESS_CACHE_SIZE 42
+#define SSL_CTRL_GET_SESS_CACHE_SIZE 43
+#define SSL_CTRL_SET_SESS_CACHE_MODE 44
+#define SSL_CTRL_GET_SESS_CACHE_MODE 45
+
+/**
+ * SSL_CTX_ctrl runs the command `cmd` on `ctx`.
+ *
+ * The session cache's commands, SSL_CTRL_SESS_NUMBER to SSL_CTRL_SESS_CACHE_FULL (20-31) and
+ * SSL_CTRL_SET_SESS_CACHE_SIZE to SSL_CTRL_GET_SESS_CACHE_MODE (42-45), are answered here: see the functions of these
+ * names. All others are passed on to libssl unchanged; without one they return 0. A command that sets or reads ticket
+ * keys replaces SSLSESSION_TICKETS=shared. NULL as `ctx` gives 0 for the session cache's commands.
+ */
+long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sess_number(3): the counters. In OpenSSL they are macros over SSL_CTX_ctrl; here they are functions as well.
+ *
+ * Each but the first is an int that wraps and is never reset. All are read without a lock.
+ */
+
+/**
+ * SSL_CTX_sess_number returns the number of sessions in the cache of `ctx`.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_number(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_connect returns the number of handshakes started in client mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_connect(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_connect_good returns the number of handshakes finished in client mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_connect_good(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_connect_renegotiate returns the number of renegotiations started in client mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_connect_renegotiate(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_accept returns the number of handshakes started in server mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_accept(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_accept_good returns the number of handshakes finished in server mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_accept_good(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_accept_renegotiate returns the number of renegotiations started in server mode.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_accept_renegotiate(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_hits returns the number of sessions resumed: by clients, and by servers from a cache or a ticket.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_hits(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_cb_hits returns the number of sessions that the get_session callback returned, also those refused
+ * later.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_cb_hits(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_misses returns the number of sessions that clients offered and that were not found in the internal
+ * cache: none with SSL_SESS_CACHE_NO_INTERNAL_LOOKUP. For a client, up to TLS 1.2, the number of offered sessions that
+ * the server did not resume. 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_misses(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_timeouts returns the number of sessions that clients offered, that were found, and that had expired.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_timeouts(SSL_CTX *ctx);
+
+/**
+ * SSL_CTX_sess_cache_full returns the number of sessions that were evicted because the cache was full.
+ * 0 for NULL. See SSL_CTX_sess_number(3).
+ */
+long SSL_CTX_sess_cache_full(SSL_CTX *ctx);
+
+/* =====================================================================================================================
+ * Callbacks
+ */
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_sess_set_get_cb(3): the external cache's callbacks.
+ *
+ * The setters and getters of one context acquire no lock, as in OpenSSL. The getters return the application's
+ * callbacks, never the library's hooks that libssl calls (h2o and proftpd read them back).
+ */
+
+/**
+ * SSL_CTX_sess_set_new_cb sets the callback that is called with each new session; NULL for none.
+ *
+ * It is called after a handshake has made a session, and after that session was stored. It returns 1 to keep the
+ * reference to the session that it is given, 0 not to; the session stays in the internal cache in both cases. It may
+ * call any function of the cache. NULL as `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
+ */
+void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, int (*new_session_cb)(SSL*, SSL_SESSION*));
+
+/**
+ * SSL_CTX_sess_get_new_cb returns the callback that SSL_CTX_sess_set_new_cb set; NULL for none.
+ */
+int (*SSL_CTX_sess_get_new_cb(SSL_CTX *ctx))(SSL*, SSL_SESSION*);
+
+/**
+ * SSL_CTX_sess_set_remove_cb sets the callback that is called when a session is removed from the cache; NULL for none.
+ *
+ * It is called with the context and the session when a session is removed, also one that was not cached, is evicted,
+ * is flushed, has expired as a client offers it (up to TLS 1.2), or when the context is freed; not when another object
+ * of the same id replaces it. It borrows the session, and may call any function of the cache: no lock is held. NULL as
+ * `ctx` does nothing. See SSL_CTX_sess_set_get_cb(3).
+ */
+void SSL_CTX_sess_set_remove_cb(SSL_CTX *ctx, void (*remove_session_cb)(SSL_CTX*, SSL_SESSION*));
+
+/**
+ * SSL_CTX_sess_get_remove_cb returns the callback that SSL_CTX_sess_set_remove_cb set; NULL for none.
+ */
+void (*SSL_CTX_sess_get_remove_cb(SSL_CTX *ctx))(SSL_CTX*, SSL_SESSION*);
+
+/**
+ * SSL_CTX_sess_set_get_cb sets the callback that a server calls for a session that is not in the internal cache; NULL
+ * for none.
+ *
+ * It gets the session id that the client offers and its length in bytes, and returns the session or NULL. If `*copy`
+ * stays 1 the cache increments the reference count; if it sets `*copy` to 0 it passes on a reference of its own. The
+ * session is added to the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_STORE is set. NULL as `ctx` does nothing.
+ * See SSL_CTX_sess_set_get_cb(3).
+ */
+void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, SSL_SESSION *(*get_session_cb)(SSL*, const unsigned char*, int, int*));
+
+/**
+ * SSL_CTX_sess_get_get_cb returns the callback that SSL_CTX_sess_set_get_cb set; NULL for none.
+ */
+SSL_SESSION *(*SSL_CTX_sess_get_get_cb(SSL_CTX *ctx))(SSL*, const unsigned char*, int, int*);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_cert_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_cert_cb sets the callback that chooses a certificate for each connection of `ctx`; NULL for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: a context with such a callback shares
+ * its sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ */
+void SSL_CTX_set_cert_cb(SSL_CTX *ctx, int (*cb)(SSL*, void*), void *arg);
+
+/**
+ * SSL_set_cert_cb does the same for one connection, whose sessions are then not shared.
+ */
+void SSL_set_cert_cb(SSL *s, int (*cb)(SSL*, void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_cert_verify_callback(3).
+ */
+
+/**
+ * SSL_CTX_set_cert_verify_callback sets the callback that verifies the peer's certificates in place of libssl; NULL
+ * for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: contexts that ask for certificates
+ * share sessions if they have the same callback of the same object, without an argument. With an argument, a context
+ * shares with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ */
+void SSL_CTX_set_cert_verify_callback(SSL_CTX *ctx, int (*cb)(X509_STORE_CTX*, void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_client_hello_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_client_hello_cb sets the callback that sees a ClientHello before libssl acts on it; NULL for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: it may switch the connection to another
+ * context. Alone, and with NULL as `c`, it does nothing.
+ */
+void SSL_CTX_set_client_hello_cb(SSL_CTX *c, int (*cb)(SSL*, int*, void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_generate_session_id(3): the function by which generators of session ids detect collisions.
+ */
+
+/**
+ * SSL_has_matching_session_id looks up a session id in the internal cache that serves `ssl`.
+ *
+ * Returns 1 if there is a session of that id and of the current protocol version of `ssl`, else 0; 0 for NULL and for
+ * an `id_len` of more than 32 bytes. Calls no get_session callback. Safe from several threads. See
+ * SSL_CTX_set_generate_session_id(3).
+ */
+int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id, unsigned int id_len);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_session_ticket_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_session_ticket_cb sets the callbacks for stateless tickets: `gen_cb` is called when one is made,
+ * `dec_cb` when a client offers one, and returns an SSL_TICKET_RETURN; NULL for none.
+ *
+ * libssl calls them. They are noted here: a context with such a callback keeps its stateless tickets, whatever
+ * SSLSESSION_TICKETS is. Returns 1; alone, and for NULL as `ctx`, 0.
+ */
+int SSL_CTX_set_session_ticket_cb(SSL_CTX *ctx, int (*gen_cb)(SSL*, void*), int (*dec_cb)(SSL*,
+                                                                                          SSL_SESSION*,
+                                                                                          const unsigned char*,
+                                                                                          size_t,
+                                                                                          int,
+                                                                                          void*), void *arg);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_srp_password(3): the callback that knows a server's users.
+ */
+
+/**
+ * SSL_CTX_set_srp_username_callback sets the callback that knows the users of SRP; NULL for none. Returns 1; 0 on failure.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: a context with SRP shares its sessions with
+ * its copies in forked processes only. Alone, and with NULL as `ctx`, it returns 0.
+ */
+int SSL_CTX_set_srp_username_callback(SSL_CTX *ctx, int (*cb)(SSL*, int*, void*));
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_tlsext_servername_callback(3), a macro of OpenSSL over SSL_CTX_callback_ctrl.
+ */
+
+/**
+ * SSL_CTX_callback_ctrl runs the command `cmd` on `ctx`, which sets a callback.
+ *
+ * libssl sets it. Two callbacks are noted here, because libssl has no function to read them: the one that may switch a
+ * connection to another context by the server name, and the one that knows the users of SRP. One that sets ticket keys
+ * replaces the library's. Alone, and with NULL as `ctx`, it returns 0.
+ */
+long SSL_CTX_callback_ctrl(SSL_CTX *ctx, int cmd, void (*fp)(void));
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_set_tlsext_ticket_key_cb(3).
+ */
+
+/**
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb sets the callback that provides the keys of stateless tickets.
+ *
+ * libssl calls it, instead of the library's callback if SSLSESSION_TICKETS=shared has set one. Returns 1; alone, and
+ * for NULL as `ctx`, 0.
+ */
+int SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx, int (*fp)(SSL*,
+                                                                 unsigned char*,
+                                                                 unsigned char*,
+                                                                 EVP_CIPHER_CTX*,
+                                                                 EVP_MAC_CTX*,
+                                                                 int));
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_CTX_use_psk_identity_hint(3): the callbacks that know a server's pre-shared keys.
+ */
+
+/**
+ * SSL_CTX_set_psk_server_callback sets the callback that knows the pre-shared keys of a server's clients; NULL for none.
+ *
+ * libssl calls it. It is noted here, because libssl has no function to read it: a context with pre-shared keys shares its
+ * sessions with its copies in forked processes only. Alone, and with NULL as `ctx`, it does nothing.
+ */
+void SSL_CTX_set_psk_server_callback(SSL_CTX *ctx, unsigned int (*cb)(SSL*, const char*, unsigned char*, unsigned int));
+
+/**
+ * SSL_set_psk_server_callback does the same for one connection, whose sessions are then not shared.
+ */
+void SSL_set_psk_server_callback(SSL *ssl, unsigned int (*cb)(SSL*, const char*, unsigned char*, unsigned int));
+
+/**
+ * SSL_CTX_set_psk_find_session_callback sets the callback that knows the pre-shared keys of TLS 1.3's clients; NULL for
+ * none. Otherwise as SSL_CTX_set_psk_server_callback.
+ */
+void SSL_CTX_set_psk_find_session_callback(SSL_CTX *ctx, int (*cb)(SSL*, const unsigned char*, size_t, SSL_SESSION**));
+
+/**
+ * SSL_set_psk_find_session_callback does the same for one connection, whose sessions are then not shared.
+ */
+void SSL_set_psk_find_session_callback(SSL *s, int (*cb)(SSL*, const unsigned char*, size_t, SSL_SESSION**));
+
+/* =====================================================================================================================
+ * Application data
+ */
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * BIO_get_ex_new_index(3): the application's data at sessions, contexts and connections.
@@ -1192,6 +1092,56 @@ int SSL_set_ex_data(SSL *s, int idx, void *data);
  * SSL_get_ex_data returns that pointer; NULL if none was set, and for NULL.
  */
 void *SSL_get_ex_data(const SSL *s, int idx);
+
+/* =====================================================================================================================
+ * The library's own functions
+ */
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * The library's own two functions, for a TLS stack that embeds this library and runs its handshakes itself.
+ *
+ * Beside libssl they fail: there libssl runs the handshake, and looks up and stores by itself.
+ */
+
+/**
+ * SSLSESSION_lookup looks up the session id that a client offers, for a server. `version` is the protocol version that
+ * the server negotiates, such as TLS1_2_VERSION.
+ *
+ * It searches as OpenSSL's servers do: in the internal cache unless SSL_SESS_CACHE_NO_INTERNAL_LOOKUP, then by the
+ * get_session callback, whose session is added unless SSL_SESS_CACHE_NO_INTERNAL_STORE. A session of another protocol
+ * version or session id context is not used; an expired one is removed, and the remove_session callback called. It
+ * counts (accept, hits, misses, cb_hits, timeouts).
+ *
+ * Returns 1 if the session is to be resumed: `ssl` has it then, see SSL_get_session, and SSL_session_reused is 1.
+ * Returns 0 if a full handshake is to be done. Returns -1 for NULL as `ssl`, for NULL as `id` with an `id_length`, for
+ * one of more than 32 bytes, and if `ssl` is a client. Returns -1 beside a libssl too, and puts the reason on its
+ * error queue.
+ */
+int SSLSESSION_lookup(SSL *ssl, int version, const unsigned char *id, size_t id_length);
+
+/**
+ * SSLSESSION_finish ends the handshake of either side, which has finished with `session`.
+ *
+ * If SSLSESSION_lookup found that session, or the client offered it with SSL_set_session, it has been resumed.
+ * Otherwise it is new: `ssl` increments its reference count and releases the session it offered, and the session gets
+ * the session id context of `ssl` and, on a server, the timeout of its context. A new session is stored, if the
+ * session cache mode says so for this side, and the new_session callback is called. It counts (accept or connect,
+ * their _good, hits, misses), and with every 256th connection removes expired sessions.
+ *
+ * Returns 1; 0 for NULL, and beside a libssl, on whose error stack the reason is then.
+ */
+int SSLSESSION_finish(SSL *ssl, SSL_SESSION *session);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * The library's version, which no OpenSSL has.
+ */
+
+/**
+ * SSLSESSION_version returns the version of the library that is loaded, such as "0.1.0": a string that lives as long as the
+ * process. SSLSESSION_VERSION is that of the header. A program that has OpenSSL's header declares the function itself, or
+ * looks it up with dlsym to learn if the library was preloaded.
+ */
+const char *SSLSESSION_version(void);
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,5 @@
 //! SSL_CTX_ctrl(3): the cache's settings and counters in OpenSSL are macros over it, which every existing program uses.
+#![allow(missing_docs, reason = "one comment for a block of constants")]
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 
@@ -7,43 +8,29 @@ use crate::cache::SessionCache;
 use crate::handle::{self, Setting, dispatch};
 use crate::types::SSL_CTX;
 
-/// SSL_CTRL_SESS_NUMBER: SSL_CTX_sess_number.
+/// The session cache's commands. Each has a function: SSL_CTRL_SESS_NUMBER is SSL_CTX_sess_number, and so on;
+/// SSL_CTRL_SESS_HIT is SSL_CTX_sess_hits, and SSL_CTRL_SESS_CB_HIT SSL_CTX_sess_cb_hits. A size and a mode to be set
+/// are passed as `larg`.
 pub const SSL_CTRL_SESS_NUMBER: c_int = 20;
-/// SSL_CTRL_SESS_CONNECT: SSL_CTX_sess_connect.
 pub const SSL_CTRL_SESS_CONNECT: c_int = 21;
-/// SSL_CTRL_SESS_CONNECT_GOOD: SSL_CTX_sess_connect_good.
 pub const SSL_CTRL_SESS_CONNECT_GOOD: c_int = 22;
-/// SSL_CTRL_SESS_CONNECT_RENEGOTIATE: SSL_CTX_sess_connect_renegotiate.
 pub const SSL_CTRL_SESS_CONNECT_RENEGOTIATE: c_int = 23;
-/// SSL_CTRL_SESS_ACCEPT: SSL_CTX_sess_accept.
 pub const SSL_CTRL_SESS_ACCEPT: c_int = 24;
-/// SSL_CTRL_SESS_ACCEPT_GOOD: SSL_CTX_sess_accept_good.
 pub const SSL_CTRL_SESS_ACCEPT_GOOD: c_int = 25;
-/// SSL_CTRL_SESS_ACCEPT_RENEGOTIATE: SSL_CTX_sess_accept_renegotiate.
 pub const SSL_CTRL_SESS_ACCEPT_RENEGOTIATE: c_int = 26;
-/// SSL_CTRL_SESS_HIT: SSL_CTX_sess_hits.
 pub const SSL_CTRL_SESS_HIT: c_int = 27;
-/// SSL_CTRL_SESS_CB_HIT: SSL_CTX_sess_cb_hits.
 pub const SSL_CTRL_SESS_CB_HIT: c_int = 28;
-/// SSL_CTRL_SESS_MISSES: SSL_CTX_sess_misses.
 pub const SSL_CTRL_SESS_MISSES: c_int = 29;
-/// SSL_CTRL_SESS_TIMEOUTS: SSL_CTX_sess_timeouts.
 pub const SSL_CTRL_SESS_TIMEOUTS: c_int = 30;
-/// SSL_CTRL_SESS_CACHE_FULL: SSL_CTX_sess_cache_full.
 pub const SSL_CTRL_SESS_CACHE_FULL: c_int = 31;
-/// SSL_CTRL_SET_SESS_CACHE_SIZE: SSL_CTX_sess_set_cache_size, with the size as `larg`.
 pub const SSL_CTRL_SET_SESS_CACHE_SIZE: c_int = 42;
-/// SSL_CTRL_GET_SESS_CACHE_SIZE: SSL_CTX_sess_get_cache_size.
 pub const SSL_CTRL_GET_SESS_CACHE_SIZE: c_int = 43;
-/// SSL_CTRL_SET_SESS_CACHE_MODE: SSL_CTX_set_session_cache_mode, with the mode as `larg`.
 pub const SSL_CTRL_SET_SESS_CACHE_MODE: c_int = 44;
-/// SSL_CTRL_GET_SESS_CACHE_MODE: SSL_CTX_get_session_cache_mode.
 pub const SSL_CTRL_GET_SESS_CACHE_MODE: c_int = 45;
 
 /// SSL_CTRL_GET_TLSEXT_TICKET_KEYS and SSL_CTRL_SET_TLSEXT_TICKET_KEYS.
 const GET_TICKET_KEYS: c_int = 58;
 const SET_TICKET_KEYS: c_int = 59;
-/// SSL_CTRL_SET_VERIFY_CERT_STORE: SSL_CTX_set0_verify_cert_store(3) and its like.
 const SET_VERIFY_CERT_STORE: c_int = 106;
 
 /// The commands of the cache. libssl answers the handshake counters among 20-31 and all other commands.

@@ -1,4 +1,5 @@
 //! SSL_SESSION_get_protocol_version(3).
+#![allow(missing_docs, reason = "one comment for a block of constants")]
 
 use std::ffi::c_int;
 
@@ -8,19 +9,13 @@ use crate::catch_panic::catch_panic;
 use crate::handle::{Session, dispatch};
 use crate::types::SSL_SESSION;
 
-/// SSL3_VERSION: SSL 3.0.
+/// The protocol versions, as they are on the wire.
 pub const SSL3_VERSION: c_int = 0x0300;
-/// TLS1_VERSION: TLS 1.0.
 pub const TLS1_VERSION: c_int = 0x0301;
-/// TLS1_1_VERSION: TLS 1.1.
 pub const TLS1_1_VERSION: c_int = 0x0302;
-/// TLS1_2_VERSION: TLS 1.2.
 pub const TLS1_2_VERSION: c_int = 0x0303;
-/// TLS1_3_VERSION: TLS 1.3.
 pub const TLS1_3_VERSION: c_int = 0x0304;
-/// DTLS1_VERSION: DTLS 1.0.
 pub const DTLS1_VERSION: c_int = 0xFEFF;
-/// DTLS1_2_VERSION: DTLS 1.2.
 pub const DTLS1_2_VERSION: c_int = 0xFEFD;
 
 /// SSL_SESSION_get_protocol_version returns the protocol version of `s`, such as TLS1_2_VERSION; 0 if none was set, and for NULL.

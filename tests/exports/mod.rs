@@ -8,6 +8,8 @@ use std::{
 
 /// One file of `src/capi` that exports something.
 pub struct Page {
+    /// `Contexts`, as above its line in `src/capi.rs`.
+    pub topic: String,
     /// `ssl_ctx_new.rs`, with its directory.
     pub path: PathBuf,
     /// The first line of the file: `SSL_CTX_new(3)`, and any text after it.
@@ -38,20 +40,23 @@ impl Page {
     }
 }
 
-/// Returns all of them, sorted by file name, the pages about sessions before the others. Panics if a function lacks
-/// its nodes or nodes their function.
+/// Returns all of them, in the order of `src/capi.rs`: by topic. Panics if a function lacks its nodes or nodes their
+/// function.
 pub fn pages(root: &Path) -> Vec<Page> {
-    let directory = root.join("src/capi");
-    let entries = fs::read_dir(&directory).expect("src/capi is there");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("src/capi can be read").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    paths.sort_by_key(|path| {
-        (!path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ssl")), path.clone())
-    });
-    paths.into_iter().map(page).filter(|page| !page.functions.is_empty()).collect()
+    let text = fs::read_to_string(root.join("src/capi.rs")).expect("src/capi.rs is there");
+    let (mut topic, mut pages) = ("", Vec::new());
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("// ") {
+            topic = comment.trim_end_matches('.');
+        } else if let Some(name) = line.strip_prefix("pub mod ").and_then(|rest| rest.strip_suffix(';')) {
+            pages.push(page(topic, root.join(format!("src/capi/{name}.rs"))));
+        }
+    }
+    assert!(pages.iter().all(|page| !page.functions.is_empty()), "each public module of src/capi.rs exports something");
+    pages
 }
 
-fn page(path: PathBuf) -> Page {
+fn page(topic: &str, path: PathBuf) -> Page {
     let text = fs::read_to_string(&path).expect("a source file is UTF-8");
     let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
     let functions = between(&text, "\nsymver!(", ");").into_iter().map(|bound| {
@@ -68,7 +73,7 @@ fn page(path: PathBuf) -> Page {
         let is_bound = functions.iter().any(|function| function.name == name);
         assert!(is_bound, "{}: {name} has no symver!", path.display());
     }
-    Page { title: head.join("\n").trim().to_owned(), functions, path }
+    Page { topic: topic.to_owned(), title: head.join("\n").trim().to_owned(), functions, path }
 }
 
 /// Returns each piece of `text` from after `start` to before the next `end`.

@@ -8,13 +8,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Length of the line above a heading.
+const RULE: usize = 120 - 3;
+
 /// Returns the text that `include/openssl/ssl.h` must have.
 pub fn header(root: &Path) -> String {
     let mut frame = Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml is one");
     let head = frame.header.take().expect("cbindgen.toml has a header");
     let trailer = frame.trailer.take().expect("cbindgen.toml has a trailer");
     let mut text = head.trim_start().replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+    let mut topic = String::new();
     for page in pages(root) {
+        if topic != page.topic {
+            let _ = write!(text, "\n/* {}\n * {}\n */\n", "=".repeat(RULE), page.topic);
+            topic.clone_from(&page.topic);
+        }
         let _ = write!(text, "\n{}\n{}", heading(&page), declarations(&frame, &page.path));
     }
     text + &trailer
@@ -26,7 +34,16 @@ fn declarations(config: &Config, path: &PathBuf) -> String {
     let bindings = Builder::new().with_config(config.clone()).with_src(path).generate();
     bindings.unwrap_or_else(|error| panic!("{}: {error}", path.display())).write(&mut bytes);
     let text = String::from_utf8(bytes).expect("the source is UTF-8");
-    as_spelt(text.trim(), &fs::read_to_string(path).expect("the source is UTF-8"))
+    as_spelt(&in_blocks(text.trim()), &fs::read_to_string(path).expect("the source is UTF-8"))
+}
+
+/// Returns `text` with constants that have one comment for all in one block.
+fn in_blocks(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_constant =
+        |at: Option<usize>| at.and_then(|at| lines.get(at)).is_some_and(|line| line.starts_with("#define"));
+    let is_gap = |at: usize| lines[at].is_empty() && is_constant(at.checked_sub(1)) && is_constant(at.checked_add(1));
+    (0..lines.len()).filter(|&at| !is_gap(at)).map(|at| lines[at]).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns `text` with the hexadecimal constants of `source` as they are there, and in OpenSSL: cbindgen writes
@@ -45,7 +62,7 @@ fn as_spelt(text: &str, source: &str) -> String {
 
 /// Returns the first lines of a page, as a comment that is easy to see.
 fn heading(page: &Page) -> String {
-    let rule = "-".repeat(120 - 3);
+    let rule = "-".repeat(RULE);
     let lines = page.title.lines().map(|line| format!(" * {line}").trim_end().to_owned());
     format!("/* {rule}\n{}\n */\n", lines.collect::<Vec<_>>().join("\n"))
 }
