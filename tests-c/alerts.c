@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * A fatal alert, sent or received, takes the connection's session out of the cache (semantics 4.1, callers of
  * SSL_CTX_remove_session); one that only closes does not.

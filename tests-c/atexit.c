@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 // Object: atexit_object -DOBJECT
 /*
  * Sessions and contexts that outlive main: used and freed by an atexit handler, and by the destructor of a shared object

@@ -1,4 +1,5 @@
-// Valgrind: no, thousands of handshakes
+// Skip: alone, it makes connections
+// Skip: valgrind, thousands of handshakes
 /*
  * M7 and semantics 4.4.3: with the 256th connection the expired sessions leave the cache, unless NO_AUTO_CLEAR is set or
  * the mode has not the bit of the role. The clock is not waited for: sessions that ended long ago are added by hand.

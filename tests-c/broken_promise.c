@@ -1,8 +1,9 @@
-// Modes: stock preloaded linked
+// Skip: symbolic, its libssls are its own
+// Skip: alone, it makes connections
+// Skip: valgrind, this libssl is the usual one's code at other addresses
+// Skip: over, it is made of the system's archives
 // Links: -l:broken_promise_libssl.so
-// Over: no, it is made of the system's archives
 // Object: broken_promise_libssl -DLIBSSL -Wl,-z,muldefs -Wl,--whole-archive -l:libssl.a -l:libcrypto.a -Wl,--no-whole-archive -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-soname,broken_promise_libssl.so -Wl,--version-script=two_openssl_3.map
-// Valgrind: no, this libssl is the usual one's code at other addresses
 /*
  * A libssl of a release that the library knows, with all of its functions, which breaks a promise that the library rests on: what
  * left its cache is resumable as before. That is found out at the first context. It then keeps its own cache, and

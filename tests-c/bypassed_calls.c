@@ -1,4 +1,5 @@
-// Musl: no, its loader has no RTLD_DEEPBIND
+// Skip: alone, it makes connections
+// Skip: musl, its loader has no RTLD_DEEPBIND
 // Links: -Wl,--no-as-needed -lssl -lcrypto
 // Object: around_us_plugin -DPLUGIN -lssl -lcrypto
 /*

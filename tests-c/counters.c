@@ -1,4 +1,5 @@
-// Shared: no, a flush in one process leaves the record, so the session is resumed
+// Skip: shared, a flush in one process leaves the record, so the session is resumed
+// Skip: alone, it makes connections
 /*
  * The twelve statistics (semantics 4.5) of both ends: after full, resumed, failed and renegotiated handshakes.
  */

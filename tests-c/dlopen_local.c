@@ -1,3 +1,4 @@
+// Skip: alone, it loads libssl
 // Links:
 // Object: dlopen_local_plugin -DPLUGIN -lssl -lcrypto
 /*

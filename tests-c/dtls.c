@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * DTLS 1.2 over datagrams: its sessions go through the same cache, under a version of their own (semantics 4.1, 4.3).
  */

@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * TLS 1.3 early data (semantics 4.6): with anti-replay a ticket is good once, because libssl takes the session out of
  * the cache with SSL_CTX_remove_session before it uses it, and skips it if another was first.

@@ -1,4 +1,4 @@
-// Modes: alone
+// Skip: stock preloaded linked symbolic shared, it embeds the library, which no libssl is beside
 /*
  * A TLS stack that embeds the library: SSLSESSION_lookup and SSLSESSION_finish, with SSL_set_session(3) and
  * SSL_session_reused(3) through them. The rules of a lookup: embed_lookup.c; modes, storing and counting: embed_store.c.

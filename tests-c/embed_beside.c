@@ -1,4 +1,4 @@
-// Modes: stock preloaded linked symbolic
+// Skip: alone, it is about a libssl beside the library
 /*
  * SSLSESSION_lookup and SSLSESSION_finish with a libssl in the process, which runs the handshakes itself: both fail and
  * change nothing, and say why on the error stack. libssl has no such functions; on stock the expected lines are printed.

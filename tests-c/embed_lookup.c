@@ -1,4 +1,4 @@
-// Modes: alone
+// Skip: stock preloaded linked symbolic shared, it embeds the library, which no libssl is beside
 /*
  * SSLSESSION_lookup: semantics 4.3 whole, without a libssl.
  */

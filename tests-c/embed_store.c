@@ -1,4 +1,4 @@
-// Modes: alone
+// Skip: stock preloaded linked symbolic shared, it embeds the library, which no libssl is beside
 /*
  * SSLSESSION_finish: the store rule of semantics 4.4 in every mode, what is counted, and the flush at the 256th connection,
  * without a libssl.

@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * An external cache as servers have them: sessions encoded by i2d_SSL_SESSION in new_cb, decoded in get_cb, deleted in
  * remove_cb. One kind encodes the session as it is, the other blanks id and session id context for it and puts them back,

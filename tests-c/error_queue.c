@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * The error queue is the application's: a function that succeeds leaves it as it was, and so does a callback's way through this
  * library, whether the queue is empty or holds an entry of the application's own, with a mark on it.

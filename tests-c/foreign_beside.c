@@ -1,7 +1,8 @@
-// Modes: stock preloaded linked
+// Skip: symbolic, its libssls are its own
+// Skip: alone, it is about libssls
+// Skip: over, the system's libssl is the one beside it
+// Skip: musl, its loader knows no versions
 // Links:
-// Over: no, the system's libssl is the one beside it
-// Musl: no, its loader knows no versions
 // Object: foreign_beside_libssl -DLIBSSL -Wl,-soname,foreign_beside_libssl.so
 // Object: foreign_beside_user -DUSER -l:foreign_beside_libssl.so
 // Object: foreign_beside_openssl -DOPENSSL -lssl -lcrypto

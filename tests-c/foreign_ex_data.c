@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * A program that fills ex_data indexes it never asked for: 0 to 64 of its contexts, connections and sessions, at every moment of
  * their lives. Nothing that it stores may be followed, nothing that it stores may change, and where it stored nothing it

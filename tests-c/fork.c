@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * A server with threads forks while they work on its cache, and each child goes on using that cache. No lock that another
  * thread held at the fork may stay held in the child.

@@ -1,5 +1,5 @@
-// Over: no, whether fork may be called in a signal handler is the C library's to say
-// Valgrind: no, it delivers signals where it likes
+// Skip: valgrind, it delivers signals where it likes
+// Skip: over, whether fork may be called in a signal handler is the C library's to say
 /*
  * A signal handler that forks, while the thread that it interrupts is at work on the cache: a server that restarts its
  * children in SIGCHLD's or SIGALRM's. The fork comes back, in parent and child, and the cache is whole in both.

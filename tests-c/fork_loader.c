@@ -1,5 +1,6 @@
+// Skip: alone, it makes connections
+// Skip: valgrind, it lets one thread run at a time and takes a process apart at each fork
 // Object: fork_loader_object -DOBJECT
-// Valgrind: no, it lets one thread run at a time and takes a process apart at each fork
 /*
  * A process forks while another of its threads is inside the loader, and the child makes the first context of all. The loader
  * is as that thread left it: a lock of glibc's that its fork does not reset stays held, and where an object was being loaded,

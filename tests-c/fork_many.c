@@ -1,5 +1,5 @@
-// Over: no, an emulator has pages of its own
-// Valgrind: no, its own memory is copied too
+// Skip: valgrind, its own memory is copied too
+// Skip: over, an emulator has pages of its own
 /*
  * A server with a thousand contexts that hold sessions forks: neither parent nor child touches what the contexts hold, or
  * each would cost the copy of a page. Counted are the page faults of both, with and without another thread.

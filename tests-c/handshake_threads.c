@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * Handshakes of several threads on one server context and one client context, while another thread flushes and counts:
  * no handshake fails, the statistics add up, and every session is freed once.

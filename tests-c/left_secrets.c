@@ -1,5 +1,6 @@
-// Valgrind: no, it reads all of its memory several times
-// Emulated: no, the emulator's own memory is in the way
+// Skip: alone, it makes connections
+// Skip: valgrind, it reads all of its memory several times
+// Skip: emulated, the emulator's own memory is in the way
 /*
  * A session's secret is nowhere in the process's memory once the session is removed or over, and everything that had it is
  * freed: not on the stack, not in the heap, not in a shared store. A server that goes on is looked at, too.

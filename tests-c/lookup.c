@@ -1,4 +1,5 @@
-// Shared: no, a session that was made without asking for a certificate is not found by a connection that asks for one
+// Skip: shared, a session that was made without asking for a certificate is not found by a connection that asks for one
+// Skip: alone, it makes connections
 /*
  * How a server finds the session that a client offers (semantics 4.3): where it looks and in what order, what get_cb
  * may answer, what makes a found session unfit, and what the counters say of all that.

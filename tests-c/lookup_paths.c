@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * When a server asks its cache at all (semantics 4.3, 4.6): tickets before ids in TLS 1.2, ids inside tickets in
  * TLS 1.3, a random id from a client that could speak TLS 1.3, and what the extended master secret has to say.

@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * Resumptions by a server that asks its clients for certificates, in as many ways as a search compares. Each session is
  * new, so each is looked up once.

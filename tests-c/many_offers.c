@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * A ClientHello of TLS 1.3 that offers as many sessions as it has room for, none of which exists, to a server that names
  * the authorities whose certificates it takes. Whoever looks for all of them at the price of one does a client's work.

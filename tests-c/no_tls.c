@@ -1,7 +1,6 @@
+// Skip: musl, its loader has no LD_DEBUG
+// Skip: emulated, it runs itself again
 // Links:
-// Musl: no, its loader has no LD_DEBUG
-// Emulated: no, it runs itself again
-// Modes: stock preloaded linked symbolic alone
 /*
  * A program without TLS. LD_PRELOAD is inherited by every child of a server, so in such a process the library must cost
  * nothing: it prints nothing, looks nothing up, opens nothing, starts nothing. The program runs itself again under the

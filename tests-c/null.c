@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * NULL for every pointer of every function that libsslsession has.
  *

@@ -1,4 +1,5 @@
-// Since: 3.0, library contexts are of OpenSSL 3
+// Skip: alone, it makes connections
+// Skip: 1.1.1, it has no library contexts
 /*
  * A program that works in a library context of its own, while the default one has no provider: no SSL_CTX can be made there,
  * neither the program's nor one of ours. Its sessions are cached, found, and removed for good all the same, and its error

@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * What is set on one SSL, or on its SSL_CTX after SSL_new, and what counts when the handshake comes to the cache
  * (semantics 4.3, 4.4): options, verify mode, session id context and early data are the SSL's own by then; mode and

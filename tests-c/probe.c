@@ -1,4 +1,4 @@
-// Modes: none
+// Skip: all, another test runs it
 /*
  * Preloaded before everything else into a program under test, this tells after every SSL_free() what the statistics of
  * the context are that the connection was made with (whose cache it used, whatever the server name led to): once as the program would ask (so libsslsession answers where it is preloaded behind

@@ -1,4 +1,5 @@
-// Valgrind: no, two threads that wait for each other's packets time out there
+// Skip: alone, it makes connections
+// Skip: valgrind, two threads that wait for each other's packets time out there
 /*
  * QUIC, which OpenSSL's servers speak since 3.5: sessions of its connections are resumed, the callbacks are called, options and
  * the error queue stay as they are. Everything runs three times: with stateful tickets that the program asks for, with

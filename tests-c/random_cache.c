@@ -1,5 +1,4 @@
-// Modes: stock preloaded linked symbolic alone
-// Since: 3.0, 1.1.1 holds its lock while it calls back, and its callbacks use the cache
+// Skip: 1.1.1, it holds its lock while it calls back, and its callbacks use the cache
 /*
  * The cache's functions in any order: sessions of a few ids, so that they meet, in a few contexts of a few places each.
  * What is drawn, and how to hunt with other seeds: random.h.

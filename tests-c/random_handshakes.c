@@ -1,4 +1,5 @@
-// Shared: no, a session that one process evicts or flushes, or whose connection breaks off, is still resumed
+// Skip: shared, a session that one process evicts or flushes, or whose connection breaks off, is still resumed
+// Skip: alone, it makes connections
 /*
  * Real handshakes in any order: three clients (TLS 1.2, TLS 1.3, both) and two servers, of which the first may hand a
  * connection on to the second by its server name. The seed says what the servers are: versions, tickets, early data,

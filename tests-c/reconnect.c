@@ -1,4 +1,4 @@
-// Modes: none
+// Skip: all, another test runs it
 /*
  * reconnect PORT COUNT [WORD...]: connects COUNT times to a TLS server on 127.0.0.1 and prints one letter for each
  * handshake: N new, R resumed, E resumed with the request accepted as early data; A if the server ended it with an alert

@@ -1,5 +1,4 @@
-// Modes: stock preloaded linked symbolic alone
-// Since: 3.0, 1.1.1 holds its lock while it calls back, and its callbacks use the cache
+// Skip: 1.1.1, it holds its lock while it calls back, and its callbacks use the cache
 /*
  * remove_cb, and the callback that frees a session's ex_data, call every function of the cache on the same context
  * (reentrant.h), wherever they are called from. Those of a handshake: reentrant_handshake.c.

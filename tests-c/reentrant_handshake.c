@@ -1,4 +1,5 @@
-// Since: 3.0, 1.1.1 holds its lock while it calls back, and its callbacks use the cache
+// Skip: alone, it makes connections
+// Skip: 1.1.1, it holds its lock while it calls back, and its callbacks use the cache
 /*
  * The callbacks of a handshake call every function of the cache on the context that called them (reentrant.h): new_cb and
  * get_cb of a server, new_cb of a client, and remove_cb when libssl itself removes a session.

@@ -1,4 +1,5 @@
-// Valgrind: no, it measures memory, and what else it does others do there
+// Skip: alone, it makes connections
+// Skip: valgrind, it measures memory, and what else it does others do there
 /*
  * What people have reported of the session cache that takes a few lines to see: lifetimes that are odd, tickets of a server
  * that wants neither tickets nor a cache, what a client's context with thousands of sessions takes.

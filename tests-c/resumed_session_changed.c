@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * A server's connection that resumes a session has the cached one: what the application does to SSL_get_session(ssl) is done
  * to what the next connection gets. Also where another thread might have the session at the same time.

@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * A cached session is the object itself, not an encoding of it: what a program hung on it, and the peer's certificates,
  * are there when the session is resumed (as in OpenSSL; i2d_SSL_SESSION would lose the ex_data and the chain).

@@ -1,4 +1,4 @@
-// Modes: none
+// Skip: all, another test runs it
 /*
  * What tests/settings.rs starts, with settings in its environment. The first argument says what to do before the first
  * SSL_CTX, of which it then makes two; what it says itself goes to stderr, between the lines of the library.

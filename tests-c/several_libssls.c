@@ -1,4 +1,4 @@
-// Modes: none
+// Skip: all, another test runs it
 /*
  * Several libssls in one process, each with a user of its own that was loaded with RTLD_LOCAL: a wheel's beside the system's,
  * OpenSSL 1.1 beside 3 beside 4. Preloaded, we get the calls of all of them. Each is served, and by its own libssl: an object

@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * The shared store as a server of several processes sees it: a session made in one is resumed in all, with all that
  * belongs to it, and the callbacks and counters of each process are those of a cache of its own.

@@ -1,5 +1,5 @@
-// Modes: shared shared_symbolic
-// Since: 3.0, which gives a ticket when it is told to
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
+// Skip: 1.1.1, it gives no ticket when it is told to
 /*
  * A client that was asked for no certificate is not resumed by who demands one, also where its connection has begun to demand
  * one by the time that the session is made: by a callback after the search, or after the handshake.

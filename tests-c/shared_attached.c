@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 // Setting: SSLSESSION_ATTACH all
 /*
  * SSLSESSION_ATTACH=all: a server that has turned its cache and its tickets off, whose TLS 1.3 clients get tickets that nobody

@@ -1,5 +1,5 @@
-// Modes: shared shared_symbolic
-// Since: 3.0, which gives a ticket when it is told to
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
+// Skip: 1.1.1, it gives no ticket when it is told to
 /*
  * Sessions that another process stored: the first of a kind is decoded, the further ones are copies of that, which share a
  * client's certificate. A connection finds the same in either.

@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * One process sets a session's timeout again and again while another removes the session. A change follows in the shared
  * store only while the record is there: what was removed for all does not come back.

@@ -1,5 +1,5 @@
-// Modes: shared shared_symbolic
-// Since: 3.0, which gives a ticket when it is told to
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
+// Skip: 1.1.1, it gives no ticket when it is told to
 /*
  * Of the sessions in the shared store a process keeps as many live as a cache of 1,024 holds: 1,023, since OpenSSL 3.0 evicts
  * before it is full. The others stay cached, for this process too, and the application hears of none that leaves.

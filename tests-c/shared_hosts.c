@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * Virtual hosts with different client authentication behind one SSL_CTX (CVE-2025-23419): a session of the host that asks
  * for nothing is not resumed at the host that demands a certificate, nor the other way round, whichever process it is

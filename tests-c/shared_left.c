@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * An SSL_CTX that leaves the shared store while it has sessions there, because of data at its sessions, of its mode or of a
  * get_cb set later. Whatever it still holds, a ticket for one use is used once, and data that a session carries is not lost

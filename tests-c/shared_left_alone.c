@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * What the shared store leaves alone unless it is told otherwise: an SSL_CTX that does not want OpenSSL to keep its
  * sessions, one that has a cache of its own, and one whose sessions carry data of the application's. Those keep their

@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * Single use over all processes (semantics 4.6): eight of them are offered the same ticket with early data at the same
  * moment, ten thousand times, and each time exactly one resumes it and takes the early data; the others do full handshakes

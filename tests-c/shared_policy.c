@@ -1,5 +1,5 @@
-// Modes: shared shared_symbolic
-// Since: 3.0, it loads a store of certificates, and 1.1.1 has none
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
+// Skip: 1.1.1, it cannot load a store of certificates
 /*
  * The rule: a session is resumed only where the same client, offering none, would have been accepted as the same peer by
  * the same policy. Two SSL_CTXs that differ in anything that authenticates either end do not resume each other's sessions;

@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * What takes a session out of the shared store, and what only out of one process's memory: SSL_CTX_remove_session, a
  * fatal alert and its end in time remove it for all; an eviction, a flush, SSL_CTX_free, a connection that breaks off and

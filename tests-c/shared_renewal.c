@@ -1,5 +1,5 @@
-// Modes: shared shared_symbolic
-// Musl: no, it asks malloc to overwrite what is freed
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
+// Skip: musl, it asks malloc to overwrite what is freed
 /*
  * A certificate that is renewed in an SSL_CTX in use, under the lock under which the program makes its connections: so
  * much OpenSSL allows, which looks at a context's certificates in SSL_new alone. Two threads make handshakes meanwhile; what

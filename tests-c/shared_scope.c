@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * Who shares with whom (CVE-2025-23419): an SSL_CTX never resumes a session of one with another certificate, another
  * session id context, or other demands on its clients; it does resume that of an equal one, in the same process or in

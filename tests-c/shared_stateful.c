@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 // Setting: SSLSESSION_TICKETS stateful
 /*
  * SSLSESSION_TICKETS=stateful, with connections that the program makes by SSL_new and with such that libssl makes by itself

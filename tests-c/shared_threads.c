@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * One thread adds sessions while another already looks for them. A session is alive in the process a moment before other
  * processes can have it; found in that moment it is not there yet, but it must not be taken for one that others removed.

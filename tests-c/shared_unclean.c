@@ -1,4 +1,4 @@
-// Modes: shared shared_symbolic
+// Skip: stock preloaded linked symbolic alone, it is about the shared store
 /*
  * Connections that end badly, and what that says of their session to the other processes (SSL_CTX_remove_session's callers
  * in libssl, semantics 4.1 and 4.7). A client that is gone without a close_notify, SSL_clear and SSL_set_session on an

@@ -1,4 +1,4 @@
-// Modes: alone
+// Skip: stock preloaded linked symbolic shared, libssl may have no such functions
 /*
  * SSL_SESSION_set_time_ex (OpenSSL 3.3) and SSL_CTX_flush_sessions_ex (3.4): the same for a time_t. The libssl that the
  * tests run beside may not have them, so they are shown alone.

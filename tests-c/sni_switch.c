@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * A server that switches the SSL_CTX of a connection by the name the client asks for. The cache, the callbacks and most
  * counters stay with the context that the SSL was made with, although SSL_get_SSL_CTX names the other (semantics 4, 4.5).

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_add_session(3): SSL_CTX_add_session, SSL_CTX_remove_session, SSL_add_session, SSL_remove_session.
  *

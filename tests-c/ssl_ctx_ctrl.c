@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_ctrl(3): the commands that are the cache's, through the macros, by their numbers, and as real functions, which
  * this library has beside them. Commands that go on to libssl: ssl_ctx_ctrl_passed_on.c.

@@ -1,4 +1,4 @@
-// Modes: stock preloaded linked symbolic
+// Skip: alone, there is no libssl to pass on to
 /*
  * SSL_CTX_ctrl(3): commands that are none of the cache's have to reach libssl with both arguments and come back.
  */

@@ -1,5 +1,4 @@
-// Modes: stock preloaded linked symbolic alone
-// Since: 3.0, 1.1.1 holds its lock while it calls back, and its callbacks use the cache
+// Skip: 1.1.1, it holds its lock while it calls back, and its callbacks use the cache
 /*
  * SSL_CTX_flush_sessions(3).
  *

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_free(3), SSL_CTX_up_ref(3): what the last reference takes with it, in which order, and what lives on.
  */

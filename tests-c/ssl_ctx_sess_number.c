@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_sess_number(3): the twelve statistics, as far as they can be seen without a handshake.
  *

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_sess_set_cache_size(3): what is stored and returned, how many sessions a size is good for, and which leave.
  */

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_sess_set_get_cb(3): the setters and getters of new_cb, remove_cb and get_cb.
  *

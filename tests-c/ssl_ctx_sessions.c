@@ -1,3 +1,4 @@
+// Skip: alone, there is no libssl's table to look at
 /*
  * SSL_CTX_sessions(3): a table that OpenSSL's functions for hash tables can walk. In OpenSSL the sessions are in it; here it
  * is libssl's own, with at most one session of the library's, by which it notices the end of the context (4.10).

@@ -1,4 +1,5 @@
-// Shared: no, a flush in one process leaves the record
+// Skip: shared, a flush in one process leaves the record
+// Skip: alone, it makes connections
 /*
  * SSL_CTX_set_generate_session_id(3): ids that the application makes, and how a clash with a cached one is seen, by the
  * application through SSL_has_matching_session_id and by libssl itself (semantics 4.2).

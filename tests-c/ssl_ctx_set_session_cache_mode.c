@@ -1,4 +1,5 @@
-// Shared: no, two contexts of one policy share their sessions
+// Skip: shared, two contexts of one policy share their sessions
+// Skip: alone, it makes connections
 /*
  * SSL_CTX_set_session_cache_mode(3): M1-M13 of contract.md. Every combination of the mode bits runs two connections for
  * each role and each way to resume; a line tells what is in the cache, what the callbacks were asked, and how it went.

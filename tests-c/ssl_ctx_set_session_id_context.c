@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_set_session_id_context(3): lengths, and a session's own context, SSL_SESSION_get0_id_context(3).
  *

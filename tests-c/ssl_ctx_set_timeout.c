@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_CTX_set_timeout(3): the timeout of the sessions that a server's handshakes will make, in seconds.
  *

@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * SSL_dup(3), SSL_copy_session_id(3) and BIO_ssl_copy_session_id(3): what they do with the session (semantics 4.7).
  */

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_get_ex_data(3), SSL_CTX_get_ex_data(3), SSL_SESSION_get_ex_data(3) and their get_ex_new_index: the application's data
  * of the three classes, and when its new, dup and free callbacks run.

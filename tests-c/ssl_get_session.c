@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * SSL_get_session(3): SSL_get_session, SSL_get0_session and SSL_get1_session, before, during and after a connection
  * (semantics 4.7), and what each end of a TLS 1.3 connection holds (4.6).

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_has_matching_session_id(3): whether the cache of the SSL's context has a session of that id and of the SSL's version.
  * Before a handshake the version of an SSL of TLS_method() is TLS 1.3, which new_session13() makes use of.

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_new(3), SSL_free(3), SSL_up_ref, SSL_get_SSL_CTX(3), SSL_is_server, SSL_set_connect_state(3), and the session that an
  * SSL holds before any handshake: SSL_set_session(3), SSL_get_session(3), SSL_session_reused(3).

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_SESSION_get_protocol_version(3), SSL_SESSION_set_protocol_version: the version is half of what a cache finds a
  * session by (4.1.4).

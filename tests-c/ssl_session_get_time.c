@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_SESSION_get_time(3): SSL_SESSION_get_time, _set_time, _get_timeout, _set_timeout, and that a cached session moves to
  * its new place in the order in which sessions leave.

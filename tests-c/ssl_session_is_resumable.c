@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_SESSION_is_resumable(3): a session with an id and without the mark that a removal leaves.
  */

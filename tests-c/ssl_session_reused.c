@@ -1,4 +1,5 @@
-// Shared: no, a flush in one process leaves the record
+// Skip: shared, a flush in one process leaves the record
+// Skip: alone, it makes connections
 /*
  * SSL_session_reused(3): 1 on both ends when the session was reused, 0 when it was not (S3), in every way that a session
  * can be resumed, and in a renegotiation on the same connection.

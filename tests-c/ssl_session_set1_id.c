@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_SESSION_set1_id(3), SSL_SESSION_get_id(3): an id of up to 32 bytes, and the id of a session that is in a cache.
  *

@@ -1,4 +1,5 @@
-// Shared: no, a flush in one process leaves the record
+// Skip: shared, a flush in one process leaves the record
+// Skip: alone, it makes connections
 /*
  * SSL_set_session(3): S1-S7 of contract.md, and semantics 4.7, by real handshakes.
  */

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * SSL_set_shutdown(3), SSL_get_shutdown, SSL_shutdown(3): as far as they go before a handshake, and that a session set on
  * an SSL whose handshake has not begun is never taken for one that was left open.

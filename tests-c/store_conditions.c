@@ -1,4 +1,5 @@
-// Shared: no, a session that one process evicts is still resumed
+// Skip: shared, a session that one process evicts is still resumed
+// Skip: alone, it makes connections
 /*
  * What is stored after a handshake (semantics 4.4): in the internal cache, and told to new_cb; for session ids, tickets,
  * stateless and stateful TLS 1.3, on both sides.

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * One context and eight threads that add, look up, remove, flush, change times, and free, all at once; some of the
  * sessions are one thread's own, some have the ids of other threads' sessions, some are objects that all threads share.

@@ -1,5 +1,5 @@
-// Modes: shared shared_symbolic
-// Since: 3.0, as shared_asked.c
+// Skip: stock preloaded linked symbolic alone, it is shared_asked.c with tickets in place of the store
+// Skip: 1.1.1, as shared_asked.c
 /*
  * What shared_asked.c says of sessions, of stateless tickets with shared keys.
  */

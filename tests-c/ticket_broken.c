@@ -1,5 +1,6 @@
-// Modes: stock preloaded symbolic
-// Valgrind: no, it starts itself anew
+// Skip: linked, ticket_own_keys.c runs linked for all programs about tickets
+// Skip: alone, it makes connections
+// Skip: valgrind, it starts itself anew
 /*
  * Tickets that do not open, with SSLSESSION_TICKETS=shared and with stock libssl: any byte changed, cut at any length, longer
  * than it was, made elsewhere, nothing but noise. Each is a full handshake with a new ticket, and never an alert.

@@ -1,7 +1,9 @@
-// Modes: preloaded symbolic
-// Shared: no, it is about tickets
-// Valgrind: no, it starts itself anew
-// Musl: no, there a thread's end unwinds nothing
+// Skip: shared, it is about tickets
+// Skip: stock, it is about settings of the library
+// Skip: linked, ticket_own_keys.c runs linked for all programs about tickets
+// Skip: alone, it makes connections
+// Skip: valgrind, it starts itself anew
+// Skip: musl, there a thread's end unwinds nothing
 /*
  * SSLSESSION_TICKETS=shared in a thread that is about to be cancelled: its handshake reads the key file again, and complains of
  * a bad one, which are no places where it ends. It ends at the next that its program has.

@@ -1,7 +1,9 @@
-// Modes: preloaded symbolic
-// Shared: no, it is about tickets
-// Since: 3.0, it derives keys by EVP_KDF
-// Valgrind: no, it starts itself anew
+// Skip: shared, it is about tickets
+// Skip: stock, it is about settings of the library
+// Skip: linked, ticket_own_keys.c runs linked for all programs about tickets
+// Skip: alone, it makes connections
+// Skip: valgrind, it starts itself anew
+// Skip: 1.1.1, it has no EVP_KDF, by which this derives keys
 /*
  * SSLSESSION_TICKETS=shared through epochs of a minute, by a clock that is the program's: what is opened when and where, which
  * tickets are renewed, and what comes of another key file and of a clock that is wrong. Two contexts with one certificate

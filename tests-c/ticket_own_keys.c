@@ -1,5 +1,5 @@
-// Modes: stock preloaded linked symbolic
-// Valgrind: no, it starts itself anew
+// Skip: alone, it makes connections
+// Skip: valgrind, it starts itself anew
 /*
  * SSLSESSION_TICKETS=shared leaves the tickets alone of a context whose application has keys or callbacks of its own for them,
  * at whatever moment it sets or reads them: then all is as with stock libssl, where the setting means nothing.

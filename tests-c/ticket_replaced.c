@@ -1,6 +1,8 @@
-// Modes: preloaded symbolic
-// Shared: no, it is about the process's own cache beside tickets
-// Valgrind: no, it starts itself anew
+// Skip: shared, it is about the process's own cache beside tickets
+// Skip: stock, it is about settings of the library
+// Skip: linked, ticket_own_keys.c runs linked for all programs about tickets
+// Skip: alone, it makes connections
+// Skip: valgrind, it starts itself anew
 /*
  * SSLSESSION_TICKETS=shared with SSLSESSION_ATTACH=all: shared keys replace the application's callback of either kind, but for
  * connections that cannot be compared, as they have a certificate callback: the application's own keys serve these.

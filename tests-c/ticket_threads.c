@@ -1,6 +1,8 @@
-// Modes: preloaded symbolic
-// Shared: no, it is about tickets
-// Valgrind: no, it starts itself anew
+// Skip: shared, it is about tickets
+// Skip: stock, it is about settings of the library
+// Skip: linked, ticket_own_keys.c runs linked for all programs about tickets
+// Skip: alone, it makes connections
+// Skip: valgrind, it starts itself anew
 /*
  * Shared tickets by several threads at once, while the epoch changes with every look at the clock and the key file changes too.
  * No handshake fails, and nearly all are resumed: a thread may lose its processor for two epochs.

@@ -1,6 +1,8 @@
-// Modes: preloaded symbolic
-// Shared: no, it is about the process's own cache beside tickets
-// Valgrind: no, it starts itself anew
+// Skip: shared, it is about the process's own cache beside tickets
+// Skip: stock, it is about settings of the library
+// Skip: linked, ticket_own_keys.c runs linked for all programs about tickets
+// Skip: alone, it makes connections
+// Skip: valgrind, it starts itself anew
 /*
  * SSLSESSION_TICKETS=shared,tls13: clients of TLS 1.2 have no ticket and are resumed by the session's id, unless the application
  * has a security callback or ticket keys of its own, with which tickets stay libssl's; clients of TLS 1.3 have shared ones.

@@ -1,4 +1,3 @@
-// Modes: stock preloaded linked symbolic alone
 /*
  * One SSL_SESSION in two contexts at once (S7). OpenSSL links a session into its context's list through the session
  * itself, so there a second context corrupts the first one's list; here it may be in any number of them, and each

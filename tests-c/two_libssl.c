@@ -1,6 +1,5 @@
-// Modes: stock preloaded linked symbolic alone
+// Skip: musl, its loader knows no versions
 // Links:
-// Musl: no, its loader knows no versions
 // Object: two_libssl_foreign -DFOREIGN
 // Object: two_libssl_bare -DBARE -nostdlib
 // Object: two_libssl_bare_cache -DBARE -DCACHE -nostdlib

@@ -1,10 +1,11 @@
-// Shared: no, a session of one context is removed by another of the same policy
+// Skip: shared, a session of one context is removed by another of the same policy
+// Skip: alone, it makes connections
+// Skip: valgrind, the second libssl is the first one's code at other addresses
+// Skip: over, it is made of the system's archives
 // Links:
-// Over: no, it is made of the system's archives
 // Object: two_openssl_3_libssl -DLIBSSL -Wl,--whole-archive -l:libssl.a -l:libcrypto.a -Wl,--no-whole-archive -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-soname,two_openssl_3_libssl.so -Wl,--version-script=two_openssl_3.map
 // Object: two_openssl_3_user1 -DUSER1 -lssl -lcrypto
 // Object: two_openssl_3_user2 -DUSER2 -l:two_openssl_3_libssl.so
-// Valgrind: no, the second libssl is the first one's code at other addresses
 /*
  * Two libssls of OpenSSL 3 in one process, under the same symbol versions, as when a Python wheel brings its own beside
  * the one of Python's ssl. Preloaded, we get the calls of both. Each party's objects must only ever reach its own

@@ -1,4 +1,5 @@
-// Shared: no, a connection that breaks off leaves the record
+// Skip: shared, a connection that breaks off leaves the record
+// Skip: alone, it makes connections
 /*
  * A connection that ends without a goodbye takes its session with it (S5, semantics 4.7): SSL_free, SSL_clear and
  * SSL_set_session on an SSL that has neither sent close_notify nor been told by SSL_set_shutdown that it did.

@@ -1,7 +1,8 @@
-// Modes: stock preloaded linked
+// Skip: symbolic, its libssls are its own
+// Skip: alone, it is about libssls
+// Skip: over, the libssls are its own
+// Skip: musl, its loader knows no versions
 // Links:
-// Over: no, the libssls are its own
-// Musl: no, its loader knows no versions
 // Object: unknown_libssl_5 -DLIBSSL=5 -Wl,-soname,unknown_libssl_5.so -Wl,--version-script=unknown_libssl_5.map
 // Object: unknown_libssl_user5 -DUSER -l:unknown_libssl_5.so
 // Object: unknown_libssl_bare -DLIBSSL=0 -Wl,-soname,unknown_libssl_bare.so

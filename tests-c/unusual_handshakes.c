@@ -1,3 +1,4 @@
+// Skip: alone, it makes connections
 /*
  * Handshakes off the beaten track that still come to the cache: a hello that is asked for twice, tickets sent later,
  * authentication after the handshake, one context for both ends, and versions that meet half-way.

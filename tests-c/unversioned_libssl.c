@@ -1,8 +1,9 @@
-// Modes: stock preloaded linked
-// Over: no, it is made of the system's archives
+// Skip: symbolic, its libssls are its own
+// Skip: alone, it makes connections
+// Skip: valgrind, this libssl is the usual one's code at other addresses
+// Skip: over, it is made of the system's archives
 // Links: -l:unversioned_libssl_all.so
 // Object: unversioned_libssl_all -DLIBSSL -Wl,--whole-archive -l:libssl.a -l:libcrypto.a -Wl,--no-whole-archive -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-soname,unversioned_libssl_all.so
-// Valgrind: no, this libssl is the usual one's code at other addresses
 /*
  * An OpenSSL 3 that names no symbol versions, as it is built for a program of its own. The program's references name none
  * either, so a preloaded library gets its calls; and such a libssl does need versions of others, of the C library.

@@ -1,4 +1,4 @@
-// Modes: stock preloaded linked symbolic
+// Skip: alone, it makes connections
 /*
  * A program that has an SSL_CTX_new of its own around libssl's, as tracing tools have it too: it is found before the library and calls
  * what comes next. It is no libssl, though it defines that function and has all others from what it needs: a call

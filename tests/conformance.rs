@@ -1,4 +1,4 @@
-//! Twins: every program of `tests-c` prints the same with libsslsession as with the libssl it stands in for.
+//! Conformance: every program of `tests-c` prints the same with libsslsession as with the libssl it stands in for.
 //!
 //! One test per program and mode, named `program::mode`; `cargo test --test conformance -- threads` runs those of one program.
 //!

@@ -1,21 +1,18 @@
 //! The C programs: which there are, and what each says it needs.
 //!
-//! Lines of a program's source that begin so:
-//! - `// Modes: stock preloaded linked symbolic` the modes it runs in; those named are the default, `alone` and
-//!   `shared_symbolic` are to be asked for. The first is the reference for the others. A program that has none of them in `stock` judges itself:
-//!   by its exit status and by lines that say ", expected". `// Modes: none` is for a source that another test drives.
-//! - `// Shared: no, WHY` for a program that cannot print the same with the shared store: it runs in that mode too, where
-//!   it runs preloaded.
-//! - `// Over: no, WHY` for a program that runs over the system's libssl alone.
-//! - `// Musl: no, WHY` for a program that needs what musl does not have.
-//! - `// Emulated: no, WHY` for a program that starts others of its own processor.
-//! - `// Since: 3.0, WHY` for a program that OpenSSL 1.1.1 alone cannot run to its end.
-//! - `// Valgrind: no, WHY` for a program that would take too long there and does what others do there.
+//! A program runs in every mode, and over every libssl there is. Lines of its source that begin so say otherwise:
+//! - `// Skip: linked alone, WHY` for modes in which it does not run: `stock`, `preloaded`, `linked`, `symbolic`, `alone`,
+//!   `shared`; or for where: `valgrind`, `over` (another libssl than the system's), `1.1.1` (OpenSSL 1.1.1 cannot run it
+//!   to its end), `musl`, `emulated` (another processor). `// Skip: all, WHY` for a source that another test runs.
 //! - `// Links: -lssl -lcrypto` what it is linked with, this by default; `// Links:` for nothing. (In the modes linked
 //!   and alone libsslsession comes before this, or instead of it.)
 //! - `// Setting: NAME VALUE` what is set besides, with the library.
 //! - `// Object: NAME FLAGS` the same source compiled with FLAGS as a shared object too, `NAME.so`. They are made in the
 //!   order given, in the program's own directory, where `dlopen("NAME.so")` and `-l:NAME.so` find them.
+//!
+//! The first mode that is not skipped is the reference for the others. A program that skips `stock` judges itself: by its
+//! exit status and by lines that say ", expected". One that skips `preloaded` and runs as `shared` is about the shared
+//! store: it runs as `shared_symbolic` too.
 
 use super::libssl::Libssl;
 use crate::common;
@@ -41,22 +38,21 @@ pub enum Build {
     Alone,
 }
 
-const DEFAULT: [Mode; 4] = [Mode::Stock, Mode::Preloaded, Mode::Linked, Mode::Symbolic];
+/// All modes, in the order in which one is the reference for those after it.
 const NAMES: [(&str, Mode); 7] = [
     ("stock", Mode::Stock),
     ("preloaded", Mode::Preloaded),
     ("linked", Mode::Linked),
     ("symbolic", Mode::Symbolic),
+    ("alone", Mode::Alone),
     ("shared", Mode::Shared),
     ("shared_symbolic", Mode::SharedSymbolic),
-    ("alone", Mode::Alone),
 ];
 
-impl Mode {
-    fn named(name: &str) -> Option<Mode> {
-        NAMES.iter().find(|(known, _)| *known == name).map(|&(_, mode)| mode)
-    }
+/// What else a program may skip.
+const PLACES: [&str; 6] = ["all", "valgrind", "over", "1.1.1", "musl", "emulated"];
 
+impl Mode {
     /// Returns the binary that it runs.
     pub fn build(self) -> Build {
         match self {
@@ -80,11 +76,8 @@ pub struct Program {
     /// Its file.
     pub source: PathBuf,
     modes: Vec<Mode>,
-    over: bool,
-    musl: bool,
-    emulated: bool,
-    since_3: bool,
-    valgrind: bool,
+    /// Words of [`PLACES`].
+    skipped: Vec<String>,
     /// The linker's arguments for what it is linked with.
     pub links: Vec<String>,
     /// The name of each variable that is set with the library, and its value.
@@ -108,7 +101,7 @@ impl Program {
         programs
     }
 
-    /// Reads a source; None if it says `// Modes: none`.
+    /// Reads a source; None if another test runs it.
     fn read(source: PathBuf) -> Option<Program> {
         let text = fs::read_to_string(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
         let name = source.file_stem().expect("a .c file has a name").to_string_lossy().into_owned();
@@ -116,29 +109,28 @@ impl Program {
             let lines = text.lines().filter_map(|line| line.strip_prefix(marker));
             lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
         };
-        let mode = |word: &String| Mode::named(word).unwrap_or_else(|| panic!("{name}.c: there is no mode {word:?}"));
-        let mut modes: Vec<Mode> = match marked("// Modes:").first() {
-            Some(words) if words == &["none"] => return None,
-            Some(words) => words.iter().map(mode).collect(),
-            None => DEFAULT.to_vec(),
+        let skips = |word: &str| skipped(&name, &text).any(|skipped| skipped == word);
+        let is_about_store = skips("preloaded") && !skips("shared");
+        let runs = |&&(word, mode): &&(&str, Mode)| match mode {
+            Mode::SharedSymbolic => is_about_store,
+            _ => !skips(word),
         };
-        assert!(!modes.is_empty(), "{name}.c names no mode");
-        if modes.contains(&Mode::Preloaded) && marked("// Shared: no").is_empty() {
-            modes.push(Mode::Shared);
-        }
-        Some(Program {
+        let modes: Vec<Mode> = NAMES.iter().filter(runs).map(|&(_, mode)| mode).collect();
+        assert!(!modes.is_empty(), "{name}.c skips every mode: say `// Skip: all, WHY`");
+        let program = Program {
             modes,
-            over: marked("// Over: no").is_empty(),
-            emulated: marked("// Emulated: no").is_empty(),
-            since_3: !marked("// Since: 3.0").is_empty(),
-            musl: marked("// Musl: no").is_empty(),
-            valgrind: marked("// Valgrind: no").is_empty(),
+            skipped: skipped(&name, &text).map(str::to_owned).collect(),
             links: marked("// Links:").pop().unwrap_or_else(|| vec!["-lssl".to_owned(), "-lcrypto".to_owned()]),
             settings: marked("// Setting:"),
             objects: marked("// Object:"),
             name,
             source,
-        })
+        };
+        (!program.skips("all")).then_some(program)
+    }
+
+    fn skips(&self, place: &str) -> bool {
+        self.skipped.iter().any(|skipped| skipped == place)
     }
 
     /// Its name: that of its file, without `.c`.
@@ -153,7 +145,7 @@ impl Program {
         let alone_only = self.modes[0] == Mode::Alone;
         let compared = |mode: &Mode| match mode {
             Mode::Alone => alone_only || system.is_reference(),
-            _ => !(self.since_3 && system.is_1_1_1()),
+            _ => !(self.skips("1.1.1") && system.is_1_1_1()),
         };
         self.modes.iter().copied().filter(compared).collect()
     }
@@ -166,14 +158,28 @@ impl Program {
             Mode::Symbolic | Mode::SharedSymbolic | Mode::Alone => false,
         };
         let modes: Vec<Mode> = self.modes.iter().copied().filter(over).collect();
-        let platform = (self.musl || !libssl.is_musl()) && (self.emulated || libssl.slowness() == 1);
-        let runs = self.over && platform && !(self.since_3 && libssl.is_1_1_1());
+        let skips_platform = self.skips("musl") && libssl.is_musl() || self.skips("emulated") && libssl.slowness() != 1;
+        let skips_release = self.skips("over") || self.skips("1.1.1") && libssl.is_1_1_1();
+        let runs = !skips_platform && !skips_release;
         if runs && modes != [Mode::Stock] { modes } else { Vec::new() }
     }
 
     /// Returns the modes it runs in under valgrind.
     pub fn valgrind_modes(&self) -> impl Iterator<Item = Mode> {
         let modes = self.modes.iter().copied().filter(|mode| matches!(mode, Mode::Preloaded | Mode::Alone));
-        modes.filter(|_| self.valgrind)
+        modes.filter(|_| !self.skips("valgrind"))
     }
+}
+
+/// Returns the words of a source's lines `// Skip: WORD WORD, WHY`. Panics at a word that is none, and without a reason.
+fn skipped<'a>(name: &'a str, text: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("// Skip:"));
+    lines.flat_map(move |line| {
+        let (words, why) = line.split_once(',').unwrap_or((line, ""));
+        assert!(!why.trim().is_empty(), "{name}.c: `// Skip:{line}` says no reason: `// Skip: MODE MODE, WHY`");
+        words.split_whitespace().inspect(move |word| {
+            let is_mode = NAMES.iter().any(|(known, _)| known == word);
+            assert!(is_mode || PLACES.contains(word), "{name}.c: there is nothing to skip that is {word:?}");
+        })
+    })
 }

@@ -11,8 +11,8 @@ use std::{
 
 /// The shared object of `tests-c/probe.c`.
 pub fn probe() -> &'static Path {
-    static WITNESS: OnceLock<PathBuf> = OnceLock::new();
-    WITNESS.get_or_init(|| compile("probe.c", "probe.so", &["-fPIC", "-shared"], &[]))
+    static PROBE: OnceLock<PathBuf> = OnceLock::new();
+    PROBE.get_or_init(|| compile("probe.c", "probe.so", &["-fPIC", "-shared"], &[]))
 }
 
 /// The client of `tests-c/reconnect.c`.
