@@ -1032,9 +1032,9 @@ void SSL_set_psk_find_session_callback(SSL *s, int (*cb)(SSL*, const unsigned ch
  */
 int SSL_SESSION_get_ex_new_index(long argl,
                                  void *argp,
-                                 void (*new_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*),
-                                 int (*dup_func)(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void**, int, long, void*),
-                                 void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
+                                 CRYPTO_EX_new * new_func,
+                                 CRYPTO_EX_dup * dup_func,
+                                 CRYPTO_EX_free * free_func);
 
 /**
  * SSL_SESSION_set_ex_data sets a session's pointer under an index. Returns 1; 0 on failure and for NULL.
@@ -1057,9 +1057,9 @@ void *SSL_SESSION_get_ex_data(const SSL_SESSION *s, int idx);
  */
 int SSL_CTX_get_ex_new_index(long argl,
                              void *argp,
-                             void (*new_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*),
-                             int (*dup_func)(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void**, int, long, void*),
-                             void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
+                             CRYPTO_EX_new * new_func,
+                             CRYPTO_EX_dup * dup_func,
+                             CRYPTO_EX_free * free_func);
 
 /**
  * SSL_CTX_set_ex_data sets a context's pointer under an index. Returns 1; 0 on failure and for NULL.
@@ -1079,9 +1079,9 @@ void *SSL_CTX_get_ex_data(const SSL_CTX *s, int idx);
  */
 int SSL_get_ex_new_index(long argl,
                          void *argp,
-                         void (*new_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*),
-                         int (*dup_func)(CRYPTO_EX_DATA*, const CRYPTO_EX_DATA*, void**, int, long, void*),
-                         void (*free_func)(void*, void*, CRYPTO_EX_DATA*, int, long, void*));
+                         CRYPTO_EX_new * new_func,
+                         CRYPTO_EX_dup * dup_func,
+                         CRYPTO_EX_free * free_func);
 
 /**
  * SSL_set_ex_data sets a connection's pointer under an index. Returns 1; 0 on failure and for NULL.

@@ -26,10 +26,10 @@ use std::sync::{Arc, Weak};
 use super::SessionCache;
 use super::sharing::{self, Identity};
 use crate::handle::{self, Session};
-use sslsession_store::{Key, Mutex, MutexGuard};
+use sslsession_store::{Key, LeafMutex, LeafMutexGuard};
 
 /// All caches that ever held a session, sorted by address.
-static CACHES: Mutex<Vec<Weak<SessionCache>>> = Mutex::new(Vec::new());
+static CACHES: LeafMutex<Vec<Weak<SessionCache>>> = LeafMutex::new(Vec::new());
 
 /// Number of listed caches, readable without the lock: in most programs it is 0.
 static LISTED: AtomicUsize = AtomicUsize::new(0);
@@ -43,7 +43,7 @@ thread_local! {
 }
 
 /// The locked list. Under its lock only a fork acquires other locks.
-pub struct Listed(MutexGuard<'static, Vec<Weak<SessionCache>>>);
+pub struct Listed(LeafMutexGuard<'static, Vec<Weak<SessionCache>>>);
 
 fn lock() -> Listed {
     Listed(CACHES.lock())

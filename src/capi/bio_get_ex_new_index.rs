@@ -9,7 +9,12 @@ use super::on_session;
 use crate::cache::owners;
 use crate::catch_panic::catch_panic;
 use crate::handle::{Session, dispatch};
-use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
+use crate::types::{ExDataDup, ExDataFree, ExDataNew, SSL, SSL_CTX, SSL_SESSION};
+
+// In the header they are OpenSSL's types: see cbindgen.toml.
+type NewCallback = Option<ExDataNew>;
+type DupCallback = Option<ExDataDup>;
+type FreeCallback = Option<ExDataFree>;
 
 /// SSL_SESSION_get_ex_new_index returns a new index under which a session can have a pointer of the application's.
 ///
@@ -19,22 +24,9 @@ use crate::types::{CRYPTO_EX_DATA, SSL, SSL_CTX, SSL_SESSION};
 pub unsafe extern "C-unwind" fn SSL_SESSION_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<
-        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
-    dup_func: Option<
-        unsafe extern "C-unwind" fn(
-            *mut CRYPTO_EX_DATA,
-            *const CRYPTO_EX_DATA,
-            *mut *mut c_void,
-            c_int,
-            c_long,
-            *mut c_void,
-        ) -> c_int,
-    >,
-    free_func: Option<
-        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    new_func: NewCallback,
+    dup_func: DupCallback,
+    free_func: FreeCallback,
 ) -> c_int {
     // SAFETY: C caller.
     catch_panic(-1, || unsafe { dispatch::SSL_SESSION_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
@@ -83,22 +75,9 @@ symver!(SSL_SESSION_get_ex_data, "SSLSESSION_0");
 pub unsafe extern "C-unwind" fn SSL_CTX_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<
-        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
-    dup_func: Option<
-        unsafe extern "C-unwind" fn(
-            *mut CRYPTO_EX_DATA,
-            *const CRYPTO_EX_DATA,
-            *mut *mut c_void,
-            c_int,
-            c_long,
-            *mut c_void,
-        ) -> c_int,
-    >,
-    free_func: Option<
-        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    new_func: NewCallback,
+    dup_func: DupCallback,
+    free_func: FreeCallback,
 ) -> c_int {
     // SAFETY: C caller.
     catch_panic(-1, || unsafe { dispatch::SSL_CTX_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })
@@ -135,22 +114,9 @@ symver!(SSL_CTX_get_ex_data, "SSLSESSION_0");
 pub unsafe extern "C-unwind" fn SSL_get_ex_new_index(
     argl: c_long,
     argp: *mut c_void,
-    new_func: Option<
-        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
-    dup_func: Option<
-        unsafe extern "C-unwind" fn(
-            *mut CRYPTO_EX_DATA,
-            *const CRYPTO_EX_DATA,
-            *mut *mut c_void,
-            c_int,
-            c_long,
-            *mut c_void,
-        ) -> c_int,
-    >,
-    free_func: Option<
-        unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *mut CRYPTO_EX_DATA, c_int, c_long, *mut c_void),
-    >,
+    new_func: NewCallback,
+    dup_func: DupCallback,
+    free_func: FreeCallback,
 ) -> c_int {
     // SAFETY: C caller.
     catch_panic(-1, || unsafe { dispatch::SSL_get_ex_new_index(argl, argp, new_func, dup_func, free_func) })

@@ -46,4 +46,4 @@ pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed, total};
 pub use record::{Fingerprint, Lookup, Policy, RecordKey, Scope};
 pub use record_store::RecordStore;
 pub use shared::Shared;
-pub use sync::{Mutex, MutexGuard, locks_held};
+pub use sync::{LeafMutex, LeafMutexGuard, leaf_locks_held};

@@ -55,7 +55,7 @@ pub use rules::{AddingAgain, Capacity, Eviction, MemoryRules};
 
 use crate::expiry::Expiry;
 use crate::key::Key;
-use crate::sync::{self, locks_held};
+use crate::sync::{self, leaf_locks_held};
 use crate::{era, gate};
 use parts::{Limit, Parts};
 use std::sync::OnceLock;
@@ -130,7 +130,7 @@ impl<V> Memory<V> {
     ///
     /// `most` bounds the wait of other writers ([`BATCH`]); call again until fewer are returned.
     pub fn take_expired(&self, now: i64, most: usize) -> Vec<V> {
-        debug_assert_eq!(locks_held(), 0);
+        debug_assert_eq!(leaf_locks_held(), 0);
         match self.parts.get() {
             Some(parts) if self.has_expired(now) => parts.take(most, |expiry| expiry.is_over(now)),
             _ => Vec::new(),
@@ -139,7 +139,7 @@ impl<V> Memory<V> {
 
     /// Removes up to `most` sessions, in order, expired or not: see [`Memory::take_expired`].
     pub fn pop_soonest(&self, most: usize) -> Vec<V> {
-        debug_assert_eq!(locks_held(), 0);
+        debug_assert_eq!(leaf_locks_held(), 0);
         self.parts.get().map_or_else(Vec::new, |parts| parts.take(most, |_| true))
     }
 
@@ -181,7 +181,7 @@ impl<V: Clone + PartialEq> Memory<V> {
         size: usize,
         eviction: Eviction,
     ) -> Inserted<V> {
-        debug_assert_eq!(locks_held(), 0);
+        debug_assert_eq!(leaf_locks_held(), 0);
         let parts = self.parts(eviction);
         let limit = Limit { size: self.rules.capacity.full_at(size), eviction };
         let (mut inserted, mut unfinished) = parts.insert(key, value, expiry, limit, self.rules.adding_again);
@@ -200,7 +200,7 @@ impl<V: Clone + PartialEq> Memory<V> {
     /// Replaces the session under `key` by `value`, with an expiry of its own. Returns the replaced
     /// one; None, without a change, if there is none. Evicts nothing.
     pub fn replace(&self, key: &Key, value: V, expiry: Expiry) -> Option<V> {
-        debug_assert_eq!(locks_held(), 0);
+        debug_assert_eq!(leaf_locks_held(), 0);
         self.parts.get()?.replace(key, value, expiry)
     }
 
@@ -211,7 +211,7 @@ impl<V: Clone + PartialEq> Memory<V> {
 
     /// Removes the session under `key` and returns it.
     pub fn take(&self, key: &Key) -> Option<V> {
-        debug_assert_eq!(locks_held(), 0);
+        debug_assert_eq!(leaf_locks_held(), 0);
         let parts = self.parts.get()?;
         let mut order = parts.writers.lock();
         let (value, node) = parts.table.remove(key)?;
@@ -226,7 +226,7 @@ impl<V: Clone + PartialEq> Memory<V> {
     ///
     /// During the move it can be found under one key or both.
     pub fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> Placed<V> {
-        debug_assert_eq!(locks_held(), 0);
+        debug_assert_eq!(leaf_locks_held(), 0);
         let Some(parts) = self.parts.get() else { return Placed::NotHere };
         let (placed, spare) = parts.place(from, to, value, expiry);
         // References to a session of which the caller holds another.

@@ -52,7 +52,7 @@ use crate::out_of_reach::FileError;
 use crate::record::RecordKey;
 use crate::seal::Seal;
 use crate::secret;
-use crate::sync::{Count, locks_held};
+use crate::sync::{Count, leaf_locks_held};
 use mapping::{Layout, Locked, Mapping, Refused};
 use partition::{Broken, Partition};
 
@@ -130,7 +130,7 @@ impl Shared {
     /// Acquires a partition's lock, and empties the partition if a process died in a change of it.
     #[inline(always)] // what it returns would be copied on its way, which takes as long as the lock
     fn lock(&self, number: usize) -> Option<Opened<'_>> {
-        debug_assert_eq!(locks_held(), 0);
+        debug_assert_eq!(leaf_locks_held(), 0);
         let avoided = &self.avoided[number];
         let until = avoided.load(Ordering::Relaxed);
         let may_wait = || {

@@ -58,8 +58,8 @@ pub(super) fn this_thread() -> usize {
     BuildHasherDefault::<DefaultHasher>::new().hash_one(shuttle::thread::current().id()) as usize | 1
 }
 
-/// A lock for one thread. A panic under it does not poison it: nothing foreign runs under it.
-pub struct Mutex<T>(from::Mutex<T>);
+/// A lock for one thread, under which nothing foreign is called. A panic under it does not poison it.
+pub struct LeafMutex<T>(from::Mutex<T>);
 
 /// Guard of a held lock: releases it, and decrements the thread's count, when dropped.
 pub struct Guard<G> {
@@ -67,22 +67,22 @@ pub struct Guard<G> {
     _held: Count,
 }
 
-/// Guard of a [`Mutex`].
-pub type MutexGuard<'a, T> = Guard<from::MutexGuard<'a, T>>;
+/// Guard of a [`LeafMutex`].
+pub type LeafMutexGuard<'a, T> = Guard<from::MutexGuard<'a, T>>;
 
-impl<T> Mutex<T> {
+impl<T> LeafMutex<T> {
     /// Makes an unlocked lock.
     pub const fn new(inside: T) -> Self {
         Self(from::Mutex::new(inside))
     }
 
     /// Waits until the lock is free, and acquires it.
-    pub fn lock(&self) -> MutexGuard<'_, T> {
+    pub fn lock(&self) -> LeafMutexGuard<'_, T> {
         Guard::new(self.0.lock())
     }
 
     /// Acquires the lock if it is free.
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+    pub fn try_lock(&self) -> Option<LeafMutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(Guard::new(Ok(guard))),
             Err(TryLockError::Poisoned(poisoned)) => Some(Guard::new(Err(poisoned))),
@@ -144,7 +144,7 @@ impl Drop for Count {
 /// called.
 ///
 /// Counted in builds with debug assertions only; without them it is always 0 and costs nothing.
-pub fn locks_held() -> usize {
+pub fn leaf_locks_held() -> usize {
     #[cfg(debug_assertions)]
     return HELD.try_with(std::cell::Cell::get).unwrap_or(0);
     #[cfg(not(debug_assertions))]

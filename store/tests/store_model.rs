@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use session::Session;
 use sslsession_store::expiry::Overflow;
-use sslsession_store::{Expiry, Inserted, Key, Memory, Outcome, Placed, locks_held};
+use sslsession_store::{Expiry, Inserted, Key, Memory, Outcome, Placed, leaf_locks_held};
 use std::cell::Cell;
 use std::sync::Arc;
 

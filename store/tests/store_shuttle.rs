@@ -15,7 +15,7 @@ use session::Session;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 use sslsession_store::gate::Patience;
-use sslsession_store::{Expiry, Key, Memory, Placed, gate, locks_held};
+use sslsession_store::{Expiry, Key, Memory, Placed, gate, leaf_locks_held};
 use std::sync::Arc;
 
 fn session(number: u32) -> Session {

@@ -49,7 +49,7 @@ const NAMES: [(&str, Mode); 7] = [
     ("shared_symbolic", Mode::SharedSymbolic),
 ];
 
-/// What else a program may skip.
+/// Places where a program may not run, whatever the mode.
 const PLACES: [&str; 6] = ["all", "valgrind", "over", "1.1.1", "musl", "emulated"];
 
 impl Mode {

@@ -26,10 +26,10 @@ use crate::arguments::{Check, Protocol};
 use crate::output::Failure;
 
 /// The time to wait for a ticket of TLS 1.3, which comes after the handshake, and for a server's close_notify.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The same, where the server let us wait in vain before.
-const IMPATIENCE: Duration = Duration::from_millis(100);
+const SHORT_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The server that is asked.
 pub struct Server {
@@ -190,7 +190,7 @@ impl Client {
 
 /// Returns how long to wait for what is sent after a handshake. That itself may have waited for others' in the server.
 fn patience(round_trip: Duration, was_in_vain: bool) -> Duration {
-    if was_in_vain { IMPATIENCE.max(2 * round_trip) } else { PATIENCE.max(4 * round_trip) }
+    if was_in_vain { SHORT_TIMEOUT.max(2 * round_trip) } else { TIMEOUT.max(4 * round_trip) }
 }
 
 /// The result of reading.

@@ -18,7 +18,7 @@ use sslsession_store::key_file::{MAX_FILE_LEN, MIN_KEY_LEN, is_walking};
 use zeroize::Zeroizing;
 
 /// The most bytes of a file, as the library has it.
-const LARGEST: u64 = MAX_FILE_LEN as u64;
+const MAX_LEN: u64 = MAX_FILE_LEN as u64;
 
 /// A line of a key file.
 pub enum Line<'a> {
@@ -71,7 +71,7 @@ pub fn read(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), String> {
         _ => error.to_string(),
     })?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
-    if !metadata.is_file() || metadata.len() > LARGEST {
+    if !metadata.is_file() || metadata.len() > MAX_LEN {
         return Err("is no key file".to_owned());
     }
     if metadata.mode() & 0o077 != 0 {
@@ -81,8 +81,8 @@ pub fn read(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), String> {
         ));
     }
     // The memory is taken once, so that no part of it is left where the text was moved from.
-    let mut text = Zeroizing::new(Vec::with_capacity(LARGEST as usize + 1));
-    (&mut file).take(LARGEST + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    let mut text = Zeroizing::new(Vec::with_capacity(MAX_LEN as usize + 1));
+    (&mut file).take(MAX_LEN + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
     Ok((file, text))
 }
 

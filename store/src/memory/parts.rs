@@ -5,7 +5,7 @@ use super::expiry_list::ExpiryList;
 use super::gate::{self, Pass};
 use super::rules::{AddingAgain, Eviction};
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use super::sync::{self, Mutex, MutexGuard};
+use super::sync::{self, LeafMutex, LeafMutexGuard};
 use super::table::{Put, Table};
 use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed, total};
 use std::ops::{Deref, DerefMut};
@@ -28,7 +28,7 @@ pub(super) struct Parts<V> {
 
 /// The state that every writer changes.
 pub(super) struct Writers {
-    pub(super) order: Mutex<ExpiryList>,
+    pub(super) order: LeafMutex<ExpiryList>,
     count: AtomicUsize,
     /// [`ExpiryList::soonest`], readable without the lock.
     pub(super) soonest: AtomicU64,
@@ -38,7 +38,7 @@ pub(super) struct Writers {
 
 /// Guard of the writer lock, inside the gate.
 pub(super) struct Writer<'a> {
-    order: MutexGuard<'a, ExpiryList>,
+    order: LeafMutexGuard<'a, ExpiryList>,
     /// Dropped after the lock.
     _pass: Pass,
 }
@@ -62,7 +62,7 @@ impl DerefMut for Writer<'_> {
 impl Writers {
     fn new(eviction: Eviction) -> Self {
         Self {
-            order: Mutex::new(ExpiryList::new(eviction)),
+            order: LeafMutex::new(ExpiryList::new(eviction)),
             count: AtomicUsize::new(0),
             soonest: AtomicU64::new(Expiry::NEVER.to_bits()),
             waiting: AtomicBool::new(false),
@@ -80,7 +80,7 @@ impl Writers {
     }
 
     #[cold]
-    fn wait(&self) -> MutexGuard<'_, ExpiryList> {
+    fn wait(&self) -> LeafMutexGuard<'_, ExpiryList> {
         self.waiting.store(true, Relaxed);
         let order = self.spin().unwrap_or_else(|| self.order.lock());
         self.waiting.store(false, Relaxed);

@@ -1,7 +1,7 @@
 //! The objects that tests store in place of sessions.
 #![forbid(unsafe_code)]
 
-use super::locks_held;
+use super::leaf_locks_held;
 use std::sync::Arc;
 
 /// A reference to a numbered session; must not be dropped under a lock of the store.
@@ -16,6 +16,6 @@ impl PartialEq for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        assert_eq!(locks_held(), 0, "a session is freed under a lock");
+        assert_eq!(leaf_locks_held(), 0, "a session is freed under a lock");
     }
 }

@@ -17,14 +17,14 @@ use once_cell::race::OnceBox;
 use crate::settings::{self, Settings, SharedTickets, Tickets};
 use sslsession_store::key_file::KeyFileError;
 use sslsession_store::ticket_keys::{self, KeyRing, Stamp};
-use sslsession_store::{Mutex, MutexGuard};
+use sslsession_store::{LeafMutex, LeafMutexGuard};
 
 /// Number of seconds for which the file is not checked again.
 const UNCHANGED: i64 = 60;
 
 struct Keys {
     file: &'static Path,
-    state: Mutex<State>,
+    state: LeafMutex<State>,
     /// Time of the last check of the file.
     looked: AtomicI64,
     is_told: AtomicBool,
@@ -69,7 +69,12 @@ impl Keys {
             Ok(lines) => state.ring.set(&lines),
             Err(why) => state.refused = Some(why),
         }
-        Some(Keys { file, state: Mutex::new(state), looked: AtomicI64::new(i64::MIN), is_told: AtomicBool::new(false) })
+        Some(Keys {
+            file,
+            state: LeafMutex::new(state),
+            looked: AtomicI64::new(i64::MIN),
+            is_told: AtomicBool::new(false),
+        })
     }
 
     /// Reads the file again if it has changed; also if its keys are not for this time, as after a
@@ -139,7 +144,7 @@ pub(super) fn with_ring<T>(now: i64, use_it: impl FnOnce(&mut KeyRing) -> T) -> 
 }
 
 /// Guard of the ring around a fork, if there is a ring.
-pub struct ForkGuard(Option<MutexGuard<'static, State>>);
+pub struct ForkGuard(Option<LeafMutexGuard<'static, State>>);
 
 /// Acquires the ring's lock for a fork; None if another thread holds it.
 pub fn try_hold_ticket_keys() -> Option<ForkGuard> {
