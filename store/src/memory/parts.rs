@@ -90,7 +90,7 @@ impl Writers {
     /// Tries again for some microseconds, ever more rarely. A writer has the lock for a tenth of one.
     /// Once a thread sleeps, each release wakes one by a system call, during which the next thread
     /// goes to sleep: they would stay at that.
-    fn spin(&self) -> Option<MutexGuard<'_, ExpiryList>> {
+    fn spin(&self) -> Option<LeafMutexGuard<'_, ExpiryList>> {
         (0..SPINS).find_map(|tries| {
             sync::spin(1 << tries.min(LONGEST_SPIN));
             self.order.try_lock()
