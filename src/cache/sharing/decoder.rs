@@ -26,7 +26,7 @@ use crate::handle::{Context, Session, SessionDer};
 
 /// Number of sessions that are kept for a context: of some 1.5 KB each, or 12 KB with a certificate.
 /// Two kinds with one place are decoded by turns.
-const PLACES: usize = 256;
+const PLACES: usize = 128;
 
 /// The sessions kept for one context.
 #[derive(Default)]

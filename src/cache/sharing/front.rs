@@ -14,7 +14,7 @@
 //! after it.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sslsession_store::BATCH;
 use sslsession_store::config::Config;
@@ -24,10 +24,18 @@ use crate::cache::SessionCache;
 use crate::handle::Session;
 use crate::settings;
 
+/// Length in bytes above which an encoded session has a certificate in it.
+const LARGE: usize = 512;
+
+/// Number of sessions without a certificate that take the memory of one with it.
+const CERTIFICATE: usize = 8;
+
 /// A cache's state for its front.
 pub(super) struct Front {
     /// Number of sessions; 0 for as many as the cache holds.
     most: usize,
+    /// True once a session had a certificate.
+    has_certificates: AtomicBool,
     /// Number of insertions until a session without a record may have been evicted.
     unpublished: AtomicUsize,
 }
@@ -47,7 +55,22 @@ impl Front {
             Config::Shared(shared) => shared.front,
             Config::Memory => 0,
         };
-        Front { most, unpublished: AtomicUsize::new(0) }
+        Front { most, has_certificates: AtomicBool::new(false), unpublished: AtomicUsize::new(0) }
+    }
+
+    /// Notes the length of an encoded session.
+    pub(super) fn note_length(&self, length: usize) {
+        if length > LARGE && !self.has_certificates.load(Ordering::Relaxed) {
+            self.has_certificates.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the number of sessions that stay live.
+    fn most(&self) -> usize {
+        match self.has_certificates.load(Ordering::Relaxed) {
+            true => self.most.div_ceil(CERTIFICATE),
+            false => self.most,
+        }
     }
 }
 
@@ -72,15 +95,18 @@ impl SessionCache {
             front.unpublished.store(unpublished - 1, Ordering::Relaxed);
         }
         let has_front = front.most != 0 && unpublished == 0 && self.callbacks.remove.get().is_none();
-        has_front.then_some(front.most)
+        has_front.then(|| front.most())
     }
 
     /// Notes that a session that was just inserted has no record.
     pub(super) fn note_unpublished(&self) {
         if let Some(sharing) = &self.sharing {
-            // With no limit none of them is ever evicted.
-            let size = self.size().wrapping_sub(1);
-            sharing.front.unpublished.store(size.saturating_add(1), Ordering::Relaxed);
+            let insertions = match self.size() {
+                // None of them is ever evicted.
+                0 => usize::MAX,
+                size => size,
+            };
+            sharing.front.unpublished.store(insertions, Ordering::Relaxed);
         }
     }
 

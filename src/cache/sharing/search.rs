@@ -283,7 +283,10 @@ impl SessionCache {
             None => Some(body.as_slice()),
             Some(_) => Bearer::split(body).map(|(_, session)| session),
         };
-        let session = bytes.and_then(|bytes| sharing.decoder.decode(bytes, self.context));
+        let session = bytes.and_then(|bytes| {
+            sharing.front.note_length(bytes.len());
+            sharing.decoder.decode(bytes, self.context)
+        });
         let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
         let Some(session) = session.filter(is_it) else { return Search::Missing };
         if !offer.once {
