@@ -10,6 +10,9 @@ use parking_lot::{Mutex, MutexGuard};
 /// under it.
 const TRIES: u32 = 10_000;
 
+/// Number of attempts of a caller that can well do without.
+const FEW_TRIES: u32 = 64;
+
 #[derive(Default)]
 pub(super) struct BriefLock<T>(Mutex<T>);
 
@@ -20,7 +23,16 @@ impl<T> BriefLock<T> {
 
     /// Acquires the lock; None after too many attempts.
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, T>> {
-        for _ in 0..TRIES {
+        self.attempt(TRIES)
+    }
+
+    /// Acquires the lock if it is free now, or at once.
+    pub(super) fn lock_at_once(&self) -> Option<MutexGuard<'_, T>> {
+        self.attempt(FEW_TRIES)
+    }
+
+    fn attempt(&self, tries: u32) -> Option<MutexGuard<'_, T>> {
+        for _ in 0..tries {
             if let Some(guard) = self.0.try_lock() {
                 return Some(guard);
             }

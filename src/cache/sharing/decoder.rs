@@ -54,7 +54,7 @@ impl Decoder {
     }
 
     fn copy(&self, parts: &SessionDer) -> Option<Session> {
-        let template = self.place_of(parts).lock()?.clone().filter(|template| template.rest == parts.rest)?;
+        let template = self.place_of(parts).lock_at_once()?.clone().filter(|template| template.rest == parts.rest)?;
         let session = template.session.copy()?;
         session.set_time(parts.time);
         let is_set = session.set_timeout(parts.timeout) && session.set_id(parts.id) && session.set_secret(parts.secret);
@@ -64,7 +64,7 @@ impl Decoder {
     fn decode_and_keep(&self, bytes: &[u8], parts: &SessionDer, context: Context) -> Option<Session> {
         let session = Session::decode(bytes, context)?;
         if let Some(template) = Template::of(&session, parts)
-            && let Some(mut place) = self.place_of(parts).lock()
+            && let Some(mut place) = self.place_of(parts).lock_at_once()
         {
             let before = place.replace(Arc::new(template));
             // Unlocked before a session's last free, which may run any code.
