@@ -43,8 +43,7 @@ impl<'a> SessionDer<'a> {
     pub const LONGEST_SECRET: usize = 48;
 
     /// Cuts an encoding into its parts. None if it is not as drawn above, if its id or secret is
-    /// longer than any of TLS, if its time or timeout is 0, in whose place libssl sets one of its own,
-    /// and if it takes early data.
+    /// longer than any of TLS, and if it takes early data.
     pub fn cut(bytes: &'a [u8]) -> Option<SessionDer<'a>> {
         let mut elements = Elements(Elements(bytes).next_of(SEQUENCE)?);
         let begin = elements.0;
@@ -55,8 +54,18 @@ impl<'a> SessionDer<'a> {
         let (id, secret) = (elements.next_of(OCTET_STRING)?, elements.next_of(OCTET_STRING)?);
         let (time, timeout) = (elements.next_integer(explicit(1))?, elements.next_integer(explicit(2))?);
         let [before, after] = without_age(elements.0)?;
-        let is_usual = id.len() <= LONGEST_ID && secret.len() <= Self::LONGEST_SECRET && time > 0 && timeout > 0;
+        let is_usual = id.len() <= LONGEST_ID && secret.len() <= Self::LONGEST_SECRET;
         is_usual.then_some(SessionDer { id, secret, time, timeout, rest: [head, before, after] })
+    }
+
+    /// Returns true if neither time nor timeout is 0, in whose place libssl reads one of its own.
+    pub fn has_times(&self) -> bool {
+        self.time > 0 && self.timeout > 0
+    }
+
+    /// Returns true for the encoding of the same session, whatever its times are.
+    pub fn is_of_same(&self, other: &SessionDer) -> bool {
+        (self.id, self.secret, self.rest) == (other.id, other.secret, other.rest)
     }
 }
 
@@ -181,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_lacks_a_time_is_none() {
+    fn what_is_cut_off_is_none_and_a_time_of_0_is_said() {
         let der = session(b"certificate", 9, &[]);
         for length in 0..der.len() {
             assert!(SessionDer::cut(&der[..length]).is_none(), "{length}");
@@ -189,6 +198,6 @@ mod tests {
         let mut timeless = der.clone();
         let at = der.windows(3).position(|bytes| bytes == [2, 1, 7]).expect("it has a timeout");
         timeless[at + 2] = 0;
-        assert!(SessionDer::cut(&timeless).is_none());
+        assert!(SessionDer::cut(&timeless).is_some_and(|parts| !parts.has_times() && parts.is_of_same(&parts)));
     }
 }

@@ -47,7 +47,7 @@ impl Decoder {
     /// Decodes a session for `context`; None if the bytes are no session, or if the application has
     /// data of its own at it already.
     pub(super) fn decode(&self, bytes: &[u8], context: Context) -> Option<Session> {
-        match SessionDer::cut(bytes) {
+        match SessionDer::cut(bytes).filter(SessionDer::has_times) {
             Some(parts) => self.copy(&parts).or_else(|| self.decode_and_keep(bytes, &parts, context)),
             None => Session::decode(bytes, context),
         }

@@ -16,12 +16,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use sslsession_store::BATCH;
 use sslsession_store::config::Config;
+use sslsession_store::{BATCH, Lookup, RecordKey, RecordStore};
 
-use super::Identity;
+use super::record::{Bearer, OPEN};
+use super::{Identity, NO_MATTER};
 use crate::cache::SessionCache;
-use crate::handle::Session;
+use crate::handle::{Session, SessionDer};
 use crate::settings;
 
 /// Length in bytes above which an encoded session has a certificate in it.
@@ -112,13 +113,29 @@ impl SessionCache {
 
     /// Changes the record of a session that is not live here, if the session expires sooner now: it
     /// may have been dropped, and its application lets it expire. Nothing else of it changes the
-    /// record, as it may as well be a copy of the application's own.
+    /// record, as it may as well be a copy of the application's own; and what a client has of the
+    /// session does not.
     pub(in crate::cache) fn bring_forward(&self, before: &Identity, session: &Session) {
         // Also after this cache has stopped sharing.
         let has_front = self.sharing.as_ref().is_some_and(|sharing| sharing.front.most != 0);
-        if has_front && SessionCache::expiry_of(session) < before.expiry {
+        if has_front && SessionCache::expiry_of(session) < before.expiry && self.has_record_like(session) {
             self.republish(before, session);
         }
+    }
+
+    /// Returns true if the session's record differs from it in times at most.
+    fn has_record_like(&self, session: &Session) -> bool {
+        let (Some(sharing), Some(bytes)) = (self.sharing.as_deref(), session.encode()) else { return false };
+        let Some(own) = SessionDer::cut(&bytes) else { return false };
+        self.known_scopes(sharing).iter().any(|scope| {
+            let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
+            let Some(policy) = sharing.store.policy(&name) else { return false };
+            let found = sharing.store.find(&RecordKey { policy, ..name }, None, i64::MIN);
+            let Lookup::Record(body) = found else { return false };
+            let record =
+                if *scope == OPEN { Bearer::split(&body).map(|(_, session)| session) } else { Some(&body[..]) };
+            record.and_then(SessionDer::cut).is_some_and(|record| record.is_of_same(&own))
+        })
     }
 
     /// Returns true if a session may be cached that is not live here.
