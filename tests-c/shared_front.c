@@ -85,8 +85,8 @@ int main(void) {
   EXPECT("M11", at(HERE, holds), "511");
   EXPECT("M11", at(HERE, counters), "hits 0, misses 0, cb_hits 0, timeouts 0, full 0");
   EXPECT("M11", at(HERE, is_marked), "resumable");
-  EXPECT("M11", at(HERE, resume_the_same), "resumed by another object");
-  EXPECT("M11", at(HERE, resume_the_same), "resumed by the same object");
+  EXPECT("M11", at(HERE, resume), "resumed");
+  EXPECT("M11", at(HERE, resume), "resumed");
   EXPECT("M11", at(THERE, resume), "resumed");
   EXPECT("M11", at(HERE, holds), "511");
   end_full();

@@ -194,6 +194,14 @@ impl Shared {
 
     fn hash(&self, name: &RecordKey) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.names[0], self.names[1]);
+        if let Ok(id) = <&[u8; 32]>::try_from(name.id) {
+            // The length of nearly all ids: one piece of known length takes half of the instructions.
+            let mut whole = [0; 16 + 4 + 32];
+            whole[..16].copy_from_slice(name.scope);
+            whole[16..20].copy_from_slice(&name.version.to_ne_bytes());
+            whole[20..].copy_from_slice(id);
+            return hasher.hash(&whole);
+        }
         hasher.write(name.scope);
         hasher.write_i32(name.version);
         hasher.write(name.id);

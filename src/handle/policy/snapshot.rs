@@ -39,12 +39,14 @@ pub(super) struct Numbers {
     pub(super) verification: Option<Verification>,
 }
 
-/// The address of a list, and its length.
+/// A list as far as a few instructions show it: its address, its length, and its first and last element. A list that takes
+/// another's place often lies where that was.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(super) struct List {
     pub(super) address: usize,
     pub(super) length: c_long,
+    pub(super) ends: [usize; 2],
 }
 
 /// The part of a snapshot that matters only if clients are asked for a certificate: words without gaps, which are compared
@@ -92,7 +94,7 @@ impl Verification {
 }
 
 /// Words of all fields of a [`Verification`]: callback, depth; parameters; functions; objects, lookups, authorities; accepted.
-const GAPLESS: usize = 2 + 2 * 6 + verification::FUNCTIONS + 2 + 1 + 4 + 1 + 4;
+const GAPLESS: usize = 2 + 2 * 6 + verification::FUNCTIONS + 4 + 1 + 8 + 1 + 4;
 
 /// The parameters of a connection and of its store, in which names are read.
 pub(super) struct PeerNames<'a> {
@@ -188,8 +190,12 @@ impl<'a> Connection<'a> {
 }
 
 unsafe fn list(functions: &Functions, list: *const stack_st_X509_NAME) -> List {
-    // SAFETY: the caller's list; libcrypto counts -1 in no list.
-    List { address: list.addr(), length: unsafe { (functions.OPENSSL_sk_num)(list) }.into() }
+    // SAFETY: the caller's list; libcrypto counts -1 in no list, and has NULL at any place where there is nothing.
+    unsafe {
+        let length = (functions.OPENSSL_sk_num)(list);
+        let element = |at| (functions.OPENSSL_sk_value)(list, at).addr();
+        List { address: list.addr(), length: length.into(), ends: [element(0), element(length - 1)] }
+    }
 }
 
 unsafe fn read_parameters(libssl: &Libssl, param: *mut X509_VERIFY_PARAM, into: &mut Parameters) {
