@@ -48,6 +48,7 @@ use auto_flush::AutoFlush;
 use own_table::OwnTable;
 use pending_removals::PendingRemovals;
 use sharing::{Authentication, Sharing, TicketUse, on_new_context};
+use sslsession_store::time::UnixTime;
 use sslsession_store::{Expiry, Key, Memory};
 use statistics::Counters;
 
@@ -80,7 +81,7 @@ pub struct SessionCache {
 
 /// Attaches a cache to a new context. Does nothing if the context has one: on Debian SSL_CTX_new
 /// calls SSL_CTX_new_ex, and the library exports both.
-pub fn attach(context: Context, hooks: &Hooks, now: i64) {
+pub fn attach(context: Context, hooks: &Hooks, now: UnixTime) {
     if of_context(context).is_some() {
         return;
     }
@@ -187,7 +188,7 @@ impl SessionCache {
     }
 
     /// Flushes and prepares tickets as a connection is created.
-    pub fn on_ssl_new(&self, connection: Connection, now: i64) {
+    pub fn on_ssl_new(&self, connection: Connection, now: UnixTime) {
         self.prepare(connection);
         self.note_if_not_shared(connection);
         self.flush_with_connection(now);

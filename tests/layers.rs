@@ -13,26 +13,36 @@ use std::collections::BTreeMap;
 /// Modules that each module of the library's root may use. capi and standalone read the clock; below them time is an
 /// argument. `store` is the package below, of which `store::threads` and the like may be used by themselves.
 const MAY_USE: [(&str, &[&str]); 11] = [
-    ("capi", &["cache", "handle", "types", "catch_panic", "clock", "store::threads"]),
-    ("cache", &["store", "store::file_system", "store::secret", "handle", "rules", "types", "settings"]),
+    ("capi", &["cache", "handle", "types", "catch_panic", "clock", "store::threads", "store::time"]),
+    ("cache", &["store", "store::file_system", "store::secret", "store::time", "handle", "rules", "types", "settings"]),
     (
         "handle",
-        &["standalone", "libssl", "functions", "rules", "types", "catch_panic", "store::secret", "store::threads"],
+        &[
+            "standalone",
+            "libssl",
+            "functions",
+            "rules",
+            "types",
+            "catch_panic",
+            "store::secret",
+            "store::threads",
+            "store::time",
+        ],
     ),
-    ("standalone", &["types", "catch_panic", "clock", "store::threads"]),
+    ("standalone", &["types", "catch_panic", "clock", "store::threads", "store::time"]),
     ("libssl", &["functions", "rules", "types", "catch_panic", "store::threads"]),
     ("functions", &[]),
     ("rules", &["store"]),
     ("types", &[]),
     ("catch_panic", &[]),
-    ("clock", &[]),
-    ("settings", &["store", "clock", "store::file_system", "store::threads"]),
+    ("clock", &["store::time"]),
+    ("settings", &["store", "clock", "store::file_system", "store::threads", "store::time"]),
 ];
 
 /// The same for the store's package.
-const STORE_MAY_USE: [(&str, &[&str]); 19] = [
+const STORE_MAY_USE: [(&str, &[&str]); 20] = [
     ("open", &["config", "shared", "key_file", "out_of_reach"]),
-    ("memory", &["expiry", "key", "era", "gate", "sync"]),
+    ("memory", &["expiry", "time", "key", "era", "gate", "sync"]),
     (
         "shared",
         &[
@@ -44,21 +54,23 @@ const STORE_MAY_USE: [(&str, &[&str]); 19] = [
             "out_of_reach",
             "file_system",
             "expiry",
+            "time",
             "secret",
             "sync",
             "threads",
         ],
     ),
-    ("ticket_keys", &["key_file", "secret", "secret_slots", "threads"]),
-    ("record_store", &["record", "expiry"]),
+    ("ticket_keys", &["key_file", "secret", "secret_slots", "threads", "time"]),
+    ("record_store", &["record", "expiry", "time"]),
     ("seal", &["record", "key_file", "secret"]),
     ("key_file", &["out_of_reach", "file_system", "secret"]),
     ("out_of_reach", &["file_system"]),
-    ("record", &["secret"]),
+    ("record", &["secret", "time"]),
     ("gate", &["sync", "threads"]),
     ("sync", &["threads"]),
     ("config", &[]),
-    ("expiry", &[]),
+    ("expiry", &["time"]),
+    ("time", &[]),
     ("key", &[]),
     ("era", &[]),
     ("secret", &[]),

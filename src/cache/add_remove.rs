@@ -10,6 +10,7 @@ use crate::rules::{AddingAgain, Callbacks, UpdateTime};
 use crate::types::RemoveSessionCallback;
 use sslsession_store::memory::Eviction;
 use sslsession_store::shared::Event;
+use sslsession_store::time::UnixTime;
 use sslsession_store::{Evicted, Key, Outcome, Placed};
 
 impl SessionCache {
@@ -18,7 +19,7 @@ impl SessionCache {
     /// callback. Returns false if this object was cached already; its expiry order is updated.
     ///
     /// Of the mode only UPDATE_TIME matters: with it the session's time becomes `now`.
-    pub fn add(&self, session: &Session, now: i64) -> bool {
+    pub fn add(&self, session: &Session, now: UnixTime) -> bool {
         owners::take_place(session);
         let live = Live::insert(self, session, now);
         let is_new = live.is_new();
@@ -38,7 +39,7 @@ impl SessionCache {
     }
 
     /// Inserts a session under its key into the live sessions of this process.
-    pub(super) fn insert_live(&self, key: &Key, session: &Session, now: i64) -> bool {
+    pub(super) fn insert_live(&self, key: &Key, session: &Session, now: UnixTime) -> bool {
         if self.mode().has(Mode::UPDATE_TIME) {
             self.update_time(session, now);
         }
@@ -74,7 +75,7 @@ impl SessionCache {
 
     /// Sets the time of a session that is being added. If it is cached and adding again does not
     /// move it, its position in the order is too early from then on; a flush corrects that.
-    fn update_time(&self, session: &Session, now: i64) {
+    fn update_time(&self, session: &Session, now: UnixTime) {
         match (self.rules.update_time, self.rules.memory.adding_again) {
             (UpdateTime::Unknown, _) => {}
             (UpdateTime::Known, AddingAgain::Moves) => owners::set_time(session, now),
@@ -121,7 +122,7 @@ impl SessionCache {
     /// Removes the session of `session`'s version and id, marks `session` as not resumable and
     /// calls the remove callback with `session`, also if nothing was cached (contract A5, A6;
     /// semantics 4.1). Returns true if something was removed.
-    pub fn remove(&self, session: &Session, now: i64, is_by_libssl: impl FnOnce() -> bool) -> bool {
+    pub fn remove(&self, session: &Session, now: UnixTime, is_by_libssl: impl FnOnce() -> bool) -> bool {
         if session.id().is_empty() {
             return false;
         }
@@ -147,7 +148,7 @@ impl SessionCache {
     }
 
     /// Removes a session that libssl itself removed and marked, and calls the remove callback.
-    pub fn on_remove_session(&self, session: &Session, now: i64) {
+    pub fn on_remove_session(&self, session: &Session, now: UnixTime) {
         if self.context.is_sentinel(session) {
             return;
         }

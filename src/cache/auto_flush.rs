@@ -9,6 +9,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 use super::Role;
+use sslsession_store::time::UnixTime;
 
 /// State of one cache's automatic flushes.
 #[derive(Default)]
@@ -28,14 +29,14 @@ impl AutoFlush {
         claimed.load(Ordering::Relaxed) != due && claimed.swap(due, Ordering::Relaxed) != due
     }
 
-    /// Begins to remove what has expired by `now`, in seconds since the epoch.
-    pub(super) fn begin(&self, now: i64) {
-        self.up_to.store(now, Ordering::Relaxed);
+    /// Begins to remove what has expired by `now`.
+    pub(super) fn begin(&self, now: UnixTime) {
+        self.up_to.store(now.0, Ordering::Relaxed);
     }
 
     /// Returns the time up to which sessions are still to be removed; None if nothing is.
-    pub(super) fn up_to(&self) -> Option<i64> {
-        Some(self.up_to.load(Ordering::Relaxed)).filter(|&time| time != 0)
+    pub(super) fn up_to(&self) -> Option<UnixTime> {
+        Some(UnixTime(self.up_to.load(Ordering::Relaxed))).filter(|&time| time != UnixTime(0))
     }
 
     /// Ends it: nothing is left that expired by then.
@@ -46,7 +47,7 @@ impl AutoFlush {
 
 #[cfg(test)]
 mod tests {
-    use super::{AutoFlush, Role};
+    use super::{AutoFlush, Role, UnixTime};
 
     #[test]
     fn each_256th_handshake_is_claimed_once() {
@@ -60,8 +61,8 @@ mod tests {
     fn it_goes_on_until_it_ends() {
         let flush = AutoFlush::default();
         assert_eq!(flush.up_to(), None);
-        flush.begin(1000);
-        assert_eq!((flush.up_to(), flush.up_to()), (Some(1000), Some(1000)));
+        flush.begin(UnixTime(1000));
+        assert_eq!((flush.up_to(), flush.up_to()), (Some(UnixTime(1000)), Some(UnixTime(1000))));
         flush.end();
         assert_eq!(flush.up_to(), None);
     }

@@ -21,12 +21,13 @@ use crate::handle::Session;
 use crate::rules::{Callbacks, Freed};
 use sslsession_store::BATCH;
 use sslsession_store::shared::Event;
+use sslsession_store::time::UnixTime;
 
 /// Sessions that a flush removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
-    /// Sessions that have expired at that time, in seconds since the epoch.
-    OverAt(i64),
+    /// Sessions that have expired at that time.
+    OverAt(UnixTime),
     /// Every session.
     Everything,
 }
@@ -91,7 +92,7 @@ impl SessionCache {
 
     /// Takes up to a batch of sessions that have expired at `time` out of the store. Also returns
     /// the number that the store removed.
-    fn take_expired(&self, time: i64) -> (usize, Vec<Session>) {
+    fn take_expired(&self, time: UnixTime) -> (usize, Vec<Session>) {
         let taken = self.store.take_expired(time, BATCH);
         let number = taken.len();
         show_sessions();
@@ -146,7 +147,7 @@ impl SessionCache {
 
     /// Flushes automatically (contract M7) as a session is made or looked up: by OpenSSL's own
     /// rule, the number of handshakes that have finished.
-    pub(super) fn flush_with_session(&self, role: Role, now: i64) {
+    pub(super) fn flush_with_session(&self, role: Role, now: UnixTime) {
         // Every lookup comes here, and mostly nothing has expired: then libssl's count need not be
         // read.
         if !self.store.has_expired(now) {
@@ -161,7 +162,7 @@ impl SessionCache {
 
     /// Flushes automatically as a connection is created. libssl calls nothing when it resumes by
     /// ticket, or as a client. So each 256th connection flushes as well.
-    pub(super) fn flush_with_connection(&self, now: i64) {
+    pub(super) fn flush_with_connection(&self, now: UnixTime) {
         let is_due = |role| self.claim_auto_flush(role) && self.flushes_for(role);
         let due = [Role::Client, Role::Server].map(is_due);
         self.flush_automatically(due.contains(&true), now);
@@ -169,7 +170,7 @@ impl SessionCache {
 
     /// Removes one batch of expired sessions. The following connections remove the rest, where
     /// OpenSSL makes the 256th handshake wait for all.
-    fn flush_automatically(&self, is_due: bool, now: i64) {
+    fn flush_automatically(&self, is_due: bool, now: UnixTime) {
         if is_due {
             self.auto_flush.begin(now);
         }

@@ -6,12 +6,13 @@ use super::sharing::{Live, count};
 use super::{Mode, Role, SessionCache};
 use crate::handle::{Connection, Session};
 use sslsession_store::shared::Event;
+use sslsession_store::time::UnixTime;
 
 impl SessionCache {
     /// Stores a session that a handshake made, unless NO_INTERNAL_STORE. Then calls the
     /// application's new callback, then flushes automatically. libssl calls this only for roles
     /// whose sessions are cached.
-    pub fn on_new_session(&self, connection: Connection, session: &Session, now: i64) {
+    pub fn on_new_session(&self, connection: Connection, session: &Session, now: UnixTime) {
         let role = Role::of(connection.is_server());
         let is_kept = !self.mode_for(role).has(Mode::NO_INTERNAL_STORE) && self.is_worth_storing(connection);
         let live = is_kept.then(|| Live::insert(self, session, now));

@@ -9,6 +9,7 @@ use crate::rules::Marked;
 use crate::types::TLS1_3_VERSION;
 use sslsession_store::Key;
 use sslsession_store::shared::Event;
+use sslsession_store::time::UnixTime;
 
 /// A client's offer of a session.
 pub(super) struct Offer<'a> {
@@ -17,7 +18,7 @@ pub(super) struct Offer<'a> {
     pub(super) id: &'a [u8],
     /// True if the session may be used once only.
     pub(super) once: bool,
-    pub(super) now: i64,
+    pub(super) now: UnixTime,
 }
 
 /// The result of a lookup in this cache.
@@ -31,7 +32,7 @@ pub(super) enum Search {
 impl SessionCache {
     /// Serves libssl's get callback. Up to TLS 1.2 libssl calls nothing when a resumption finishes,
     /// so the automatic flush runs here; in TLS 1.3 each handshake makes a session.
-    pub fn on_get_session(&self, connection: Connection, id: &[u8], now: i64) -> Option<Session> {
+    pub fn on_get_session(&self, connection: Connection, id: &[u8], now: UnixTime) -> Option<Session> {
         let version = connection.session_version();
         let found = self.look_up(connection, version, id, now);
         if version != TLS1_3_VERSION {
@@ -43,7 +44,7 @@ impl SessionCache {
     /// Looks up a session by version and id: in this cache, unless NO_INTERNAL_LOOKUP, then with
     /// the application's get callback. The caller gets a reference. The handshake decides if the
     /// session fits the connection and has not expired.
-    pub(super) fn look_up(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> Option<Session> {
+    pub(super) fn look_up(&self, connection: Connection, version: i32, id: &[u8], now: UnixTime) -> Option<Session> {
         let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
         let offer = Offer { connection, version, id, once, now };
         match self.search(&offer) {

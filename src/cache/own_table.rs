@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::SessionCache;
 use crate::handle::{Context, Session};
+use sslsession_store::time::UnixTime;
 
 /// Contents of the table, as far as the library needs to know them.
 #[derive(Default)]
@@ -42,14 +43,14 @@ impl OwnTable {
         let had_sentinel = self.has_sentinel.load(Ordering::Relaxed);
         if had_sentinel {
             self.flushing.fetch_add(1, Ordering::AcqRel);
-            context.flush_own_table(0);
+            context.flush_own_table(UnixTime(0));
             self.flushing.fetch_sub(1, Ordering::AcqRel);
         }
         had_sentinel
     }
 
-    /// Removes the stand-ins that have expired by `time`, in seconds since the epoch.
-    pub(super) fn flush_expired(&self, context: Context, time: i64) {
+    /// Removes the stand-ins that have expired by `time`.
+    pub(super) fn flush_expired(&self, context: Context, time: UnixTime) {
         if self.has_stand_ins.load(Ordering::Relaxed) {
             context.flush_own_table(time);
         }
@@ -58,7 +59,7 @@ impl OwnTable {
     /// Empties the table of a context that is being freed.
     pub(super) fn empty(&self, context: Context) {
         if self.has_sentinel.load(Ordering::Relaxed) {
-            context.flush_own_table(0);
+            context.flush_own_table(UnixTime(0));
         }
     }
 

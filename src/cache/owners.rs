@@ -26,6 +26,7 @@ use std::sync::{Arc, Weak};
 use super::SessionCache;
 use super::sharing::{self, Identity};
 use crate::handle::{self, Session};
+use sslsession_store::time::UnixTime;
 use sslsession_store::{Key, LeafMutex, LeafMutexGuard};
 
 /// All caches that ever held a session, sorted by address.
@@ -213,7 +214,7 @@ fn places_of(session: &Session) -> Places {
 }
 
 /// Sets a session's time, as SSL_SESSION_set_time(3).
-pub fn set_time(session: &Session, time: i64) {
+pub fn set_time(session: &Session, time: UnixTime) {
     change(session, || {
         session.set_time(time);
         true

@@ -66,6 +66,7 @@ use record::{Bearer, OPEN, ServerName};
 pub use report::report_end;
 pub(super) use report::{count, on_new_context, show_sessions};
 use sslsession_store::era::UnderWay;
+use sslsession_store::time::UnixTime;
 use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
@@ -225,7 +226,7 @@ impl SessionCache {
     }
 
     /// Removes some expired records from the shared store, if there is one.
-    pub(super) fn expire_shared(&self, now: i64) {
+    pub(super) fn expire_shared(&self, now: UnixTime) {
         if let Some(sharing) = self.sharing.as_deref() {
             sharing.store.expire(now);
         }
@@ -347,7 +348,7 @@ impl SessionCache {
                 continue;
             }
             // The bearer is in the body.
-            let bearer = match sharing.store.find(&RecordKey { policy: terms, ..was }, None, i64::MIN) {
+            let bearer = match sharing.store.find(&RecordKey { policy: terms, ..was }, None, UnixTime::EARLIEST) {
                 Lookup::Record(body) if scope == OPEN => Bearer::split(&body).map(|(bearer, _)| bearer),
                 _ => None,
             };

@@ -6,11 +6,12 @@
 use super::{Role, SessionCache};
 use crate::handle::{Connection, DEFAULT_TIMEOUT, Session, Statistic};
 use crate::types::TLS1_3_VERSION;
+use sslsession_store::time::{Seconds, UnixTime};
 
 impl SessionCache {
     /// Looks up the session that a client offers as `id`, and decides if the connection may resume
     /// it. If so, gives it to the connection (semantics 4.3).
-    pub fn offered(&self, connection: Connection, version: i32, id: &[u8], now: i64) -> bool {
+    pub fn offered(&self, connection: Connection, version: i32, id: &[u8], now: UnixTime) -> bool {
         connection.set_version(version);
         self.started(connection);
         // A client that offers no id offers no session: there is no lookup and no miss.
@@ -27,7 +28,7 @@ impl SessionCache {
     /// Returns true if the connection may resume the session. Removes and counts an expired
     /// session. One that is not resumable, or of another version or session id context, stays
     /// cached.
-    fn accept_or_expire(&self, connection: Connection, session: &Session, now: i64) -> bool {
+    fn accept_or_expire(&self, connection: Connection, session: &Session, now: UnixTime) -> bool {
         if !session.is_resumable()
             || session.version() != connection.version()
             || session.id_context() != connection.id_context()
@@ -44,7 +45,7 @@ impl SessionCache {
 
     /// Finishes the handshake with `session`: the one that was found or offered, or a new one
     /// (semantics 4.4, 4.5).
-    pub fn finished(&self, connection: Connection, session: &Session, now: i64) {
+    pub fn finished(&self, connection: Connection, session: &Session, now: UnixTime) {
         let role = Role::of(connection.is_server());
         self.started(connection);
         let offered = connection.session();
@@ -75,12 +76,12 @@ impl SessionCache {
         session.set_id_context(connection.id_context());
         if role == Role::Server {
             let timeout = self.context.timeout();
-            session.set_timeout(if timeout == 0 { DEFAULT_TIMEOUT } else { timeout });
+            session.set_timeout(if timeout == Seconds(0) { DEFAULT_TIMEOUT } else { timeout });
         }
     }
 
     /// Decides as libssl does, before it calls the new callback, if a session is stored.
-    fn update(&self, connection: Connection, role: Role, session: &Session, resumed: bool, now: i64) {
+    fn update(&self, connection: Connection, role: Role, session: &Session, resumed: bool, now: UnixTime) {
         if session.id().is_empty() || !session.is_resumable() {
             return;
         }

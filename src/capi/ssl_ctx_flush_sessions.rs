@@ -6,6 +6,7 @@ use super::with_cache;
 use crate::cache::Flush;
 use crate::handle::dispatch;
 use crate::types::SSL_CTX;
+use sslsession_store::time::UnixTime;
 
 /// SSL_CTX_flush_sessions removes the sessions from the cache of `ctx` that have expired at `tm`.
 ///
@@ -17,7 +18,7 @@ use crate::types::SSL_CTX;
 /// for SSL_CTX_flush_sessions_ex, and an OpenSSL 4 may be built without it. See SSL_CTX_flush_sessions(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn SSL_CTX_flush_sessions(ctx: *mut SSL_CTX, tm: c_long) {
-    let flush = if tm == 0 { Flush::Everything } else { Flush::OverAt(tm) };
+    let flush = if tm == 0 { Flush::Everything } else { Flush::OverAt(UnixTime(tm)) };
     // SAFETY: C caller.
     unsafe { with_cache(ctx, (), |cache| cache.flush(flush), || dispatch::SSL_CTX_flush_sessions_ex(ctx, tm)) }
 }

@@ -7,6 +7,7 @@ use crate::cache::owners;
 use crate::catch_panic::catch_panic;
 use crate::handle::{Session, dispatch};
 use crate::types::SSL_SESSION;
+use sslsession_store::time::{Seconds, UnixTime};
 
 /// SSL_SESSION_get_time returns the time when the session `s` was made, in seconds since 1970; 0 for NULL. OpenSSL
 /// deprecates it since 3.4 for SSL_SESSION_get_time_ex, and an OpenSSL 4 may be built without it.
@@ -27,7 +28,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set_time(s: *mut SSL_SESSION, tm: c_
     on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
-        owners::set_time(&session, tm);
+        owners::set_time(&session, UnixTime(tm));
         tm
     })
 }
@@ -65,7 +66,7 @@ pub unsafe extern "C-unwind" fn SSL_SESSION_set_timeout(s: *mut SSL_SESSION, t: 
     on_session(s, || {
         // SAFETY: C caller.
         let Some(session) = (unsafe { Session::borrow(s) }) else { return 0 };
-        c_long::from(owners::change(&session, || session.set_timeout(t)))
+        c_long::from(owners::change(&session, || session.set_timeout(Seconds(t))))
     })
 }
 symver!(

@@ -11,6 +11,7 @@ use super::{Alert, Connection, Session, Statistic, TicketCallbacks, dispatch};
 use crate::rules::Rules;
 use crate::types::*;
 use crate::{libssl, standalone};
+use sslsession_store::time::{Seconds, UnixTime};
 
 const CTRL_SET_CACHE_SIZE: c_int = 42;
 const CTRL_SET_CACHE_MODE: c_int = 44;
@@ -147,10 +148,10 @@ impl<'a> Context<'a> {
         libssl::of_object(self.as_ptr()).and_then(|libssl| libssl::error::last_alert(&libssl.functions))
     }
 
-    /// Returns the timeout of its new sessions, in seconds; 0 for the method's default.
-    pub fn timeout(self) -> i64 {
+    /// Returns the timeout of its new sessions; 0 for the method's default.
+    pub fn timeout(self) -> Seconds {
         // SAFETY: a live context.
-        unsafe { dispatch::SSL_CTX_get_timeout(self.as_ptr()) }
+        Seconds(unsafe { dispatch::SSL_CTX_get_timeout(self.as_ptr()) })
     }
 }
 
@@ -195,9 +196,9 @@ impl Context<'_> {
     }
 
     /// Removes all sessions from libssl's own table that have expired at `time`; with 0, every session.
-    pub fn flush_own_table(self, time: i64) {
+    pub fn flush_own_table(self, time: UnixTime) {
         // SAFETY: a live context.
-        unsafe { dispatch::SSL_CTX_flush_sessions_ex(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_CTX_flush_sessions_ex(self.as_ptr(), time.0) };
     }
 
     /// Arms the sentinel, which announces the context's end. Returns true if it is armed; the

@@ -11,6 +11,7 @@ use crate::libssl::der::{self, Encoded};
 use crate::types::*;
 use crate::{libssl, standalone};
 use sslsession_store::secret;
+use sslsession_store::time::{Seconds, UnixTime};
 
 /// A reference to a session. Cloning increments the reference count; dropping decrements it, which
 /// may free the session and run the application's ex_data callbacks: never drop one under a lock.
@@ -97,28 +98,28 @@ impl Session {
         unsafe { dispatch::SSL_SESSION_get_protocol_version(self.as_ptr()) }
     }
 
-    /// Returns the time when the session was made, in seconds since the epoch.
-    pub fn time(&self) -> i64 {
+    /// Returns the time when the session was made.
+    pub fn time(&self) -> UnixTime {
         // SAFETY: a live session.
-        unsafe { dispatch::SSL_SESSION_get_time_ex(self.as_ptr()) }
+        UnixTime(unsafe { dispatch::SSL_SESSION_get_time_ex(self.as_ptr()) })
     }
 
     /// Sets the time when the session was made.
-    pub fn set_time(&self, time: i64) {
+    pub fn set_time(&self, time: UnixTime) {
         // SAFETY: a live session.
-        unsafe { dispatch::SSL_SESSION_set_time_ex(self.as_ptr(), time) };
+        unsafe { dispatch::SSL_SESSION_set_time_ex(self.as_ptr(), time.0) };
     }
 
-    /// Returns the timeout in seconds.
-    pub fn timeout(&self) -> i64 {
+    /// Returns the timeout.
+    pub fn timeout(&self) -> Seconds {
         // SAFETY: a live session.
-        unsafe { dispatch::SSL_SESSION_get_timeout(self.as_ptr()) }
+        Seconds(unsafe { dispatch::SSL_SESSION_get_timeout(self.as_ptr()) })
     }
 
     /// Sets the timeout. Returns false if it is negative.
-    pub fn set_timeout(&self, timeout: i64) -> bool {
+    pub fn set_timeout(&self, timeout: Seconds) -> bool {
         // SAFETY: a live session.
-        unsafe { dispatch::SSL_SESSION_set_timeout(self.as_ptr(), timeout) == 1 }
+        unsafe { dispatch::SSL_SESSION_set_timeout(self.as_ptr(), timeout.0) == 1 }
     }
 
     /// Returns true if the session is not marked and has an id or a ticket to be resumed by.

@@ -13,14 +13,14 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use sslsession_store::time::{Seconds, UnixTime};
+
 /// An encoding in parts.
 pub struct SessionDer<'a> {
     pub id: &'a [u8],
     pub secret: &'a [u8],
-    /// Seconds since the epoch.
-    pub time: i64,
-    /// Seconds.
-    pub timeout: i64,
+    pub time: UnixTime,
+    pub timeout: Seconds,
     /// All that no function sets: the elements before the session id; those after the timeout; and
     /// those after the number that is added to a ticket's age.
     pub rest: [&'a [u8]; 3],
@@ -55,12 +55,13 @@ impl<'a> SessionDer<'a> {
         let (time, timeout) = (elements.next_integer(explicit(1))?, elements.next_integer(explicit(2))?);
         let [before, after] = without_age(elements.0)?;
         let is_usual = id.len() <= LONGEST_ID && secret.len() <= Self::LONGEST_SECRET;
+        let (time, timeout) = (UnixTime(time), Seconds(timeout));
         is_usual.then_some(SessionDer { id, secret, time, timeout, rest: [head, before, after] })
     }
 
     /// Returns true if neither time nor timeout is 0, in whose place libssl reads one of its own.
     pub fn has_times(&self) -> bool {
-        self.time > 0 && self.timeout > 0
+        self.time.0 > 0 && self.timeout.0 > 0
     }
 
     /// Returns true for the encoding of the same session, whatever its times are.
@@ -131,7 +132,7 @@ fn unsigned(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::SessionDer;
+    use super::{Seconds, SessionDer, UnixTime};
 
     /// Returns an element of less than 128 bytes.
     fn element(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -159,7 +160,7 @@ mod tests {
         let der = session(b"certificate", 9, &element(0xB0, b"h2"));
         let parts = SessionDer::cut(&der).expect("it is a session");
         assert_eq!((parts.id, parts.secret), (b"an id".as_slice(), b"a secret".as_slice()));
-        assert_eq!((parts.time, parts.timeout), (0xF000_0001, 7));
+        assert_eq!((parts.time, parts.timeout), (UnixTime(0xF000_0001), Seconds(7)));
         let certificate = element(0xA3, b"certificate");
         assert_eq!(parts.rest, [&der[2..13], &certificate, &element(0xB0, b"h2")]);
     }

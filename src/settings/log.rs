@@ -20,6 +20,7 @@ use super::load::{is_stderr_lost, write_stderr};
 use super::{Log, LogTarget};
 use crate::clock;
 use sslsession_store::threads;
+use sslsession_store::time::UnixTime;
 
 /// Length in bytes that fits into a pipe without another's words in between (PIPE_BUF).
 pub const LONGEST_LINE: usize = 4096;
@@ -101,10 +102,10 @@ fn line(start: &str, what: &str) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// Returns a time, in seconds since 1970, in the form of RFC 3339. The C library's functions acquire a lock, which a
+/// Returns a time in the form of RFC 3339. The C library's functions acquire a lock, which a
 /// fork can leave locked.
-fn utc(time: i64) -> String {
-    let (days, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
+fn utc(time: UnixTime) -> String {
+    let (days, second) = (time.0.div_euclid(86_400), time.0.rem_euclid(86_400));
     // Years of this count begin in March, so that a leap day is the last of one; 400 of them have 146,097 days.
     let since = days + 719_468;
     let (era, day) = (since.div_euclid(146_097), since.rem_euclid(146_097));
@@ -147,7 +148,7 @@ mod tests {
             (1_735_689_599, "2024-12-31T23:59:59Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
-            assert_eq!(utc(time), expected, "{time}");
+            assert_eq!(utc(UnixTime(time)), expected, "{time}");
         }
     }
 }

@@ -11,9 +11,10 @@ use std::sync::{Arc, OnceLock};
 use super::ex_data::{self, Class, ExData};
 use super::id::Id;
 use crate::types::*;
+use sslsession_store::time::Seconds;
 
 /// The timeout of a new context's sessions in seconds, as in OpenSSL's TLS methods: two hours.
-pub const DEFAULT_TIMEOUT: c_long = 7200;
+pub const DEFAULT_TIMEOUT: Seconds = Seconds(7200);
 
 /// The default side of a method's connections.
 #[repr(u8)]
@@ -109,7 +110,7 @@ pub unsafe fn SSL_CTX_new(method: *const SSL_METHOD) -> *mut SSL_CTX {
     let ctx: *mut SSL_CTX = Box::into_raw(Box::new(Context {
         references: AtomicI32::new(1),
         method,
-        timeout: AtomicI64::new(DEFAULT_TIMEOUT),
+        timeout: AtomicI64::new(DEFAULT_TIMEOUT.0),
         id_context: Id::default(),
         statistics: [const { AtomicI32::new(0) }; STATISTICS],
         attached: OnceLock::new(),

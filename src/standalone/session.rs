@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering, fence};
 use super::ex_data::{self, Class, ExData};
 use super::id::Id;
 use crate::types::*;
+use sslsession_store::time::Seconds;
 
 /// A new session's timeout in seconds, as in OpenSSL: five minutes and four seconds.
-const DEFAULT_TIMEOUT: i64 = 304;
+const DEFAULT_TIMEOUT: Seconds = Seconds(304);
 
 /// Our own session object. The line that a lookup touches, id and references, comes first.
 #[repr(C, align(64))]
@@ -48,8 +49,8 @@ pub unsafe fn SSL_SESSION_new() -> *mut SSL_SESSION {
         version: AtomicI32::new(0),
         id: Id::default(),
         not_resumable: AtomicBool::new(false),
-        time: AtomicI64::new(crate::clock::now()),
-        timeout: AtomicI64::new(DEFAULT_TIMEOUT),
+        time: AtomicI64::new(crate::clock::now().0),
+        timeout: AtomicI64::new(DEFAULT_TIMEOUT.0),
         id_context: Id::default(),
         ex_data: ExData::new(Class::Session),
     });

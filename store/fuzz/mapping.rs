@@ -22,6 +22,7 @@ use sslsession_store::config::SharedConfig;
 use sslsession_store::key_file::Keys;
 use sslsession_store::record::{Fingerprint, Lookup, Policy, RecordKey, Scope};
 use sslsession_store::shared::{Event, Shared};
+use sslsession_store::time::{Seconds, UnixTime};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -47,7 +48,7 @@ const MIN_SIZE: usize = SharedConfig::MIN_SIZE;
 const TOO_LONG: usize = MIN_SIZE / 4 + 512;
 
 /// When it is in the store's time.
-const NOW: i64 = 1_000_000;
+const NOW: UnixTime = UnixTime(1_000_000);
 
 /// All bodies that were ever stored under a key: scope, policy, version and id in small numbers.
 type Stored = HashMap<[u8; 4], Vec<Vec<u8>>>;
@@ -289,11 +290,11 @@ impl Run {
         let store = self.store.as_ref()?;
         self.marked += 1;
         let timeout = 10_000_000 + self.marked;
-        store.insert(&name(&short, &scope(&short)), store.fingerprint(body, Expiry::new(NOW, timeout)), body);
+        store.insert(&name(&short, &scope(&short)), store.fingerprint(body, Expiry::new(NOW, Seconds(timeout))), body);
         self.stored.entry(short).or_default().push(body.to_vec());
         let mut bytes = vec![0; MIN_SIZE - BODY];
         self.file.file.read_exact_at(&mut bytes, BODY as u64).expect("the file can be read");
-        let expiry = ((NOW + timeout) as u32).to_ne_bytes();
+        let expiry = ((NOW.0 + timeout) as u32).to_ne_bytes();
         let at = 4 * bytes.chunks_exact(4).position(|word| word == expiry)?;
         let start = at.checked_sub(24)?;
         let length = RECORD_HEAD + u32::from_ne_bytes(*bytes[start + 4..].first_chunk()?) as usize;
@@ -335,9 +336,9 @@ impl Run {
         let short = [1, 2, 3, 4];
         let (scope, body) = (scope(&short), b"the last session");
         let name = name(&short, &scope);
-        let mark = store.fingerprint(b"secret", Expiry::new(NOW, 300));
+        let mark = store.fingerprint(b"secret", Expiry::new(NOW, Seconds(300)));
         // Looks through all of it, and empties what makes no sense: not later, when the record is in.
-        store.expire(NOW - 1);
+        store.expire(UnixTime(NOW.0 - 1));
         store.expire(NOW);
         assert!(store.insert(&name, mark, body) || store.insert(&name, mark, body), "it takes no record");
         assert!(matches!(store.find(&name, None, NOW), Lookup::Record(found) if found[..] == body[..]));
@@ -386,7 +387,7 @@ fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> RecordKey<'a> {
 fn fingerprint(store: &Shared, input: &mut Input) -> Fingerprint {
     let bits = input.byte();
     let timeout = [-1, 0, 300, i64::MAX][usize::from(bits >> 1 & 3)];
-    store.fingerprint(&[bits & 1; 48], Expiry::new(NOW, timeout))
+    store.fingerprint(&[bits & 1; 48], Expiry::new(NOW, Seconds(timeout)))
 }
 
 /// The file of a store, removed when this is dropped.

@@ -1,6 +1,8 @@
 //! The expiry of sessions.
 #![forbid(unsafe_code)]
 
+use crate::time::{Seconds, UnixTime};
+
 /// The last second in which a session may still be resumed: time + timeout.
 ///
 /// Ordered soonest first. A sum that overflows 64-bit seconds never expires and sorts
@@ -22,11 +24,10 @@ impl Expiry {
     /// The last value of all.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// Returns the expiry of a session made at `time` (seconds since 1970) with a `timeout` in
-    /// seconds.
-    pub const fn new(time: i64, timeout: i64) -> Self {
-        let sum = time as i128 + timeout as i128;
-        if time >= 0 {
+    /// Returns the expiry of a session made at `time` with a `timeout`.
+    pub const fn new(time: UnixTime, timeout: Seconds) -> Self {
+        let sum = time.0 as i128 + timeout.0 as i128;
+        if time.0 >= 0 {
             return Self::at(sum);
         }
         // By this rule every time before 1970 counts as an overflow, too. The sum less END, in 64
@@ -37,23 +38,23 @@ impl Expiry {
 
     /// Returns the expiry by a rule for sums that overflow.
     #[inline]
-    pub const fn by_rule(time: i64, timeout: i64, rule: Overflow) -> Self {
+    pub const fn by_rule(time: UnixTime, timeout: Seconds, rule: Overflow) -> Self {
         match rule {
             Overflow::Never => Self::new(time, timeout),
             Overflow::Saturates => {
-                let sum = time as i128 + timeout as i128;
-                let last = LAST_SECOND as i128;
+                let sum = time.0 as i128 + timeout.0 as i128;
+                let last = LAST_SECOND.0 as i128;
                 Self::at(if sum < last { sum } else { last })
             }
-            Overflow::Wraps => Self::at(time.wrapping_add(timeout) as i128),
+            Overflow::Wraps => Self::at(time.0.wrapping_add(timeout.0) as i128),
         }
     }
 
     /// Returns true if a session has expired at `now`. Strict: in its last second it is still
     /// valid.
-    pub const fn is_over(self, now: i64) -> bool {
+    pub const fn is_over(self, now: UnixTime) -> bool {
         // No `now` reaches an overflowed sum, so those need no case of their own.
-        Self::at(now as i128).0 > self.0
+        Self::at(now.0 as i128).0 > self.0
     }
 
     const fn at(second: i128) -> Self {
@@ -95,16 +96,16 @@ pub enum Overflow {
 }
 
 impl Overflow {
-    /// Returns the second as which a clock of this rule reads `seconds`.
+    /// Returns the second as which a clock of this rule reads `time`.
     ///
     /// ```text
     ///   Saturates    seconds × 10^9 modulo 2^64 are its nanoseconds, so 1970 to 2554 are all that there is
     /// ```
     #[inline]
-    pub const fn clock(self, seconds: i64) -> i64 {
+    pub const fn clock(self, time: UnixTime) -> UnixTime {
         match self {
-            Overflow::Saturates => ((seconds as u64).wrapping_mul(SECOND) / SECOND) as i64,
-            Overflow::Never | Overflow::Wraps => seconds,
+            Overflow::Saturates => UnixTime(((time.0 as u64).wrapping_mul(SECOND) / SECOND) as i64),
+            Overflow::Never | Overflow::Wraps => time,
         }
     }
 }
@@ -113,83 +114,92 @@ impl Overflow {
 const SECOND: u64 = 1_000_000_000;
 
 /// Last second that 64 bits of nanoseconds reach, in 2554.
-pub const LAST_SECOND: i64 = (u64::MAX / SECOND) as i64;
+pub const LAST_SECOND: UnixTime = UnixTime((u64::MAX / SECOND) as i64);
 
 #[cfg(test)]
 mod tests {
     use super::{Expiry, LAST_SECOND, Overflow};
+    use crate::time::{Seconds, UnixTime};
+
+    /// The second of [`LAST_SECOND`].
+    const LAST: i64 = LAST_SECOND.0;
+
+    fn expiry(time: i64, timeout: i64) -> Expiry {
+        Expiry::new(UnixTime(time), Seconds(timeout))
+    }
 
     #[test]
     fn a_session_is_alive_in_its_last_second_and_over_in_the_next() {
-        let expiry = Expiry::new(1000, 300);
-        assert!(!expiry.is_over(1299));
-        assert!(!expiry.is_over(1300));
-        assert!(expiry.is_over(1301));
-        assert!(!expiry.is_over(0));
+        let expiry = expiry(1000, 300);
+        assert!(!expiry.is_over(UnixTime(1299)));
+        assert!(!expiry.is_over(UnixTime(1300)));
+        assert!(expiry.is_over(UnixTime(1301)));
+        assert!(!expiry.is_over(UnixTime(0)));
     }
 
     #[test]
     fn a_sum_that_overflows_never_expires_and_sorts_last_by_its_exact_sum() {
-        let latest = Expiry::new(i64::MAX, 0);
-        let over = Expiry::new(i64::MAX, 1);
-        let further = Expiry::new(1_700_000_000, i64::MAX);
+        let latest = expiry(i64::MAX, 0);
+        let over = expiry(i64::MAX, 1);
+        let further = expiry(1_700_000_000, i64::MAX);
         assert!(latest < over && over < further && further < Expiry::NEVER);
-        assert!(!over.is_over(i64::MAX));
-        assert!(!latest.is_over(i64::MAX));
-        assert!(Expiry::new(i64::MAX - 1, 0).is_over(i64::MAX));
-        assert_eq!(Expiry::new(i64::MAX, i64::MAX), Expiry::NEVER);
+        assert!(!over.is_over(UnixTime(i64::MAX)));
+        assert!(!latest.is_over(UnixTime(i64::MAX)));
+        assert!(expiry(i64::MAX - 1, 0).is_over(UnixTime(i64::MAX)));
+        assert_eq!(expiry(i64::MAX, i64::MAX), Expiry::NEVER);
     }
 
     #[test]
     fn each_rule_treats_a_sum_that_does_not_fit_in_its_own_way() {
-        let by = |rule| move |(time, timeout)| Expiry::by_rule(time, timeout, rule);
+        let by = |rule| move |(time, timeout)| Expiry::by_rule(UnixTime(time), Seconds(timeout), rule);
         let small = [(0, 0), (1000, 300), (1_700_000_000, 300), (5, -10)];
         assert_eq!(small.map(by(Overflow::Saturates)), small.map(by(Overflow::Never)));
         assert_eq!(small.map(by(Overflow::Wraps)), small.map(by(Overflow::Never)));
 
-        let large = [(LAST_SECOND, 1), (1_700_000_000, LAST_SECOND), (i64::MAX, i64::MAX)];
+        let large = [(LAST, 1), (1_700_000_000, LAST), (i64::MAX, i64::MAX)];
         let saturated = large.map(by(Overflow::Saturates));
         assert!(saturated.iter().all(|expiry| *expiry == saturated[0] && !expiry.is_over(LAST_SECOND)));
-        assert!(Expiry::by_rule(LAST_SECOND, -1, Overflow::Saturates) < saturated[0]);
+        assert!(Expiry::by_rule(LAST_SECOND, Seconds(-1), Overflow::Saturates) < saturated[0]);
 
-        let wrapped = Expiry::by_rule(1_700_000_000, i64::MAX, Overflow::Wraps);
-        assert!(wrapped.is_over(0) && wrapped < Expiry::new(0, 0));
+        let wrapped = Expiry::by_rule(UnixTime(1_700_000_000), Seconds(i64::MAX), Overflow::Wraps);
+        assert!(wrapped.is_over(UnixTime(0)) && wrapped < expiry(0, 0));
     }
 
     #[test]
     fn in_32_bits_it_is_the_second_since_1970() {
-        assert_eq!(Expiry::new(1_700_000_000, 300).second(), 1_700_000_300);
-        assert_eq!((Expiry::new(5, -10).second(), Expiry::new(0, i64::MIN).second()), (0, 0));
-        assert_eq!(Expiry::new(i64::from(u32::MAX), -1).second(), u32::MAX - 1);
-        let never = [Expiry::new(i64::from(u32::MAX), 0), Expiry::new(-1, 0), Expiry::new(i64::MAX, 1), Expiry::NEVER];
+        assert_eq!(expiry(1_700_000_000, 300).second(), 1_700_000_300);
+        assert_eq!((expiry(5, -10).second(), expiry(0, i64::MIN).second()), (0, 0));
+        assert_eq!(expiry(i64::from(u32::MAX), -1).second(), u32::MAX - 1);
+        let never = [expiry(i64::from(u32::MAX), 0), expiry(-1, 0), expiry(i64::MAX, 1), Expiry::NEVER];
         assert_eq!(never.map(Expiry::second), [u32::MAX; 4]);
     }
 
     #[test]
     fn a_sum_below_zero_is_over_and_sorts_first() {
-        assert!(Expiry::new(5, -10).is_over(0));
-        assert!(!Expiry::new(5, -10).is_over(-5));
-        assert!(Expiry::new(5, -10) < Expiry::new(0, 0));
-        assert!(Expiry::new(0, i64::MIN) < Expiry::new(5, -10));
-        assert!(Expiry::new(0, i64::MIN).is_over(0));
+        assert!(expiry(5, -10).is_over(UnixTime(0)));
+        assert!(!expiry(5, -10).is_over(UnixTime(-5)));
+        assert!(expiry(5, -10) < expiry(0, 0));
+        assert!(expiry(0, i64::MIN) < expiry(5, -10));
+        assert!(expiry(0, i64::MIN).is_over(UnixTime(0)));
     }
 
     /// Compares with the order in which OpenSSL 3.0.19 removes these sessions.
     #[test]
     fn a_time_before_1970_never_expires_and_has_the_place_that_openssl_gives_it() {
         let order = [(i64::MAX, 0), (-5, i64::MAX), (i64::MIN, 0), (99, i64::MAX), (-100, 10), (i64::MAX, i64::MAX)];
-        let expiries = order.map(|(time, timeout)| Expiry::new(time, timeout));
+        let expiries = order.map(|(time, timeout)| expiry(time, timeout));
         assert!(expiries.is_sorted());
-        assert!(expiries.iter().all(|expiry| !expiry.is_over(i64::MAX)));
-        assert!(Expiry::new(-1, 0) > expiries[0] && Expiry::new(-1, 0) < expiries[3]);
+        assert!(expiries.iter().all(|expiry| !expiry.is_over(UnixTime(i64::MAX))));
+        assert!(expiry(-1, 0) > expiries[0] && expiry(-1, 0) < expiries[3]);
     }
 
     #[test]
     fn seconds_beyond_2554_wrap_in_nanoseconds() {
-        let clock = |seconds| Overflow::Saturates.clock(seconds);
-        assert_eq!([0, 1, 1_700_000_000, LAST_SECOND].map(clock), [0, 1, 1_700_000_000, LAST_SECOND]);
-        assert_eq!(clock(LAST_SECOND + 1), 0);
-        assert_eq!((clock(i64::MAX), clock(-5)), (LAST_SECOND - 1, LAST_SECOND - 5));
-        assert_eq!([i64::MIN, -5, i64::MAX].map(|t| Overflow::Never.clock(t)), [i64::MIN, -5, i64::MAX]);
+        let clock = |seconds| Overflow::Saturates.clock(UnixTime(seconds)).0;
+        assert_eq!([0, 1, 1_700_000_000, LAST].map(clock), [0, 1, 1_700_000_000, LAST]);
+        assert_eq!(clock(LAST + 1), 0);
+        assert_eq!((clock(i64::MAX), clock(-5)), (LAST - 1, LAST - 5));
+        let any = [i64::MIN, -5, i64::MAX].map(UnixTime);
+        assert_eq!(any.map(|time| Overflow::Never.clock(time)), any);
     }
 }

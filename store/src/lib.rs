@@ -6,7 +6,7 @@
 //! memory         shared ─────► seal       ticket_keys      key_file     the secrets of both
 //!   │              ├► record    the keys and answers of any store of encoded sessions
 //!   ▼              └► mapping   memory of several processes
-//! key expiry gate era sync      secret  secret_slots  threads  file_system
+//! key expiry time gate era sync secret  secret_slots  threads  file_system
 //! ```
 //! A store knows nothing of TLS: it maps a [`key::Key`] to a value until its [`expiry::Expiry`]. It
 //! never reads a clock (the time is an argument). It never calls out or drops a value while it
@@ -39,6 +39,7 @@ mod sync;
 #[allow(unsafe_code, reason = "the C library's threads")]
 pub mod threads;
 pub mod ticket_keys;
+pub mod time;
 
 pub use expiry::Expiry;
 pub use key::Key;

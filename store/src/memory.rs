@@ -56,6 +56,7 @@ pub use rules::{AddingAgain, Capacity, Eviction, MemoryRules};
 use crate::expiry::Expiry;
 use crate::key::Key;
 use crate::sync::{self, leaf_locks_held};
+use crate::time::UnixTime;
 use crate::{era, gate};
 use parts::{Limit, Parts};
 use std::sync::OnceLock;
@@ -121,7 +122,7 @@ impl<V> Memory<V> {
     }
 
     /// Returns true if a session has expired at `now`. Costs one load.
-    pub fn has_expired(&self, now: i64) -> bool {
+    pub fn has_expired(&self, now: UnixTime) -> bool {
         self.parts.get().is_some_and(|parts| Expiry::from_bits(parts.writers.soonest.load(Relaxed)).is_over(now))
     }
 
@@ -129,7 +130,7 @@ impl<V> Memory<V> {
     /// are none.
     ///
     /// `most` bounds the wait of other writers ([`BATCH`]); call again until fewer are returned.
-    pub fn take_expired(&self, now: i64, most: usize) -> Vec<V> {
+    pub fn take_expired(&self, now: UnixTime, most: usize) -> Vec<V> {
         debug_assert_eq!(leaf_locks_held(), 0);
         match self.parts.get() {
             Some(parts) if self.has_expired(now) => parts.take(most, |expiry| expiry.is_over(now)),

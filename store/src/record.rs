@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::secret::Secret;
+use crate::time::UnixTime;
 
 /// A digest of what must be equal for one context to use another's sessions.
 pub type Scope = [u8; 16];
@@ -89,8 +90,8 @@ pub struct RecordHeader {
 
 impl RecordHeader {
     /// Returns true if the session has expired at `now`. Strict: in its last second it is still valid.
-    pub fn is_over(&self, now: i64) -> bool {
-        self.expiry != u32::MAX && now > i64::from(self.expiry)
+    pub fn is_over(&self, now: UnixTime) -> bool {
+        self.expiry != u32::MAX && now > UnixTime(i64::from(self.expiry))
     }
 }
 

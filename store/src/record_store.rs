@@ -3,6 +3,7 @@
 
 use crate::expiry::Expiry;
 use crate::record::{Fingerprint, Lookup, Policy, RecordKey};
+use crate::time::UnixTime;
 
 /// A store of encoded sessions for several processes.
 ///
@@ -27,10 +28,10 @@ pub trait RecordStore {
 
     /// Looks up a session that has not expired at `now`. `known` is the fingerprint of the caller's
     /// live session: if the record has it, nothing is copied, and the caller checks the expiry.
-    fn find(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup;
+    fn find(&self, name: &RecordKey, known: Option<Fingerprint>, now: UnixTime) -> Lookup;
 
     /// Does the same and removes the record. Only one of all processes can take it.
-    fn take(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup;
+    fn take(&self, name: &RecordKey, known: Option<Fingerprint>, now: UnixTime) -> Lookup;
 
     /// Removes the record of that key, whatever the key's policy. Returns true if there was one.
     fn remove(&self, name: &RecordKey) -> bool;
@@ -40,5 +41,5 @@ pub trait RecordStore {
     fn policy(&self, name: &RecordKey) -> Option<Policy>;
 
     /// Wipes some of the records that have expired at `now`. Cheap, except once a second.
-    fn expire(&self, now: i64);
+    fn expire(&self, now: UnixTime);
 }

@@ -3,6 +3,7 @@
 //! One thread, so that the processes it forks are whole. Each test is told of in a line of its own, as cargo's are.
 
 use sslsession_store::shared::Event;
+use sslsession_store::time::UnixTime;
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Shared};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,7 +14,7 @@ const WORKERS: usize = 8;
 const KILLS: usize = 2000;
 const BETWEEN_KILLS: Duration = Duration::from_millis(10);
 const IDS: u64 = 3000;
-const NOW: i64 = 1_800_000_000;
+const NOW: UnixTime = UnixTime(1_800_000_000);
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A lookup is never to wait for longer.

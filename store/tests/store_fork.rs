@@ -3,6 +3,7 @@
 #![cfg(not(any(shuttle, miri)))]
 
 use sslsession_store::gate::Patience;
+use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::{Expiry, Key, Memory, era, gate, total};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -20,7 +21,8 @@ fn key(id: u32) -> Key {
 fn work(store: &Memory<Arc<u32>>, stop: &AtomicBool, mut id: u32) {
     while !stop.load(Relaxed) {
         id = id.wrapping_mul(0x9E37_79B1).wrapping_add(7);
-        let _evicted = store.insert(&key(id % 500), Arc::new(id), Expiry::new(i64::from(id % 90), 0), 300);
+        let _evicted =
+            store.insert(&key(id % 500), Arc::new(id), Expiry::new(UnixTime(i64::from(id % 90)), Seconds(0)), 300);
         store.get(&key(id % 450));
         store.take(&key(id % 400));
     }
@@ -31,7 +33,7 @@ fn child(store: &Memory<Arc<u32>>) -> i32 {
     store.validate();
     let before = store.len();
     let is_counted = total::number() == before;
-    let _added = store.insert(&key(9999), Arc::new(9999), Expiry::new(1, 0), 0);
+    let _added = store.insert(&key(9999), Arc::new(9999), Expiry::new(UnixTime(1), Seconds(0)), 0);
     let found = store.get(&key(9999)).is_some() && store.len() == before + 1;
     let left = store.pop_soonest(usize::MAX).len();
     drop(gate::close(&mut Patience::default()));
@@ -113,7 +115,7 @@ fn a_child_does_not_wait_for_the_readers_of_its_parent() {
     for id in 0..100 {
         let go_on = receivers.pop().unwrap_or_else(|| mpsc::channel().1);
         let slow = Slow { inside: inside.clone(), go_on: Mutex::new(go_on) };
-        let _added = store.insert(&key(id), slow, Expiry::new(i64::from(id), 0), 0);
+        let _added = store.insert(&key(id), slow, Expiry::new(UnixTime(i64::from(id)), Seconds(0)), 0);
     }
     let exit_code = thread::scope(|scope| {
         scope.spawn(|| assert!(store.get(&key(0)).is_some()));

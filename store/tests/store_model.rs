@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use session::Session;
 use sslsession_store::expiry::Overflow;
+use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::{Expiry, Inserted, Key, Memory, Outcome, Placed, leaf_locks_held};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ enum Step {
         id: u16,
     },
     Expire {
-        now: i64,
+        now: UnixTime,
         most: usize,
     },
     Soonest {
@@ -89,7 +90,7 @@ impl Pair {
     }
 
     fn expiry(&self, (time, timeout): (i64, i64)) -> Expiry {
-        Expiry::by_rule(time, timeout, self.model.overflow)
+        Expiry::by_rule(UnixTime(time), Seconds(timeout), self.model.overflow)
     }
 
     fn key(id: &Id) -> Key {
@@ -162,7 +163,7 @@ impl Pair {
             }
             Step::Expire { now, most } => {
                 let now = self.model.overflow.clock(now);
-                let over = |expiry| expiry <= i128::from(i64::MAX) && i128::from(now) > expiry;
+                let over = |expiry| expiry <= i128::from(i64::MAX) && i128::from(now.0) > expiry;
                 assert_eq!(numbers(self.store.take_expired(now, most)), self.model.take(most, over));
             }
             Step::Soonest { most } => {
@@ -229,7 +230,7 @@ fn steps(
         30 => again.prop_map(|(id, (time, timeout), size)| Step::InsertAgain { id, time, timeout, size }),
         40 => id().prop_map(|id| Step::Take { id }),
         60 => id().prop_map(|id| Step::Look { id }),
-        flushes => (now(), 0..most).prop_map(|(now, most)| Step::Expire { now, most }),
+        flushes => (now(), 0..most).prop_map(|(now, most)| Step::Expire { now: UnixTime(now), most }),
         flushes => (0..most).prop_map(|most| Step::Soonest { most }),
         40 => (id(), id(), expiry())
             .prop_map(|(from, to, (time, timeout))| Step::Place { from, to, time, timeout }),

@@ -8,6 +8,7 @@ mod common;
 use common::Scratch;
 use sslsession_store::key_file::Keys;
 use sslsession_store::shared::Event;
+use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
@@ -21,7 +22,7 @@ const MIB: usize = 1 << 20;
 /// The end of a store of that size: what its processes have counted.
 const SLOTS: usize = 128 * 384;
 
-const NOW: i64 = 1_800_000_000;
+const NOW: UnixTime = UnixTime(1_800_000_000);
 const SCOPE: Scope = [7; 16];
 
 /// Nothing is asked of a client.
@@ -33,7 +34,7 @@ fn name(id: &[u8]) -> RecordKey<'_> {
 
 /// Returns the fingerprint of a session of that secret that expires after ten seconds.
 fn fingerprint(store: &Shared, secret: &[u8]) -> Fingerprint {
-    store.fingerprint(secret, Expiry::new(NOW, 10))
+    store.fingerprint(secret, Expiry::new(NOW, Seconds(10)))
 }
 
 fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
@@ -334,9 +335,9 @@ fn the_file_shows_neither_what_a_session_was_for_nor_whose_two_sessions_have_in_
     use std::hash::Hasher;
     let scratch = Scratch::new("store");
     let (path, store) = named(&scratch, &['a']);
-    let end = NOW as u32 + 77;
+    let end = NOW.0 as u32 + 77;
     for (number, id) in [b"one", b"two"].into_iter().enumerate() {
-        store.insert(&name(id), store.fingerprint(b"x", Expiry::new(NOW, 77 + number as i64)), b"bytes");
+        store.insert(&name(id), store.fingerprint(b"x", Expiry::new(NOW, Seconds(77 + number as i64))), b"bytes");
     }
     let found = records(&path, &[end, end + 1]);
     assert!(found[0].1 != 0 && found[1].1 != 0 && found[0].1 != found[1].1, "of the policy that asks for nothing");
@@ -349,6 +350,6 @@ fn the_file_shows_neither_what_a_session_was_for_nor_whose_two_sessions_have_in_
     assert_ne!(hasher.finish(), found[0].0);
     let other = Scratch::new("store");
     let (other_path, elsewhere) = named(&other, &['a']);
-    elsewhere.insert(&name(b"one"), elsewhere.fingerprint(b"x", Expiry::new(NOW, 77)), b"bytes");
+    elsewhere.insert(&name(b"one"), elsewhere.fingerprint(b"x", Expiry::new(NOW, Seconds(77))), b"bytes");
     assert_ne!(records(&other_path, &[end])[0].0, found[0].0, "nor does another store of that key tell");
 }

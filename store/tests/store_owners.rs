@@ -9,6 +9,7 @@ mod common;
 use common::Scratch;
 use sslsession_store::key_file::Keys;
 use sslsession_store::shared::Event;
+use sslsession_store::time::UnixTime;
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Shared};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use std::{env, ptr, thread};
 
 const SMALL: usize = 64 << 10;
-const NOW: i64 = 1_800_000_000;
+const NOW: UnixTime = UnixTime(1_800_000_000);
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The head of a small store's one partition: owner, changing, counters.

@@ -4,6 +4,7 @@
 
 use sslsession_store::config::SharedConfig;
 use sslsession_store::shared::Event;
+use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::sync::mpsc;
 use std::thread;
@@ -13,7 +14,7 @@ const MIN_SIZE: usize = SharedConfig::MIN_SIZE;
 const MAX_SIZE: usize = SharedConfig::MAX_SIZE;
 
 const MIB: usize = 1 << 20;
-const NOW: i64 = 1_800_000_000;
+const NOW: UnixTime = UnixTime(1_800_000_000);
 const SCOPE: Scope = [7; 16];
 
 /// Nothing is asked of a client.
@@ -25,7 +26,7 @@ fn name(id: &[u8]) -> RecordKey<'_> {
 
 /// Returns the fingerprint of a session of that secret that expires after ten seconds.
 fn fingerprint(store: &Shared, secret: &[u8]) -> Fingerprint {
-    store.fingerprint(secret, Expiry::new(NOW, 10))
+    store.fingerprint(secret, Expiry::new(NOW, Seconds(10)))
 }
 
 fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
@@ -48,15 +49,15 @@ fn anonymous() -> Shared {
 fn a_session_is_found_until_it_is_over_or_removed() {
     let store = anonymous();
     assert!(insert(&store, b"one", b"bytes") && find(&store, b"one").as_deref() == Some(b"bytes"));
-    let at = |now| matches!(store.find(&name(b"one"), None, now), Lookup::Record(_));
-    assert_eq!([NOW - 100, NOW + 10, NOW + 11].map(at), [true, true, false]);
+    let at = |after| matches!(store.find(&name(b"one"), None, UnixTime(NOW.0 + after)), Lookup::Record(_));
+    assert_eq!([-100, 10, 11].map(at), [true, true, false]);
     assert!(!store.remove(&name(b"one")) && insert(&store, b"one", b"bytes"));
     assert!(store.remove(&name(b"one")) && !store.remove(&name(b"one")));
     assert_eq!((find(&store, b"one"), store.len()), (None, 0));
     let never = store.fingerprint(b"", Expiry::NEVER);
     assert!(
         store.insert(&name(b"two"), never, b"")
-            && matches!(store.find(&name(b"two"), None, i64::MAX), Lookup::Record(_))
+            && matches!(store.find(&name(b"two"), None, UnixTime(i64::MAX)), Lookup::Record(_))
     );
 }
 
@@ -64,10 +65,10 @@ fn a_session_is_found_until_it_is_over_or_removed() {
 fn when_the_clock_is_set_back_what_was_over_lives_longer_unless_somebody_saw_its_end() {
     let store = anonymous();
     insert(&store, b"one", b"bytes");
-    assert!(matches!(store.find(&name(b"one"), None, i64::MIN), Lookup::Record(_)));
-    assert!(matches!(store.find(&name(b"one"), None, NOW + 10), Lookup::Record(_)));
-    assert_eq!(store.find(&name(b"one"), None, NOW + 11), Lookup::Missing);
-    assert_eq!(store.find(&name(b"one"), None, 0), Lookup::Missing, "it is wiped");
+    assert!(matches!(store.find(&name(b"one"), None, UnixTime(i64::MIN)), Lookup::Record(_)));
+    assert!(matches!(store.find(&name(b"one"), None, UnixTime(NOW.0 + 10)), Lookup::Record(_)));
+    assert_eq!(store.find(&name(b"one"), None, UnixTime(NOW.0 + 11)), Lookup::Missing);
+    assert_eq!(store.find(&name(b"one"), None, UnixTime(0)), Lookup::Missing, "it is wiped");
     assert_eq!((store.len(), store.statistics().counted(Event::Expired)), (0, 1));
 }
 
@@ -116,12 +117,12 @@ fn a_session_that_is_known_is_not_copied_and_over_or_not_it_stands() {
     insert(&store, b"one", b"bytes");
     let (known, other) = (fingerprint(&store, b"bytes"), fingerprint(&store, b"other bytes"));
     assert!(matches!(store.find(&name(b"one"), Some(other), NOW), Lookup::Record(_)));
-    assert_eq!(store.find(&name(b"one"), Some(known), NOW + 1000), Lookup::Current);
+    assert_eq!(store.find(&name(b"one"), Some(known), UnixTime(NOW.0 + 1000)), Lookup::Current);
     assert_eq!(store.find(&name(b"one"), Some(known), NOW), Lookup::Missing, "it was over then");
     insert(&store, b"one", b"bytes");
-    let longer = store.fingerprint(b"bytes", Expiry::new(NOW, 11));
+    let longer = store.fingerprint(b"bytes", Expiry::new(NOW, Seconds(11)));
     assert!(matches!(store.find(&name(b"one"), Some(longer), NOW), Lookup::Record(_)), "it was changed");
-    assert_eq!(store.take(&name(b"one"), Some(known), NOW + 1000), Lookup::Current);
+    assert_eq!(store.take(&name(b"one"), Some(known), UnixTime(NOW.0 + 1000)), Lookup::Current);
     assert_eq!(store.find(&name(b"one"), Some(known), NOW), Lookup::Missing);
 }
 
@@ -178,13 +179,15 @@ fn sessions_with_large_certificates_push_out_few_others() {
 #[test]
 fn a_record_is_replaced_only_while_it_is_that_of_the_session() {
     let store = anonymous();
-    let (before, later) = (fingerprint(&store, b"secret"), store.fingerprint(b"secret", Expiry::new(NOW, 99)));
+    let (before, later) = (fingerprint(&store, b"secret"), store.fingerprint(b"secret", Expiry::new(NOW, Seconds(99))));
     let replace = |known| store.replace(&name(b"one"), known, &name(b"one"), later, b"later");
     assert!(!replace(before) && find(&store, b"one").is_none(), "there is none");
     let withheld = Policy::new(1, 2, Some(3 << 40));
     let stored = RecordKey { policy: withheld, ..name(b"one") };
     assert!(store.insert(&stored, before, b"first") && replace(before));
-    assert!(matches!(store.find(&stored, None, NOW + 99), Lookup::Record(bytes) if bytes[..] == b"later"[..]));
+    assert!(
+        matches!(store.find(&stored, None, UnixTime(NOW.0 + 99)), Lookup::Record(bytes) if bytes[..] == b"later"[..])
+    );
     assert_eq!(store.find(&name(b"one"), None, NOW), Lookup::PolicyMismatch, "its policy is what it was");
     assert!(replace(later), "whatever its expiry has become");
     assert!(store.remove(&stored) && !replace(before) && store.is_empty(), "removed is removed");
@@ -232,13 +235,13 @@ fn what_is_over_is_wiped_though_nobody_asks_for_it() {
     let store = Shared::anonymous(64 * MIB).expect("memory");
     let ids: Vec<[u8; 4]> = (0..300u32).map(u32::to_ne_bytes).collect();
     assert!(ids.iter().all(|id| insert(&store, id, b"bytes")));
-    let longer = store.fingerprint(b"", Expiry::new(NOW, 1000));
+    let longer = store.fingerprint(b"", Expiry::new(NOW, Seconds(1000)));
     assert!(store.insert(&name(b"longer"), longer, b"") && store.len() == 301);
-    store.expire(NOW + 10);
+    store.expire(UnixTime(NOW.0 + 10));
     assert_eq!(store.len(), 301, "all in their last second");
-    assert_eq!(store.find(&name(b"nobody's"), None, NOW + 11), Lookup::Missing);
+    assert_eq!(store.find(&name(b"nobody's"), None, UnixTime(NOW.0 + 11)), Lookup::Missing);
     assert_eq!((store.len(), store.statistics().counted(Event::Expired)), (1, 300));
-    assert!(matches!(store.find(&name(b"longer"), None, NOW + 11), Lookup::Record(_)));
+    assert!(matches!(store.find(&name(b"longer"), None, UnixTime(NOW.0 + 11)), Lookup::Record(_)));
 }
 
 /// A full store is got through within half an hour, and what is left of it works.
@@ -248,7 +251,7 @@ fn a_full_store_is_looked_through_within_half_an_hour() {
     (0..120_000u32).for_each(|n| assert!(insert(&store, &n.to_ne_bytes(), &[3; 130])));
     let full = store.len();
     let seconds = (11..).take_while(|&second| {
-        store.expire(NOW + second);
+        store.expire(UnixTime(NOW.0 + second));
         !store.is_empty()
     });
     let seconds = seconds.count();

@@ -15,6 +15,7 @@ use session::Session;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 use sslsession_store::gate::Patience;
+use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::{Expiry, Key, Memory, Placed, gate, leaf_locks_held};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ fn key(id: u32) -> Key {
 }
 
 fn second(second: i64) -> Expiry {
-    Expiry::new(second, 0)
+    Expiry::new(UnixTime(second), Seconds(0))
 }
 
 fn filled(ids: std::ops::Range<u32>) -> Arc<Memory<Session>> {
@@ -93,7 +94,7 @@ fn adding_looking_removing_and_flushing_at_once_lose_no_reference() {
                 drop(store.take(&key(1)));
             }),
             with(&store, move |store| {
-                drop(store.take_expired(6, 1));
+                drop(store.take_expired(UnixTime(6), 1));
                 drop(store.place(&key(0), &key(1), &again, second(7)));
                 drop(store.place(&key(0), &key(0), &other, second(7)));
                 drop(store.pop_soonest(1));
@@ -167,7 +168,7 @@ fn of_several_that_take_a_session_out_one_gets_it() {
         };
         together(vec![
             note(|store| Vec::from_iter(store.take(&key(2)))),
-            note(|store| store.take_expired(4, 2)),
+            note(|store| store.take_expired(UnixTime(4), 2)),
             note(|store| store.pop_soonest(3)),
             note(|store| store.insert(&key(9), session(9), second(9), 5).evicted.into_iter().collect()),
         ]);

@@ -7,13 +7,14 @@ mod common;
 
 use common::Scratch;
 use sslsession_store::key_file::Keys;
+use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-const NOW: i64 = 1_800_000_000;
+const NOW: UnixTime = UnixTime(1_800_000_000);
 const SCOPE: Scope = [7; 16];
 
 /// Nothing is asked of a client.
@@ -25,7 +26,7 @@ fn name(id: &[u8]) -> RecordKey<'_> {
 
 /// Inserts a session that expires after ten seconds.
 fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
-    store.insert(&name(id), store.fingerprint(bytes, Expiry::new(NOW, 10)), bytes)
+    store.insert(&name(id), store.fingerprint(bytes, Expiry::new(NOW, Seconds(10))), bytes)
 }
 
 fn find(store: &Shared, id: &[u8]) -> Option<Vec<u8>> {
@@ -57,9 +58,9 @@ fn place_of_serial(path: &Path, store: &Shared) -> u64 {
 /// Inserts a session that expires `number` seconds later than any before, and returns its body as it lies in the file: serial,
 /// tag, ciphertext.
 fn sealed(path: &Path, store: &Shared, number: i64, id: &[u8], body: &[u8]) -> ([u8; 8], Vec<u8>) {
-    assert!(store.insert(&name(id), store.fingerprint(b"x", Expiry::new(NOW, 1000 + number)), body));
+    assert!(store.insert(&name(id), store.fingerprint(b"x", Expiry::new(NOW, Seconds(1000 + number))), body));
     let bytes = fs::read(path).expect("the file");
-    let expiry = ((NOW + 1000 + number) as u32).to_ne_bytes();
+    let expiry = ((NOW.0 + 1000 + number) as u32).to_ne_bytes();
     let at = (4096..bytes.len()).step_by(8).find(|&at| bytes[at..at + 4] == expiry).expect("the record") + 8;
     (bytes[at..at + 8].try_into().expect("eight bytes"), bytes[at + 24..at + 24 + body.len()].to_vec())
 }
@@ -130,7 +131,7 @@ fn who_has_no_key_brings_back_what_was_there_and_nothing_else() {
     // The two sealed bodies, exchanged: each was sealed for its own id.
     let ends: Vec<usize> = (4096..before.len())
         .step_by(8)
-        .filter(|&at| before[at..at + 4] == ((NOW + 10) as u32).to_ne_bytes())
+        .filter(|&at| before[at..at + 4] == ((NOW.0 + 10) as u32).to_ne_bytes())
         .map(|at| at + 8)
         .collect();
     let [one, two] = ends[..] else { panic!("{ends:?}") };

@@ -8,6 +8,7 @@ use common::{Scratch, process::run, root};
 use proptest::prelude::*;
 use sslsession_store::key_file::Keys;
 use sslsession_store::ticket_keys::{Audience, KeyRing, Label, Line, Wanted, read};
+use sslsession_store::time::UnixTime;
 use std::{
     collections::BTreeMap, fs, fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, process::Command,
     time::Duration,
@@ -118,7 +119,7 @@ fn the_vectors_are_what_the_library_derives() {
         let lines = read(&key_file(&scratch, &vector["line"])).expect("a key file");
         let mut ring = KeyRing::new(EPOCH).expect("memory");
         ring.set(&lines);
-        ring.move_to(vector["time"].parse().expect("a time"));
+        ring.move_to(UnixTime(vector["time"].parse().expect("a time")));
         let (policy, server_name) = (bytes(&vector["policy"]), vector["server_name"].clone().into_bytes());
         let audience = Audience { label: Label::Policy, policy, server_name };
         let number = bytes(&vector["number"]);
@@ -139,7 +140,7 @@ fn a_ticket_is_for_one_audience() {
     let key = "6f2d6a0c6d5f0f6fd1c05c1b9ac0a8cbb2d0c5a1f1f0a1fcb8f1a1f9c3f5d7e9";
     let mut ring = KeyRing::new(EPOCH).expect("memory");
     ring.set(&read(&key_file(&scratch, key)).expect("a key file"));
-    ring.move_to(1_800_000_000);
+    ring.move_to(UnixTime(1_800_000_000));
     let of = |label, policy: u8, server_name: &str| Audience {
         label,
         policy: [policy; 16],
@@ -192,7 +193,7 @@ proptest! {
         let of = Audience { label: Label::Policy, policy, server_name };
         let another = Audience { label: Label::Uncertain, ..of.clone() };
         for now in times {
-            ring.move_to(now);
+            ring.move_to(UnixTime(now));
             let sealed = ring.seal(&of, &number);
             prop_assert_eq!(sealed.is_some(), ring.can_seal());
             for wanted in [Wanted::Audience(&of), Wanted::Family(&number, &of.server_name)] {

@@ -8,7 +8,7 @@ use std::{
 
 /// The package of the store, and its modules that lie below all others.
 const STORE: &str = "sslsession_store";
-const BELOW_THE_STORE: [&str; 3] = ["threads", "secret", "file_system"];
+const BELOW_THE_STORE: [&str; 4] = ["threads", "secret", "file_system", "time"];
 
 /// One file.
 pub struct Source {

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use sslsession_store::era::UnderWay;
+use sslsession_store::time::UnixTime;
 
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Session};
@@ -26,7 +27,7 @@ pub(in crate::cache) struct Live<'a> {
 
 impl<'a> Live<'a> {
     /// Inserts a session into the live sessions of this process.
-    pub(in crate::cache) fn insert(cache: &'a SessionCache, session: &'a Session, now: i64) -> Live<'a> {
+    pub(in crate::cache) fn insert(cache: &'a SessionCache, session: &'a Session, now: UnixTime) -> Live<'a> {
         let storing = cache.sharing.as_deref().map(|sharing| Storing::begin(&sharing.storing));
         let is_new = cache.insert_live(&SessionCache::key_of(session), session, now);
         Live { cache, session, is_new, has_record: false, _storing: storing }
@@ -43,7 +44,7 @@ impl<'a> Live<'a> {
     }
 
     /// Stores a session that a handshake has made, for all processes.
-    pub(in crate::cache) fn publish_made(mut self, connection: Connection, now: i64) {
+    pub(in crate::cache) fn publish_made(mut self, connection: Connection, now: UnixTime) {
         self.has_record = self.cache.store_made(connection, self.session, now);
     }
 }

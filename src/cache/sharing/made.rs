@@ -8,11 +8,12 @@ use super::record::{Bearer, OPEN, ServerName};
 use super::{NotShared, Record, Sharing, report, search};
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Session, Setting};
+use sslsession_store::time::UnixTime;
 
 impl SessionCache {
     /// Stores the session that a handshake has made, for all processes. Returns false if it is cached
     /// in this process only.
-    pub(super) fn store_made(&self, connection: Connection, session: &Session, now: i64) -> bool {
+    pub(super) fn store_made(&self, connection: Connection, session: &Session, now: UnixTime) -> bool {
         search::end_offers();
         let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
         let (sharing, policy) = match terms {
@@ -50,7 +51,7 @@ impl SessionCache {
         connection: Connection,
         name: &[u8],
         policy: PolicyDigest,
-        now: i64,
+        now: UnixTime,
     ) -> bool {
         let settings = sharing.settings.get();
         if !settings.has(Setting::ServerNameCallback) {

@@ -19,6 +19,7 @@ use crate::handle::Context;
 use crate::settings::{self, Attach, MEMORY, Settings, Tickets};
 use sslsession_store::config::Config;
 use sslsession_store::shared::{Event, ProcessFacts, Statistics, WithoutStore};
+use sslsession_store::time::UnixTime;
 use sslsession_store::total;
 
 /// Statistics of a process that has no store.
@@ -154,7 +155,7 @@ fn in_words(settings: &Settings) -> String {
 
 /// Logs, once for each fault, what has stopped working, if SSLSESSION_LOG is set. Called after a
 /// full handshake, to which every fault leads, and where there is time.
-pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
+pub(super) fn tell_of_trouble(store: Statistics, now: UnixTime) {
     static TOLD: AtomicU32 = AtomicU32::new(0);
     if settings::get().log.is_none() {
         return;
@@ -175,10 +176,10 @@ pub(super) fn tell_of_trouble(store: Statistics, now: i64) {
 }
 
 /// Returns true once a minute, and the first time.
-fn is_time_to_look(now: i64) -> bool {
+fn is_time_to_look(now: UnixTime) -> bool {
     static LAST: AtomicI64 = AtomicI64::new(0);
     let last = LAST.load(Ordering::Relaxed);
-    now.abs_diff(last) >= 60 && LAST.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    now.0.abs_diff(last) >= 60 && LAST.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 const REMOVED: &str = "has lost its file: processes that start now make another, and do not share with this one";

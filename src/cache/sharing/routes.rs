@@ -19,13 +19,14 @@ use sha2::{Digest, Sha256};
 
 use super::brief_lock::BriefLock;
 use super::policy::{Number, PolicyDigest};
+use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore};
 
 /// Number of names that this process remembers. Clients choose them.
 const MAX_NAMES: usize = 1024;
 
 /// Number of seconds for which the store remembers a name.
-const TIMEOUT: i64 = 7 * 86_400;
+const TIMEOUT: Seconds = Seconds(7 * 86_400);
 
 /// The policy of all routes, which are found by number and name alone.
 const TERMS: Policy = Policy::new(0, 0, Some(0));
@@ -55,7 +56,7 @@ impl Routes {
         store: Option<&impl RecordStore>,
         number: &Number,
         name: &[u8],
-        now: i64,
+        now: UnixTime,
     ) -> Option<PolicyDigest> {
         self.known_here(name).or_else(|| {
             let (scope, id) = key(number, name);
@@ -77,7 +78,7 @@ impl Routes {
         number: &Number,
         name: &[u8],
         digest: PolicyDigest,
-        now: i64,
+        now: UnixTime,
     ) {
         let before = self.known_here(name);
         if before == Some(digest) {

@@ -28,6 +28,7 @@ use crate::cache::lookup::{Offer, Search};
 use crate::handle::{self, Connection, Session, Setting};
 use crate::types::TLS1_3_VERSION;
 use sslsession_store::secret::Secret;
+use sslsession_store::time::UnixTime;
 use sslsession_store::{Fingerprint, Key, Lookup, Policy, RecordKey, RecordStore, Scope};
 
 /// Number of sessions that one client may offer at a time and that are searched for in the shared
@@ -40,18 +41,18 @@ pub(super) const MAX_TICKETS: u32 = 4;
 thread_local! {
     /// The connection that searched last in this thread, or offered a ticket, the second of that, and
     /// the number of searches or tickets.
-    static SEARCHES: Cell<(usize, i64, u32)> = const { Cell::new((0, 0, 0)) };
+    static SEARCHES: Cell<(usize, UnixTime, u32)> = const { Cell::new((0, UnixTime(0), 0)) };
 }
 
 thread_local! {
     /// The session for single use whose record this thread has taken, and the second in which it
     /// did. libssl removes the session next.
-    static TAKEN: Cell<Option<(Key, i64)>> = const { Cell::new(None) };
+    static TAKEN: Cell<Option<(Key, UnixTime)>> = const { Cell::new(None) };
 }
 
 /// Returns true if this thread has just taken the record of that session, so that there is none to
 /// remove.
-pub(super) fn has_just_taken(key: &Key, now: i64) -> bool {
+pub(super) fn has_just_taken(key: &Key, now: UnixTime) -> bool {
     TAKEN.try_with(Cell::get).is_ok_and(|taken| taken == Some((*key, now)))
 }
 
@@ -62,7 +63,7 @@ pub(super) fn forget_taken() {
 
 /// Returns true if the connection has offered more than `most` sessions by now. A ClientHello is read in
 /// one piece, so another connection's search in this thread ends its offers.
-pub(super) fn offers_too_many(connection: Connection, most: u32, now: i64) -> bool {
+pub(super) fn offers_too_many(connection: Connection, most: u32, now: UnixTime) -> bool {
     let address = connection.as_ptr().addr();
     let count = SEARCHES.try_with(|searches| {
         let (last, second, count) = searches.get();
@@ -75,7 +76,7 @@ pub(super) fn offers_too_many(connection: Connection, most: u32, now: i64) -> bo
 
 /// Ends a connection's offers: its handshake has made a session, or the connection is being freed.
 pub(super) fn end_offers() {
-    let _ = SEARCHES.try_with(|searches| searches.set((0, 0, 0)));
+    let _ = SEARCHES.try_with(|searches| searches.set((0, UnixTime(0), 0)));
 }
 
 /// The key and policy with which a connection searches.
@@ -256,14 +257,14 @@ impl SessionCache {
     }
 
     /// Turns a record that is for others into a policy mismatch.
-    fn admit(&self, sharing: &Sharing, open: &Open, found: Lookup, now: i64) -> Lookup {
+    fn admit(&self, sharing: &Sharing, open: &Open, found: Lookup, now: UnixTime) -> Lookup {
         let Lookup::Record(body) = found else { return found };
         let Some((bearer, _)) = Bearer::split(&body) else { return Lookup::Missing };
         if self.is_for(sharing, open, &bearer, now) { Lookup::Record(body) } else { Lookup::PolicyMismatch }
     }
 
     /// Returns true if a connection may have a record of that bearer: see [`super::routes`].
-    fn is_for(&self, sharing: &Sharing, open: &Open, bearer: &Bearer, now: i64) -> bool {
+    fn is_for(&self, sharing: &Sharing, open: &Open, bearer: &Bearer, now: UnixTime) -> bool {
         let is_a_copys = bearer.number == sharing.number;
         let Some(policy) = bearer.policy else { return is_a_copys };
         if !open.may_switch {

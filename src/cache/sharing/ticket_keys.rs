@@ -39,6 +39,7 @@ use notes::Note;
 pub(super) use notes::Tickets;
 pub use ring::{ForkGuard as TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 use sslsession_store::ticket_keys::{self, Audience, KeyRing, Label, RootKey, TicketKeys, TicketName, Wanted};
+use sslsession_store::time::UnixTime;
 
 /// Reads the key file if the settings ask for it, when the library is loaded.
 pub(super) fn at_load() {
@@ -86,7 +87,7 @@ struct Target {
 
 impl SessionCache {
     /// Sets the ticket key callback of a new context, if its tickets are to be shared.
-    pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: i64) {
+    pub(in crate::cache) fn take_tickets(&self, callbacks: TicketCallbacks, now: UnixTime) {
         let Some(wanted) = ring::wanted() else { return };
         let Some(own) = self.authentication.as_deref().filter(|_| ring::are_there(now)) else { return };
         if !self.context.take_tickets(callbacks) {
@@ -149,7 +150,7 @@ impl SessionCache {
     ///
     /// Where only TLS 1.3 is to have shared ones, connections before have none, unless the application has a security callback
     /// of its own: then they have libssl's.
-    pub fn seal_ticket(&self, connection: Connection, now: i64) -> TicketAnswer<(TicketName, TicketKeys)> {
+    pub fn seal_ticket(&self, connection: Connection, now: UnixTime) -> TicketAnswer<(TicketName, TicketKeys)> {
         let Some(own) = self.authentication.as_deref() else { return TicketAnswer::None };
         Self::assert_unlocked();
         end_offers();
@@ -163,7 +164,7 @@ impl SessionCache {
         &self,
         own: &Authentication,
         connection: Connection,
-        now: i64,
+        now: UnixTime,
     ) -> Option<(TicketName, TicketKeys)> {
         let target = self.audience(own, connection, now);
         let of = &target.audience;
@@ -175,7 +176,7 @@ impl SessionCache {
 
     /// Returns the audience of a connection's ticket, whose handshake is finished except for the
     /// ticket.
-    fn audience(&self, own: &Authentication, connection: Connection, now: i64) -> Target {
+    fn audience(&self, own: &Authentication, connection: Connection, now: UnixTime) -> Target {
         let note = own.tickets.notes.get(connection);
         let is_resumed = connection.is_resumed();
         let server_name = match &note {
@@ -210,7 +211,7 @@ impl SessionCache {
     }
 
     /// Learns a route from a full handshake.
-    fn learn_ticket_route(&self, own: &Authentication, led_to: &Audience, note: Option<&Note>, now: i64) {
+    fn learn_ticket_route(&self, own: &Authentication, led_to: &Audience, note: Option<&Note>, now: UnixTime) {
         let begun = note.and_then(|note| note.begun);
         if begun.is_none() && own.settings.get().has(Setting::ClientHelloCallback) {
             // The client offered nothing.
@@ -220,13 +221,13 @@ impl SessionCache {
         own.routes.learn(store, &own.number, &route(&led_to.server_name, begun.as_ref()), led_to.policy, now);
     }
 
-    fn is_ticket_for(&self, tag: ticket_keys::Tag, of: &Audience, now: i64) -> bool {
+    fn is_ticket_for(&self, tag: ticket_keys::Tag, of: &Audience, now: UnixTime) -> bool {
         let is_shared = ring::with_ring(now, |ring| ring.is_for(tag, of)) == Some(true);
         is_shared || self.own_root().is_some_and(|root| root.tag(of) == tag)
     }
 
     /// Returns the keys of a ticket that a client offers; None if it is of none of our keys, or for others.
-    pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: i64) -> TicketAnswer<OpenedTicket> {
+    pub fn open_ticket(&self, connection: Connection, name: &TicketName, now: UnixTime) -> TicketAnswer<OpenedTicket> {
         let Some(own) = self.authentication.as_deref() else { return TicketAnswer::None };
         Self::assert_unlocked();
         match self.applications_callback(own, connection) {
@@ -240,7 +241,7 @@ impl SessionCache {
         own: &Authentication,
         connection: Connection,
         name: &TicketName,
-        now: i64,
+        now: UnixTime,
     ) -> Option<OpenedTicket> {
         if is_tls13(connection) && offers_too_many(connection, MAX_TICKETS, now) {
             return None;
@@ -272,7 +273,7 @@ impl SessionCache {
         connection: Connection,
         name: &TicketName,
         begun: Audience,
-        now: i64,
+        now: UnixTime,
     ) -> Option<OpenedTicket> {
         let has_client_hello = own.settings.get().has(Setting::ClientHelloCallback);
         let begun_policy = has_client_hello.then_some(begun.policy);
@@ -300,7 +301,7 @@ impl SessionCache {
         name: &TicketName,
         wanted: Wanted,
         may_share: bool,
-        now: i64,
+        now: UnixTime,
     ) -> Option<(TicketKeys, bool)> {
         let shared = |ring: &mut KeyRing| ring.open(name, wanted, &own.number);
         let shared = if may_share { ring::with_ring(now, shared).flatten() } else { None };

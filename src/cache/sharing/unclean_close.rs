@@ -28,6 +28,7 @@ use super::search::{end_offers, forget_taken, has_just_taken};
 use crate::cache::SessionCache;
 use crate::handle::{Alert, Connection, Session};
 use sslsession_store::Key;
+use sslsession_store::time::UnixTime;
 
 thread_local! {
     /// The session, by address, that libssl is about to remove because its connection ends without
@@ -87,7 +88,7 @@ impl SessionCache {
         &self,
         session: &Session,
         key: &Key,
-        now: i64,
+        now: UnixTime,
         is_by_libssl: impl FnOnce() -> bool,
     ) -> bool {
         self.sharing.is_some()
@@ -97,14 +98,14 @@ impl SessionCache {
     }
 
     /// Does the same for a session that libssl removes.
-    pub(in crate::cache) fn withdraw_removed_by_libssl(&self, session: &Session, key: &Key, now: i64) {
+    pub(in crate::cache) fn withdraw_removed_by_libssl(&self, session: &Session, key: &Key, now: UnixTime) {
         if self.sharing.is_some() && !has_just_taken(key, now) && !self.is_connections_end(session, now, || true) {
             self.withdraw(session);
         }
     }
 
     /// Returns true if a session is removed only because its connection has ended.
-    fn is_connections_end(&self, session: &Session, now: i64, is_by_libssl: impl FnOnce() -> bool) -> bool {
+    fn is_connections_end(&self, session: &Session, now: UnixTime, is_by_libssl: impl FnOnce() -> bool) -> bool {
         if BREAKING_OFF.try_with(Cell::get) == Ok(session.as_ptr().addr()) {
             return true;
         }

@@ -1,6 +1,7 @@
 //! `cargo +nightly fuzz run ticket_keys`: names of tickets, server names, key files and clocks, of libFuzzer's choice.
 #![no_main]
 
+use sslsession_store::time::UnixTime;
 use std::hash::{DefaultHasher, Hasher};
 
 use sslsession_store::ticket_keys::{Audience, KeyRing, Label, Line, TicketName, Wanted};
@@ -28,7 +29,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let of = Audience { label: Label::Policy, policy: take(0), server_name: server_name.to_vec() };
     let another = Audience { label: Label::Policy, policy: take(16), server_name: server_name.to_vec() };
     for now in times {
-        ring.move_to(now);
+        ring.move_to(UnixTime(now));
         let sealed = ring.seal(&of, &take(16));
         for wanted in [Wanted::Audience(&of), Wanted::Family(&take(16), server_name)] {
             // What it sealed just now it opens; a name that it did not make it does not.

@@ -7,6 +7,7 @@ mod session;
 use super::gate::Patience;
 use super::rules::{AddingAgain::Stays, Capacity, Eviction, MemoryRules};
 use super::*;
+use crate::time::{Seconds, UnixTime};
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool as Flag;
@@ -20,13 +21,18 @@ fn key(id: u32) -> Key {
     Key::new(0x0303, &id.to_be_bytes())
 }
 
+/// Returns the expiry of a session that is resumable until that second.
+fn at(second: i64) -> Expiry {
+    Expiry::new(UnixTime(second), Seconds(0))
+}
+
 fn numbers(sessions: impl IntoIterator<Item = Session>) -> Vec<u32> {
     sessions.into_iter().map(|session| *session.0).collect()
 }
 
 /// Adds session `id` under its own number. Returns the evicted ones.
 fn add(store: &Memory<Session>, id: u32, second: i64, size: usize) -> Vec<u32> {
-    let inserted = store.insert(&key(id), session(id), Expiry::new(second, 0), size);
+    let inserted = store.insert(&key(id), session(id), at(second), size);
     assert_eq!(inserted.outcome, Outcome::Added);
     if !cfg!(miri) {
         store.validate();
@@ -37,7 +43,7 @@ fn add(store: &Memory<Session>, id: u32, second: i64, size: usize) -> Vec<u32> {
 fn filled(ids: std::ops::Range<u32>) -> Memory<Session> {
     let store = Memory::new();
     for id in ids {
-        let inserted = store.insert(&key(id), session(id), Expiry::new(i64::from(id), 0), 0);
+        let inserted = store.insert(&key(id), session(id), at(i64::from(id)), 0);
         assert_eq!(inserted.outcome, Outcome::Added);
     }
     store.validate();
@@ -49,7 +55,7 @@ fn an_empty_store_is_small_and_answers_everything() {
     let store: Memory<Session> = Memory::new();
     assert!(size_of::<Memory<Session>>() <= 32);
     assert!(store.get(&key(1)).is_none() && !store.contains(&key(1)) && store.take(&key(1)).is_none());
-    assert!(store.take_expired(i64::MAX, 9).is_empty() && store.pop_soonest(9).is_empty());
+    assert!(store.take_expired(UnixTime(i64::MAX), 9).is_empty() && store.pop_soonest(9).is_empty());
     assert_eq!(store.place(&key(1), &key(2), &session(1), Expiry::NEVER), Placed::NotHere);
     assert!(store.parts.get().is_none() && store.is_empty());
     store.validate();
@@ -111,9 +117,9 @@ fn the_same_object_again_is_given_back_and_becomes_the_newest_of_its_second() {
         let store = filled(1000..1000 + others);
         let (first, second) = (session(1), session(2));
         for session in [&first, &second] {
-            let _added = store.insert(&key(*session.0), session.clone(), Expiry::new(5, 5), 0);
+            let _added = store.insert(&key(*session.0), session.clone(), Expiry::new(UnixTime(5), Seconds(5)), 0);
         }
-        let again = store.insert(&key(1), first.clone(), Expiry::new(5, 5), 2);
+        let again = store.insert(&key(1), first.clone(), Expiry::new(UnixTime(5), Seconds(5)), 2);
         assert_eq!(again.outcome, Outcome::AlreadyThere(first.clone()));
         assert!(again.evicted.is_empty());
         drop(again);
@@ -126,7 +132,7 @@ fn the_same_object_again_is_given_back_and_becomes_the_newest_of_its_second() {
 #[test]
 fn another_object_of_the_same_key_is_replaced_and_makes_room_like_a_new_one() {
     let store = filled(1..5);
-    let replaced = store.insert(&key(2), session(20), Expiry::new(9, 0), 3);
+    let replaced = store.insert(&key(2), session(20), at(9), 3);
     assert!(matches!(&replaced.outcome, Outcome::Replaced(old) if *old.0 == 2));
     assert_eq!(numbers(replaced.evicted), [1, 3]);
     store.validate();
@@ -137,7 +143,7 @@ fn another_object_of_the_same_key_is_replaced_and_makes_room_like_a_new_one() {
 fn what_is_not_there_is_not_replaced() {
     for number in [3, 300] {
         let store = filled(0..number);
-        let replace = |id, by, second| numbers(store.replace(&key(id), session(by), Expiry::new(second, 0)));
+        let replace = |id, by, second| numbers(store.replace(&key(id), session(by), at(second)));
         assert_eq!(replace(number, 9000, 1), []);
         assert_eq!(replace(1, 9001, i64::from(number)), [1]);
         assert_eq!(replace(1, 9002, i64::from(number)), [9001]);
@@ -152,20 +158,20 @@ fn what_is_not_there_is_not_replaced() {
 #[test]
 fn expired_sessions_are_taken_from_the_second_after_their_last_on() {
     let store = filled(10..20);
-    assert!(store.take_expired(10, 9).is_empty());
-    assert_eq!(numbers(store.take_expired(13, 2)), [10, 11]);
-    assert_eq!(numbers(store.take_expired(13, 9)), [12]);
-    let _added = store.insert(&key(1), session(1), Expiry::new(i64::MAX, 300), 0);
-    assert_eq!(numbers(store.take_expired(i64::MAX, 99)), (13..20).collect::<Vec<_>>());
-    assert!(store.take_expired(i64::MAX, 9).is_empty());
+    assert!(store.take_expired(UnixTime(10), 9).is_empty());
+    assert_eq!(numbers(store.take_expired(UnixTime(13), 2)), [10, 11]);
+    assert_eq!(numbers(store.take_expired(UnixTime(13), 9)), [12]);
+    let _added = store.insert(&key(1), session(1), Expiry::new(UnixTime(i64::MAX), Seconds(300)), 0);
+    assert_eq!(numbers(store.take_expired(UnixTime(i64::MAX), 99)), (13..20).collect::<Vec<_>>());
+    assert!(store.take_expired(UnixTime(i64::MAX), 9).is_empty());
     assert_eq!(numbers(store.pop_soonest(9)), [1]);
 }
 
 #[test]
 fn no_more_are_taken_than_asked_for_however_many_there_are() {
     let store = filled(0..100);
-    assert!(store.take_expired(i64::MAX, 0).is_empty() && store.pop_soonest(0).is_empty());
-    assert_eq!(store.take_expired(i64::MAX, usize::MAX).len(), 100);
+    assert!(store.take_expired(UnixTime(i64::MAX), 0).is_empty() && store.pop_soonest(0).is_empty());
+    assert_eq!(store.take_expired(UnixTime(i64::MAX), usize::MAX).len(), 100);
     assert!(store.pop_soonest(usize::MAX).is_empty());
 }
 
@@ -174,9 +180,9 @@ fn an_empty_id_and_two_versions_of_an_id_are_sessions_like_others() {
     let store = Memory::new();
     let keys = [Key::new(0x0303, b""), Key::new(0x0304, b""), Key::new(0x0303, b"a"), Key::new(0x0304, b"a")];
     for (number, key) in (0..).zip(&keys) {
-        assert_eq!(store.insert(key, session(number), Expiry::new(1, 1), 0).outcome, Outcome::Added);
+        assert_eq!(store.insert(key, session(number), Expiry::new(UnixTime(1), Seconds(1)), 0).outcome, Outcome::Added);
     }
-    let evicted = store.insert(&key(9), session(9), Expiry::new(1, 1), 2).evicted;
+    let evicted = store.insert(&key(9), session(9), Expiry::new(UnixTime(1), Seconds(1)), 2).evicted;
     assert_eq!(numbers(evicted), [0, 1, 2, 3]);
 }
 
@@ -186,13 +192,13 @@ fn a_placed_session_is_found_under_its_new_key_only_and_leaves_by_its_new_expiry
         let store = filled(1000..1000 + others);
         let moved = session(1);
         for (id, session) in [(1, moved.clone()), (2, session(2)), (3, session(3))] {
-            let _added = store.insert(&key(id), session, Expiry::new(i64::from(id), 0), 0);
+            let _added = store.insert(&key(id), session, at(i64::from(id)), 0);
         }
-        assert_eq!(store.place(&key(1), &key(4), &moved, Expiry::new(3, 0)), Placed::Moved(None));
+        assert_eq!(store.place(&key(1), &key(4), &moved, at(3)), Placed::Moved(None));
         store.validate();
         assert!(!store.contains(&key(1)));
         assert_eq!(store.get(&key(4)), Some(moved.clone()));
-        assert_eq!(store.place(&key(4), &key(4), &moved, Expiry::new(1, 0)), Placed::Moved(None));
+        assert_eq!(store.place(&key(4), &key(4), &moved, at(1)), Placed::Moved(None));
         assert_eq!(numbers(store.pop_soonest(3)), [1, 2, 3]);
         assert_eq!(Arc::strong_count(&moved.0), 1);
     }
@@ -202,13 +208,13 @@ fn a_placed_session_is_found_under_its_new_key_only_and_leaves_by_its_new_expiry
 fn a_placed_session_displaces_another_object_and_joins_itself() {
     let store = filled(0..5);
     let moved = store.get(&key(1)).unwrap();
-    let Placed::Moved(Some(displaced)) = store.place(&key(1), &key(2), &moved, Expiry::new(2, 0)) else {
+    let Placed::Moved(Some(displaced)) = store.place(&key(1), &key(2), &moved, at(2)) else {
         panic!("session 2 was displaced")
     };
     assert_eq!((*displaced.0, store.len()), (2, 4));
-    let _under_both = store.insert(&key(3), moved.clone(), Expiry::new(3, 0), 0);
+    let _under_both = store.insert(&key(3), moved.clone(), at(3), 0);
     assert_eq!(Arc::strong_count(&moved.0), 3);
-    assert_eq!(store.place(&key(2), &key(3), &moved, Expiry::new(9, 0)), Placed::Moved(None));
+    assert_eq!(store.place(&key(2), &key(3), &moved, at(9)), Placed::Moved(None));
     assert_eq!((store.len(), Arc::strong_count(&moved.0)), (3, 2));
     store.validate();
 }
@@ -216,8 +222,8 @@ fn a_placed_session_displaces_another_object_and_joins_itself() {
 #[test]
 fn only_the_very_object_is_placed() {
     let store = filled(0..3);
-    assert_eq!(store.place(&key(1), &key(7), &session(1), Expiry::new(9, 0)), Placed::NotHere);
-    assert_eq!(store.place(&key(7), &key(1), &session(1), Expiry::new(9, 0)), Placed::NotHere);
+    assert_eq!(store.place(&key(1), &key(7), &session(1), at(9)), Placed::NotHere);
+    assert_eq!(store.place(&key(7), &key(1), &session(1), at(9)), Placed::NotHere);
     assert_eq!(numbers(store.pop_soonest(9)), [0, 1, 2]);
 }
 
@@ -228,7 +234,7 @@ fn seconds_come_and_go_in_any_order() {
     let mut left = Vec::new();
     for id in 0..count {
         let second = i64::from(id * 7919 % 97);
-        left.extend(numbers(store.insert(&key(id), session(id), Expiry::new(second, 0), 90).evicted));
+        left.extend(numbers(store.insert(&key(id), session(id), at(second), 90).evicted));
         if id % 3 == 0 {
             left.extend(numbers(store.take(&key(id / 2))));
         }
@@ -269,7 +275,7 @@ fn a_session_that_is_there_is_found_at_every_moment_while_the_store_grows() {
             });
         }
         for id in 10..count {
-            let _added = store.insert(&key(id), session(id), Expiry::new(i64::from(id), 0), 0);
+            let _added = store.insert(&key(id), session(id), at(i64::from(id)), 0);
         }
         grown.store(true, Relaxed);
     });
@@ -285,10 +291,10 @@ fn work(store: &Memory<Session>, known: &[Session], worker: u32, rounds: u32) {
         random ^= random >> 17;
         random ^= random << 5;
         let (of, other) = (random as usize % known.len(), (random >> 8) as usize % known.len());
-        let (id, expiry) = (*known[of].0, Expiry::new(i64::from(random >> 26), 0));
+        let (id, expiry) = (*known[of].0, at(i64::from(random >> 26)));
         match random >> 16 & 7 {
             0 => drop(store.take(&key(id))),
-            1 => drop(store.take_expired(i64::from(round % 64), 8)),
+            1 => drop(store.take_expired(UnixTime(i64::from(round % 64)), 8)),
             2 => drop(store.pop_soonest(2)),
             3 => drop(store.place(&key(id), &key(*known[other].0), &known[of], expiry)),
             4 => drop(store.insert(&key(id), known[other].clone(), expiry, 50)),
@@ -331,14 +337,14 @@ fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
         assert!(add(&store, id, second, 3).is_empty());
     }
     let resident = store.get(&key(0)).unwrap();
-    let again = store.insert(&key(0), resident.clone(), Expiry::new(20, 0), 3);
+    let again = store.insert(&key(0), resident.clone(), at(20), 3);
     assert!(matches!(again.outcome, Outcome::AlreadyThere(_)));
     drop(again);
     // A new time does not make it younger either.
-    assert_eq!(store.place(&key(0), &key(0), &resident, Expiry::new(4, 0)), Placed::Moved(None));
+    assert_eq!(store.place(&key(0), &key(0), &resident, at(4)), Placed::Moved(None));
     assert_eq!(add(&store, 3, 1, 3), [0]);
     // But another object under its key does.
-    let replaced = store.insert(&key(1), session(11), Expiry::new(3, 0), 3);
+    let replaced = store.insert(&key(1), session(11), at(3), 3);
     assert!(matches!(&replaced.outcome, Outcome::Replaced(old) if *old.0 == 1));
     drop(replaced);
     assert_eq!(add(&store, 4, 5, 3), [2]);
@@ -350,11 +356,11 @@ fn a_session_that_stays_is_found_by_a_flush_when_it_expires_sooner() {
     let store = Memory::with_rules(MemoryRules { adding_again: Stays, ..MemoryRules::SOONEST_FIRST });
     let known: Vec<_> = (0..3).map(session).collect();
     for (id, session) in known.iter().enumerate() {
-        drop(store.insert(&key(id as u32), session.clone(), Expiry::new(5, 0), 0));
+        drop(store.insert(&key(id as u32), session.clone(), at(5), 0));
     }
-    drop(store.insert(&key(0), known[0].clone(), Expiry::new(7, 0), 0));
-    drop(store.insert(&key(2), known[2].clone(), Expiry::new(2, 0), 0));
+    drop(store.insert(&key(0), known[0].clone(), at(7), 0));
+    drop(store.insert(&key(2), known[2].clone(), at(2), 0));
     store.validate();
-    assert_eq!(numbers(store.take_expired(3, 9)), [2]);
+    assert_eq!(numbers(store.take_expired(UnixTime(3), 9)), [2]);
     assert_eq!(numbers(store.pop_soonest(9)), [0, 1]);
 }

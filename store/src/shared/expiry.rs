@@ -13,6 +13,7 @@
 use super::partition::Partition;
 use super::{Event, Opened, Shared};
 use crate::sync::Count;
+use crate::time::UnixTime;
 
 const SECOND: usize = 1024;
 const NEXT: usize = 1032;
@@ -29,16 +30,16 @@ const MOST_AT_ONCE: i64 = 16;
 
 impl Shared {
     /// Wipes some of the records that have expired at `now`. Cheap, except once a second.
-    pub(super) fn expire_due(&self, now: i64) {
+    pub(super) fn expire_due(&self, now: UnixTime) {
         let page = self.mapping.header();
-        let last = page.double(SECOND).map_or(now, |second| second as i64);
-        if now != last && page.set_double(SECOND, now as u64).is_some() {
-            self.expire_some(now, now.wrapping_sub(last).clamp(1, MOST_AT_ONCE) as usize);
+        let last = page.double(SECOND).map_or(now, |second| UnixTime(second as i64));
+        if now != last && page.set_double(SECOND, now.0 as u64).is_some() {
+            self.expire_some(now, now.0.wrapping_sub(last.0).clamp(1, MOST_AT_ONCE) as usize);
         }
     }
 
     #[cold]
-    fn expire_some(&self, now: i64, seconds: usize) {
+    fn expire_some(&self, now: UnixTime, seconds: usize) {
         let (page, shape) = (self.mapping.header(), self.mapping.shape());
         let mut left = seconds * LEAST.max(shape.size / ROUND);
         let first = page.double(NEXT).map_or(0, |next| (next % shape.partitions as u64) as usize);
@@ -57,7 +58,7 @@ impl Shared {
 
     /// Scans a partition, unless another process has it locked. Returns the number of bytes
     /// scanned.
-    fn expire_partition(&self, number: usize, now: i64) -> usize {
+    fn expire_partition(&self, number: usize, now: UnixTime) -> usize {
         let Ok(locked) = self.mapping.lock(number, || false) else { return 0 };
         let mut opened = Opened { locked, _held: Count::up() };
         if opened.locked.was_left_changing() {

@@ -17,6 +17,7 @@ use super::partition::{Broken, Partition};
 use super::statistics::Event;
 use crate::record::{Fingerprint, Lookup, Policy, RecordHeader, RecordKey};
 use crate::secret::Secret;
+use crate::time::UnixTime;
 
 /// Length of most sealed sessions without a certificate, with some margin.
 const USUAL_LENGTH: usize = 256;
@@ -27,7 +28,7 @@ struct Wanted {
     /// Mask that hides the record's policy.
     hidden: u64,
     known: Option<Fingerprint>,
-    now: i64,
+    now: UnixTime,
 }
 
 enum Seen {
@@ -42,7 +43,7 @@ enum Seen {
 
 impl Shared {
     /// Looks a record up, and removes it if `takes`.
-    pub(super) fn search(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64, takes: bool) -> Lookup {
+    pub(super) fn search(&self, name: &RecordKey, known: Option<Fingerprint>, now: UnixTime, takes: bool) -> Lookup {
         let hash = self.hash(name);
         let wanted = Wanted { hash, policy: name.policy, hidden: self.hides_policy(hash), known, now };
         let number = self.partition_of(wanted.hash);

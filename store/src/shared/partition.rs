@@ -34,6 +34,7 @@ use std::ops::Range;
 
 use super::mapping::{Layout, Region, UNIT};
 use crate::record::RecordHeader;
+use crate::time::UnixTime;
 
 /// Bytes before a record's body.
 pub const RECORD_HEAD: usize = 32;
@@ -138,7 +139,7 @@ impl<'a> Partition<'a> {
     }
 
     /// Returns the number of bytes of the ring in use, and true if a record among them has expired at `now`.
-    pub fn survey(&self, now: i64) -> Result<(usize, bool), Broken> {
+    pub fn survey(&self, now: UnixTime) -> Result<(usize, bool), Broken> {
         let mut is_over = false;
         self.walk(|label, _| {
             is_over |= label.is_over(now);
@@ -148,7 +149,7 @@ impl<'a> Partition<'a> {
     }
 
     /// Wipes all records that have expired at `now`. Returns their number.
-    pub fn expire(&self, now: i64) -> Result<u32, Broken> {
+    pub fn expire(&self, now: UnixTime) -> Result<u32, Broken> {
         let mut expired = 0;
         self.walk(|label, record| {
             if label.is_over(now) {

@@ -11,6 +11,7 @@ use super::statistics::Event;
 use crate::expiry::Expiry;
 use crate::record::{Fingerprint, Lookup, Policy, RecordHeader, RecordKey};
 use crate::record_store::RecordStore;
+use crate::time::UnixTime;
 
 impl RecordStore for Shared {
     fn fingerprint(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
@@ -57,11 +58,11 @@ impl RecordStore for Shared {
         is_taken && self.insert(&name, mark, bytes)
     }
 
-    fn find(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup {
+    fn find(&self, name: &RecordKey, known: Option<Fingerprint>, now: UnixTime) -> Lookup {
         self.search(name, known, now, false)
     }
 
-    fn take(&self, name: &RecordKey, known: Option<Fingerprint>, now: i64) -> Lookup {
+    fn take(&self, name: &RecordKey, known: Option<Fingerprint>, now: UnixTime) -> Lookup {
         self.search(name, known, now, true)
     }
 
@@ -81,7 +82,7 @@ impl RecordStore for Shared {
         opened.locked.read(find).map(|policy| Policy::of_bits(policy ^ self.hides_policy(hash)))
     }
 
-    fn expire(&self, now: i64) {
+    fn expire(&self, now: UnixTime) {
         self.expire_due(now);
     }
 }

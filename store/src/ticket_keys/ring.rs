@@ -9,6 +9,7 @@ use super::window::{Root, Window};
 use super::{Line, MAX_KNOWN, MAX_LINES};
 use crate::secret;
 use crate::secret_slots::SecretSlots;
+use crate::time::UnixTime;
 
 /// A ticket's name: tag 8 | family 8.
 pub type TicketName = [u8; 16];
@@ -129,7 +130,7 @@ impl KeyRing {
     }
 
     /// Derives the keys of this time.
-    pub fn move_to(&mut self, now: i64) {
+    pub fn move_to(&mut self, now: UnixTime) {
         if self.window.move_to(now, &mut self.slots) {
             self.forget();
         }

@@ -20,6 +20,7 @@ use super::derive::{self, Key};
 use super::{Line, MAX_LINES};
 use crate::secret;
 use crate::secret_slots::SecretSlots;
+use crate::time::UnixTime;
 
 /// Number of days that a line is advanced: a clock that is far ahead must not keep a processor
 /// busy.
@@ -69,8 +70,8 @@ impl Window {
     }
 
     /// Derives the keys of this time. Returns true if they have changed.
-    pub fn move_to(&mut self, now: i64, slots: &mut SecretSlots) -> bool {
-        let epoch = now.div_euclid(i64::from(self.length));
+    pub fn move_to(&mut self, now: UnixTime, slots: &mut SecretSlots) -> bool {
+        let epoch = now.0.div_euclid(i64::from(self.length));
         let has_changed = epoch != self.epoch;
         if has_changed {
             self.epoch = epoch;
@@ -170,7 +171,7 @@ mod tests {
 
         /// Returns the keys of all roots at a time, by line and epoch.
         fn at(&mut self, now: i64) -> Vec<(usize, i64, Key)> {
-            self.window.move_to(now, &mut self.slots);
+            self.window.move_to(UnixTime(now), &mut self.slots);
             let key = |root| self.window.key(root, &self.slots).expect("it is in force");
             let of = |root: Root| (root.line, root.epoch, key(root));
             self.window.roots().map(of).collect()

@@ -60,7 +60,7 @@ impl Model {
         let sum = i128::from(time) + i128::from(timeout);
         match self.overflow {
             Overflow::Never => sum,
-            Overflow::Saturates => sum.min(i128::from(LAST_SECOND)),
+            Overflow::Saturates => sum.min(i128::from(LAST_SECOND.0)),
             // A store does not tell apart what expired 35,000 years before 1970.
             Overflow::Wraps => i128::from(time.wrapping_add(timeout).max(-(1 << 40))),
         }

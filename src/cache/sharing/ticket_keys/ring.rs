@@ -17,6 +17,7 @@ use once_cell::race::OnceBox;
 use crate::settings::{self, Settings, SharedTickets, Tickets};
 use sslsession_store::key_file::KeyFileError;
 use sslsession_store::ticket_keys::{self, KeyRing, Stamp};
+use sslsession_store::time::UnixTime;
 use sslsession_store::{LeafMutex, LeafMutexGuard};
 
 /// Number of seconds for which the file is not checked again.
@@ -79,10 +80,10 @@ impl Keys {
 
     /// Reads the file again if it has changed; also if its keys are not for this time, as after a
     /// wrong clock.
-    fn refresh(&self, now: i64) {
+    fn refresh(&self, now: UnixTime) {
         let last = self.looked.load(Ordering::Relaxed);
-        let is_due = !(0..UNCHANGED).contains(&now.saturating_sub(last));
-        if !is_due || self.looked.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        let is_due = !(0..UNCHANGED).contains(&now.0.saturating_sub(last));
+        if !is_due || self.looked.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
         let Some(stamp) = Stamp::of(self.file) else { return };
@@ -122,7 +123,7 @@ pub(super) fn held() -> Option<SharedTickets> {
 
 /// Returns true if there are keys for the tickets of a new context. Complains once if the file was
 /// refused.
-pub(super) fn are_there(now: i64) -> bool {
+pub(super) fn are_there(now: UnixTime) -> bool {
     let Some(keys) = keys_of(settings::get()) else { return false };
     keys.refresh(now);
     let refused = keys.state.lock().refused.as_ref().map(ToString::to_string);
@@ -135,7 +136,7 @@ pub(super) fn are_there(now: i64) -> bool {
 }
 
 /// Calls `use_it` with the keys of this time.
-pub(super) fn with_ring<T>(now: i64, use_it: impl FnOnce(&mut KeyRing) -> T) -> Option<T> {
+pub(super) fn with_ring<T>(now: UnixTime, use_it: impl FnOnce(&mut KeyRing) -> T) -> Option<T> {
     let keys = keys_of(settings::get())?;
     keys.refresh(now);
     let mut state = keys.state.lock();

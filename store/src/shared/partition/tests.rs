@@ -6,6 +6,7 @@ use super::{Broken, Partition, RECORD_HEAD};
 use crate::config::SharedConfig;
 use crate::record::RecordHeader;
 use crate::shared::mapping::{Layout, Region};
+use crate::time::UnixTime;
 
 /// A partition's bytes and layout.
 struct Body {
@@ -124,13 +125,13 @@ fn what_is_over_is_wiped_wherever_it_lies() {
         body.partition().remove((hash - hash % 7) << 32 | (hash - hash % 7)).expect("it is whole");
     }
     let before = body.partition().records();
-    let (used, is_over) = body.partition().survey(3_000_000_000).expect("it is whole");
+    let (used, is_over) = body.partition().survey(UnixTime(3_000_000_000)).expect("it is whole");
     assert!(before > 200 && is_over && used > 30_000);
     // As label() makes it, the expiry of a record is its number except for some bits.
     let expected = (0..2000u64).filter(|&hash| body.find(hash << 32 | hash).is_some() && (hash ^ 7) < 1900).count();
-    assert_eq!(body.partition().expire(1900), Ok(expected as u32));
+    assert_eq!(body.partition().expire(UnixTime(1900)), Ok(expected as u32));
     assert_eq!(body.partition().records(), before - expected as u32);
-    assert_eq!(body.partition().survey(1900).map(|(_, is_over)| is_over), Ok(false));
+    assert_eq!(body.partition().survey(UnixTime(1900)).map(|(_, is_over)| is_over), Ok(false));
     assert!((0..2000u64).all(|hash| body.find(hash << 32 | hash).is_none_or(|_| hash ^ 7 >= 1900)));
     body.insert(1, b"one");
     assert!(body.find(1).is_some());
