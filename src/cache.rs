@@ -49,6 +49,7 @@ use own_table::OwnTable;
 use pending_removals::PendingRemovals;
 use sharing::{Authentication, Sharing, TicketUse, on_new_context};
 use sslsession_store::time::UnixTime;
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Key, Memory};
 use statistics::Counters;
 
@@ -169,7 +170,7 @@ impl SessionCache {
     }
 
     /// Returns true if a session of that version and id is cached.
-    pub fn contains(&self, version: i32, id: &[u8]) -> bool {
+    pub fn contains(&self, version: ProtocolVersion, id: &[u8]) -> bool {
         self.store.contains(&Key::new(version, id))
     }
 

@@ -16,7 +16,7 @@ mod settings;
 mod ticket;
 mod undigested;
 
-pub use connection::Connection;
+pub use connection::{Connection, TLS1_3};
 pub use context::{Context, Hooks};
 pub use policy::{KeptSnapshot, ServerPolicy, Snapshot};
 pub use session::Session;

@@ -10,7 +10,8 @@
 //! Beside them: `functions`, the table of OpenSSL's functions; `types`, the C types that cross the line;
 //! `catch_panic`, which no panic passes; `clock`; `settings`, from the environment; `rules`, in which the releases of
 //! OpenSSL differ. `store` is a package of its own, `sslsession_store`, that knows no OpenSSL; below all of it are
-//! `threads`, which says whether there are others, `secret`, bytes that are wiped, and `time`, in seconds.
+//! `threads`, which says whether there are others, `secret`, bytes that are wiped, `time` and `version`, numbers of one
+//! meaning each.
 
 mod cache;
 pub mod capi;

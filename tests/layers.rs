@@ -13,8 +13,21 @@ use std::collections::BTreeMap;
 /// Modules that each module of the library's root may use. capi and standalone read the clock; below them time is an
 /// argument. `store` is the package below, of which `store::threads` and the like may be used by themselves.
 const MAY_USE: [(&str, &[&str]); 11] = [
-    ("capi", &["cache", "handle", "types", "catch_panic", "clock", "store::threads", "store::time"]),
-    ("cache", &["store", "store::file_system", "store::secret", "store::time", "handle", "rules", "types", "settings"]),
+    ("capi", &["cache", "handle", "types", "catch_panic", "clock", "store::threads", "store::time", "store::version"]),
+    (
+        "cache",
+        &[
+            "store",
+            "store::file_system",
+            "store::secret",
+            "store::time",
+            "store::version",
+            "handle",
+            "rules",
+            "types",
+            "settings",
+        ],
+    ),
     (
         "handle",
         &[
@@ -27,6 +40,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "store::secret",
             "store::threads",
             "store::time",
+            "store::version",
         ],
     ),
     ("standalone", &["types", "catch_panic", "clock", "store::threads", "store::time"]),
@@ -40,9 +54,9 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 ];
 
 /// The same for the store's package.
-const STORE_MAY_USE: [(&str, &[&str]); 20] = [
+const STORE_MAY_USE: [(&str, &[&str]); 21] = [
     ("open", &["config", "shared", "key_file", "out_of_reach"]),
-    ("memory", &["expiry", "time", "key", "era", "gate", "sync"]),
+    ("memory", &["expiry", "time", "key", "version", "era", "gate", "sync"]),
     (
         "shared",
         &[
@@ -62,16 +76,17 @@ const STORE_MAY_USE: [(&str, &[&str]); 20] = [
     ),
     ("ticket_keys", &["key_file", "secret", "secret_slots", "threads", "time"]),
     ("record_store", &["record", "expiry", "time"]),
-    ("seal", &["record", "key_file", "secret"]),
+    ("seal", &["record", "key_file", "secret", "version"]),
     ("key_file", &["out_of_reach", "file_system", "secret"]),
     ("out_of_reach", &["file_system"]),
-    ("record", &["secret", "time"]),
+    ("record", &["secret", "time", "version"]),
     ("gate", &["sync", "threads"]),
     ("sync", &["threads"]),
     ("config", &[]),
     ("expiry", &["time"]),
     ("time", &[]),
-    ("key", &[]),
+    ("key", &["version"]),
+    ("version", &[]),
     ("era", &[]),
     ("secret", &[]),
     ("secret_slots", &[]),

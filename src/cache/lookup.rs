@@ -4,17 +4,17 @@
 
 use super::sharing::count;
 use super::{Mode, Role, SessionCache};
-use crate::handle::{Connection, Session};
+use crate::handle::{Connection, Session, TLS1_3};
 use crate::rules::Marked;
-use crate::types::TLS1_3_VERSION;
 use sslsession_store::Key;
 use sslsession_store::shared::Event;
 use sslsession_store::time::UnixTime;
+use sslsession_store::version::ProtocolVersion;
 
 /// A client's offer of a session.
 pub(super) struct Offer<'a> {
     pub(super) connection: Connection<'a>,
-    pub(super) version: i32,
+    pub(super) version: ProtocolVersion,
     pub(super) id: &'a [u8],
     /// True if the session may be used once only.
     pub(super) once: bool,
@@ -35,7 +35,7 @@ impl SessionCache {
     pub fn on_get_session(&self, connection: Connection, id: &[u8], now: UnixTime) -> Option<Session> {
         let version = connection.session_version();
         let found = self.look_up(connection, version, id, now);
-        if version != TLS1_3_VERSION {
+        if version != TLS1_3 {
             self.flush_with_session(Role::Server, now);
         }
         found
@@ -44,8 +44,14 @@ impl SessionCache {
     /// Looks up a session by version and id: in this cache, unless NO_INTERNAL_LOOKUP, then with
     /// the application's get callback. The caller gets a reference. The handshake decides if the
     /// session fits the connection and has not expired.
-    pub(super) fn look_up(&self, connection: Connection, version: i32, id: &[u8], now: UnixTime) -> Option<Session> {
-        let once = version == TLS1_3_VERSION && connection.takes_sessions_once();
+    pub(super) fn look_up(
+        &self,
+        connection: Connection,
+        version: ProtocolVersion,
+        id: &[u8],
+        now: UnixTime,
+    ) -> Option<Session> {
+        let once = version == TLS1_3 && connection.takes_sessions_once();
         let offer = Offer { connection, version, id, once, now };
         match self.search(&offer) {
             Search::Found(session) if once => self.insert_stand_in(session).or_else(|| self.ask_application(&offer)),

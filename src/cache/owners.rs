@@ -27,6 +27,7 @@ use super::SessionCache;
 use super::sharing::{self, Identity};
 use crate::handle::{self, Session};
 use sslsession_store::time::UnixTime;
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Key, LeafMutex, LeafMutexGuard};
 
 /// All caches that ever held a session, sorted by address.
@@ -210,7 +211,7 @@ fn places_of(session: &Session) -> Places {
     }
     // No protocol version is negative, so no id's key equals this one.
     let address = session.as_ptr().addr().to_ne_bytes();
-    Places { own: Key::new(-1, &address), common: Some(by_id) }
+    Places { own: Key::new(ProtocolVersion(-1), &address), common: Some(by_id) }
 }
 
 /// Sets a session's time, as SSL_SESSION_set_time(3).

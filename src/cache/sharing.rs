@@ -67,6 +67,7 @@ pub use report::report_end;
 pub(super) use report::{count, on_new_context, show_sessions};
 use sslsession_store::era::UnderWay;
 use sslsession_store::time::UnixTime;
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 pub use ticket_keys::{TicketAnswer, TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
 pub(super) use tickets::TicketUse;
@@ -132,7 +133,7 @@ const NO_MATTER: Policy = Policy::new(0, 0, None);
 
 /// A session's key and fingerprint in the shared store before the session changes.
 pub(super) struct Identity {
-    version: i32,
+    version: ProtocolVersion,
     id: Vec<u8>,
     mark: Fingerprint,
     expiry: Expiry,

@@ -4,14 +4,14 @@
 #![forbid(unsafe_code)]
 
 use super::{Role, SessionCache};
-use crate::handle::{Connection, DEFAULT_TIMEOUT, Session, Statistic};
-use crate::types::TLS1_3_VERSION;
+use crate::handle::{Connection, DEFAULT_TIMEOUT, Session, Statistic, TLS1_3};
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 
 impl SessionCache {
     /// Looks up the session that a client offers as `id`, and decides if the connection may resume
     /// it. If so, gives it to the connection (semantics 4.3).
-    pub fn offered(&self, connection: Connection, version: i32, id: &[u8], now: UnixTime) -> bool {
+    pub fn offered(&self, connection: Connection, version: ProtocolVersion, id: &[u8], now: UnixTime) -> bool {
         connection.set_version(version);
         self.started(connection);
         // A client that offers no id offers no session: there is no lookup and no miss.
@@ -53,9 +53,7 @@ impl SessionCache {
         match role {
             Role::Client if resumed => self.context.count(Statistic::Hits),
             // In TLS 1.3 the client offers no id.
-            Role::Client
-                if session.version() != TLS1_3_VERSION && offered.is_some_and(|offered| !offered.id().is_empty()) =>
-            {
+            Role::Client if session.version() != TLS1_3 && offered.is_some_and(|offered| !offered.id().is_empty()) => {
                 self.context.count(Statistic::Misses);
             }
             _ => {}

@@ -10,6 +10,7 @@ use crate::catch_panic::catch_panic;
 use crate::clock;
 use crate::handle::{self, Session};
 use crate::types::{SSL, SSL_SESSION};
+use sslsession_store::version::ProtocolVersion;
 
 /// SSLSESSION_lookup looks up the session id that a client offers, for a server. `version` is the protocol version that
 /// the server negotiates, such as TLS1_2_VERSION.
@@ -39,7 +40,9 @@ pub unsafe extern "C-unwind" fn SSLSESSION_lookup(
             return -1;
         };
         match cache::of_connection(connection) {
-            Some(cache) if connection.is_server() => c_int::from(cache.offered(connection, version, id, clock::now())),
+            Some(cache) if connection.is_server() => {
+                c_int::from(cache.offered(connection, ProtocolVersion(version), id, clock::now()))
+            }
             _ => -1,
         }
     })

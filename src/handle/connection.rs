@@ -8,13 +8,16 @@ use super::context::downcast;
 use super::{Context, Session, dispatch};
 use crate::types::*;
 use crate::{libssl, standalone};
+use sslsession_store::version::ProtocolVersion;
 
 /// SSL_OP_NO_TICKET: no stateless tickets.
 pub(super) const OP_NO_TICKET: u64 = 1 << 14;
 /// SSL_OP_NO_ANTI_REPLAY: early data may be replayed.
 const OP_NO_ANTI_REPLAY: u64 = 1 << 24;
 /// OSSL_QUIC1_VERSION: SSL_version's result for a QUIC connection, since OpenSSL 3.2.
-const QUIC_VERSION: c_int = 1;
+const QUIC: ProtocolVersion = ProtocolVersion(1);
+/// The version whose sessions are tickets.
+pub const TLS1_3: ProtocolVersion = ProtocolVersion(TLS1_3_VERSION);
 /// TLSEXT_NAMETYPE_host_name.
 const NAME_TYPE_HOST: c_int = 0;
 /// TLSEXT_TYPE_server_name.
@@ -61,24 +64,24 @@ impl<'a> Connection<'a> {
     }
 
     /// Returns the current protocol version.
-    pub fn version(self) -> c_int {
+    pub fn version(self) -> ProtocolVersion {
         // SAFETY: a live connection.
-        unsafe { dispatch::SSL_version(self.as_ptr()) }
+        ProtocolVersion(unsafe { dispatch::SSL_version(self.as_ptr()) })
     }
 
     /// Returns the protocol version of its sessions: for QUIC that of the TLS handshake. Nothing
     /// more is read from a QUIC connection in a handshake: SSL_get_options and SSL_set_options wait
     /// for a lock that libssl holds there.
-    pub fn session_version(self) -> c_int {
+    pub fn session_version(self) -> ProtocolVersion {
         match self.version() {
-            QUIC_VERSION => TLS1_3_VERSION,
+            QUIC => TLS1_3,
             version => version,
         }
     }
 
     /// Returns true for a server of TLS 1.3: its sessions are tickets.
     pub fn is_tls13_server(self) -> bool {
-        self.version() == TLS1_3_VERSION && self.is_server()
+        self.version() == TLS1_3 && self.is_server()
     }
 
     /// Returns true if a TLS 1.3 ticket may be used once only: early data, protected against replay
@@ -114,7 +117,7 @@ impl<'a> Connection<'a> {
 
     /// Turns stateless tickets off, except for a QUIC connection.
     pub fn turn_tickets_off(self) {
-        if self.version() != QUIC_VERSION
+        if self.version() != QUIC
             && let Some(libssl) = libssl::of_object(self.as_ptr())
         {
             // SAFETY: a live connection.
@@ -124,7 +127,7 @@ impl<'a> Connection<'a> {
 
     /// Turns stateless tickets on again.
     pub fn turn_tickets_on(self) {
-        if self.version() != QUIC_VERSION
+        if self.version() != QUIC
             && let Some(libssl) = libssl::of_object(self.as_ptr())
         {
             // SAFETY: a live connection.
@@ -207,9 +210,9 @@ impl Connection<'_> {
     }
 
     /// Notes the version that the handshake negotiates.
-    pub fn set_version(&self, version: c_int) {
+    pub fn set_version(&self, version: ProtocolVersion) {
         // SAFETY: a live connection of our own.
-        unsafe { standalone::set_version(self.as_ptr(), version) };
+        unsafe { standalone::set_version(self.as_ptr(), version.0) };
     }
 
     /// Notes that a handshake starts. Returns true the first time.

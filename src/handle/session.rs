@@ -12,6 +12,7 @@ use crate::types::*;
 use crate::{libssl, standalone};
 use sslsession_store::secret;
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 
 /// A reference to a session. Cloning increments the reference count; dropping decrements it, which
 /// may free the session and run the application's ex_data callbacks: never drop one under a lock.
@@ -92,10 +93,10 @@ impl Session {
         unsafe { dispatch::SSL_SESSION_set1_id_context(self.as_ptr(), context.as_ptr(), context.len() as c_uint) == 1 }
     }
 
-    /// Returns the protocol version; 0 if none was set.
-    pub fn version(&self) -> c_int {
+    /// Returns the protocol version; [`ProtocolVersion::NONE`] if none was set.
+    pub fn version(&self) -> ProtocolVersion {
         // SAFETY: a live session.
-        unsafe { dispatch::SSL_SESSION_get_protocol_version(self.as_ptr()) }
+        ProtocolVersion(unsafe { dispatch::SSL_SESSION_get_protocol_version(self.as_ptr()) })
     }
 
     /// Returns the time when the session was made.

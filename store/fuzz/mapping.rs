@@ -23,6 +23,7 @@ use sslsession_store::key_file::Keys;
 use sslsession_store::record::{Fingerprint, Lookup, Policy, RecordKey, Scope};
 use sslsession_store::shared::{Event, Shared};
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -378,7 +379,7 @@ fn name<'a>(short: &'a [u8; 4], scope: &'a Scope) -> RecordKey<'a> {
     RecordKey {
         scope,
         policy: Policy::new(u64::from(short[1]), u64::MAX, Some(0)),
-        version: 0x303 + i32::from(short[2]),
+        version: ProtocolVersion(0x303 + i32::from(short[2])),
         id: &short[3..],
     }
 }

@@ -3,6 +3,8 @@
 
 use once_cell::race::OnceBox;
 
+use crate::version::ProtocolVersion;
+
 /// A hash in place of a protocol version and a session id, and all that a store has of them: 64 bits
 /// over both, keyed with random numbers of this process, and a tag that mixes in the id's beginning.
 ///
@@ -45,7 +47,7 @@ const MAX_ID: usize = 32;
 impl Key {
     /// Returns the key of `id` (any length, also none) under protocol `version`.
     #[inline]
-    pub fn new(version: i32, id: &[u8]) -> Self {
+    pub fn new(version: ProtocolVersion, id: &[u8]) -> Self {
         let hash = match <&[u8; MAX_ID]>::try_from(id) {
             // The length of nearly all ids.
             Ok(id) => hash(id, MAX_ID, version),
@@ -56,9 +58,9 @@ impl Key {
 }
 
 #[inline]
-fn hash(id: &[u8; MAX_ID], length: usize, version: i32) -> u64 {
+fn hash(id: &[u8; MAX_ID], length: usize, version: ProtocolVersion) -> u64 {
     let secret = SECRET.get_or_init(draw);
-    let last = u64::from(version as u32) | (length as u64) << 32;
+    let last = u64::from(version.0 as u32) | (length as u64) << 32;
     let mut sum = secret.first.wrapping_add(secret.words[MAX_ID / 8].wrapping_mul(last.into()));
     for (word, secret) in id.chunks_exact(8).zip(&secret.words) {
         let word = word.try_into().map_or(0, u64::from_le_bytes);
@@ -70,7 +72,7 @@ fn hash(id: &[u8; MAX_ID], length: usize, version: i32) -> u64 {
 /// Returns the hash of a shorter id; of a longer one, which no session has, that of its beginning and
 /// its length.
 #[cold]
-fn hash_of_other_length(version: i32, id: &[u8]) -> u64 {
+fn hash_of_other_length(version: ProtocolVersion, id: &[u8]) -> u64 {
     let (mut filled, length) = ([0; MAX_ID], id.len().min(MAX_ID));
     filled[..length].copy_from_slice(&id[..length]);
     hash(&filled, id.len(), version)
@@ -104,7 +106,12 @@ fn draw() -> Box<Secret> {
 #[cfg(test)]
 mod tests {
     use super::Key;
+    use crate::version::ProtocolVersion;
     use std::collections::HashSet;
+
+    fn key(version: i32, id: &[u8]) -> Key {
+        Key::new(ProtocolVersion(version), id)
+    }
 
     #[test]
     fn version_and_every_byte_of_the_id_and_its_length_count() {
@@ -112,23 +119,23 @@ mod tests {
         let mut keys = HashSet::new();
         for version in [0x0303, 0x0304, 0] {
             for length in 0..=longest {
-                keys.insert(Key::new(version, &vec![0; length]));
+                keys.insert(key(version, &vec![0; length]));
                 for at in 0..length {
                     let mut id = vec![0; length];
                     id[at] = 1;
-                    keys.insert(Key::new(version, &id));
+                    keys.insert(key(version, &id));
                 }
             }
         }
         assert_eq!(keys.len(), 3 * (0..=longest).map(|length| length + 1).sum::<usize>());
-        assert_eq!(Key::new(0x0303, b"same"), Key::new(0x0303, b"same"));
-        assert_ne!(Key::new(0x0303, &[0; 33]), Key::new(0x0303, &[0; 34]));
+        assert_eq!(key(0x0303, b"same"), key(0x0303, b"same"));
+        assert_ne!(key(0x0303, &[0; 33]), key(0x0303, &[0; 34]));
     }
 
     #[test]
     fn ids_with_one_prefix_spread_over_all_buckets() {
         let buckets: HashSet<u32> =
-            (0u32..1000).map(|n| Key::new(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).bits.0 % 64).collect();
+            (0u32..1000).map(|n| key(0x0303, &[&[7; 28], &n.to_be_bytes()[..]].concat()).bits.0 % 64).collect();
         assert!(buckets.len() > 60);
     }
 }

@@ -6,7 +6,7 @@
 //! memory         shared ─────► seal       ticket_keys      key_file     the secrets of both
 //!   │              ├► record    the keys and answers of any store of encoded sessions
 //!   ▼              └► mapping   memory of several processes
-//! key expiry time gate era sync secret  secret_slots  threads  file_system
+//! key version expiry time       secret  secret_slots  threads  file_system  gate  era  sync
 //! ```
 //! A store knows nothing of TLS: it maps a [`key::Key`] to a value until its [`expiry::Expiry`]. It
 //! never reads a clock (the time is an argument). It never calls out or drops a value while it
@@ -40,6 +40,7 @@ mod sync;
 pub mod threads;
 pub mod ticket_keys;
 pub mod time;
+pub mod version;
 
 pub use expiry::Expiry;
 pub use key::Key;

@@ -3,6 +3,7 @@
 
 use crate::secret::Secret;
 use crate::time::UnixTime;
+use crate::version::ProtocolVersion;
 
 /// A digest of what must be equal for one context to use another's sessions.
 pub type Scope = [u8; 16];
@@ -16,7 +17,7 @@ pub struct RecordKey<'a> {
     /// policy; `remove` removes it.
     pub policy: Policy,
     /// The protocol version.
-    pub version: i32,
+    pub version: ProtocolVersion,
     /// The session id.
     pub id: &'a [u8],
 }

@@ -131,7 +131,7 @@ fn nonce(serial: &[u8]) -> Nonce {
 /// Returns the associated data, and its length: it varies with the id, which TLS limits to 32
 /// bytes.
 fn associated(name: &RecordKey, label: &RecordHeader) -> ([u8; ASSOCIATED], usize) {
-    let [version, expiry, fingerprint] = [name.version as u32, label.expiry, label.fingerprint].map(u32::to_ne_bytes);
+    let [version, expiry, fingerprint] = [name.version.0 as u32, label.expiry, label.fingerprint].map(u32::to_ne_bytes);
     let policy = label.policy.to_ne_bytes();
     let mut bytes = [0; ASSOCIATED];
     let mut length = 0;
@@ -151,12 +151,18 @@ mod tests {
     use crate::key_file::Keys;
     use crate::record::{Policy, RecordHeader, RecordKey};
     use crate::secret::Secret;
+    use crate::version::ProtocolVersion;
 
     /// Plays an attacker who may write the store, and resets the serial each time.
     #[test]
     fn a_serial_that_comes_twice_tells_nothing_of_the_bodies() {
         let seal = Seal::new(&Keys::of_lines(&["a"]), &[1; 16]);
-        let name = |id| RecordKey { scope: &[7; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id };
+        let name = |id| RecordKey {
+            scope: &[7; 16],
+            policy: Policy::new(0, 0, Some(0)),
+            version: ProtocolVersion(0x0303),
+            id,
+        };
         let label = RecordHeader { hash: 1, policy: 2, expiry: 3, fingerprint: 4 };
         let (one, two) = ([1; 64], [2; 64]);
         let sealed =

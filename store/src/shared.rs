@@ -203,7 +203,7 @@ impl Shared {
             return hasher.hash(&whole);
         }
         hasher.write(name.scope);
-        hasher.write_i32(name.version);
+        hasher.write_i32(name.version.0);
         hasher.write(name.id);
         hasher.finish()
     }

@@ -4,6 +4,7 @@
 
 use sslsession_store::shared::Event;
 use sslsession_store::time::UnixTime;
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Shared};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -120,7 +121,7 @@ impl Random {
 }
 
 fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, None), version: 0x0303, id }
+    RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, None), version: ProtocolVersion(0x0303), id }
 }
 
 /// Bytes that say which session they are of, and whether any of them is missing.

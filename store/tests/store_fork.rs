@@ -4,6 +4,7 @@
 
 use sslsession_store::gate::Patience;
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Key, Memory, era, gate, total};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -14,7 +15,7 @@ use std::thread;
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn key(id: u32) -> Key {
-    Key::new(0x0303, &id.to_be_bytes())
+    Key::new(ProtocolVersion(0x0303), &id.to_be_bytes())
 }
 
 /// Changes and reads all over the store until told to stop.

@@ -14,6 +14,7 @@ use proptest::test_runner::TestRunner;
 use session::Session;
 use sslsession_store::expiry::Overflow;
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Inserted, Key, Memory, Outcome, Placed, leaf_locks_held};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ impl Pair {
     }
 
     fn key(id: &Id) -> Key {
-        Key::new(id.0, &id.1)
+        Key::new(ProtocolVersion(id.0), &id.1)
     }
 
     fn session(&mut self, known: Option<u16>) -> Session {

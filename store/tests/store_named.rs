@@ -9,6 +9,7 @@ use common::Scratch;
 use sslsession_store::key_file::Keys;
 use sslsession_store::shared::Event;
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
@@ -29,7 +30,7 @@ const SCOPE: Scope = [7; 16];
 const NOTHING: Policy = Policy::new(0, 0, Some(0));
 
 fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
+    RecordKey { scope: &SCOPE, policy: NOTHING, version: ProtocolVersion(0x0303), id }
 }
 
 /// Returns the fingerprint of a session of that secret that expires after ten seconds.

@@ -10,6 +10,7 @@ use common::Scratch;
 use sslsession_store::key_file::Keys;
 use sslsession_store::shared::Event;
 use sslsession_store::time::UnixTime;
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Shared};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -49,7 +50,7 @@ fn main() {
 }
 
 fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, None), version: 0x0303, id }
+    RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, None), version: ProtocolVersion(0x0303), id }
 }
 
 fn insert(store: &Shared, id: &[u8]) -> bool {

@@ -5,6 +5,7 @@
 use sslsession_store::config::SharedConfig;
 use sslsession_store::shared::Event;
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::sync::mpsc;
 use std::thread;
@@ -21,7 +22,7 @@ const SCOPE: Scope = [7; 16];
 const NOTHING: Policy = Policy::new(0, 0, Some(0));
 
 fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
+    RecordKey { scope: &SCOPE, policy: NOTHING, version: ProtocolVersion(0x0303), id }
 }
 
 /// Returns the fingerprint of a session of that secret that expires after ten seconds.
@@ -78,7 +79,7 @@ fn scope_version_and_id_name_it_and_its_policy_withholds_it() {
     insert(&store, b"one", b"bytes");
     let other = [8; 16];
     assert_eq!(store.find(&RecordKey { scope: &other, ..name(b"one") }, None, NOW), Lookup::Missing);
-    assert_eq!(store.find(&RecordKey { version: 0x0304, ..name(b"one") }, None, NOW), Lookup::Missing);
+    assert_eq!(store.find(&RecordKey { version: ProtocolVersion(0x0304), ..name(b"one") }, None, NOW), Lookup::Missing);
     let asking = RecordKey { policy: Policy::new(1, 2, None), ..name(b"one") };
     assert_eq!(
         (store.find(&asking, None, NOW), store.take(&asking, None, NOW)),

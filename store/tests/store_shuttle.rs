@@ -16,6 +16,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 use sslsession_store::gate::Patience;
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Key, Memory, Placed, gate, leaf_locks_held};
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ fn session(number: u32) -> Session {
 }
 
 fn key(id: u32) -> Key {
-    Key::new(0x0303, &id.to_be_bytes())
+    Key::new(ProtocolVersion(0x0303), &id.to_be_bytes())
 }
 
 fn second(second: i64) -> Expiry {

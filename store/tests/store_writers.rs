@@ -8,6 +8,7 @@ mod common;
 use common::Scratch;
 use sslsession_store::key_file::Keys;
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -21,7 +22,7 @@ const SCOPE: Scope = [7; 16];
 const NOTHING: Policy = Policy::new(0, 0, Some(0));
 
 fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &SCOPE, policy: NOTHING, version: 0x0303, id }
+    RecordKey { scope: &SCOPE, policy: NOTHING, version: ProtocolVersion(0x0303), id }
 }
 
 /// Inserts a session that expires after ten seconds.

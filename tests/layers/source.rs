@@ -8,7 +8,7 @@ use std::{
 
 /// The package of the store, and its modules that lie below all others.
 const STORE: &str = "sslsession_store";
-const BELOW_THE_STORE: [&str; 4] = ["threads", "secret", "file_system", "time"];
+const BELOW_THE_STORE: [&str; 5] = ["threads", "secret", "file_system", "time", "version"];
 
 /// One file.
 pub struct Source {

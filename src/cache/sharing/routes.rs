@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::brief_lock::BriefLock;
 use super::policy::{Number, PolicyDigest};
 use sslsession_store::time::{Seconds, UnixTime};
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore};
 
 /// Number of names that this process remembers. Clients choose them.
@@ -60,7 +61,8 @@ impl Routes {
     ) -> Option<PolicyDigest> {
         self.known_here(name).or_else(|| {
             let (scope, id) = key(number, name);
-            match store?.find(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, None, now) {
+            let record = RecordKey { scope: &scope, policy: TERMS, version: ProtocolVersion::NONE, id: &id };
+            match store?.find(&record, None, now) {
                 Lookup::Record(bytes) => {
                     let digest = bytes.as_slice().try_into().ok()?;
                     self.remember(name, digest);
@@ -91,7 +93,8 @@ impl Routes {
         let Some(store) = store else { return };
         let (scope, id) = key(number, name);
         let mark = store.fingerprint(&digest, Expiry::new(now, TIMEOUT));
-        store.insert(&RecordKey { scope: &scope, policy: TERMS, version: 0, id: &id }, mark, &digest);
+        let record = RecordKey { scope: &scope, policy: TERMS, version: ProtocolVersion::NONE, id: &id };
+        store.insert(&record, mark, &digest);
     }
 
     fn remember(&self, name: &[u8], digest: PolicyDigest) {

@@ -25,8 +25,7 @@ use super::record::{Bearer, OPEN, ServerName};
 use super::{NotShared, Sharing};
 use crate::cache::SessionCache;
 use crate::cache::lookup::{Offer, Search};
-use crate::handle::{self, Connection, Session, Setting};
-use crate::types::TLS1_3_VERSION;
+use crate::handle::{self, Connection, Session, Setting, TLS1_3};
 use sslsession_store::secret::Secret;
 use sslsession_store::time::UnixTime;
 use sslsession_store::{Fingerprint, Key, Lookup, Policy, RecordKey, RecordStore, Scope};
@@ -122,7 +121,7 @@ impl SessionCache {
     }
 
     fn search_both(&self, sharing: &Sharing, key: &Key, offer: &Offer) -> Search {
-        if offer.version == TLS1_3_VERSION && offers_too_many(offer.connection, MAX_OFFERS, offer.now) {
+        if offer.version == TLS1_3 && offers_too_many(offer.connection, MAX_OFFERS, offer.now) {
             return Search::Missing;
         }
         let Ok(terms) = self.terms(sharing, offer.connection) else { return Search::Missing };

@@ -32,9 +32,8 @@ use super::asked::Asked;
 use super::begun::route;
 use super::search::{MAX_TICKETS, end_offers, offers_too_many};
 use crate::cache::SessionCache;
-use crate::handle::{Connection, KeyCallback, KeyCallbackChange, Setting, TicketCallbacks};
+use crate::handle::{Connection, KeyCallback, KeyCallbackChange, Setting, TLS1_3, TicketCallbacks};
 use crate::settings::{self, Attach};
-use crate::types::TLS1_3_VERSION;
 use notes::Note;
 pub(super) use notes::Tickets;
 pub use ring::{ForkGuard as TicketKeysForkGuard, keep_ticket_keys_in_memory, try_hold_ticket_keys};
@@ -332,7 +331,7 @@ fn may_share(connection: Connection) -> bool {
 }
 
 fn is_tls13(connection: Connection) -> bool {
-    connection.session_version() == TLS1_3_VERSION
+    connection.session_version() == TLS1_3
 }
 
 /// Returns true if a servername callback may still switch a connection.

@@ -1,6 +1,7 @@
 //! `cargo +nightly fuzz run header`: a store's file of libFuzzer's choice, or a true one with bytes of its choice in it.
 #![no_main]
 
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::time::UnixTime;
 use sslsession_store::Expiry;
 use sslsession_store::key_file::Keys;
@@ -56,7 +57,7 @@ fn keys(path: &Path) -> &'static Keys {
 
 /// Checks that an accepted store works.
 fn check(store: &Shared) {
-    let name = RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, Some(0)), version: 0x0303, id: b"one" };
+    let name = RecordKey { scope: &[1; 16], policy: Policy::new(0, 0, Some(0)), version: ProtocolVersion(0x0303), id: b"one" };
     let insert = || store.insert(&name, store.fingerprint(b"secret", Expiry::NEVER), b"bytes");
     assert!(insert() || insert());
     assert!(matches!(store.find(&name, None, UnixTime(0)), Lookup::Record(bytes) if bytes[..] == b"bytes"[..]));

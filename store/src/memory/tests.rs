@@ -8,6 +8,7 @@ use super::gate::Patience;
 use super::rules::{AddingAgain::Stays, Capacity, Eviction, MemoryRules};
 use super::*;
 use crate::time::{Seconds, UnixTime};
+use crate::version::ProtocolVersion;
 use session::Session;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool as Flag;
@@ -18,7 +19,7 @@ fn session(number: u32) -> Session {
 }
 
 fn key(id: u32) -> Key {
-    Key::new(0x0303, &id.to_be_bytes())
+    Key::new(ProtocolVersion(0x0303), &id.to_be_bytes())
 }
 
 /// Returns the expiry of a session that is resumable until that second.
@@ -178,7 +179,12 @@ fn no_more_are_taken_than_asked_for_however_many_there_are() {
 #[test]
 fn an_empty_id_and_two_versions_of_an_id_are_sessions_like_others() {
     let store = Memory::new();
-    let keys = [Key::new(0x0303, b""), Key::new(0x0304, b""), Key::new(0x0303, b"a"), Key::new(0x0304, b"a")];
+    let keys = [
+        Key::new(ProtocolVersion(0x0303), b""),
+        Key::new(ProtocolVersion(0x0304), b""),
+        Key::new(ProtocolVersion(0x0303), b"a"),
+        Key::new(ProtocolVersion(0x0304), b"a"),
+    ];
     for (number, key) in (0..).zip(&keys) {
         assert_eq!(store.insert(key, session(number), Expiry::new(UnixTime(1), Seconds(1)), 0).outcome, Outcome::Added);
     }
