@@ -30,6 +30,8 @@ pub(super) struct Slots<V> {
 #[repr(C, align(64))]
 pub(super) struct Bucket<V> {
     word: Word,
+    /// The slots' nodes as numbers, not as `NodeId`: that of the last slot is at times the number of an overflow bucket.
+    /// `chain` says which, and converts.
     nodes: UnsafeCell<[u32; SLOTS]>,
     slots: UnsafeCell<Slots<V>>,
 }

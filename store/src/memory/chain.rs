@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::bucket::{Reader, SLOTS, Slots, Writer};
+use super::node_slab::NodeId;
 use super::table::Put;
 
 /// The last slot: in a bucket with an overflow bucket it holds the link to it.
@@ -11,7 +12,7 @@ pub(super) const LAST: usize = SLOTS - 1;
 pub(super) struct Entry<V> {
     pub(super) tag: u64,
     pub(super) value: V,
-    pub(super) node: u32,
+    pub(super) node: NodeId,
 }
 
 /// Returns the number of a bucket's overflow bucket.
@@ -32,6 +33,12 @@ impl<V> Slots<V> {
 }
 
 impl<V> Reader<'_, V> {
+    /// Returns the node of a slot that has an entry.
+    #[inline]
+    pub(super) fn node(&self, slot: usize) -> NodeId {
+        NodeId(self.nodes()[slot])
+    }
+
     #[inline]
     pub(super) fn next_overflow(&self) -> Option<u32> {
         next_overflow(self.nodes(), self)
@@ -55,9 +62,9 @@ impl<V> Writer<'_, V> {
     }
 
     #[inline]
-    pub(super) fn find_node(&mut self, node: u32) -> Option<usize> {
+    pub(super) fn find_node(&mut self, node: NodeId) -> Option<usize> {
         let (nodes, slots) = self.parts();
-        (0..SLOTS).find(|&slot| nodes[slot] == node && slots.values[slot].is_some())
+        (0..SLOTS).find(|&slot| nodes[slot] == node.0 && slots.values[slot].is_some())
     }
 
     pub(super) fn used(&mut self) -> usize {
@@ -74,14 +81,14 @@ impl<V> Writer<'_, V> {
     #[inline]
     pub(super) fn fill(&mut self, slot: usize, entry: Entry<V>) {
         let (nodes, slots) = self.parts();
-        (nodes[slot], slots.tags[slot], slots.values[slot]) = (entry.node, entry.tag, Some(entry.value));
+        (nodes[slot], slots.tags[slot], slots.values[slot]) = (entry.node.0, entry.tag, Some(entry.value));
     }
 
     #[inline]
     pub(super) fn take(&mut self, slot: usize) -> Option<Entry<V>> {
         let (nodes, slots) = self.parts();
         let value = slots.values[slot].take()?;
-        Some(Entry { tag: slots.tags[slot], value, node: std::mem::take(&mut nodes[slot]) })
+        Some(Entry { tag: slots.tags[slot], value, node: NodeId(std::mem::take(&mut nodes[slot])) })
     }
 
     /// Inserts `value` into a slot that has one of the same key.
@@ -91,6 +98,6 @@ impl<V> Writer<'_, V> {
     {
         let (nodes, slots) = self.parts();
         let old = slots.values[slot].as_mut().expect("the slot has one");
-        Put::over(old, value, nodes[slot])
+        Put::over(old, value, NodeId(nodes[slot]))
     }
 }

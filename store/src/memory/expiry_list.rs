@@ -3,21 +3,18 @@
 
 use super::Expiry;
 use super::insertions::Insertions;
-use super::node_slab::NodeSlab;
+use super::node_slab::{NodeId, NodeSlab};
 use super::rules::Eviction;
 use crate::key::BucketBits;
 use std::collections::BTreeMap;
-
-/// No node.
-const NONE: u32 = u32::MAX;
 
 /// A session's entry in the order: no more than is needed to find its slot again.
 #[derive(Clone, Copy)]
 struct Node {
     expiry: Expiry,
-    before: u32,
+    before: NodeId,
     /// The next in order; in a free node, the next free one.
-    after: u32,
+    after: NodeId,
     /// [`Key::bits`](super::Key): the session's slot.
     bits: BucketBits,
 }
@@ -33,13 +30,13 @@ struct Node {
 /// end. There are as many seconds as sessions last at most, however many sessions there are.
 pub(super) struct ExpiryList {
     nodes: NodeSlab<Node>,
-    first: u32,
-    last: u32,
-    unused: u32,
+    first: NodeId,
+    last: NodeId,
+    unused: NodeId,
     /// Expiry of the first and of the last one, if there are any.
     soonest: Expiry,
     newest: Expiry,
-    ends: Option<BTreeMap<Expiry, u32>>,
+    ends: Option<BTreeMap<Expiry, NodeId>>,
     /// The order of insertion, where the oldest may be evicted first.
     insertions: Option<Box<Insertions>>,
 }
@@ -48,9 +45,9 @@ impl ExpiryList {
     pub(super) fn new(eviction: Eviction) -> Self {
         Self {
             nodes: NodeSlab::new(),
-            first: NONE,
-            last: NONE,
-            unused: NONE,
+            first: NodeId::NONE,
+            last: NodeId::NONE,
+            unused: NodeId::NONE,
             soonest: Expiry::NEVER,
             newest: Expiry::NEVER,
             ends: None,
@@ -63,8 +60,8 @@ impl ExpiryList {
 
     /// Returns the number of the node that the next [`ExpiryList::add`] uses.
     #[inline]
-    pub(super) fn next_free(&self) -> u32 {
-        if self.unused == NONE { self.nodes.len() as u32 } else { self.unused }
+    pub(super) fn next_free(&self) -> NodeId {
+        if self.unused == NodeId::NONE { NodeId(self.nodes.len() as u32) } else { self.unused }
     }
 
     /// Inserts the node [`ExpiryList::next_free`], for a session whose key has these bits, as the newest of its
@@ -77,7 +74,7 @@ impl ExpiryList {
         }
         let (before, after) = self.link_by_expiry(number, expiry);
         let node = Node { expiry, before, after, bits };
-        if self.unused == NONE {
+        if self.unused == NodeId::NONE {
             return self.nodes.push(node);
         }
         let free = self.nodes.get_mut(self.unused);
@@ -85,14 +82,14 @@ impl ExpiryList {
     }
 
     /// Inserts a node again that was unlinked, as the newest of its second.
-    pub(super) fn link(&mut self, number: u32, expiry: Expiry) {
+    pub(super) fn link(&mut self, number: NodeId, expiry: Expiry) {
         let (before, after) = self.link_by_expiry(number, expiry);
         let node = self.nodes.get_mut(number);
         (node.expiry, node.before, node.after) = (expiry, before, after);
     }
 
     /// Moves a node to this expiry, as the newest of its second and of all.
-    pub(super) fn renew(&mut self, number: u32, expiry: Expiry) {
+    pub(super) fn renew(&mut self, number: NodeId, expiry: Expiry) {
         self.unlink(number);
         self.link(number, expiry);
         if let Some(insertions) = &mut self.insertions {
@@ -102,7 +99,7 @@ impl ExpiryList {
     }
 
     /// Moves a node to this expiry if that is sooner than its own.
-    pub(super) fn bring_forward(&mut self, number: u32, expiry: Expiry) {
+    pub(super) fn bring_forward(&mut self, number: NodeId, expiry: Expiry) {
         if expiry < self.nodes.get(number).expiry {
             self.unlink(number);
             self.link(number, expiry);
@@ -110,7 +107,7 @@ impl ExpiryList {
     }
 
     /// Frees a node that was removed with [`ExpiryList::unlink`].
-    pub(super) fn free(&mut self, number: u32) {
+    pub(super) fn free(&mut self, number: NodeId) {
         if let Some(insertions) = &mut self.insertions {
             insertions.remove(number);
         }
@@ -119,29 +116,29 @@ impl ExpiryList {
 
     /// Returns the [`Key::bits`](super::Key) of a node's session.
     #[inline]
-    pub(super) fn bits(&self, number: u32) -> BucketBits {
+    pub(super) fn bits(&self, number: NodeId) -> BucketBits {
         self.nodes.get(number).bits
     }
 
     /// Sets the bits of the key of a node's session.
-    pub(super) fn set_bits(&mut self, number: u32, bits: BucketBits) {
+    pub(super) fn set_bits(&mut self, number: NodeId, bits: BucketBits) {
         self.nodes.get_mut(number).bits = bits;
     }
 
     /// Returns the soonest to expire, the oldest of them if there are several.
     #[inline]
-    pub(super) fn first(&self) -> Option<u32> {
-        (self.first != NONE).then_some(self.first)
+    pub(super) fn first(&self) -> Option<NodeId> {
+        (self.first != NodeId::NONE).then_some(self.first)
     }
 
     /// Returns the next node in order.
-    pub(super) fn after(&self, number: u32) -> Option<u32> {
-        Some(self.nodes.get(number).after).filter(|&after| after != NONE)
+    pub(super) fn after(&self, number: NodeId) -> Option<NodeId> {
+        Some(self.nodes.get(number).after).filter(|&after| after != NodeId::NONE)
     }
 
     /// Returns the node that is evicted first, in that order if this list knows it.
     #[inline]
-    pub(super) fn first_to_evict(&self, eviction: Eviction) -> Option<u32> {
+    pub(super) fn first_to_evict(&self, eviction: Eviction) -> Option<NodeId> {
         match (&self.insertions, eviction) {
             (Some(insertions), Eviction::OldestFirst) => insertions.first(),
             _ => self.first(),
@@ -149,7 +146,7 @@ impl ExpiryList {
     }
 
     /// Returns the node that is evicted after this one.
-    pub(super) fn next_to_evict(&self, eviction: Eviction, number: u32) -> Option<u32> {
+    pub(super) fn next_to_evict(&self, eviction: Eviction, number: NodeId) -> Option<NodeId> {
         match (&self.insertions, eviction) {
             (Some(insertions), Eviction::OldestFirst) => insertions.after(number),
             _ => self.after(number),
@@ -159,15 +156,15 @@ impl ExpiryList {
     /// Returns the expiry of the first one; [`Expiry::NEVER`] if there is none.
     #[inline]
     pub(super) fn soonest(&self) -> Expiry {
-        if self.first == NONE { Expiry::NEVER } else { self.soonest }
+        if self.first == NodeId::NONE { Expiry::NEVER } else { self.soonest }
     }
 
     /// Links the node by expiry. Returns its (before, after), which the caller stores in the node.
     #[inline]
-    fn link_by_expiry(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
-        if self.last == NONE {
+    fn link_by_expiry(&mut self, number: NodeId, expiry: Expiry) -> (NodeId, NodeId) {
+        if self.last == NodeId::NONE {
             (self.first, self.last, self.soonest, self.newest) = (number, number, expiry, expiry);
-            return (NONE, NONE);
+            return (NodeId::NONE, NodeId::NONE);
         }
         if expiry < self.newest {
             return self.tie_within(number, expiry);
@@ -180,27 +177,27 @@ impl ExpiryList {
             }
         }
         self.nodes.get_mut(before).after = number;
-        (before, NONE)
+        (before, NodeId::NONE)
     }
 
     /// Links a node that expires before the newest second.
-    fn tie_within(&mut self, number: u32, expiry: Expiry) -> (u32, u32) {
+    fn tie_within(&mut self, number: NodeId, expiry: Expiry) -> (NodeId, NodeId) {
         let before = match &mut self.ends {
             Some(ends) => {
-                let before = ends.range(..=expiry).next_back().map_or(NONE, |(_, &end)| end);
+                let before = ends.range(..=expiry).next_back().map_or(NodeId::NONE, |(_, &end)| end);
                 ends.insert(expiry, number);
                 before
             }
             None => {
                 let mut number = self.last;
-                while number != NONE && self.nodes.get(number).expiry > expiry {
+                while number != NodeId::NONE && self.nodes.get(number).expiry > expiry {
                     number = self.nodes.get(number).before;
                 }
                 number
             }
         };
         let after = match before {
-            NONE => {
+            NodeId::NONE => {
                 self.soonest = expiry;
                 std::mem::replace(&mut self.first, number)
             }
@@ -212,7 +209,7 @@ impl ExpiryList {
 
     /// Unlinks a node and frees it. Returns the bits of its session's key.
     #[inline]
-    pub(super) fn remove(&mut self, number: u32) -> BucketBits {
+    pub(super) fn remove(&mut self, number: NodeId) -> BucketBits {
         if let Some(insertions) = &mut self.insertions {
             insertions.remove(number);
         }
@@ -224,7 +221,7 @@ impl ExpiryList {
     }
 
     /// Unlinks a node that will be inserted again.
-    pub(super) fn unlink(&mut self, number: u32) {
+    pub(super) fn unlink(&mut self, number: NodeId) {
         self.untie(*self.nodes.get(number));
     }
 
@@ -234,7 +231,7 @@ impl ExpiryList {
         let Node { expiry, before, after, .. } = node;
         let (mut sooner, mut later) = (None, None);
         match before {
-            NONE => self.first = after,
+            NodeId::NONE => self.first = after,
             before => {
                 let before = self.nodes.get_mut(before);
                 before.after = after;
@@ -242,7 +239,7 @@ impl ExpiryList {
             }
         }
         match after {
-            NONE => self.last = before,
+            NodeId::NONE => self.last = before,
             after => {
                 let after = self.nodes.get_mut(after);
                 after.before = before;
@@ -259,7 +256,7 @@ impl ExpiryList {
 
     /// Updates `ends` after the last node of a second was removed, out of the `newest` second or
     /// another. `before` and `sooner` are the node before it and that one's expiry.
-    fn shorten(&mut self, expiry: Expiry, before: u32, sooner: Option<Expiry>, newest: bool) {
+    fn shorten(&mut self, expiry: Expiry, before: NodeId, sooner: Option<Expiry>, newest: bool) {
         let ends = self.ends.as_mut();
         match sooner {
             Some(sooner) if newest && sooner < expiry => {
@@ -285,13 +282,13 @@ impl ExpiryList {
     }
 
     /// Checks the invariants of the list; returns the numbers of its nodes, in order.
-    pub(super) fn validate(&self) -> Vec<u32> {
-        let (mut listed, mut before, mut at) = (Vec::new(), NONE, self.first);
+    pub(super) fn validate(&self) -> Vec<NodeId> {
+        let (mut listed, mut before, mut at) = (Vec::new(), NodeId::NONE, self.first);
         let mut ends = Vec::new();
-        while at != NONE {
+        while at != NodeId::NONE {
             let node = self.nodes.get(at);
             assert_eq!(node.before, before, "the list reads the same backwards");
-            if before != NONE {
+            if before != NodeId::NONE {
                 let sooner = self.nodes.get(before).expiry;
                 assert!(sooner <= node.expiry, "sorted by expiry");
                 ends.extend((sooner < node.expiry).then_some(before));
@@ -301,7 +298,7 @@ impl ExpiryList {
             (before, at) = (at, node.after);
         }
         assert_eq!(self.last, before, "the list ends at its last node");
-        if before != NONE {
+        if before != NodeId::NONE {
             assert_eq!(self.newest, self.nodes.get(before).expiry);
             assert_eq!(self.soonest, self.nodes.get(self.first).expiry);
         }
@@ -315,7 +312,7 @@ impl ExpiryList {
             assert_eq!(inserted, expected, "each node has its insertion");
         }
         let (mut unused, mut at) = (0, self.unused);
-        while at != NONE {
+        while at != NodeId::NONE {
             unused += 1;
             at = self.nodes.get(at).after;
         }

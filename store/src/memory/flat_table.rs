@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Key;
+use super::node_slab::NodeId;
 use super::table::Put;
 use crate::key::BucketBits;
 
@@ -18,7 +19,7 @@ pub(super) struct FlatTable<V> {
 pub(super) struct Slot<V> {
     tag: u64,
     bits: BucketBits,
-    pub(super) node: u32,
+    pub(super) node: NodeId,
     pub(super) value: V,
 }
 
@@ -37,11 +38,11 @@ impl<V> FlatTable<V> {
         Self { slots: Vec::new(), moved: false }
     }
 
-    pub(super) fn find(&self, key: &Key) -> Option<(&V, u32)> {
+    pub(super) fn find(&self, key: &Key) -> Option<(&V, NodeId)> {
         self.slots.iter().find(|slot| slot.is_of(key)).map(|slot| (&slot.value, slot.node))
     }
 
-    pub(super) fn put(&mut self, key: &Key, value: V, node: u32) -> Put<V>
+    pub(super) fn put(&mut self, key: &Key, value: V, node: NodeId) -> Put<V>
     where
         V: PartialEq,
     {
@@ -54,13 +55,13 @@ impl<V> FlatTable<V> {
         }
     }
 
-    pub(super) fn remove(&mut self, key: &Key) -> Option<(V, u32)> {
+    pub(super) fn remove(&mut self, key: &Key) -> Option<(V, NodeId)> {
         let at = self.slots.iter().position(|slot| slot.is_of(key))?;
         let slot = self.slots.swap_remove(at);
         Some((slot.value, slot.node))
     }
 
-    pub(super) fn remove_node(&mut self, node: u32) -> Option<V> {
+    pub(super) fn remove_node(&mut self, node: NodeId) -> Option<V> {
         let at = self.slots.iter().position(|slot| slot.node == node)?;
         Some(self.slots.swap_remove(at).value)
     }
@@ -72,7 +73,7 @@ impl<V> FlatTable<V> {
     }
 
     /// Returns the node and [`Key::bits`] of every slot.
-    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, BucketBits)> {
+    pub(super) fn slots(&self) -> impl Iterator<Item = (NodeId, BucketBits)> {
         self.slots.iter().map(|slot| (slot.node, slot.bits))
     }
 }

@@ -8,6 +8,7 @@ use super::Key;
 use super::bucket::{Reader, SLOTS, Writer};
 use super::buckets::Buckets;
 use super::chain::{Entry, LAST};
+use super::node_slab::NodeId;
 use super::sync::atomic::{
     AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
@@ -74,17 +75,17 @@ impl<V> LinearTable<V> {
 
     /// Calls `then` with the value under `key` and its node, under the lock of a reader.
     #[inline]
-    pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V, u32) -> R) -> Option<R> {
+    pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V, NodeId) -> R) -> Option<R> {
         let mut bucket = self.bucket_of(key.bits);
         loop {
             let head = self.main.get(bucket).read();
             if let Some(slot) = head.find(key.tag) {
-                return head.values[slot].as_ref().map(|value| then(value, head.nodes()[slot]));
+                return head.values[slot].as_ref().map(|value| then(value, head.node(slot)));
             }
             if let Some(more) = head.next_overflow()
                 && let Some((line, slot)) = self.find_in_overflow(more, key.tag)
             {
-                return line.values[slot].as_ref().map(|value| then(value, line.nodes()[slot]));
+                return line.values[slot].as_ref().map(|value| then(value, line.node(slot)));
             }
             let split = self.bucket_of(key.bits);
             if split == bucket {
@@ -133,7 +134,7 @@ impl<V> LinearTable<V> {
 
     /// Inserts a value. `bits_of` returns the bits of an existing node's key.
     #[inline]
-    pub(super) fn put(&self, key: &Key, value: V, node: u32, bits_of: impl Fn(u32) -> BucketBits) -> Put<V>
+    pub(super) fn put(&self, key: &Key, value: V, node: NodeId, bits_of: impl Fn(NodeId) -> BucketBits) -> Put<V>
     where
         V: PartialEq,
     {
@@ -159,14 +160,14 @@ impl<V> LinearTable<V> {
     }
 
     #[inline]
-    pub(super) fn remove(&self, key: &Key) -> Option<(V, u32)> {
+    pub(super) fn remove(&self, key: &Key) -> Option<(V, NodeId)> {
         let entry = self.remove_where(key.bits, |line| line.find(key.tag))?;
         Some((entry.value, entry.node))
     }
 
     /// Removes the session of a node, whose key has these bits.
     #[inline]
-    pub(super) fn remove_node(&self, bits: BucketBits, node: u32) -> Option<V> {
+    pub(super) fn remove_node(&self, bits: BucketBits, node: NodeId) -> Option<V> {
         Some(self.remove_where(bits, |line| line.find_node(node))?.value)
     }
 
@@ -245,7 +246,7 @@ impl<V> LinearTable<V> {
     }
 
     /// Appends a bucket and moves its share to it, from the bucket that had its entries.
-    fn split(&self, bits_of: impl Fn(u32) -> BucketBits) {
+    fn split(&self, bits_of: impl Fn(NodeId) -> BucketBits) {
         let new = self.count.load(Relaxed);
         let mut to = self.main.make(new).write();
         let mut from = self.main.get(new - (1 << new.ilog2())).write();
@@ -254,11 +255,11 @@ impl<V> LinearTable<V> {
         self.compact_chain(&mut from);
     }
 
-    fn move_entries(&self, from: &mut Writer<V>, to: &mut Writer<V>, belongs: &impl Fn(u32) -> bool) {
+    fn move_entries(&self, from: &mut Writer<V>, to: &mut Writer<V>, belongs: &impl Fn(NodeId) -> bool) {
         for slot in 0..SLOTS {
             let (nodes, slots) = from.parts();
             if slots.values[slot].is_some()
-                && belongs(nodes[slot])
+                && belongs(NodeId(nodes[slot]))
                 && let Some(entry) = from.take(slot)
             {
                 self.append(to, entry);
@@ -270,13 +271,13 @@ impl<V> LinearTable<V> {
     }
 
     /// Checks the invariants of the table; returns the node of every slot.
-    pub(super) fn validate(&self, bits_of: impl Fn(u32) -> BucketBits) -> Vec<u32> {
+    pub(super) fn validate(&self, bits_of: impl Fn(NodeId) -> BucketBits) -> Vec<NodeId> {
         let (mut found, mut overflow) = (Vec::new(), 0);
         for head in 0..self.count.load(Relaxed) {
             let mut at = self.main.get(head).read();
             loop {
                 let used = (0..SLOTS).filter(|&slot| at.values[slot].is_some());
-                let nodes: Vec<_> = used.map(|slot| at.nodes()[slot]).collect();
+                let nodes: Vec<_> = used.map(|slot| at.node(slot)).collect();
                 assert!(nodes.iter().all(|&node| self.bucket_of(bits_of(node)) == head));
                 found.extend(&nodes);
                 let Some(more) = at.next_overflow() else { break };

@@ -1,7 +1,17 @@
 //! A list of which only the beginning moves as it grows.
 #![forbid(unsafe_code)]
 
-/// Elements in chunks. The first grows by a quarter of itself; the others are allocated whole but
+/// A session's number, by which table and order know the same session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(transparent)]
+pub(super) struct NodeId(pub(super) u32);
+
+impl NodeId {
+    /// No node.
+    pub(super) const NONE: NodeId = NodeId(u32::MAX);
+}
+
+/// An element for each node, in chunks. The first grows by a quarter of itself; the others are allocated whole but
 /// never filled in advance, so that no insertion pays for more than some pages.
 ///
 /// ```text
@@ -19,13 +29,13 @@ impl<T> NodeSlab<T> {
     }
 
     #[inline]
-    pub(super) fn get(&self, index: u32) -> &T {
-        &self.0[index as usize / CHUNK][index as usize % CHUNK]
+    pub(super) fn get(&self, node: NodeId) -> &T {
+        &self.0[node.0 as usize / CHUNK][node.0 as usize % CHUNK]
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, index: u32) -> &mut T {
-        &mut self.0[index as usize / CHUNK][index as usize % CHUNK]
+    pub(super) fn get_mut(&mut self, node: NodeId) -> &mut T {
+        &mut self.0[node.0 as usize / CHUNK][node.0 as usize % CHUNK]
     }
 
     pub(super) fn push(&mut self, element: T) {
@@ -60,7 +70,7 @@ impl<T> NodeSlab<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::NodeSlab;
+    use super::{NodeId, NodeSlab};
 
     #[test]
     fn every_element_is_found_where_it_was_pushed() {
@@ -69,9 +79,9 @@ mod tests {
         for n in 0..count {
             assert_eq!(list.len(), n as usize);
             list.push(n);
-            assert_eq!(*list.get(n), n);
+            assert_eq!(*list.get(NodeId(n)), n);
         }
-        assert!((0..count).all(|n| *list.get(n) == n));
+        assert!((0..count).all(|n| *list.get(NodeId(n)) == n));
         assert_eq!(list.len(), count as usize);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::expiry_list::ExpiryList;
 use super::gate::{self, Pass};
+use super::node_slab::NodeId;
 use super::rules::{AddingAgain, Eviction};
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, LeafMutex, LeafMutexGuard};
@@ -138,7 +139,7 @@ impl<V> Parts<V> {
 
     /// Removes the session of a node from order and table.
     #[inline]
-    fn evict(&self, order: &mut ExpiryList, number: u32) -> Option<V> {
+    fn evict(&self, order: &mut ExpiryList, number: NodeId) -> Option<V> {
         let bits = order.remove(number);
         self.table.remove_node(bits, number)
     }
@@ -171,7 +172,7 @@ impl<V: Clone + PartialEq> Parts<V> {
     pub(super) fn make_room(
         &self,
         order: &mut ExpiryList,
-        keep: u32,
+        keep: NodeId,
         limit: Limit,
         count: &mut usize,
         evicted: &mut Evicted<V>,
@@ -201,7 +202,7 @@ impl<V: Clone + PartialEq> Parts<V> {
         expiry: Expiry,
         limit: Limit,
         again: AddingAgain,
-    ) -> (Inserted<V>, Option<u32>) {
+    ) -> (Inserted<V>, Option<NodeId>) {
         let mut order = self.writers.lock();
         let mut count = self.writers.count();
         let fresh = order.next_free();

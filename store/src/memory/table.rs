@@ -6,6 +6,7 @@ use super::expiry_list::ExpiryList;
 use super::flat_table::{self, FlatTable};
 use super::linear_table::LinearTable;
 use super::lock::Lock;
+use super::node_slab::NodeId;
 use crate::key::BucketBits;
 use std::sync::OnceLock;
 
@@ -24,14 +25,14 @@ pub(super) enum Put<V> {
     /// It got a slot of its own.
     New,
     /// The same object was there, at this node; the caller's reference is not needed.
-    Same(V, u32),
+    Same(V, NodeId),
     /// It replaced this other object, in its slot and at its node.
-    Other(V, u32),
+    Other(V, NodeId),
 }
 
 impl<V: PartialEq> Put<V> {
     /// Replaces `old` in its slot by `value`, unless it is the same object.
-    pub(super) fn over(old: &mut V, value: V, node: u32) -> Self {
+    pub(super) fn over(old: &mut V, value: V, node: NodeId) -> Self {
         if *old == value { Put::Same(value, node) } else { Put::Other(std::mem::replace(old, value), node) }
     }
 }
@@ -43,7 +44,7 @@ impl<V> Table<V> {
 
     /// Calls `then` with the value under `key`, and its node, under the lock of a reader.
     #[inline]
-    pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V, u32) -> R) -> Option<R> {
+    pub(super) fn read<R>(&self, key: &Key, then: impl FnOnce(&V, NodeId) -> R) -> Option<R> {
         loop {
             if let Some(large) = self.large.get() {
                 return large.read(key, then);
@@ -56,7 +57,7 @@ impl<V> Table<V> {
     }
 
     /// Returns the node of `value`, if that same object is under `key`.
-    pub(super) fn node_of(&self, key: &Key, value: &V) -> Option<u32>
+    pub(super) fn node_of(&self, key: &Key, value: &V) -> Option<NodeId>
     where
         V: PartialEq,
     {
@@ -65,7 +66,7 @@ impl<V> Table<V> {
 
     /// Inserts a value for a node. `order` has the existing nodes.
     #[inline]
-    pub(super) fn put(&self, key: &Key, value: V, node: u32, order: &ExpiryList) -> Put<V>
+    pub(super) fn put(&self, key: &Key, value: V, node: NodeId, order: &ExpiryList) -> Put<V>
     where
         V: PartialEq,
     {
@@ -76,7 +77,7 @@ impl<V> Table<V> {
     }
 
     #[inline]
-    pub(super) fn remove(&self, key: &Key) -> Option<(V, u32)> {
+    pub(super) fn remove(&self, key: &Key) -> Option<(V, NodeId)> {
         match self.large.get() {
             Some(large) => large.remove(key),
             None => self.small.write().remove(key),
@@ -85,7 +86,7 @@ impl<V> Table<V> {
 
     /// Removes the session of a node, whose key has these [`Key::bits`].
     #[inline]
-    pub(super) fn remove_node(&self, bits: BucketBits, node: u32) -> Option<V> {
+    pub(super) fn remove_node(&self, bits: BucketBits, node: NodeId) -> Option<V> {
         match self.large.get() {
             Some(large) => large.remove_node(bits, node),
             None => self.small.write().remove_node(node),
@@ -120,7 +121,7 @@ impl<V> Table<V> {
     }
 
     /// Checks the invariants; returns the node of every session.
-    pub(super) fn validate(&self, order: &ExpiryList) -> Vec<u32> {
+    pub(super) fn validate(&self, order: &ExpiryList) -> Vec<NodeId> {
         let small = self.small.read();
         let in_small = |(node, bits)| {
             assert_eq!(order.bits(node), bits);
