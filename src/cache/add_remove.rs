@@ -11,7 +11,7 @@ use crate::types::RemoveSessionCallback;
 use sslsession_store::memory::Eviction;
 use sslsession_store::shared::Event;
 use sslsession_store::time::UnixTime;
-use sslsession_store::{Evicted, Key, Outcome, Placed};
+use sslsession_store::{Evicted, Key, Outcome, Repositioned};
 
 impl SessionCache {
     /// Adds a session and increments its reference count (contract A1-A3). Returns true if it was
@@ -20,7 +20,7 @@ impl SessionCache {
     ///
     /// Of the mode only UPDATE_TIME matters: with it the session's time becomes `now`.
     pub fn add(&self, session: &Session, now: UnixTime) -> bool {
-        owners::take_place(session);
+        owners::replace_original(session);
         let live = Live::insert(self, session, now);
         let is_new = live.is_new();
         live.publish_added();
@@ -171,11 +171,11 @@ impl SessionCache {
 
     /// Moves a session from key `from` to key `to`, at its current expiry. Returns true if it is
     /// cached here.
-    pub(super) fn place(&self, from: &Key, to: &Key, session: &Session) -> bool {
-        let placed = self.store.place(from, to, session, self.expiry(session));
+    pub(super) fn reposition(&self, from: &Key, to: &Key, session: &Session) -> bool {
+        let repositioned = self.store.reposition(from, to, session, self.expiry(session));
         show_sessions();
         Self::assert_unlocked();
-        !matches!(placed, Placed::NotHere)
+        !matches!(repositioned, Repositioned::NotHere)
     }
 
     /// Sets the callback that is called when a session is removed from the cache.

@@ -64,7 +64,7 @@ impl Listed {
     }
 
     /// Returns a cache's position in the list, or where it would be inserted.
-    fn place(&self, cache: *const SessionCache) -> Result<usize, usize> {
+    fn position(&self, cache: *const SessionCache) -> Result<usize, usize> {
         self.0.binary_search_by(|listed| listed.as_ptr().cmp(&cache))
     }
 
@@ -91,8 +91,8 @@ fn are_many() -> bool {
 fn list(cache: &SessionCache) {
     handle::prepare_to_mark(cache.context);
     let mut list = lock();
-    if let Err(place) = list.place(cache) {
-        list.0.insert(place, Weak::clone(&cache.this));
+    if let Err(position) = list.position(cache) {
+        list.0.insert(position, Weak::clone(&cache.this));
         list.changed();
         cache.listed.store(true, Ordering::Release);
     }
@@ -102,8 +102,8 @@ fn list(cache: &SessionCache) {
 pub(super) fn forget(cache: &SessionCache) {
     if cache.listed.load(Ordering::Acquire) {
         let mut list = lock();
-        if let Ok(place) = list.place(cache) {
-            list.0.remove(place);
+        if let Ok(position) = list.position(cache) {
+            list.0.remove(position);
             list.changed();
         }
     }
@@ -114,12 +114,12 @@ pub fn change(session: &Session, change: impl FnOnce() -> bool) -> bool {
     if LISTED.load(Ordering::Acquire) == 0 {
         return change();
     }
-    take_place(session);
-    let from = places_of(session);
+    replace_original(session);
+    let from = keys_of(session);
     let before = Identity::of(session);
     let changed = change();
     if changed {
-        let to = places_of(session);
+        let to = keys_of(session);
         let reposition_in = |cache: &Arc<SessionCache>| reposition(cache, session, &from, &to, before.as_ref());
         let is_done = from.own == to.own && last_added_to().as_ref().is_some_and(reposition_in);
         if !is_done {
@@ -144,15 +144,15 @@ fn last_added_to() -> Option<Arc<SessionCache>> {
 
 /// Replaces a cached session by its copy, if the session is still cached.
 #[inline]
-pub(super) fn take_place(session: &Session) {
+pub(super) fn replace_original(session: &Session) {
     if let Some(cache) = session.forget_copy() {
-        take_place_in(cache, session);
+        replace_original_in(cache, session);
     }
 }
 
-fn take_place_in(cache: usize, session: &Session) {
+fn replace_original_in(cache: usize, session: &Session) {
     let Some(cache) = listed(cache) else { return };
-    let replaced = cache.store.replace(&places_of(session).own, session.clone(), cache.expiry(session));
+    let replaced = cache.store.replace(&keys_of(session).own, session.clone(), cache.expiry(session));
     SessionCache::assert_unlocked();
     drop(replaced);
 }
@@ -160,7 +160,7 @@ fn take_place_in(cache: usize, session: &Session) {
 /// Returns the listed cache of that address.
 fn listed(address: usize) -> Option<Arc<SessionCache>> {
     let list = lock();
-    list.0[list.place(ptr::without_provenance(address)).ok()?].upgrade()
+    list.0[list.position(ptr::without_provenance(address)).ok()?].upgrade()
 }
 
 /// Notes that the application sets data of its own at a session, under an index: other processes
@@ -168,11 +168,11 @@ fn listed(address: usize) -> Option<Arc<SessionCache>> {
 /// set.
 pub fn keep_private(session: &Session, index: i32) {
     session.note_application_data(index);
-    take_place(session);
+    replace_original(session);
     if LISTED.load(Ordering::Acquire) == 0 || !sharing::is_wanted() {
         return;
     }
-    let key = places_of(session).own;
+    let key = keys_of(session).own;
     let caches = lock().caches();
     for cache in caches.iter().filter(|cache| cache.store.contains(&key) || cache.has_record_of(session)) {
         cache.keep_private(session);
@@ -180,12 +180,12 @@ pub fn keep_private(session: &Session, index: i32) {
 }
 
 /// Moves a session to its new key and expiry in a cache. Returns true if it is cached there.
-fn reposition(cache: &SessionCache, session: &Session, from: &Places, to: &Places, before: Option<&Identity>) -> bool {
-    let mut was_here = cache.place(&from.own, &to.own, session);
+fn reposition(cache: &SessionCache, session: &Session, from: &Keys, to: &Keys, before: Option<&Identity>) -> bool {
+    let mut was_here = cache.reposition(&from.own, &to.own, session);
     if let Some(common) = from.common {
         // A session added without an id: until it gets one, the next such of its version replaces
         // it.
-        was_here |= cache.place(&common, &to.common.unwrap_or(to.own), session);
+        was_here |= cache.reposition(&common, &to.common.unwrap_or(to.own), session);
     }
     match before {
         Some(before) if was_here => cache.republish(before, session),
@@ -196,7 +196,7 @@ fn reposition(cache: &SessionCache, session: &Session, from: &Places, to: &Place
 }
 
 /// The keys under which a session may be cached.
-struct Places {
+struct Keys {
     own: Key,
     common: Option<Key>,
 }
@@ -204,14 +204,14 @@ struct Places {
 /// Returns a session's keys. A session whose id was blanked has a key by its address: HAProxy
 /// blanks the id while it encodes a session, and two such must not replace each other. A session
 /// that was added without an id shares its key with all such of its version (semantics 4.1).
-fn places_of(session: &Session) -> Places {
+fn keys_of(session: &Session) -> Keys {
     let by_id = SessionCache::key_of(session);
     if !session.id().is_empty() {
-        return Places { own: by_id, common: None };
+        return Keys { own: by_id, common: None };
     }
     // No protocol version is negative, so no id's key equals this one.
     let address = session.as_ptr().addr().to_ne_bytes();
-    Places { own: Key::new(ProtocolVersion(-1), &address), common: Some(by_id) }
+    Keys { own: Key::new(ProtocolVersion(-1), &address), common: Some(by_id) }
 }
 
 /// Sets a session's time, as SSL_SESSION_set_time(3).

@@ -185,7 +185,7 @@ mod tests {
 
     /// Compares with the order in which OpenSSL 3.0.19 removes these sessions.
     #[test]
-    fn a_time_before_1970_never_expires_and_has_the_place_that_openssl_gives_it() {
+    fn a_time_before_1970_never_expires_and_has_the_position_that_openssl_gives_it() {
         let order = [(i64::MAX, 0), (-5, i64::MAX), (i64::MIN, 0), (99, i64::MAX), (-100, 10), (i64::MAX, i64::MAX)];
         let expiries = order.map(|(time, timeout)| expiry(time, timeout));
         assert!(expiries.is_sorted());

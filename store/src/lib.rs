@@ -44,7 +44,7 @@ pub mod version;
 
 pub use expiry::Expiry;
 pub use key::Key;
-pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Placed, total};
+pub use memory::{BATCH, Evicted, Inserted, Memory, Outcome, Repositioned, total};
 pub use record::{Fingerprint, Lookup, Policy, RecordKey, Scope};
 pub use record_store::RecordStore;
 pub use shared::Shared;

@@ -50,7 +50,7 @@ mod table;
 mod tests;
 pub mod total;
 
-pub use outcome::{Evicted, Inserted, Outcome, Placed};
+pub use outcome::{Evicted, Inserted, Outcome, Repositioned};
 pub use rules::{AddingAgain, Capacity, Eviction, MemoryRules};
 
 use crate::expiry::Expiry;
@@ -226,13 +226,13 @@ impl<V: Clone + PartialEq> Memory<V> {
     /// first, it keeps its age; if it replaces another, it gets the other's age.
     ///
     /// During the move it can be found under one key or both.
-    pub fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> Placed<V> {
+    pub fn reposition(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> Repositioned<V> {
         debug_assert_eq!(leaf_locks_held(), 0);
-        let Some(parts) = self.parts.get() else { return Placed::NotHere };
-        let (placed, spare) = parts.place(from, to, value, expiry);
+        let Some(parts) = self.parts.get() else { return Repositioned::NotHere };
+        let (repositioned, spare) = parts.reposition(from, to, value, expiry);
         // References to a session of which the caller holds another.
         drop(spare);
-        placed
+        repositioned
     }
 }
 

@@ -15,7 +15,7 @@ use session::Session;
 use sslsession_store::expiry::Overflow;
 use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::version::ProtocolVersion;
-use sslsession_store::{Expiry, Inserted, Key, Memory, Outcome, Placed, leaf_locks_held};
+use sslsession_store::{Expiry, Inserted, Key, Memory, Outcome, Repositioned, leaf_locks_held};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -50,14 +50,14 @@ enum Step {
         most: usize,
     },
     /// Moves the object under `from` to `to`.
-    Place {
+    Reposition {
         from: u16,
         to: u16,
         time: i64,
         timeout: i64,
     },
     /// A session that may be anywhere is said to be under `from`.
-    PlaceKnown {
+    RepositionKnown {
         from: u16,
         to: u16,
         known: u16,
@@ -129,15 +129,16 @@ impl Pair {
         assert_eq!((outcome, numbers(evicted)), expected);
     }
 
-    fn place(&mut self, from: &Id, to: &Id, session: &Session, (time, timeout): (i64, i64)) {
+    fn reposition(&mut self, from: &Id, to: &Id, session: &Session, (time, timeout): (i64, i64)) {
         let sum = self.model.sum(time, timeout);
-        let expected = self.model.place(from, to, *session.0, sum);
-        let placed = self.store.place(&Self::key(from), &Self::key(to), session, self.expiry((time, timeout)));
-        let placed = match &placed {
-            Placed::NotHere => Placed::NotHere,
-            Placed::Moved(displaced) => Placed::Moved(displaced.as_ref().map(|displaced| *displaced.0)),
+        let expected = self.model.reposition(from, to, *session.0, sum);
+        let repositioned =
+            self.store.reposition(&Self::key(from), &Self::key(to), session, self.expiry((time, timeout)));
+        let repositioned = match &repositioned {
+            Repositioned::NotHere => Repositioned::NotHere,
+            Repositioned::Moved(displaced) => Repositioned::Moved(displaced.as_ref().map(|displaced| *displaced.0)),
         };
-        assert_eq!(placed, expected);
+        assert_eq!(repositioned, expected);
     }
 
     fn step(&mut self, step: Step) {
@@ -170,14 +171,14 @@ impl Pair {
             Step::Soonest { most } => {
                 assert_eq!(numbers(self.store.pop_soonest(most)), self.model.take(most, |_| true));
             }
-            Step::Place { from, to, time, timeout } => {
+            Step::Reposition { from, to, time, timeout } => {
                 if let Some(session) = self.resident(&id(from)) {
-                    self.place(&id(from), &id(to), &session, (time, timeout));
+                    self.reposition(&id(from), &id(to), &session, (time, timeout));
                 }
             }
-            Step::PlaceKnown { from, to, known, time, timeout } => {
+            Step::RepositionKnown { from, to, known, time, timeout } => {
                 let session = self.session(Some(known));
-                self.place(&id(from), &id(to), &session, (time, timeout));
+                self.reposition(&id(from), &id(to), &session, (time, timeout));
             }
         }
         assert_eq!(self.store.len(), self.model.sessions.len());
@@ -234,10 +235,10 @@ fn steps(
         flushes => (now(), 0..most).prop_map(|(now, most)| Step::Expire { now: UnixTime(now), most }),
         flushes => (0..most).prop_map(|most| Step::Soonest { most }),
         40 => (id(), id(), expiry())
-            .prop_map(|(from, to, (time, timeout))| Step::Place { from, to, time, timeout }),
-        20 => (id(), expiry()).prop_map(|(id, (time, timeout))| Step::Place { from: id, to: id, time, timeout }),
+            .prop_map(|(from, to, (time, timeout))| Step::Reposition { from, to, time, timeout }),
+        20 => (id(), expiry()).prop_map(|(id, (time, timeout))| Step::Reposition { from: id, to: id, time, timeout }),
         10 => (id(), id(), any::<u16>(), expiry()).prop_map(|(from, to, known, (time, timeout))| {
-            Step::PlaceKnown { from, to, known, time, timeout }
+            Step::RepositionKnown { from, to, known, time, timeout }
         }),
     ];
     prop::collection::vec(step, count..=count)

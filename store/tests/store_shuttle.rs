@@ -17,7 +17,7 @@ use shuttle::{Config, Runner, thread};
 use sslsession_store::gate::Patience;
 use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::version::ProtocolVersion;
-use sslsession_store::{Expiry, Key, Memory, Placed, gate, leaf_locks_held};
+use sslsession_store::{Expiry, Key, Memory, Repositioned, gate, leaf_locks_held};
 use std::sync::Arc;
 
 fn session(number: u32) -> Session {
@@ -96,8 +96,8 @@ fn adding_looking_removing_and_flushing_at_once_lose_no_reference() {
             }),
             with(&store, move |store| {
                 drop(store.take_expired(UnixTime(6), 1));
-                drop(store.place(&key(0), &key(1), &again, second(7)));
-                drop(store.place(&key(0), &key(0), &other, second(7)));
+                drop(store.reposition(&key(0), &key(1), &again, second(7)));
+                drop(store.reposition(&key(0), &key(0), &other, second(7)));
                 drop(store.pop_soonest(1));
             }),
         ]);
@@ -144,7 +144,10 @@ fn a_session_that_moves_is_never_at_neither_place() {
             let moving = store.get(&key(1)).unwrap();
             together(vec![
                 with(&store, move |store| {
-                    assert!(matches!(store.place(&key(1), &key(100), &moving, second(0)), Placed::Moved(None)));
+                    assert!(matches!(
+                        store.reposition(&key(1), &key(100), &moving, second(0)),
+                        Repositioned::Moved(None)
+                    ));
                 }),
                 with(&store, |store| assert!(store.contains(&key(1)) || store.contains(&key(100)))),
                 with(&store, |store| drop(store.insert(&key(101), session(101), second(1), 0))),

@@ -25,8 +25,8 @@ use super::brief_lock::BriefLock;
 use crate::handle::{Context, Session, SessionDer};
 
 /// Number of sessions that are kept for a context: of some 1.5 KB each, or 12 KB with a certificate.
-/// Two kinds with one place are decoded by turns.
-const PLACES: usize = 128;
+/// Two kinds with one slot are decoded by turns.
+const SLOTS: usize = 128;
 
 /// The sessions kept for one context.
 #[derive(Default)]
@@ -34,7 +34,7 @@ pub(super) struct Decoder(OnceBox<Kept>);
 
 struct Kept {
     hasher: RandomState,
-    places: [BriefLock<Option<Arc<Template>>>; PLACES],
+    slots: [BriefLock<Option<Arc<Template>>>; SLOTS],
 }
 
 /// A session without id and secret.
@@ -54,7 +54,7 @@ impl Decoder {
     }
 
     fn copy(&self, parts: &SessionDer) -> Option<Session> {
-        let template = self.place_of(parts).lock_at_once()?.clone().filter(|template| template.rest == parts.rest)?;
+        let template = self.slot_of(parts).lock_at_once()?.clone().filter(|template| template.rest == parts.rest)?;
         let session = template.session.copy()?;
         session.set_time(parts.time);
         let is_set = session.set_timeout(parts.timeout) && session.set_id(parts.id) && session.set_secret(parts.secret);
@@ -64,25 +64,25 @@ impl Decoder {
     fn decode_and_keep(&self, bytes: &[u8], parts: &SessionDer, context: Context) -> Option<Session> {
         let session = Session::decode(bytes, context)?;
         if let Some(template) = Template::of(&session, parts)
-            && let Some(mut place) = self.place_of(parts).lock_at_once()
+            && let Some(mut slot) = self.slot_of(parts).lock_at_once()
         {
-            let before = place.replace(Arc::new(template));
+            let before = slot.replace(Arc::new(template));
             // Unlocked before a session's last free, which may run any code.
-            drop(place);
+            drop(slot);
             drop(before);
         }
         Some(session)
     }
 
-    fn place_of(&self, parts: &SessionDer) -> &BriefLock<Option<Arc<Template>>> {
+    fn slot_of(&self, parts: &SessionDer) -> &BriefLock<Option<Arc<Template>>> {
         let kept = self.0.get_or_init(|| Box::new(Kept::new()));
-        &kept.places[kept.hasher.hash_one(parts.rest) as usize % PLACES]
+        &kept.slots[kept.hasher.hash_one(parts.rest) as usize % SLOTS]
     }
 }
 
 impl Kept {
     fn new() -> Kept {
-        Kept { hasher: RandomState::new(), places: [const { BriefLock::new(None) }; PLACES] }
+        Kept { hasher: RandomState::new(), slots: [const { BriefLock::new(None) }; SLOTS] }
     }
 }
 

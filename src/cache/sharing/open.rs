@@ -33,24 +33,24 @@ struct Opened {
     user: u32,
     store: Option<Result<Shared, OpenError>>,
     /// Location of its file, if it has one.
-    place: Option<Place>,
+    location: Option<Location>,
 }
 
 /// A file and its directory, by their devices and inode numbers.
-struct Place {
+struct Location {
     path: PathBuf,
     file: (u64, u64),
     directory: (u64, u64),
 }
 
-impl Place {
-    fn of(path: &Path) -> Option<Place> {
+impl Location {
+    fn of(path: &Path) -> Option<Location> {
         let (file, directory) = (path.symlink_metadata().ok()?, path.parent()?.metadata().ok()?);
-        Some(Place { path: path.to_owned(), file: number(&file), directory: number(&directory) })
+        Some(Location { path: path.to_owned(), file: number(&file), directory: number(&directory) })
     }
 
     /// Returns true if the directory can be read, and the file is not in it.
-    fn is_left(&self) -> bool {
+    fn is_removed(&self) -> bool {
         let directory = self.path.parent().and_then(|directory| directory.metadata().ok());
         // A process that has changed its root sees another directory, or none.
         let is_there = directory.is_some_and(|directory| number(&directory) == self.directory);
@@ -113,7 +113,7 @@ pub(super) fn opened_store() -> Option<&'static Shared> {
 
 /// Returns true if the file of the store was removed, as far as this process can see.
 pub(super) fn is_removed() -> bool {
-    opened().place.as_ref().is_some_and(Place::is_left)
+    opened().location.as_ref().is_some_and(Location::is_removed)
 }
 
 /// Returns the store that was opened at load, or opens it now. A store that was refused to another
@@ -126,10 +126,10 @@ fn opened() -> &'static Opened {
 
 /// Opens the store that the settings ask for. An error names the variable to correct.
 fn open(settings: &Settings) -> Opened {
-    let Config::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None, place: None } };
+    let Config::Shared(wanted) = &settings.store else { return Opened { user: user(), store: None, location: None } };
     let store = open::open(wanted, settings.key_file.as_deref());
-    let place = wanted.path.as_deref().filter(|_| store.is_ok()).and_then(Place::of);
-    Opened { user: user(), store: Some(store), place }
+    let location = wanted.path.as_deref().filter(|_| store.is_ok()).and_then(Location::of);
+    Opened { user: user(), store: Some(store), location }
 }
 
 /// Returns true if the settings ask for a shared store.

@@ -67,10 +67,10 @@ impl<V> IntoIterator for Evicted<V> {
     }
 }
 
-/// Result of [`Memory::place`](super::Memory::place).
+/// Result of [`Memory::reposition`](super::Memory::reposition).
 #[must_use = "what left has to be freed"]
 #[derive(Debug, PartialEq, Eq)]
-pub enum Placed<V> {
+pub enum Repositioned<V> {
     /// Moved; it replaced this other object, if any.
     Moved(Option<V>),
     /// Not found: that object is not under that key.

@@ -8,7 +8,7 @@ use super::rules::{AddingAgain, Eviction};
 use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use super::sync::{self, LeafMutex, LeafMutexGuard};
 use super::table::{Put, Table};
-use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Placed, total};
+use super::{BATCH, Evicted, Expiry, Inserted, Key, Outcome, Repositioned, total};
 use std::ops::{Deref, DerefMut};
 
 /// Number of attempts before a writer sleeps, and log2 of the longest pause between two.
@@ -249,14 +249,20 @@ impl<V: Clone + PartialEq> Parts<V> {
         replaced
     }
 
-    pub(super) fn place(&self, from: &Key, to: &Key, value: &V, expiry: Expiry) -> (Placed<V>, [Option<V>; 2]) {
+    pub(super) fn reposition(
+        &self,
+        from: &Key,
+        to: &Key,
+        value: &V,
+        expiry: Expiry,
+    ) -> (Repositioned<V>, [Option<V>; 2]) {
         let mut order = self.writers.lock();
-        let Some(mut node) = self.table.node_of(from, value) else { return (Placed::NotHere, [None, None]) };
+        let Some(mut node) = self.table.node_of(from, value) else { return (Repositioned::NotHere, [None, None]) };
         order.unlink(node);
         let (mut displaced, mut spare, mut count) = (None, [None, None], self.writers.count());
         if from != to {
-            // Inserted at the new place before it is removed from the old one: it can be found
-            // throughout.
+            // Inserted under the new key before it is removed from under the old one: it can be
+            // found throughout.
             let there = self.table.put(to, value.clone(), node, &order);
             spare[0] = self.table.remove(from).map(|(value, _)| value);
             let freed = match there {
@@ -281,6 +287,6 @@ impl<V: Clone + PartialEq> Parts<V> {
         }
         order.link(node, expiry);
         self.writers.publish(&order, count);
-        (Placed::Moved(displaced), spare)
+        (Repositioned::Moved(displaced), spare)
     }
 }

@@ -57,7 +57,7 @@ fn an_empty_store_is_small_and_answers_everything() {
     assert!(size_of::<Memory<Session>>() <= 32);
     assert!(store.get(&key(1)).is_none() && !store.contains(&key(1)) && store.take(&key(1)).is_none());
     assert!(store.take_expired(UnixTime(i64::MAX), 9).is_empty() && store.pop_soonest(9).is_empty());
-    assert_eq!(store.place(&key(1), &key(2), &session(1), Expiry::NEVER), Placed::NotHere);
+    assert_eq!(store.reposition(&key(1), &key(2), &session(1), Expiry::NEVER), Repositioned::NotHere);
     assert!(store.parts.get().is_none() && store.is_empty());
     store.validate();
 }
@@ -200,11 +200,11 @@ fn a_placed_session_is_found_under_its_new_key_only_and_leaves_by_its_new_expiry
         for (id, session) in [(1, moved.clone()), (2, session(2)), (3, session(3))] {
             let _added = store.insert(&key(id), session, at(i64::from(id)), 0);
         }
-        assert_eq!(store.place(&key(1), &key(4), &moved, at(3)), Placed::Moved(None));
+        assert_eq!(store.reposition(&key(1), &key(4), &moved, at(3)), Repositioned::Moved(None));
         store.validate();
         assert!(!store.contains(&key(1)));
         assert_eq!(store.get(&key(4)), Some(moved.clone()));
-        assert_eq!(store.place(&key(4), &key(4), &moved, at(1)), Placed::Moved(None));
+        assert_eq!(store.reposition(&key(4), &key(4), &moved, at(1)), Repositioned::Moved(None));
         assert_eq!(numbers(store.pop_soonest(3)), [1, 2, 3]);
         assert_eq!(Arc::strong_count(&moved.0), 1);
     }
@@ -214,13 +214,13 @@ fn a_placed_session_is_found_under_its_new_key_only_and_leaves_by_its_new_expiry
 fn a_placed_session_displaces_another_object_and_joins_itself() {
     let store = filled(0..5);
     let moved = store.get(&key(1)).unwrap();
-    let Placed::Moved(Some(displaced)) = store.place(&key(1), &key(2), &moved, at(2)) else {
+    let Repositioned::Moved(Some(displaced)) = store.reposition(&key(1), &key(2), &moved, at(2)) else {
         panic!("session 2 was displaced")
     };
     assert_eq!((*displaced.0, store.len()), (2, 4));
     let _under_both = store.insert(&key(3), moved.clone(), at(3), 0);
     assert_eq!(Arc::strong_count(&moved.0), 3);
-    assert_eq!(store.place(&key(2), &key(3), &moved, at(9)), Placed::Moved(None));
+    assert_eq!(store.reposition(&key(2), &key(3), &moved, at(9)), Repositioned::Moved(None));
     assert_eq!((store.len(), Arc::strong_count(&moved.0)), (3, 2));
     store.validate();
 }
@@ -228,8 +228,8 @@ fn a_placed_session_displaces_another_object_and_joins_itself() {
 #[test]
 fn only_the_very_object_is_placed() {
     let store = filled(0..3);
-    assert_eq!(store.place(&key(1), &key(7), &session(1), at(9)), Placed::NotHere);
-    assert_eq!(store.place(&key(7), &key(1), &session(1), at(9)), Placed::NotHere);
+    assert_eq!(store.reposition(&key(1), &key(7), &session(1), at(9)), Repositioned::NotHere);
+    assert_eq!(store.reposition(&key(7), &key(1), &session(1), at(9)), Repositioned::NotHere);
     assert_eq!(numbers(store.pop_soonest(9)), [0, 1, 2]);
 }
 
@@ -302,7 +302,7 @@ fn work(store: &Memory<Session>, known: &[Session], worker: u32, rounds: u32) {
             0 => drop(store.take(&key(id))),
             1 => drop(store.take_expired(UnixTime(i64::from(round % 64)), 8)),
             2 => drop(store.pop_soonest(2)),
-            3 => drop(store.place(&key(id), &key(*known[other].0), &known[of], expiry)),
+            3 => drop(store.reposition(&key(id), &key(*known[other].0), &known[of], expiry)),
             4 => drop(store.insert(&key(id), known[other].clone(), expiry, 50)),
             5 => _ = store.contains(&key(id)),
             _ => drop(store.insert(&key(id), known[of].clone(), expiry, 0)),
@@ -347,7 +347,7 @@ fn where_the_oldest_is_evicted_first_expiry_decides_only_flushes() {
     assert!(matches!(again.outcome, Outcome::AlreadyThere(_)));
     drop(again);
     // A new time does not make it younger either.
-    assert_eq!(store.place(&key(0), &key(0), &resident, at(4)), Placed::Moved(None));
+    assert_eq!(store.reposition(&key(0), &key(0), &resident, at(4)), Repositioned::Moved(None));
     assert_eq!(add(&store, 3, 1, 3), [0]);
     // But another object under its key does.
     let replaced = store.insert(&key(1), session(11), at(3), 3);

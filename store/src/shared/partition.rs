@@ -85,7 +85,7 @@ impl Record<'_> {
 
 /// Position of a record: its own offset, and that of the link to it.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     record: usize,
     before: Link,
 }
@@ -132,10 +132,10 @@ impl<'a> Partition<'a> {
 
     /// Returns the record of that hash.
     pub fn find(&self, hash: u64) -> Result<Option<Record<'a>>, Broken> {
-        let Some(place) = self.place_of(hash)? else { return Ok(None) };
-        let length = self.length(place.record)?;
-        let body = place.record + RECORD_HEAD;
-        Ok(Some(Record { label: self.label(place.record)?, ring: self.ring, body: body..body + length }))
+        let Some(position) = self.position_of(hash)? else { return Ok(None) };
+        let length = self.length(position.record)?;
+        let body = position.record + RECORD_HEAD;
+        Ok(Some(Record { label: self.label(position.record)?, ring: self.ring, body: body..body + length }))
     }
 
     /// Returns the number of bytes of the ring in use, and true if a record among them has expired at `now`.
@@ -153,8 +153,8 @@ impl<'a> Partition<'a> {
         let mut expired = 0;
         self.walk(|label, record| {
             if label.is_over(now) {
-                let place = self.search(label.hash, |found| found == record)?.ok_or(Broken)?;
-                self.delete(place)?;
+                let position = self.search(label.hash, |found| found == record)?.ok_or(Broken)?;
+                self.delete(position)?;
                 expired += 1;
             }
             Ok(())
@@ -189,8 +189,8 @@ impl<'a> Partition<'a> {
 
     /// Removes the record of that hash and wipes it. Returns true if there was one.
     pub fn remove(&mut self, hash: u64) -> Result<bool, Broken> {
-        let Some(place) = self.place_of(hash)? else { return Ok(false) };
-        self.delete(place)?;
+        let Some(position) = self.position_of(hash)? else { return Ok(false) };
+        self.delete(position)?;
         Ok(true)
     }
 
@@ -250,8 +250,8 @@ impl<'a> Partition<'a> {
         let at = tail * UNIT;
         if word(self.ring, at + 4)? & (FILLER | DEAD) == 0 {
             let hash = double(self.ring, at + 8)?;
-            let place = self.search(hash, |record| record == at)?.ok_or(Broken)?;
-            self.delete(place)?;
+            let position = self.search(hash, |record| record == at)?.ok_or(Broken)?;
+            self.delete(position)?;
         }
         let units = self.units_at(tail)?;
         let end = tail + units;
@@ -260,25 +260,25 @@ impl<'a> Partition<'a> {
     }
 
     /// Unlinks a record and wipes it. It keeps its length, by which the tail passes it.
-    fn delete(&self, place: Place) -> Result<(), Broken> {
-        let length = self.length(place.record)?;
-        let next = word(self.ring, place.record)?;
-        match place.before {
+    fn delete(&self, position: Position) -> Result<(), Broken> {
+        let length = self.length(position.record)?;
+        let next = word(self.ring, position.record)?;
+        match position.before {
             Link::Bucket(bucket) => put(self.buckets, bucket, next)?,
             Link::Record(record) => put(self.ring, record, next)?,
         }
-        let end = place.record + units_of(length) * UNIT;
-        self.ring.clear(place.record..end).ok_or(Broken)?;
-        put(self.ring, place.record + 4, DEAD | length as u32)?;
+        let end = position.record + units_of(length) * UNIT;
+        self.ring.clear(position.record..end).ok_or(Broken)?;
+        put(self.ring, position.record + 4, DEAD | length as u32)?;
         put(self.state, 12, self.records().checked_sub(1).ok_or(Broken)?)
     }
 
-    fn place_of(&self, hash: u64) -> Result<Option<Place>, Broken> {
+    fn position_of(&self, hash: u64) -> Result<Option<Position>, Broken> {
         self.search(hash, |record| double(self.ring, record + 8) == Ok(hash))
     }
 
     /// Walks the chain of a hash's bucket to the record that is wanted.
-    fn search(&self, hash: u64, is_wanted: impl Fn(usize) -> bool) -> Result<Option<Place>, Broken> {
+    fn search(&self, hash: u64, is_wanted: impl Fn(usize) -> bool) -> Result<Option<Position>, Broken> {
         let bucket = self.bucket_of(hash);
         let mut before = Link::Bucket(bucket);
         let mut link = word(self.buckets, bucket)?;
@@ -288,7 +288,7 @@ impl<'a> Partition<'a> {
             }
             let record = (link as usize - 1) * UNIT;
             if is_wanted(record) {
-                return Ok(Some(Place { record, before }));
+                return Ok(Some(Position { record, before }));
             }
             before = Link::Record(record);
             link = word(self.ring, record)?;

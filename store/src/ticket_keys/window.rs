@@ -39,14 +39,14 @@ pub struct Root {
 pub struct Window {
     /// Seconds of an epoch; from 1 to a day.
     length: u32,
-    lines: Vec<Place>,
+    lines: Vec<LineState>,
     /// The present epoch, when the keys were derived.
     epoch: i64,
 }
 
 /// A line's state; its secrets are in the slots.
 #[derive(Clone, Copy)]
-struct Place {
+struct LineState {
     /// The day of the link; None for a static line.
     day: Option<i64>,
     /// True for each of the three epochs that has a key.
@@ -65,7 +65,7 @@ impl Window {
         self.lines.clear();
         for (at, line) in lines.iter().take(MAX_LINES).enumerate() {
             slots.get_mut(2 * at)[..32].copy_from_slice(&line.key);
-            self.lines.push(Place { day: line.day, has: [false; 3] });
+            self.lines.push(LineState { day: line.day, has: [false; 3] });
         }
     }
 
@@ -83,23 +83,23 @@ impl Window {
     /// Derives the three keys of a line. Advances its link to the day of the previous epoch, and
     /// overwrites the earlier one.
     fn derive(&mut self, at: usize, slots: &mut SecretSlots) {
-        let place = &mut self.lines[at];
+        let state = &mut self.lines[at];
         let mut link: Key = [0; 32];
         link.copy_from_slice(&slots.get(2 * at)[..32]);
-        let mut day = place.day;
+        let mut day = state.day;
         for (number, epoch) in (self.epoch - 1..).take(3).enumerate() {
             let last_second = (epoch + 1) * i64::from(self.length) - 1;
             let wanted = last_second.div_euclid(DAY);
-            place.has[number] = day.is_none_or(|day| (0..=MAX_WALK).contains(&(wanted - day)));
+            state.has[number] = day.is_none_or(|day| (0..=MAX_WALK).contains(&(wanted - day)));
             let mut key = [0; 32];
-            if place.has[number] {
+            if state.has[number] {
                 for _ in day.unwrap_or(wanted)..wanted {
                     link = derive::next_link(&link);
                 }
                 day = day.map(|_| wanted);
                 key = derive::epoch_key(&link, self.length, epoch);
                 if number == 0 {
-                    place.day = day;
+                    state.day = day;
                     slots.get_mut(2 * at)[..32].copy_from_slice(&link);
                 }
             }
@@ -113,14 +113,14 @@ impl Window {
     /// Returns the root that seals tickets: the first line's present epoch; None if that has no
     /// key.
     pub fn sealing_root(&self) -> Option<Root> {
-        let has_key = self.lines.first().is_some_and(|place| place.has[1]);
+        let has_key = self.lines.first().is_some_and(|state| state.has[1]);
         has_key.then_some(Root { line: 0, epoch: self.epoch })
     }
 
     /// Returns the roots that open tickets, the likeliest first.
     pub fn roots(&self) -> impl Iterator<Item = Root> + '_ {
-        let of_line = move |(line, place): (usize, &Place)| {
-            let (has, present) = (place.has, self.epoch);
+        let of_line = move |(line, state): (usize, &LineState)| {
+            let (has, present) = (state.has, self.epoch);
             let root = move |number| Root { line, epoch: present + number as i64 - 1 };
             [1, 0, 2].into_iter().filter(move |&number| has[number]).map(root)
         };

@@ -3,7 +3,7 @@
 
 use sslsession_store::expiry::{LAST_SECOND, Overflow};
 use sslsession_store::memory::{AddingAgain, Capacity, Eviction, MemoryRules};
-use sslsession_store::{Outcome, Placed};
+use sslsession_store::{Outcome, Repositioned};
 
 /// Rules that make a difference to a store: its own, and that for sums.
 pub type Rules = (MemoryRules, Overflow);
@@ -115,16 +115,16 @@ impl Model {
         taken
     }
 
-    pub fn place(&mut self, from: &Id, to: &Id, number: u32, expiry: i128) -> Placed<u32> {
+    pub fn reposition(&mut self, from: &Id, to: &Id, number: u32, expiry: i128) -> Repositioned<u32> {
         let Some(at) = self.at(from).filter(|&at| self.sessions[at].number == number) else {
-            return Placed::NotHere;
+            return Repositioned::NotHere;
         };
         let moved = self.next_turn();
         let session = self.sessions.remove(at);
         let displaced = self.at(to).map(|at| self.sessions.remove(at));
         let inserted = displaced.as_ref().map_or(session.inserted, |displaced| displaced.inserted);
         self.sessions.push(Resident { id: to.clone(), number, expiry, moved, inserted });
-        Placed::Moved(displaced.map(|displaced| displaced.number).filter(|&displaced| displaced != number))
+        Repositioned::Moved(displaced.map(|displaced| displaced.number).filter(|&displaced| displaced != number))
     }
 }
 

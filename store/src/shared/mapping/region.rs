@@ -50,24 +50,24 @@ impl<'a> Region<'a> {
 
     /// Returns the number of 32 bits at a multiple of 4.
     pub fn word(&self, at: usize) -> Option<u32> {
-        self.place(at).map(|word: &AtomicU32| word.load(Relaxed))
+        self.atomic(at).map(|word: &AtomicU32| word.load(Relaxed))
     }
 
     /// Returns the number of 64 bits at a multiple of 8.
     pub fn double(&self, at: usize) -> Option<u64> {
-        self.place(at).map(|double: &AtomicU64| double.load(Relaxed))
+        self.atomic(at).map(|double: &AtomicU64| double.load(Relaxed))
     }
 
     /// Writes a number of 32 bits.
     #[must_use]
     pub fn set_word(&self, at: usize, value: u32) -> Option<()> {
-        self.place(at).map(|word: &AtomicU32| word.store(value, Relaxed))
+        self.atomic(at).map(|word: &AtomicU32| word.store(value, Relaxed))
     }
 
     /// Writes a number of 64 bits.
     #[must_use]
     pub fn set_double(&self, at: usize, value: u64) -> Option<()> {
-        self.place(at).map(|double: &AtomicU64| double.store(value, Relaxed))
+        self.atomic(at).map(|double: &AtomicU64| double.store(value, Relaxed))
     }
 
     /// Appends a copy of a range to `copy`, which has the capacity: it does not move.
@@ -113,10 +113,10 @@ impl<'a> Region<'a> {
         Some((unsafe { self.start.add(range.start) }, length))
     }
 
-    fn place<T>(&self, at: usize) -> Option<&'a T> {
-        let (place, _) = self.part(at..at.checked_add(size_of::<T>())?)?;
+    fn atomic<T>(&self, at: usize) -> Option<&'a T> {
+        let (start, _) = self.part(at..at.checked_add(size_of::<T>())?)?;
         // SAFETY: within the region and aligned. T is one of the atomics above: of any bytes, and written by anybody.
-        place.cast::<T>().is_aligned().then(|| unsafe { place.cast().as_ref() })
+        start.cast::<T>().is_aligned().then(|| unsafe { start.cast().as_ref() })
     }
 }
 
