@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
 /// Checks that a value taken for a store can be opened as one, and that any other has a reason.
 fn check(value: &[u8]) {
     match Config::parse(value) {
-        Ok(Config::Shared(SharedConfig { path, size })) => {
+        Ok(Config::Shared(SharedConfig { path, size, .. })) => {
             assert!(size.is_none_or(SharedConfig::is_size), "{size:?}");
             path.iter().for_each(|path| check_path(path));
         }
