@@ -12,7 +12,8 @@ use crate::version::ProtocolVersion;
 /// the version are the fifth:
 ///
 /// ```text
-///   hash = the upper half of  r0 + r1 * word1 + ... + r5 * word5  (128 bits)     r0 ... r5: 128 random bits each
+///   sum  = the upper half of  r0 + r1 * word1 + ... + r5 * word5  (128 bits)     r0 ... r5: 128 random bits each
+///   hash = mix(sum)
 /// ```
 /// Such a function is strongly universal (Thorup, *High Speed Hashing for Integers and Strings*): for
 /// any two ids, whoever chose them without the random numbers, all pairs of hashes are equally
@@ -66,7 +67,19 @@ fn hash(id: &[u8; MAX_ID], length: usize, version: ProtocolVersion) -> u64 {
         let word = word.try_into().map_or(0, u64::from_le_bytes);
         sum = sum.wrapping_add(secret.wrapping_mul(word.into()));
     }
-    (sum >> 64) as u64
+    mix((sum >> 64) as u64)
+}
+
+/// Mixes the upper bits into the lower ones, which select the bucket: one sum has one result, and the
+/// other way round. The sums of ids that are counted up are too, in equal steps, and a step may be a
+/// multiple of the number of buckets.
+#[inline]
+fn mix(sum: u64) -> u64 {
+    // Any odd number with its bits well spread does.
+    const SPREAD: u64 = 0xD6E8_FEB8_6659_FD93;
+    let once = (sum ^ sum >> 32).wrapping_mul(SPREAD);
+    let twice = (once ^ once >> 32).wrapping_mul(SPREAD);
+    twice ^ twice >> 32
 }
 
 /// Returns the hash of a shorter id; of a longer one, which no session has, that of its beginning and

@@ -198,7 +198,7 @@ impl Shared {
             // The length of nearly all ids: one piece of known length takes half of the instructions.
             let mut whole = [0; 16 + 4 + 32];
             whole[..16].copy_from_slice(name.scope);
-            whole[16..20].copy_from_slice(&name.version.to_ne_bytes());
+            whole[16..20].copy_from_slice(&name.version.0.to_ne_bytes());
             whole[20..].copy_from_slice(id);
             return hasher.hash(&whole);
         }

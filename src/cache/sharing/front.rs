@@ -17,6 +17,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sslsession_store::config::Config;
+use sslsession_store::time::UnixTime;
 use sslsession_store::{BATCH, Lookup, RecordKey, RecordStore};
 
 use super::record::{Bearer, OPEN};
@@ -130,7 +131,7 @@ impl SessionCache {
         self.known_scopes(sharing).iter().any(|scope| {
             let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
             let Some(policy) = sharing.store.policy(&name) else { return false };
-            let found = sharing.store.find(&RecordKey { policy, ..name }, None, i64::MIN);
+            let found = sharing.store.find(&RecordKey { policy, ..name }, None, UnixTime::EARLIEST);
             let Lookup::Record(body) = found else { return false };
             let record =
                 if *scope == OPEN { Bearer::split(&body).map(|(_, session)| session) } else { Some(&body[..]) };
