@@ -72,6 +72,7 @@ const STORE_MAY_USE: [(&str, &[&str]); 21] = [
             "secret",
             "sync",
             "threads",
+            "version",
         ],
     ),
     ("ticket_keys", &["key_file", "secret", "secret_slots", "threads", "time"]),
