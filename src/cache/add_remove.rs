@@ -49,6 +49,7 @@ impl SessionCache {
         // the session at once.
         let expiry = self.expiry(session);
         let limit = self.limit();
+        self.note_insertion();
         let inserted = match limit.is_front {
             // Those that were decoded lately are as young as those that were made lately.
             true => self.store.insert_and_evict(key, session.clone(), expiry, limit.size, Eviction::OldestFirst),

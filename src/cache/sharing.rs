@@ -131,6 +131,11 @@ fn fingerprint(store: &impl RecordStore, session: &Session) -> Fingerprint {
 /// The policy of a key that is not searched for.
 const NO_MATTER: Policy = Policy::new(0, 0, None);
 
+/// Returns the key of a session's record, whatever its policy.
+fn any_record_of<'a>(session: &'a Session, scope: &'a Scope) -> RecordKey<'a> {
+    RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() }
+}
+
 /// A session's key and fingerprint in the shared store before the session changes.
 pub(super) struct Identity {
     version: ProtocolVersion,
@@ -287,10 +292,7 @@ impl SessionCache {
     /// this cache no longer shares: it, or another process, may have stored the record before.
     pub(super) fn withdraw(&self, session: &Session) -> bool {
         let Some(sharing) = self.sharing.as_deref() else { return false };
-        let remove = |scope: &Scope| {
-            let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
-            sharing.store.remove(&name)
-        };
+        let remove = |scope: &Scope| sharing.store.remove(&any_record_of(session, scope));
         // All of them, also after one had a record.
         self.scopes(sharing).iter().filter(|scope| remove(scope)).count() > 0
     }
@@ -316,10 +318,7 @@ impl SessionCache {
     /// Returns true if a session has a record that this process stored or found.
     pub(super) fn has_record_of(&self, session: &Session) -> bool {
         let Some(sharing) = self.sharing.as_deref() else { return false };
-        let has_record = |scope: &Scope| {
-            let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
-            sharing.store.policy(&name).is_some()
-        };
+        let has_record = |scope: &Scope| sharing.store.policy(&any_record_of(session, scope)).is_some();
         self.known_scopes(sharing).iter().any(has_record)
     }
 

@@ -34,8 +34,10 @@ pub(super) struct Decoder(OnceBox<Kept>);
 
 struct Kept {
     hasher: RandomState,
-    slots: [BriefLock<Option<Arc<Template>>>; SLOTS],
+    slots: [Slot; SLOTS],
 }
+
+type Slot = BriefLock<Option<Arc<Template>>>;
 
 /// A session without id and secret.
 struct Template {
@@ -48,36 +50,39 @@ impl Decoder {
     /// data of its own at it already.
     pub(super) fn decode(&self, bytes: &[u8], context: Context) -> Option<Session> {
         match SessionDer::cut(bytes).filter(SessionDer::has_times) {
-            Some(parts) => self.copy(&parts).or_else(|| self.decode_and_keep(bytes, &parts, context)),
+            Some(parts) => {
+                let slot = self.slot_of(&parts);
+                copy(slot, &parts).or_else(|| decode_and_keep(slot, bytes, &parts, context))
+            }
             None => Session::decode(bytes, context),
         }
     }
 
-    fn copy(&self, parts: &SessionDer) -> Option<Session> {
-        let template = self.slot_of(parts).lock_at_once()?.clone().filter(|template| template.rest == parts.rest)?;
-        let session = template.session.copy()?;
-        session.set_time(parts.time);
-        let is_set = session.set_timeout(parts.timeout) && session.set_id(parts.id) && session.set_secret(parts.secret);
-        is_set.then_some(session)
-    }
-
-    fn decode_and_keep(&self, bytes: &[u8], parts: &SessionDer, context: Context) -> Option<Session> {
-        let session = Session::decode(bytes, context)?;
-        if let Some(template) = Template::of(&session, parts)
-            && let Some(mut slot) = self.slot_of(parts).lock_at_once()
-        {
-            let before = slot.replace(Arc::new(template));
-            // Unlocked before a session's last free, which may run any code.
-            drop(slot);
-            drop(before);
-        }
-        Some(session)
-    }
-
-    fn slot_of(&self, parts: &SessionDer) -> &BriefLock<Option<Arc<Template>>> {
+    fn slot_of(&self, parts: &SessionDer) -> &Slot {
         let kept = self.0.get_or_init(|| Box::new(Kept::new()));
         &kept.slots[kept.hasher.hash_one(parts.rest) as usize % SLOTS]
     }
+}
+
+fn copy(slot: &Slot, parts: &SessionDer) -> Option<Session> {
+    let template = slot.lock_at_once()?.clone().filter(|template| template.rest == parts.rest)?;
+    let session = template.session.copy()?;
+    session.set_time(parts.time);
+    let is_set = session.set_timeout(parts.timeout) && session.set_id(parts.id) && session.set_secret(parts.secret);
+    is_set.then_some(session)
+}
+
+fn decode_and_keep(slot: &Slot, bytes: &[u8], parts: &SessionDer, context: Context) -> Option<Session> {
+    let session = Session::decode(bytes, context)?;
+    if let Some(template) = Template::of(&session, parts)
+        && let Some(mut kept) = slot.lock_at_once()
+    {
+        let before = kept.replace(Arc::new(template));
+        // Unlocked before a session's last free, which may run any code.
+        drop(kept);
+        drop(before);
+    }
+    Some(session)
 }
 
 impl Kept {

@@ -21,7 +21,7 @@ use sslsession_store::time::UnixTime;
 use sslsession_store::{BATCH, Lookup, RecordKey, RecordStore};
 
 use super::record::{Bearer, OPEN};
-use super::{Identity, NO_MATTER};
+use super::{Identity, any_record_of};
 use crate::cache::SessionCache;
 use crate::handle::{Session, SessionDer};
 use crate::settings;
@@ -92,12 +92,20 @@ impl SessionCache {
     /// Returns the number of sessions that stay live; None if all that are cached do.
     fn front(&self) -> Option<usize> {
         let front = &self.shared().ok()?.front;
-        let unpublished = front.unpublished.load(Ordering::Relaxed);
-        if unpublished != 0 {
-            front.unpublished.store(unpublished - 1, Ordering::Relaxed);
-        }
-        let has_front = front.most != 0 && unpublished == 0 && self.callbacks.remove.get().is_none();
+        let is_published = front.unpublished.load(Ordering::Relaxed) == 0;
+        let has_front = front.most != 0 && is_published && self.callbacks.remove.get().is_none();
         has_front.then(|| front.most())
+    }
+
+    /// Notes an insertion, after which a session without a record may have been evicted.
+    pub(in crate::cache) fn note_insertion(&self) {
+        if let Some(sharing) = &self.sharing {
+            let unpublished = &sharing.front.unpublished;
+            let insertions = unpublished.load(Ordering::Relaxed);
+            if insertions != 0 {
+                unpublished.store(insertions - 1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Notes that a session that was just inserted has no record.
@@ -129,7 +137,7 @@ impl SessionCache {
         let (Some(sharing), Some(bytes)) = (self.sharing.as_deref(), session.encode()) else { return false };
         let Some(own) = SessionDer::cut(&bytes) else { return false };
         self.known_scopes(sharing).iter().any(|scope| {
-            let name = RecordKey { scope, policy: NO_MATTER, version: session.version(), id: session.id() };
+            let name = any_record_of(session, scope);
             let Some(policy) = sharing.store.policy(&name) else { return false };
             let found = sharing.store.find(&RecordKey { policy, ..name }, None, UnixTime::EARLIEST);
             let Lookup::Record(body) = found else { return false };
