@@ -4,13 +4,14 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod records;
 
 use common::Scratch;
+use records::*;
 use sslsession_store::key_file::Keys;
 use sslsession_store::shared::Event;
-use sslsession_store::time::{Seconds, UnixTime};
-use sslsession_store::version::ProtocolVersion;
-use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
+use sslsession_store::time::Seconds;
+use sslsession_store::{Expiry, Lookup, RecordStore, Shared};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -22,33 +23,6 @@ const MIB: usize = 1 << 20;
 
 /// The end of a store of that size: what its processes have counted.
 const SLOTS: usize = 128 * 384;
-
-const NOW: UnixTime = UnixTime(1_800_000_000);
-const SCOPE: Scope = [7; 16];
-
-/// Nothing is asked of a client.
-const NOTHING: Policy = Policy::new(0, 0, Some(0));
-
-fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &SCOPE, policy: NOTHING, version: ProtocolVersion(0x0303), id }
-}
-
-/// Returns the fingerprint of a session of that secret that expires after ten seconds.
-fn fingerprint(store: &Shared, secret: &[u8]) -> Fingerprint {
-    store.fingerprint(secret, Expiry::new(NOW, Seconds(10)))
-}
-
-fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
-    store.insert(&name(id), fingerprint(store, bytes), bytes)
-}
-
-fn find(store: &Shared, id: &[u8]) -> Option<Vec<u8>> {
-    match store.find(&name(id), None, NOW) {
-        Lookup::Record(bytes) => Some(bytes.to_vec()),
-        Lookup::Missing => None,
-        found => panic!("{found:?}"),
-    }
-}
 
 fn keys(scratch: &Scratch, lines: &[char]) -> Keys {
     let path = scratch.join("keys");

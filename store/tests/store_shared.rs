@@ -2,11 +2,14 @@
 //! store_named.rs; processes that die in it: store_crash.rs, store_owners.rs.)
 #![cfg(not(any(shuttle, miri)))]
 
+mod records;
+
+use records::*;
 use sslsession_store::config::SharedConfig;
 use sslsession_store::shared::Event;
 use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::version::ProtocolVersion;
-use sslsession_store::{Expiry, Fingerprint, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
+use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Shared};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,32 +18,6 @@ const MIN_SIZE: usize = SharedConfig::MIN_SIZE;
 const MAX_SIZE: usize = SharedConfig::MAX_SIZE;
 
 const MIB: usize = 1 << 20;
-const NOW: UnixTime = UnixTime(1_800_000_000);
-const SCOPE: Scope = [7; 16];
-
-/// Nothing is asked of a client.
-const NOTHING: Policy = Policy::new(0, 0, Some(0));
-
-fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &SCOPE, policy: NOTHING, version: ProtocolVersion(0x0303), id }
-}
-
-/// Returns the fingerprint of a session of that secret that expires after ten seconds.
-fn fingerprint(store: &Shared, secret: &[u8]) -> Fingerprint {
-    store.fingerprint(secret, Expiry::new(NOW, Seconds(10)))
-}
-
-fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
-    store.insert(&name(id), fingerprint(store, bytes), bytes)
-}
-
-fn find(store: &Shared, id: &[u8]) -> Option<Vec<u8>> {
-    match store.find(&name(id), None, NOW) {
-        Lookup::Record(bytes) => Some(bytes.to_vec()),
-        Lookup::Missing => None,
-        found => panic!("{found:?}"),
-    }
-}
 
 fn anonymous() -> Shared {
     Shared::anonymous(MIB).expect("memory")

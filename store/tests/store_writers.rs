@@ -4,39 +4,17 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod records;
 
 use common::Scratch;
+use records::*;
 use sslsession_store::key_file::Keys;
-use sslsession_store::time::{Seconds, UnixTime};
-use sslsession_store::version::ProtocolVersion;
-use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Scope, Shared};
+use sslsession_store::time::Seconds;
+use sslsession_store::{Expiry, RecordStore, Shared};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-
-const NOW: UnixTime = UnixTime(1_800_000_000);
-const SCOPE: Scope = [7; 16];
-
-/// Nothing is asked of a client.
-const NOTHING: Policy = Policy::new(0, 0, Some(0));
-
-fn name(id: &[u8]) -> RecordKey<'_> {
-    RecordKey { scope: &SCOPE, policy: NOTHING, version: ProtocolVersion(0x0303), id }
-}
-
-/// Inserts a session that expires after ten seconds.
-fn insert(store: &Shared, id: &[u8], bytes: &[u8]) -> bool {
-    store.insert(&name(id), store.fingerprint(bytes, Expiry::new(NOW, Seconds(10))), bytes)
-}
-
-fn find(store: &Shared, id: &[u8]) -> Option<Vec<u8>> {
-    match store.find(&name(id), None, NOW) {
-        Lookup::Record(bytes) => Some(bytes.to_vec()),
-        Lookup::Missing => None,
-        found => panic!("{found:?}"),
-    }
-}
 
 fn keys(scratch: &Scratch) -> Keys {
     let path = scratch.join("keys");
