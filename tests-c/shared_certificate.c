@@ -105,11 +105,37 @@ static void scene(const char *title, int version, void (*prepared)(void), const 
   end();
 }
 
+/* Sessions of that client under other ids, as many as stay live without a certificate. No callback keeps them. */
+static const char *add_many(void) {
+  SSL_CTX_sess_set_remove_cb(server, NULL);
+  for (int number = 1; number <= 511; number++) {
+    SSL_SESSION *session = decode(&carried.cached);
+    unsigned char id[32] = {(unsigned char)number, (unsigned char)(number >> 8), 1};
+    REQUIRE(SSL_SESSION_set1_id(session, id, sizeof id) == 1);
+    REQUIRE(SSL_CTX_add_session(server, session) == 1);
+    SSL_SESSION_free(session);
+  }
+  return "added";
+}
+
+/* A session with a certificate takes the memory of eight without, also with a certificate as small as this client's. */
+static void live_sessions(void) {
+  begin("few stay live", TLS1_2_VERSION, prepare);
+  which_client = 0;
+  EXPECT("M11", at(HERE, meet_with_certificate), "new");
+  EXPECT("A1", at(HERE, add_many), "added");
+  EXPECT("M11", at(HERE, holds), "63");
+  EXPECT("M11", at(HERE, resume), "resumed");
+  EXPECT("M11", at(THERE, resume), "resumed");
+  end();
+}
+
 int main(void) {
   const char *copy = "resumed as stored: yes, verified, certificate of before: yes";
   scene("further sessions of a client", TLS1_2_VERSION, prepare, copy);
   scene("further sessions of a client", TLS1_3_VERSION, prepare, copy);
   scene("with early data each is decoded", TLS1_3_VERSION, prepare_early_data,
         "resumed as stored: yes, verified, certificate of before: no");
+  live_sessions();
   return failed;
 }

@@ -271,7 +271,7 @@ impl SessionCache {
             return false;
         }
         let Some(bytes) = session.encode() else { return false };
-        sharing.front.note_length(bytes.len());
+        sharing.front.note_encoding(&bytes);
         let name =
             RecordKey { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
         let mark = sharing.fingerprint(session);

@@ -64,6 +64,11 @@ impl<'a> SessionDer<'a> {
         self.time.0 > 0 && self.timeout.0 > 0
     }
 
+    /// Returns true if the peer's certificate is in it.
+    pub fn has_certificate(&self) -> bool {
+        self.rest[1].first() == Some(&explicit(3))
+    }
+
     /// Returns true for the encoding of the same session, whatever its times are.
     pub fn is_of_same(&self, other: &SessionDer) -> bool {
         (self.id, self.secret, self.rest) == (other.id, other.secret, other.rest)
@@ -163,6 +168,10 @@ mod tests {
         assert_eq!((parts.time, parts.timeout), (UnixTime(0xF000_0001), Seconds(7)));
         let certificate = element(0xA3, b"certificate");
         assert_eq!(parts.rest, [&der[2..13], &certificate, &element(0xB0, b"h2")]);
+        assert!(parts.has_certificate());
+        let at = der.windows(certificate.len()).position(|bytes| bytes == certificate).expect("it has one");
+        let without = element(0x30, &[&der[2..at], &der[at + certificate.len()..]].concat());
+        assert!(SessionDer::cut(&without).is_some_and(|parts| !parts.has_certificate()));
     }
 
     #[test]

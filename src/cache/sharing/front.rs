@@ -26,8 +26,9 @@ use crate::cache::SessionCache;
 use crate::handle::{Session, SessionDer};
 use crate::settings;
 
-/// Length in bytes above which an encoded session has a certificate in it.
-const LARGE: usize = 512;
+/// Length in bytes below which an encoded session has no certificate in it: those of today's keys
+/// and names take 300 at least.
+const SMALL: usize = 256;
 
 /// Number of sessions without a certificate that take the memory of one with it.
 const CERTIFICATE: usize = 8;
@@ -60,10 +61,11 @@ impl Front {
         Front { most, has_certificates: AtomicBool::new(false), unpublished: AtomicUsize::new(0) }
     }
 
-    /// Notes the length of an encoded session.
-    pub(super) fn note_length(&self, length: usize) {
-        if length > LARGE && !self.has_certificates.load(Ordering::Relaxed) {
-            self.has_certificates.store(true, Ordering::Relaxed);
+    /// Notes if an encoded session has a certificate in it.
+    pub(super) fn note_encoding(&self, bytes: &[u8]) {
+        if bytes.len() >= SMALL && !self.has_certificates.load(Ordering::Relaxed) {
+            let has_certificate = SessionDer::cut(bytes).is_some_and(|parts| parts.has_certificate());
+            self.has_certificates.store(has_certificate, Ordering::Relaxed);
         }
     }
 

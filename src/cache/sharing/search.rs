@@ -284,7 +284,7 @@ impl SessionCache {
             Some(_) => Bearer::split(body).map(|(_, session)| session),
         };
         let session = bytes.and_then(|bytes| {
-            sharing.front.note_length(bytes.len());
+            sharing.front.note_encoding(bytes);
             sharing.decoder.decode(bytes, self.context)
         });
         let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
