@@ -12,7 +12,9 @@ void counted_miss(SSL *ssl, const struct options *options);
 void counted_evict(SSL_CTX *ctx, const struct options *options);
 void counted_remove(SSL_CTX *ctx, const struct options *options);
 void counted_add(SSL_CTX *ctx, const struct options *options);
+void counted_remove_marked(SSL_CTX *in, const struct options *options);
 void counted_resume(const struct peers *peers, const struct options *options);
+void counted_resume_noticed(const struct peers *peers, const struct options *options);
 
 static SSL_CTX *ctx;
 static SSL *ssl;
@@ -81,6 +83,23 @@ __attribute__((noinline)) void counted_remove(SSL_CTX *in, const struct options 
         CHECK(SSL_CTX_remove_session(in, fresh[i]) == 1);
 }
 
+/* By libssl, and marked as not resumable by another context: libssl's way for a session that its table has not. */
+static SSL_CTX *other;
+
+static void marked_set_up(const struct options *options)
+{
+    evict_set_up(options);
+    other = server_context(0);
+}
+
+__attribute__((noinline)) void counted_remove_marked(SSL_CTX *in, const struct options *options)
+{
+    for (size_t i = 0; i < options->ops; i++) {
+        CHECK(SSL_CTX_remove_session(in, fresh[i]) == 1);
+        CHECK(SSL_CTX_remove_session(other, fresh[i]) == 0);
+    }
+}
+
 static void add_set_up(const struct options *options)
 {
     evict_set_up(options);
@@ -127,6 +146,13 @@ static void remove_round(const struct options *options)
     counted_remove(ctx, options);
 }
 
+static void marked_round(const struct options *options)
+{
+    for (size_t i = 0; i < options->ops; i++)
+        CHECK(SSL_CTX_add_session(ctx, fresh[i]) == 1);
+    counted_remove_marked(ctx, options);
+}
+
 static struct peers peers;
 static SSL_SESSION *offered;
 
@@ -145,6 +171,29 @@ __attribute__((noinline)) void counted_resume(const struct peers *with, const st
         SSL_SESSION_free(handshake(with, offered, NULL));
 }
 
+/* With callbacks that do nothing for connections and contexts that come and go. */
+static void notice(void *parent, void *value, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+    (void)parent, (void)value, (void)data, (void)index, (void)argl, (void)argp;
+}
+
+static void noticed_set_up(const struct options *options)
+{
+    CHECK(SSL_get_ex_new_index(0, NULL, notice, NULL, notice) > 0);
+    CHECK(SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, notice) > 0);
+    resume_set_up(options);
+}
+
+__attribute__((noinline)) void counted_resume_noticed(const struct peers *with, const struct options *options)
+{
+    counted_resume(with, options);
+}
+
+static void noticed_round(const struct options *options)
+{
+    counted_resume_noticed(&peers, options);
+}
+
 static void resume_round(const struct options *options)
 {
     counted_resume(&peers, options);
@@ -157,6 +206,8 @@ const struct workload counted_workloads[] = {
     {"counted-evict", evict_set_up, evict_round},
     {"counted-add", add_set_up, add_round},
     {"counted-remove", evict_set_up, remove_round},
+    {"counted-remove-marked", marked_set_up, marked_round},
     {"counted-resume", resume_set_up, resume_round},
+    {"counted-resume-noticed", noticed_set_up, noticed_round},
     {NULL, NULL, NULL},
 };

@@ -112,9 +112,9 @@ Sessions lie in the heap in random order. With more threads than cores, who hold
 def counted_rows(counted, group):
     """Returns the counted operations of a group: label, libssl's instructions, ours, and the ratio."""
     rows = []
-    for one, pair in counted.items():
-        if one.group == group and pair is not None:
-            rows.append([one.label, f"{pair[0]:,.0f}", f"{pair[1]:,.0f}", f"{pair[1] / pair[0]:.4g}"])
+    for one, count in counted.items():
+        if one.group == group and count is not None:
+            rows.append([one.label, f"{count.stock:,.0f}", f"{count.ours:,.0f}", f"{count.ours / count.stock:.4g}"])
     return rows
 
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workloads import COUNTED_ENTRIES
@@ -144,12 +145,23 @@ def undisturbed(rounds):
     return kept if len(kept) >= ENOUGH else rounds
 
 
+@dataclass(frozen=True)
+class Count:
+    """Instructions of one operation."""
+
+    stock: float
+    ours: float
+    least: float
+
+
 def count_instructions(counted, harness, ours, build):
-    """Counts the instructions of one operation: stock's and ours; None without valgrind."""
+    """Counts the instructions of one operation: stock's, ours, and what the target is of; None without valgrind."""
     if shutil.which("valgrind") is None:
         return None
     stock = Side(harness.static if counted.workload == "counted-get" else harness.shared, None)
-    return count_side(counted, stock, build), count_side(counted, ours, build)
+    found = count_side(counted, stock, build)
+    least = count_side(replace(counted, workload=counted.least), stock, build) if counted.least else found
+    return Count(found, count_side(counted, ours, build), least)
 
 
 def count_side(counted, side, build):
