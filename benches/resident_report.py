@@ -7,7 +7,7 @@ INTRODUCTION = """nginx with {workers} workers, to which the kernel spreads the 
 worker. TLS 1.2 without tickets, so that a client has one session; with certificates each has one of its own. The
 memory is what is resident of all processes, what they share counted once: without sessions, when all clients have come,
 and when all have come back. `builtin`, OpenSSL's cache, holds up to 20,480 sessions in each worker, and the oldest
-leave; the library keeps 512 alive in a worker, or 64 with certificates, in front of its store. Store and zone have room
+leave; the library keeps 512 alive in a worker, or 256 with certificates, in front of its store. Store and zone have room
 for all:
 `{store}`, `shared:SSL:{zone}`."""
 

@@ -24,12 +24,12 @@ use once_cell::race::OnceBox;
 use super::brief_lock::BriefLock;
 use crate::handle::{Context, Session, SessionDer};
 
-/// Number of sessions that are kept for a context, of some 1.5 KB each. Two kinds with one slot are
-/// decoded by turns.
-const SLOTS: usize = 128;
+/// Number of sessions that are kept for a context: of some 1.5 KB, or 5 to 12 KB with a certificate
+/// that no live session has too. Two kinds with one slot are decoded by turns.
+const SLOTS: usize = 256;
 
-/// Number of those that may have a certificate, and so 12 KB.
-const WITH_CERTIFICATE: usize = 64;
+/// Number of those that may be without a certificate: of them there are fewer kinds.
+const WITHOUT_CERTIFICATE: usize = 128;
 
 /// The sessions kept for one context.
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl Decoder {
 
     fn slot_of(&self, parts: &SessionDer) -> &Slot {
         let kept = self.0.get_or_init(|| Box::new(Kept::new()));
-        let slots = if parts.has_certificate() { WITH_CERTIFICATE } else { SLOTS };
+        let slots = if parts.has_certificate() { SLOTS } else { WITHOUT_CERTIFICATE };
         &kept.slots[kept.hasher.hash_one(parts.rest) as usize % slots]
     }
 }

@@ -1,7 +1,8 @@
 //! The live sessions that a process keeps in front of the shared store.
 //!
-//! A live session takes 1.5 KB, or 12 KB with a client's certificate, in each process. Its record
-//! takes 200 bytes, once, and is decoded in a microsecond. So sessions that have a record stay live
+//! A live session takes 1.5 KB, or 5 to 12 KB with a client's certificate, in each process. Its
+//! record takes 200 bytes, or with a certificate some more, once, and is decoded in a microsecond,
+//! or with a certificate that was not seen before in a hundred. So sessions that have a record stay live
 //! only while they are among the last that were made or decoded here:
 //!
 //! ```text
@@ -30,8 +31,9 @@ use crate::settings;
 /// and names take 300 at least.
 const SMALL: usize = 256;
 
-/// Number of sessions without a certificate that take the memory of one with it.
-const CERTIFICATE: usize = 8;
+/// Number of sessions without a certificate in whose place one with it stays live: it takes more
+/// memory, and more time to decode.
+const CERTIFICATE: usize = 2;
 
 /// A cache's state for its front.
 pub(super) struct Front {
