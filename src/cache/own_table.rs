@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::SessionCache;
 use crate::handle::{Context, Session};
@@ -18,7 +18,7 @@ pub(super) struct OwnTable {
     /// The sentinel is there.
     has_sentinel: AtomicBool,
     /// Number of threads that flush everything and have come to this table: what the sentinel tells then is not the end.
-    flushing: AtomicUsize,
+    flushing: AtomicU32,
     /// There has been a stand-in.
     has_stand_ins: AtomicBool,
 }
