@@ -42,7 +42,7 @@ static void useless_tickets(void) {
   SSL_CTX_free(server);
 }
 
-enum { MANY = 500, BYTES_FOR_EACH = 8192 }; /* as many as stay live in front of a shared store */
+enum { MANY = 250, BYTES_FOR_EACH = 8192 }; /* as many with certificates as stay live in front of a shared store */
 
 static long resident(void) {
   long pages = 0;
