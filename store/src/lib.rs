@@ -13,7 +13,7 @@
 //! holds a lock: removed values are returned, and the layer above calls back and frees.
 //!
 //! `memory` has the live sessions of this process, `shared` their encodings for all processes of a
-//! server. `ticket_keys` seal the tickets in which clients hold their sessions.
+//! server, and `remote` those for all hosts of a fleet. `ticket_keys` seal the tickets in which clients hold their sessions.
 #![deny(unsafe_code)]
 
 pub mod config;
@@ -29,6 +29,7 @@ pub mod open;
 pub mod out_of_reach;
 pub mod record;
 pub mod record_store;
+pub mod remote;
 mod seal;
 #[allow(unsafe_code, reason = "memory is wiped as no compiler may leave out")]
 pub mod secret;

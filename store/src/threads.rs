@@ -5,7 +5,7 @@
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 #[cfg(not(shuttle))]
@@ -36,17 +36,28 @@ pub fn is_alone() -> bool {
     unsafe { (*SINGLE_THREADED.load(Ordering::Relaxed)).load(Ordering::Relaxed) != 0 }
 }
 
-/// Returns true if the process has no other thread, also where only the kernel knows. Allocates nothing, acquires no
+/// Returns true if the process has no other thread but those of the library's own, also where only the kernel knows. Allocates nothing, acquires no
 /// lock.
 pub fn is_alone_for_certain() -> bool {
     is_alone() || (cfg!(not(miri)) && has_one_task())
 }
 
+/// Number of threads of the library's own in this process: that of the remote store, or none. It holds no lock that a
+/// fork would leave behind, so a process with no other counts as alone for a fork. For everything else it does not: the
+/// C library's variable costs two loads, and a count of the kernel's a system call, which each lookup would pay.
+static OWN_THREADS: AtomicU32 = AtomicU32::new(0);
+
+/// Notes the number of threads of the library's own, which never end.
+pub fn note_own_threads(number: u32) {
+    OWN_THREADS.store(number, Ordering::Relaxed);
+}
+
 /// Reads it from the kernel: a directory has two links, and one for each directory in it.
 fn has_one_task() -> bool {
     let mut tasks = MaybeUninit::<libc::stat>::uninit();
+    let alone = 3 + libc::nlink_t::from(OWN_THREADS.load(Ordering::Relaxed));
     // SAFETY: a NUL-terminated name, and a place for the answer.
-    unsafe { libc::stat(c"/proc/self/task".as_ptr(), tasks.as_mut_ptr()) == 0 && tasks.assume_init().st_nlink == 3 }
+    unsafe { libc::stat(c"/proc/self/task".as_ptr(), tasks.as_mut_ptr()) == 0 && tasks.assume_init().st_nlink == alone }
 }
 
 /// Runs a function that reads and writes files, without cancellation points in Rust. A thread that is to end does so
@@ -93,6 +104,11 @@ impl Default for Patience {
 }
 
 impl Patience {
+    /// Returns a shorter patience, of that many turns.
+    pub fn new(turns: u32) -> Patience {
+        Patience(turns)
+    }
+
     const TRIES: u32 = 2000;
     /// Number of turns, after which most threads have released the lock.
     const TURNS: u32 = 200;

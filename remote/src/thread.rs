@@ -1,0 +1,293 @@
+//! The thread: takes what is queued, and answers lookups.
+//!
+//! ```text
+//!   connect ── fails ──► breaker opens ──► pause ──► connect
+//!      │ PING answered: breaker closes
+//!      ▼
+//!   woken ──► lookups: a task each, with a deadline of its own
+//!         └─► writes: one batch at a time, what came meanwhile is the next
+//!   breaker opens, or the connection ends ──► connect
+//! ```
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redis::{Cmd, RedisResult, Value};
+use tokio::sync::Notify;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{sleep, timeout};
+
+use crate::breaker::Breaker;
+use crate::link::Link;
+use crate::queue::{Write, Writes};
+
+/// Number of lookups that may be waited for.
+const MOST_LOOKUPS: usize = 1024;
+
+/// Number of writes in a batch, and of their bytes.
+const BATCH: (usize, usize) = (1024, 1 << 20);
+
+/// Enough for TLS.
+const STACK: usize = 256 << 10;
+
+/// The end of a lookup, which is called exactly once.
+pub type Complete = Box<dyn FnOnce(Found) + Send>;
+
+/// An answer to a lookup.
+pub enum Found {
+    Record(Vec<u8>),
+    Missing,
+    Failed,
+}
+
+/// A lookup that waits to be sent.
+struct Lookup {
+    name: Box<[u8]>,
+    complete: Complete,
+}
+
+#[derive(Default)]
+pub struct Counts {
+    pub asked: AtomicU64,
+    pub found: AtomicU64,
+    pub failed: AtomicU64,
+    pub refused: AtomicU64,
+    pub written: AtomicU64,
+    pub not_written: AtomicU64,
+    pub removed: AtomicU64,
+    pub connected: AtomicU64,
+}
+
+/// The state that callers and the thread share.
+pub struct Shared {
+    addresses: String,
+    answer: Duration,
+    pub writes: Writes,
+    lookups: Mutex<VecDeque<Lookup>>,
+    pub breaker: Breaker,
+    pub counts: Counts,
+    wake: Notify,
+}
+
+impl Shared {
+    /// Starts a thread for these settings; None if there can be none.
+    pub fn start(addresses: String, answer: Duration, queue: usize) -> Option<Arc<Shared>> {
+        let shared = Arc::new(Shared {
+            addresses,
+            answer,
+            writes: Writes::new(queue),
+            lookups: Mutex::default(),
+            breaker: Breaker::default(),
+            counts: Counts::default(),
+            wake: Notify::new(),
+        });
+        let its = Arc::clone(&shared);
+        let body = move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| run(&its)));
+            // Nothing serves it any more.
+            its.breaker.open();
+            its.refuse_all();
+            drop(ended);
+            loop {
+                // The library counts this thread, which must not be fewer than it thinks.
+                std::thread::park();
+            }
+        };
+        with_signals_blocked(|| {
+            std::thread::Builder::new().name("sslsession".to_owned()).stack_size(STACK).spawn(body).ok()
+        })?;
+        Some(shared)
+    }
+
+    pub fn write(&self, write: Write) {
+        if self.writes.push(write) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks for a record. Returns false if it is refused, and `complete` is not called.
+    pub fn look_up(&self, name: &[u8], complete: Complete) -> bool {
+        let is_taken = !self.breaker.is_open() && {
+            let mut lookups = self.lookups.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let has_room = lookups.len() < MOST_LOOKUPS && !self.breaker.is_open();
+            if has_room {
+                lookups.push_back(Lookup { name: name.into(), complete });
+            }
+            has_room
+        };
+        let count = if is_taken { &self.counts.asked } else { &self.counts.refused };
+        count.fetch_add(1, Relaxed);
+        if is_taken {
+            self.wake.notify_one();
+        }
+        is_taken
+    }
+
+    fn take_lookups(&self) -> VecDeque<Lookup> {
+        std::mem::take(&mut *self.lookups.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    /// Ends the lookups that wait, without an answer.
+    fn refuse_all(&self) {
+        for lookup in self.take_lookups() {
+            self.counts.failed.fetch_add(1, Relaxed);
+            (lookup.complete)(Found::Failed);
+        }
+    }
+}
+
+/// Runs the thread for the life of the process.
+fn run(shared: &Arc<Shared>) {
+    std::panic::set_hook(Box::new(|_| ()));
+    // The process's libssl is not asked, and there is one provider.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    LocalSet::new().block_on(&runtime, async {
+        loop {
+            if let Some(link) = connect(shared).await {
+                shared.counts.connected.fetch_add(1, Relaxed);
+                shared.breaker.close();
+                serve(shared, link).await;
+                if !shared.breaker.is_open() {
+                    // The server has closed the connection, which is no reason to wait.
+                    continue;
+                }
+            }
+            shared.breaker.open();
+            shared.refuse_all();
+            sleep(shared.breaker.next_pause()).await;
+        }
+    });
+}
+
+async fn connect(shared: &Shared) -> Option<Link> {
+    const LONGEST: Duration = Duration::from_millis(400);
+    timeout(LONGEST, Link::connect(&shared.addresses, shared.answer)).await.ok()?.ok()
+}
+
+/// Serves callers until the breaker opens or the connection ends.
+async fn serve(shared: &Arc<Shared>, link: Link) {
+    let is_over = Rc::new(Cell::new(false));
+    let is_writing = Rc::new(Cell::new(false));
+    while !is_over.get() && !shared.breaker.is_open() {
+        for lookup in shared.take_lookups() {
+            let (shared, link, is_over) = (Arc::clone(shared), link.clone(), Rc::clone(&is_over));
+            spawn_local(async move { answer(&shared, link, lookup, &is_over).await });
+        }
+        if !is_writing.get() {
+            let batch = shared.writes.take(BATCH.0, BATCH.1);
+            if !batch.is_empty() {
+                is_writing.set(true);
+                let (shared, link, is_over) = (Arc::clone(shared), link.clone(), Rc::clone(&is_over));
+                let is_writing = Rc::clone(&is_writing);
+                spawn_local(async move {
+                    write(&shared, link, batch, &is_over).await;
+                    is_writing.set(false);
+                    shared.wake.notify_one();
+                });
+            }
+        }
+        shared.wake.notified().await;
+    }
+}
+
+async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<bool>) {
+    let mut command = redis::cmd("GET");
+    command.arg(&*lookup.name);
+    let answered = timeout(shared.answer, link.ask(&command)).await;
+    let found = match answered {
+        Ok(Ok(Value::BulkString(record))) => Found::Record(record),
+        Ok(Ok(Value::Nil)) => Found::Missing,
+        answered => {
+            let is_gone = matches!(&answered, Ok(Err(error)) if error.is_unrecoverable_error());
+            is_over.set(is_over.get() || is_gone && matches!(link, Link::One(_)));
+            Found::Failed
+        }
+    };
+    match found {
+        Found::Failed => {
+            shared.counts.failed.fetch_add(1, Relaxed);
+            if shared.breaker.on_failure() || is_over.get() {
+                shared.wake.notify_one();
+            }
+        }
+        _ => shared.breaker.on_answer(),
+    }
+    if matches!(found, Found::Record(_)) {
+        shared.counts.found.fetch_add(1, Relaxed);
+    }
+    (lookup.complete)(found);
+}
+
+async fn write(shared: &Shared, mut link: Link, batch: Vec<Write>, is_over: &Cell<bool>) {
+    let (mut commands, mut sets) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+    for write in batch {
+        if let Some(command) = command(&write) {
+            commands.push(command);
+            sets.push(matches!(write, Write::Set { .. }));
+        }
+    }
+    let answers = timeout(shared.answer * 2, link.ask_all(commands)).await.unwrap_or_default();
+    if answers.is_empty() && !sets.is_empty() {
+        shared.breaker.on_failure();
+    }
+    let is_gone = |answer: &RedisResult<Value>| answer.as_ref().is_err_and(|error| error.is_unrecoverable_error());
+    if matches!(link, Link::One(_)) && answers.iter().any(is_gone) {
+        is_over.set(true);
+    }
+    for (at, is_set) in sets.into_iter().enumerate() {
+        let count = match (answers.get(at), is_set) {
+            (Some(Ok(_)), true) => &shared.counts.written,
+            (Some(Ok(_)), false) => &shared.counts.removed,
+            _ => &shared.counts.not_written,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+/// Returns the command of a write; None for a record that has expired meanwhile.
+fn command(write: &Write) -> Option<Cmd> {
+    match write {
+        Write::Set { name, record, expiry } => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+            // A session is valid in its last second.
+            let life = expiry.checked_add(1)?.checked_mul(1000)?.checked_sub(now).filter(|&life| life > 0)?;
+            let mut set = redis::cmd("SET");
+            set.arg(&**name).arg(&**record).arg("PX").arg(life);
+            Some(set)
+        }
+        Write::Delete { name } => {
+            let mut delete = redis::cmd("DEL");
+            delete.arg(&**name);
+            Some(delete)
+        }
+    }
+}
+
+/// Runs `body` with all signals blocked but those of faults: a thread that it starts inherits that, and the program's
+/// signals reach its own threads.
+fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sets to write, of which the first is filled before it is used.
+    let is_blocked = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
+            libc::sigdelset(all.as_mut_ptr(), fault);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let answer = body();
+    if is_blocked {
+        // SAFETY: the set that pthread_sigmask wrote.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    }
+    answer
+}
