@@ -35,8 +35,8 @@ use std::sync::{Arc, Weak};
 pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{
-    TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, keep_ticket_keys_in_memory, report_end,
-    try_hold_ticket_keys,
+    TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, forget_remote_thread, keep_ticket_keys_in_memory,
+    report_end, try_hold_ticket_keys,
 };
 pub use sslsession_store::{era, gate};
 
@@ -91,6 +91,9 @@ pub fn attach(context: Context, hooks: &Hooks, now: UnixTime) {
     if context.attach(Arc::clone(&cache), hooks) {
         cache.set_mode(Mode::DEFAULT.bits());
         cache.take_tickets(hooks.tickets, now);
+        if cache.wants_ids() {
+            context.set_generate_session_id(hooks.id);
+        }
         on_new_context(context);
     }
 }

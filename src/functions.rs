@@ -62,6 +62,9 @@ macro_rules! openssl_functions {
             ctx: *mut SSL_CTX, generate: Option<GenerateTicketCallback>, decrypt: Option<DecryptTicketCallback>,
             argument: *mut c_void,
         ) -> c_int { alone 0 }
+        #[optional] fn SSL_CTX_set_generate_session_id(
+            ctx: *mut SSL_CTX, callback: Option<GenerateIdCallback>,
+        ) -> c_int { libssl }
         fn SSL_CTX_set_cert_cb(
             ctx: *mut SSL_CTX, callback: Option<CertificateCallback>, argument: *mut c_void,
         ) { alone () }

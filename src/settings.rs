@@ -8,6 +8,8 @@
 //!   SSLSESSION_KEY_FILE  /absolute/path                        the secrets that seal a named store, and tickets
 //!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           programs whose sessions stay in their own memory
 //!   SSLSESSION_LOG       stderr | syslog | /a/file, ,debug     log of the library's work, beside complaints
+//!   SSLSESSION_REMOTE    redis://HOST and others               the store of a fleet, behind the shared one
+//!   SSLSESSION_REMOTE_LIBRARY  /absolute/path                  its network code, if that is not beside the library
 //! ```
 //! A variable that is unset or empty means its default: OpenSSL's own behaviour, in the memory of each process.
 //!
@@ -23,6 +25,7 @@ mod load;
 mod log;
 pub mod parse;
 mod private;
+mod remote;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fmt::Display;
@@ -32,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::Severity;
 use once_cell::race::OnceBox;
+pub use remote::{NOT_REMOTE, Remote};
 use sslsession_store::config::{self, Config};
 
 /// The settings, as the environment was when the library was loaded.
@@ -50,6 +54,8 @@ pub struct Settings {
     pub is_private: bool,
     /// SSLSESSION_LOG.
     pub log: Option<Log>,
+    /// SSLSESSION_REMOTE, with a shared store and a key file.
+    pub remote: Option<Remote>,
 }
 
 /// The log of the library's work.
@@ -109,13 +115,15 @@ impl SharedTickets {
 }
 
 /// The variables, in the order of the drawing above.
-const NAMES: [&CStr; 6] = [
+const NAMES: [&CStr; 8] = [
     c"SSLSESSION_STORE",
     c"SSLSESSION_ATTACH",
     c"SSLSESSION_TICKETS",
     c"SSLSESSION_KEY_FILE",
     c"SSLSESSION_PRIVATE",
     c"SSLSESSION_LOG",
+    c"SSLSESSION_REMOTE",
+    c"SSLSESSION_REMOTE_LIBRARY",
 ];
 
 /// The beginning of all their names.
@@ -163,13 +171,20 @@ pub fn get() -> &'static Settings {
 /// Returns the settings if they ask for a shared store, without complaints: for the time of loading. Otherwise parses
 /// nothing.
 pub fn asking_for_store() -> Option<&'static Settings> {
-    let value = load::environment().values[0].as_deref()?;
-    value.as_bytes().starts_with(b"shared").then(|| &parsed().0).filter(|settings| settings.store != Config::Memory)
+    let values = &load::environment().values;
+    let is_asked_for = values[0].as_deref().is_some_and(|value| value.as_bytes().starts_with(b"shared"));
+    let settings = (is_asked_for || is_set(&values[remote::ADDRESSES])).then(|| &parsed().0)?;
+    (settings.store != Config::Memory).then_some(settings)
+}
+
+fn is_set(value: &Option<OsString>) -> bool {
+    value.as_ref().is_some_and(|value| !value.is_empty())
 }
 
 /// Returns true if a shared store is asked for, also by a value that is not understood.
 pub fn is_store_asked_for() -> bool {
-    load::environment().values[0].as_ref().is_some_and(|value| !value.is_empty() && value != "memory")
+    let values = &load::environment().values;
+    values[0].as_ref().map_or(is_set(&values[remote::ADDRESSES]), |value| !value.is_empty() && value != "memory")
 }
 
 /// Returns the settings if they ask for shared tickets, without complaints: for the time of loading.
@@ -224,7 +239,12 @@ impl Settings {
             key_file: None,
             is_private: false,
             log: reading.value(5, parse::log, None, "only what is wrong is told, on stderr"),
+            remote: None,
         };
+        settings.remote = reading.remote();
+        if settings.remote.is_some() && !is_set(&environment.values[0]) {
+            settings.store = Config::parse(b"shared").unwrap_or(Config::Memory);
+        }
         let private =
             reading.value(4, parse::programs, private::known(), "only those programs stay private that are known");
         settings.is_private = program.iter().any(|name| private.contains(name));
@@ -236,6 +256,11 @@ impl Settings {
             if matches!(settings.tickets, Tickets::Shared(_)) {
                 settings.tickets = Tickets::Application;
             }
+        }
+        if reading.complaints.len() == complaints {
+            reading.complaints.extend(settings.check_remote());
+        } else {
+            settings.remote = None;
         }
         reading.complaints.extend(settings.without_effect());
         if settings.key_file.is_none() && matches!(settings.tickets, Tickets::Shared(_)) {
@@ -267,7 +292,7 @@ impl Settings {
         }
         match (shares_tickets, &self.key_file) {
             (true, None) => complaints.push(format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")),
-            (false, Some(_)) if !is_named => complaints.push(
+            (false, Some(_)) if !is_named && self.remote.is_none() => complaints.push(
                 "SSLSESSION_KEY_FILE: no effect without a named store (SSLSESSION_STORE=shared:NAME) or shared tickets"
                     .to_owned(),
             ),

@@ -82,6 +82,8 @@ pub struct OSSL_PARAM {
 
 /// The application's, or the library's, new_session callback.
 pub type NewSessionCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut SSL_SESSION) -> c_int;
+/// The application's, or the library's, generator of session ids.
+pub type GenerateIdCallback = unsafe extern "C-unwind" fn(*mut SSL, *mut c_uchar, *mut c_uint) -> c_int;
 /// The application's, or the library's, get_session callback.
 pub type GetSessionCallback =
     unsafe extern "C-unwind" fn(*mut SSL, *const c_uchar, c_int, *mut c_int) -> *mut SSL_SESSION;

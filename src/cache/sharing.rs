@@ -23,6 +23,8 @@
 //! [`policy`]. The virtual host behind the name is known only after the search (CVE-2025-23419):
 //! see [`record`] and [`routes`]. libssl checks that a session's id context is the connection's
 //! own, as with its own cache: a connection's id context cannot be read.
+//!
+//! **Other hosts** have the sessions behind this store: see [`remote`].
 #![forbid(unsafe_code)]
 
 mod asked;
@@ -38,6 +40,7 @@ mod not_shared;
 mod open;
 mod policy;
 mod record;
+mod remote;
 mod report;
 mod routes;
 mod search;
@@ -63,6 +66,8 @@ pub use open::at_load;
 pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
+use remote::Destination;
+pub use remote::forget_remote_thread;
 pub use report::report_end;
 pub(super) use report::{count, on_new_context, show_sessions};
 use sslsession_store::era::UnderWay;
@@ -245,12 +250,12 @@ impl SessionCache {
         let Some(policy) = self.own_policy(sharing) else { return false };
         let name = session.server_name();
         let name = name.as_deref().map_or(ServerName::Any, ServerName::Said);
-        let terms = name.terms(sharing.store, Some(&policy));
+        let terms = name.terms(|parts| sharing.store.digest(parts), Some(&policy));
         let (scope, bearer) = match self.is_open(sharing) {
             true => (OPEN, Some(Bearer { number: sharing.number, policy: None })),
             false => (policy, None),
         };
-        self.store_record(sharing, session, &Record { scope, terms, bearer, once: false })
+        self.store_record(sharing, session, &Record { scope, terms, bearer, once: false, remote: None })
     }
 
     /// Stores a session's record. Returns false if the session is cached in this process only.
@@ -275,7 +280,13 @@ impl SessionCache {
         let name =
             RecordKey { scope: &record.scope, policy: record.terms, version: session.version(), id: session.id() };
         let mark = sharing.fingerprint(session);
-        let insert = |body: &[u8]| sharing.store.insert(&name, mark, body);
+        let insert = |body: &[u8]| {
+            let is_stored = sharing.store.insert(&name, mark, body);
+            if let Some(to) = record.remote.as_ref().filter(|_| is_stored) {
+                sharing.write_remote(to, session, record, body);
+            }
+            is_stored
+        };
         Bearer::before(record.bearer.as_ref(), &bytes, insert).unwrap_or(false)
     }
 
@@ -293,8 +304,10 @@ impl SessionCache {
     pub(super) fn withdraw(&self, session: &Session) -> bool {
         let Some(sharing) = self.sharing.as_deref() else { return false };
         let remove = |scope: &Scope| sharing.store.remove(&any_record_of(session, scope));
+        let scopes = self.scopes(sharing);
+        sharing.remove_remote(session.version(), session.id(), scopes.iter());
         // All of them, also after one had a record.
-        self.scopes(sharing).iter().filter(|scope| remove(scope)).count() > 0
+        scopes.iter().filter(|scope| remove(scope)).count() > 0
     }
 
     /// Returns the scopes under which this context's sessions may be found.
@@ -341,6 +354,7 @@ impl SessionCache {
         for scope in self.known_scopes(sharing) {
             let was = RecordKey { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
             let Some(terms) = sharing.store.policy(&was) else { continue };
+            sharing.remove_remote(before.version, &before.id, [&scope].into_iter());
             if session.id().is_empty() || self.has_left(session) || session.has_application_data() {
                 // It cannot have a record any more.
                 sharing.store.remove(&was);
@@ -373,4 +387,6 @@ struct Record {
     bearer: Option<Bearer>,
     /// True if it may be used once: a process that no longer shares has to take the record before.
     once: bool,
+    /// The place in the fleet's store, if it is for all hosts.
+    remote: Option<Destination>,
 }

@@ -75,6 +75,7 @@ unsafe extern "C" fn parent() {
 
 unsafe extern "C" fn child() {
     catch_panic((), || {
+        cache::forget_remote_thread();
         if let Some(locks) = taken() {
             era::forked();
             handle::forked();

@@ -1,8 +1,8 @@
 //! The callbacks that libssl calls instead of the application's, which the cache stores and calls. And the events by
 //! which the owner of the objects, libssl or `standalone`, announces their ends.
 
-use std::ffi::{c_int, c_uchar};
-use std::ptr;
+use std::ffi::{c_int, c_uchar, c_uint};
+use std::{ptr, slice};
 
 use super::{connection, session_id};
 use crate::cache::{self, SessionCache, TicketAnswer};
@@ -17,6 +17,7 @@ pub static HOOKS: Hooks = Hooks {
     get: get_session,
     remove: remove_session,
     tickets: TicketCallbacks { evp: ticket_keys_evp, hmac: ticket_keys_hmac },
+    id: generate_id,
 };
 
 /// Runs `body` for libssl. Returns `failure` after a fault of the library's.
@@ -73,6 +74,26 @@ unsafe extern "C-unwind" fn remove_session(ctx: *mut SSL_CTX, session: *mut SSL_
             cache.on_remove_session(&session, clock::now());
         }
     });
+}
+
+/// Makes a session id, of all the bytes that libssl has room for. Returns 0 without random numbers, as OpenSSL's own
+/// does.
+unsafe extern "C-unwind" fn generate_id(ssl: *mut SSL, id: *mut c_uchar, length: *mut c_uint) -> c_int {
+    // SAFETY: libssl passes zeroed room for `length` bytes.
+    let id = unsafe { slice::from_raw_parts_mut(id, *length as usize) };
+    let is_made = hooked(false, || {
+        // SAFETY: libssl passes a live connection.
+        let Some(connection) = (unsafe { connection(ssl) }) else { return false };
+        let Some(made) = cache::of_connection(connection).and_then(|cache| cache.new_session_id(clock::now())) else {
+            return false;
+        };
+        let has_room = id.len() == made.len();
+        if has_room {
+            id.copy_from_slice(&made);
+        }
+        has_room
+    });
+    c_int::from(is_made || getrandom::fill(id).is_ok())
 }
 
 /// Gives libssl the keys of a ticket, since OpenSSL 3.

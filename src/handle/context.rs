@@ -26,6 +26,8 @@ pub struct Hooks {
     pub remove: RemoveSessionCallback,
     /// Replace libssl's own keys for tickets.
     pub tickets: TicketCallbacks,
+    /// Makes session ids, where they are to say which host made them.
+    pub id: GenerateIdCallback,
 }
 
 /// Returns the attached state as its type, which the library's own objects do not know.
@@ -101,6 +103,16 @@ impl<'a> Context<'a> {
         }
         self.control(CTRL_SET_CACHE_SIZE, 0);
         true
+    }
+
+    /// Sets the callback that makes session ids. The application may set another, or one of a connection's.
+    pub fn set_generate_session_id(self, callback: GenerateIdCallback) {
+        if let Some(libssl) = libssl::of_object(self.as_ptr())
+            && let Some(set) = libssl.functions.SSL_CTX_set_generate_session_id
+        {
+            // SAFETY: a live context.
+            unsafe { set(self.as_ptr(), Some(callback)) };
+        }
     }
 
     /// Returns the attached state.

@@ -9,14 +9,15 @@ use super::{NotShared, Record, Sharing, report, search};
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Session, Setting};
 use sslsession_store::time::UnixTime;
+use sslsession_store::RecordStore;
 
 impl SessionCache {
     /// Stores the session that a handshake has made, for all processes. Returns false if it is cached
     /// in this process only.
     pub(super) fn store_made(&self, connection: Connection, session: &Session, now: UnixTime) -> bool {
         search::end_offers();
-        let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_of(sharing, connection)?)));
-        let (sharing, policy) = match terms {
+        let terms = self.shared().and_then(|sharing| Ok((sharing, self.policy_and_completeness(sharing, connection)?)));
+        let (sharing, (policy, is_complete)) = match terms {
             Ok(terms) => terms,
             Err(reason) => return self.note_private(reason),
         };
@@ -28,14 +29,23 @@ impl SessionCache {
         self.note(Kind::Shared);
         report::tell_of_trouble(sharing.store.statistics(), now);
         let name = connection.server_name().unwrap_or_default();
-        let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
+        let terms = ServerName::Said(&name).terms(|parts| sharing.store.digest(parts), Some(&policy));
         let once = connection.takes_sessions_once();
+        let remote = || (is_complete && !once).then(|| sharing.destination(session, &name, &policy)).flatten();
         if !is_open {
-            return self.store_record(sharing, session, &Record { scope: policy, terms, bearer: None, once });
+            return self.store_record(
+                sharing,
+                session,
+                &Record { scope: policy, terms, bearer: None, once, remote: remote() },
+            );
         }
         let is_certain = has_asked && self.learn_route(sharing, connection, &name, policy, now);
         let bearer = Some(Bearer { number: sharing.number, policy: is_certain.then_some(policy) });
-        self.store_record(sharing, session, &Record { scope: OPEN, terms, bearer, once })
+        self.store_record(
+            sharing,
+            session,
+            &Record { scope: OPEN, terms, bearer, once, remote: remote().filter(|_| is_certain) },
+        )
     }
 
     fn note_private(&self, reason: NotShared) -> bool {

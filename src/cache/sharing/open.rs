@@ -73,6 +73,7 @@ pub fn at_load() {
         AT_LOAD.get_or_init(|| Box::new(open(settings)));
     }
     super::ticket_keys::at_load();
+    super::remote::at_load();
 }
 
 /// Returns true if there is no store yet, and it should belong to another user than this one.

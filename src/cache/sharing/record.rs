@@ -19,7 +19,7 @@
 
 use super::policy::{Number, PolicyDigest};
 use sslsession_store::secret::Secret;
-use sslsession_store::{Policy, RecordStore, Scope};
+use sslsession_store::{Policy, Scope};
 
 /// The scope in place of a policy's digest.
 pub(super) const OPEN: Scope = *b"open to more ctx";
@@ -71,17 +71,17 @@ const ANY: u64 = 1;
 
 impl ServerName<'_> {
     /// Returns the policy by which a record of that name is compared: a digest that clients, who
-    /// choose the name, cannot foresee. It includes the beginning of the policy's digest, unless
+    /// choose the name, cannot foresee, made by the store's own `digest`. It includes the beginning of the policy's digest, unless
     /// that is not settled yet, for a live session whose record's body is not read.
-    pub(super) fn terms(&self, store: &impl RecordStore, policy: Option<&PolicyDigest>) -> Policy {
-        let digest = match self {
+    pub(super) fn terms(&self, digest: impl FnOnce(&[&[u8]]) -> u64, policy: Option<&PolicyDigest>) -> Policy {
+        let name = match self {
             ServerName::Any => ANY,
             ServerName::Said(b"") => 0,
-            ServerName::Said(name) => store.digest(&[&name.to_ascii_lowercase()]),
+            ServerName::Said(name) => digest(&[&name.to_ascii_lowercase()]),
         };
         let beginning =
             |policy: &PolicyDigest| policy.iter().take(8).fold(0, |word, &byte| word << 8 | u64::from(byte));
-        Policy::new(digest, ANY, policy.map(beginning))
+        Policy::new(name, ANY, policy.map(beginning))
     }
 }
 

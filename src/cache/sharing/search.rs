@@ -13,6 +13,8 @@
 //!
 //! A session for single use is taken out of the memory store first, so that one of several threads
 //! has it; then its record is taken, which one of all processes can.
+//!
+//! Where neither has it, another host may: see [`super::remote`].
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -79,14 +81,19 @@ pub(super) fn end_offers() {
 }
 
 /// The key and policy with which a connection searches.
-struct Terms {
-    scope: Scope,
+pub(super) struct Terms {
+    pub(super) scope: Scope,
     name: Policy,
+    /// What the policy is made of: the server name, and the policy that it leads to, if that is known already.
+    pub(super) server_name: Vec<u8>,
+    pub(super) settled: Option<PolicyDigest>,
+    /// True if the current policy covers all, so that contexts of other hosts may have the same.
+    pub(super) is_complete: bool,
     /// The current policy and the server name, where a record says itself whom it is for.
-    open: Option<Open>,
+    pub(super) open: Option<Open>,
 }
 
-struct Open {
+pub(super) struct Open {
     policy: PolicyDigest,
     route: Vec<u8>,
     /// True if the client_hello callback has switched the connection.
@@ -144,6 +151,10 @@ impl SessionCache {
             }
             has_left = found == Lookup::Missing;
         }
+        let is_remote = found == Lookup::Missing && resident.is_none();
+        if is_remote {
+            found = self.ask_remote(sharing, &terms, offer);
+        }
         sharing.note_accepted(&terms, &found, offer.connection);
         match found {
             Lookup::Current => match resident.and_then(|session| self.copy_unless_known(session, offer)) {
@@ -155,7 +166,15 @@ impl SessionCache {
                     _ => Search::Missing,
                 },
             },
-            Lookup::Record(body) => self.revive(sharing, &terms, &body, key, offer),
+            Lookup::Record(body) => {
+                let search = self.revive(sharing, &terms, &body, key, offer);
+                if let Search::Found(session) = &search
+                    && is_remote
+                {
+                    self.keep_remote(sharing, &terms, &body, session, offer.now);
+                }
+                search
+            }
             Lookup::Missing if has_left => {
                 self.on_removed_elsewhere(if offer.once { resident } else { self.take(key) });
                 Search::Missing
@@ -184,7 +203,7 @@ impl SessionCache {
         let mark = Some(sharing.fingerprint(resident));
         let server_name = offer.connection.server_name_offered().unwrap_or_default();
         let became = |scope: PolicyDigest| {
-            let policy = ServerName::Said(&server_name).terms(sharing.store, Some(&scope));
+            let policy = ServerName::Said(&server_name).terms(|parts| sharing.store.digest(parts), Some(&scope));
             let name = RecordKey { scope: &scope, policy, version: offer.version, id: offer.id };
             let leads_there = || sharing.routes.known_here(&open.route).is_none_or(|known| known == scope);
             match sharing.store.find(&name, mark, offer.now) {
@@ -212,24 +231,27 @@ impl SessionCache {
 
     /// Returns the terms by which a connection searches, before its session is known.
     fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
-        let policy = self.policy_of(sharing, connection)?;
-        let server_name = connection.server_name_offered().unwrap_or_default();
-        let said = ServerName::Said(&server_name);
+        let (policy, is_complete) = self.policy_and_completeness(sharing, connection)?;
+        let server_name = connection.server_name_offered().unwrap_or_default().to_vec();
+        let terms = |scope, settled: Option<PolicyDigest>, open| {
+            let name = ServerName::Said(&server_name).terms(|parts| sharing.store.digest(parts), settled.as_ref());
+            Terms { scope, name, settled, is_complete, open, server_name: server_name.clone() }
+        };
         if !self.is_open(sharing) {
-            return Ok(Terms { scope: policy, name: said.terms(sharing.store, Some(&policy)), open: None });
+            return Ok(terms(policy, Some(policy), None));
         }
         let is_switched = !connection.is_of(self.context);
         let own = sharing.settings.get();
         let now = connection.context().and_then(|context| crate::cache::of_context(context)?.sharing.as_deref());
         let now = now.map_or(own, |sharing| sharing.settings.get());
         let may_switch = own.has(Setting::ServerNameCallback) || now.has(Setting::ServerNameCallback);
-        let name = said.terms(sharing.store, Some(&policy).filter(|_| is_switched || !may_switch));
+        let settled = Some(policy).filter(|_| is_switched || !may_switch);
         let begun = (may_switch && own.has(Setting::ClientHelloCallback)).then_some(policy);
         if let Some(begun) = begun {
             sharing.begun.note(connection, begun);
         }
         let open = Open { policy, route: route(&server_name, begun.as_ref()), is_switched, may_switch };
-        Ok(Terms { scope: OPEN, name, open: Some(open) })
+        Ok(terms(OPEN, settled, Some(open)))
     }
 
     /// Looks up a record, or takes it. A record for others is a policy mismatch, and stays.
@@ -255,6 +277,15 @@ impl SessionCache {
         }
     }
 
+    /// Looks up a record of another host.
+    fn ask_remote(&self, sharing: &Sharing, terms: &Terms, offer: &Offer) -> Lookup {
+        let found = self.find_remote(sharing, terms, offer);
+        match &terms.open {
+            Some(open) => self.admit(sharing, open, found, offer.now),
+            None => found,
+        }
+    }
+
     /// Turns a record that is for others into a policy mismatch.
     fn admit(&self, sharing: &Sharing, open: &Open, found: Lookup, now: UnixTime) -> Lookup {
         let Lookup::Record(body) = found else { return found };
@@ -277,7 +308,7 @@ impl SessionCache {
         }
     }
 
-    /// Decodes a record and inserts its session into the memory store.
+    /// Decodes a record and inserts its session into the memory store, unless it is for single use or another host's.
     fn revive(&self, sharing: &Sharing, terms: &Terms, body: &Secret, key: &Key, offer: &Offer) -> Search {
         let bytes = match terms.open {
             None => Some(body.as_slice()),
@@ -289,7 +320,7 @@ impl SessionCache {
         });
         let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
         let Some(session) = session.filter(is_it) else { return Search::Missing };
-        if !offer.once {
+        if !offer.once && !sharing.is_foreign(offer.id) {
             self.insert_live(key, &session, offer.now);
         }
         Search::Found(session)
