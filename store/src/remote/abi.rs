@@ -12,6 +12,8 @@
 //! The object never sees a session's secret: records are sealed before, and opened after. In a child of a fork the
 //! handle is of a thread that is not there: it is dropped without a call, and another is started.
 
+#![forbid(unsafe_code)]
+
 use std::ffi::c_void;
 
 /// The version of this interface.
