@@ -57,7 +57,7 @@ unsafe extern "C" fn set(handle: *mut Handle, name: Bytes, record: Bytes, expiry
     caught((), || {
         // SAFETY: the library passes its handle, and bytes that live for the call.
         let (shared, name, record) = unsafe { (shared(handle), slice(name), slice(record)) };
-        shared.write(Write::Set { name: name.into(), record: record.into(), expiry });
+        shared.write(Write { name: name.into(), record: Some((record.into(), expiry)), is_second_try: false });
     });
 }
 
@@ -65,7 +65,7 @@ unsafe extern "C" fn delete(handle: *mut Handle, name: Bytes) {
     caught((), || {
         // SAFETY: as above.
         let (shared, name) = unsafe { (shared(handle), slice(name)) };
-        shared.write(Write::Delete { name: name.into() });
+        shared.write(Write { name: name.into(), record: None, is_second_try: false });
     });
 }
 

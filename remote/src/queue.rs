@@ -6,11 +6,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A change of the remote store.
-pub enum Write {
-    /// A sealed record that expires at a second since 1970.
-    Set { name: Box<[u8]>, record: Box<[u8]>, expiry: i64 },
-    /// The removal of a record.
-    Delete { name: Box<[u8]> },
+pub struct Write {
+    pub name: Box<[u8]>,
+    /// The sealed record, and the second since 1970 at which it expires; None to remove what is there.
+    pub record: Option<(Box<[u8]>, i64)>,
+    /// True if it has been sent once, and the connection ended before the answer.
+    pub is_second_try: bool,
 }
 
 /// Number of bytes that an entry takes beside its texts.
@@ -18,11 +19,7 @@ const ENTRY: usize = 64;
 
 impl Write {
     fn size(&self) -> usize {
-        ENTRY
-            + match self {
-                Write::Set { name, record, .. } => name.len() + record.len(),
-                Write::Delete { name } => name.len(),
-            }
+        ENTRY + self.name.len() + self.record.as_ref().map_or(0, |(record, _)| record.len())
     }
 }
 
@@ -79,6 +76,24 @@ impl Writes {
         taken
     }
 
+    /// Puts back what was taken and not answered, for one more try, before all others. What was tried twice, or has no
+    /// room any more, is returned.
+    pub fn put_back(&self, taken: Vec<Write>) -> Vec<Write> {
+        let mut given_up = Vec::new();
+        let mut waiting = self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (writes, bytes) = &mut *waiting;
+        for mut write in taken.into_iter().rev() {
+            if write.is_second_try || *bytes + write.size() > self.most {
+                given_up.push(write);
+            } else {
+                *bytes += write.size();
+                write.is_second_try = true;
+                writes.push_front(write);
+            }
+        }
+        given_up
+    }
+
     /// Returns the number of bytes that wait.
     pub fn bytes(&self) -> usize {
         self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).1
@@ -90,14 +105,11 @@ mod tests {
     use super::*;
 
     fn write(number: u8, length: usize) -> Write {
-        Write::Set { name: vec![number].into(), record: vec![0; length].into(), expiry: 0 }
+        Write { name: vec![number].into(), record: Some((vec![0; length].into(), 0)), is_second_try: false }
     }
 
     fn numbers(writes: &[Write]) -> Vec<u8> {
-        let number = |write: &Write| match write {
-            Write::Set { name, .. } | Write::Delete { name } => name[0],
-        };
-        writes.iter().map(number).collect()
+        writes.iter().map(|write| write.name[0]).collect()
     }
 
     #[test]
@@ -113,6 +125,24 @@ mod tests {
         assert_eq!(numbers(&writes.take(2, usize::MAX)), [4]);
         assert_eq!(writes.bytes(), 0);
         assert!(writes.take(2, usize::MAX).is_empty());
+    }
+
+    #[test]
+    fn what_was_not_answered_is_tried_once_more_before_all_others() {
+        let writes = Writes::new(3 * (ENTRY + 1 + 100));
+        for number in 0..3 {
+            writes.push(write(number, 100));
+        }
+        let taken = writes.take(2, usize::MAX);
+        assert!(writes.put_back(taken).is_empty());
+        let taken = writes.take(3, usize::MAX);
+        assert_eq!(numbers(&taken), [0, 1, 2]);
+        assert_eq!(numbers(&writes.put_back(taken)), [1, 0], "only the third was not tried twice");
+        writes.push(write(3, 100));
+        writes.push(write(4, 100));
+        assert_eq!(numbers(&writes.put_back(vec![write(5, 100)])), [5], "there is no room");
+        assert_eq!(numbers(&writes.take(9, usize::MAX)), [2, 3, 4]);
+        assert_eq!(writes.bytes(), 0);
     }
 
     #[test]

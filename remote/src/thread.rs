@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, RedisError, Value};
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -227,48 +227,51 @@ async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<
 }
 
 async fn write(shared: &Shared, mut link: Link, batch: Vec<Write>, is_over: &Cell<bool>) {
-    let (mut commands, mut sets) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-    for write in batch {
-        if let Some(command) = command(&write) {
-            commands.push(command);
-            sets.push(matches!(write, Write::Set { .. }));
-        }
+    let batch: Vec<(Cmd, Write)> = batch.into_iter().filter_map(|write| Some((command(&write)?, write))).collect();
+    if batch.is_empty() {
+        return;
     }
+    let (commands, writes): (Vec<Cmd>, Vec<Write>) = batch.into_iter().unzip();
     let answers = timeout(shared.answer * 2, link.ask_all(commands)).await.unwrap_or_default();
-    if answers.is_empty() && !sets.is_empty() {
-        shared.breaker.on_failure();
-    }
-    let is_gone = |answer: &RedisResult<Value>| answer.as_ref().is_err_and(|error| error.is_unrecoverable_error());
-    if matches!(link, Link::One(_)) && answers.iter().any(is_gone) {
-        is_over.set(true);
-    }
-    for (at, is_set) in sets.into_iter().enumerate() {
-        let count = match (answers.get(at), is_set) {
-            (Some(Ok(_)), true) => &shared.counts.written,
-            (Some(Ok(_)), false) => &shared.counts.removed,
-            _ => &shared.counts.not_written,
+    let mut unanswered = Vec::new();
+    let mut answers = answers.into_iter();
+    for write in writes {
+        match answers.next() {
+            Some(Ok(_)) if write.record.is_some() => shared.counts.written.fetch_add(1, Relaxed),
+            Some(Ok(_)) => shared.counts.removed.fetch_add(1, Relaxed),
+            Some(Err(error)) if !is_lost(&error) => shared.counts.not_written.fetch_add(1, Relaxed),
+            _ => {
+                unanswered.push(write);
+                continue;
+            }
         };
-        count.fetch_add(1, Relaxed);
     }
+    if !unanswered.is_empty() {
+        shared.breaker.on_failure();
+        is_over.set(is_over.get() || matches!(link, Link::One(_)));
+        let given_up = shared.writes.put_back(unanswered);
+        shared.counts.not_written.fetch_add(given_up.len() as u64, Relaxed);
+    }
+}
+
+/// Returns true for the end of a connection, and for an answer that has not come.
+fn is_lost(error: &RedisError) -> bool {
+    error.is_unrecoverable_error() || error.is_io_error() || error.is_timeout()
 }
 
 /// Returns the command of a write; None for a record that has expired meanwhile.
 fn command(write: &Write) -> Option<Cmd> {
-    match write {
-        Write::Set { name, record, expiry } => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-            // A session is valid in its last second.
-            let life = expiry.checked_add(1)?.checked_mul(1000)?.checked_sub(now).filter(|&life| life > 0)?;
-            let mut set = redis::cmd("SET");
-            set.arg(&**name).arg(&**record).arg("PX").arg(life);
-            Some(set)
-        }
-        Write::Delete { name } => {
-            let mut delete = redis::cmd("DEL");
-            delete.arg(&**name);
-            Some(delete)
-        }
-    }
+    let Some((record, expiry)) = &write.record else {
+        let mut delete = redis::cmd("DEL");
+        delete.arg(&*write.name);
+        return Some(delete);
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    // A session is valid in its last second.
+    let life = expiry.checked_add(1)?.checked_mul(1000)?.checked_sub(now).filter(|&life| life > 0)?;
+    let mut set = redis::cmd("SET");
+    set.arg(&*write.name).arg(&**record).arg("PX").arg(life);
+    Some(set)
 }
 
 /// Runs `body` with all signals blocked but those of faults: a thread that it starts inherits that, and the program's

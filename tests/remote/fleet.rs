@@ -1,0 +1,175 @@
+//! A fleet: Redis on a unix socket, a key file, certificates, and hosts.
+
+use crate::common::{
+    self, Scratch,
+    process::{self, Running},
+    root, target_dir,
+};
+use std::{
+    fs::{self, Permissions},
+    io::{BufRead, BufReader, Write},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{ChildStdin, ChildStdout, Command, Stdio},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Returns the object under test: the one that SSLSESSION_TEST_REMOTE_LIBRARY names, or one that cargo builds here.
+fn object() -> PathBuf {
+    static OBJECT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        if let Some(named) = std::env::var_os("SSLSESSION_TEST_REMOTE_LIBRARY") {
+            return fs::canonicalize(named).expect("SSLSESSION_TEST_REMOTE_LIBRARY is a file");
+        }
+        let target = target_dir().join("remote");
+        let cargo = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])
+            .arg(root().join("remote/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target)
+            .status()
+            .expect("cargo can be started");
+        assert!(cargo.success(), "no remote library to test");
+        target.join("release/libsslsession_remote.so")
+    };
+    OBJECT.get_or_init(build).clone()
+}
+
+/// The settings of a host.
+pub struct Settings {
+    /// SSLSESSION_REMOTE.
+    pub remote: Option<String>,
+    /// SSLSESSION_KEY_FILE, of those in the directory.
+    pub key_file: &'static str,
+    /// The name of the certificate in the directory.
+    pub certificate: &'static str,
+}
+
+pub struct Fleet {
+    scratch: Scratch,
+    redis: Option<Running>,
+}
+
+impl Fleet {
+    pub fn new() -> Fleet {
+        let mut fleet = Fleet { scratch: Scratch::new("remote"), redis: None };
+        for (key, digit) in [("fleet.key", "4f"), ("other.key", "91")] {
+            fs::write(fleet.path(key), digit.repeat(32)).expect("our own directory");
+            fs::set_permissions(fleet.path(key), Permissions::from_mode(0o600)).expect("our own file");
+        }
+        for name in ["server", "other"] {
+            let mut openssl = Command::new("openssl");
+            openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+            openssl.args(["-days", "30", "-subj", &format!("/CN={name}")]);
+            openssl.arg("-keyout").arg(fleet.path(&format!("{name}.key.pem")));
+            openssl.arg("-out").arg(fleet.path(&format!("{name}.pem")));
+            let outcome = process::run(&mut openssl, DEADLINE);
+            assert!(outcome.success(), "openssl {outcome}");
+        }
+        let mut cc = common::c_compiler();
+        cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o"])
+            .arg(fleet.path("host"))
+            .arg(root().join("tests-c/remote_host.c"));
+        let outcome = process::run(cc.args(["-lssl", "-lcrypto"]), DEADLINE);
+        assert!(outcome.success(), "cc {outcome}");
+        fleet.start_redis();
+        fleet
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
+    }
+
+    /// Starts Redis, without what it had before, and waits until it answers.
+    pub fn start_redis(&mut self) {
+        let mut redis = Command::new("redis-server");
+        redis.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(self.path("redis.sock"));
+        redis.arg("--dir").arg(self.scratch.path()).stdout(Stdio::null());
+        self.redis = Some(Running::start(&mut redis));
+        self.wait_until("Redis", || self.said(&["PING"]).trim() == "PONG");
+    }
+
+    pub fn redis(&mut self) -> &mut Running {
+        self.redis.as_mut().expect("it was started")
+    }
+
+    fn said(&self, words: &[&str]) -> String {
+        let mut client = Command::new("redis-cli");
+        let output = client.arg("-s").arg(self.path("redis.sock")).args(words).output().expect("redis-cli is there");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Returns how often Redis has run a command.
+    pub fn calls(&self, command: &str) -> usize {
+        let said = self.said(&["INFO", "commandstats"]);
+        let line = said.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        line.and_then(|line| line.split(',').next()).map_or(0, |number| number.parse().expect("a number"))
+    }
+
+    pub fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < DEADLINE, "no {what}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn host(&self, version: &str) -> Host {
+        self.host_with(version, |_| ())
+    }
+
+    /// Starts a host whose settings differ from the others'.
+    pub fn host_with(&self, version: &str, change: impl Fn(&mut Settings)) -> Host {
+        let remote = Some(format!("redis+unix://{}", self.path("redis.sock").display()));
+        let mut settings = Settings { remote, key_file: "fleet.key", certificate: "server" };
+        change(&mut settings);
+        let mut host = Command::new(self.path("host"));
+        host.arg(self.path(&format!("{}.pem", settings.certificate)));
+        host.arg(self.path(&format!("{}.key.pem", settings.certificate))).arg(version);
+        host.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared");
+        if let Some(remote) = settings.remote {
+            host.env("SSLSESSION_REMOTE", remote).env("SSLSESSION_REMOTE_LIBRARY", object());
+            host.env("SSLSESSION_KEY_FILE", self.path(settings.key_file));
+        }
+        let mut running = Running::start(host.stdin(Stdio::piped()).stdout(Stdio::piped()));
+        let child = running.child();
+        let (asks, says) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let directory = self.scratch.path().display().to_string();
+        let sessions = if version == "tls13" { 2 } else { 1 };
+        Host { sessions, _running: running, asks: Some(asks), says: BufReader::new(says), directory }
+    }
+}
+
+/// A process with a store of its own.
+pub struct Host {
+    /// Number of sessions that a handshake makes: a server of TLS 1.3 gives two tickets.
+    pub sessions: usize,
+    asks: Option<ChildStdin>,
+    says: BufReader<ChildStdout>,
+    directory: String,
+    _running: Running,
+}
+
+impl Host {
+    /// Has it do something; `@` is the fleet's directory. Returns what it says.
+    pub fn ask(&mut self, command: &str) -> String {
+        let asks = self.asks.as_mut().expect("it runs");
+        writeln!(asks, "{}", command.replace('@', &self.directory)).expect("it reads");
+        let mut line = String::new();
+        self.says.read_line(&mut line).expect("it answers");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Host {
+    /// Lets it end, and with it the child that it has become.
+    fn drop(&mut self) {
+        drop(self.asks.take());
+        let mut rest = String::new();
+        while self.says.read_line(&mut rest).is_ok_and(|read| read > 0) {}
+    }
+}
