@@ -77,7 +77,7 @@ const STORE_MAY_USE: [(&str, &[&str]); 22] = [
     ),
     ("ticket_keys", &["key_file", "secret", "secret_slots", "threads", "time"]),
     ("record_store", &["record", "expiry", "time"]),
-    ("remote", &["config", "record", "key_file", "secret", "threads", "time", "version"]),
+    ("remote", &["config", "record", "key_file", "seal", "secret", "threads", "ticket_keys", "time", "version"]),
     ("seal", &["record", "key_file", "secret", "version"]),
     ("key_file", &["out_of_reach", "file_system", "secret"]),
     ("out_of_reach", &["file_system"]),

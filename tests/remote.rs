@@ -21,6 +21,9 @@ use std::{
 
 const VERSIONS: [&str; 2] = ["tls12", "tls13"];
 
+/// A change of a host's settings.
+type Change = fn(&mut fleet::Settings);
+
 /// Number of sessions.
 const N: usize = 20;
 
@@ -31,11 +34,21 @@ fn resumed(number: usize, of: usize) -> String {
     format!("resumed {number} of {of}, 0 failed")
 }
 
-/// Starts a host that has its connection: a question that comes before it may be late.
+/// Starts a host that has its connection.
 fn connected(fleet: &Fleet, version: &str) -> Host {
     let mut host = fleet.host(version);
     make(fleet, &mut host, "own", 1);
     host
+}
+
+/// Offers the sessions until each has been resumed. An answer may come too late on a busy machine, which costs a full
+/// handshake and no more: so they are offered some times.
+fn expect_all_resumed(host: &mut Host, file: &str, number: usize) {
+    let (mut said, begun) = (String::new(), Instant::now());
+    while said != resumed(number, number) {
+        assert!(begun.elapsed() < Duration::from_secs(20) && !said.contains(" 1 failed"), "{said}");
+        said = host.ask(&format!("resume @/{file} {number}"));
+    }
 }
 
 /// Has a host make sessions, and waits until they are in Redis.
@@ -51,12 +64,13 @@ fn a_client_of_one_host_resumes_at_the_other() {
         let fleet = Fleet::new();
         let (mut a, mut b) = (fleet.host(version), connected(&fleet, version));
         make(&fleet, &mut a, "s", N);
-        assert_eq!(b.ask(&format!("resume @/s {N}")), resumed(N, N), "{version}");
-        assert_eq!(fleet.calls("get"), N, "{version}: one question each");
+        expect_all_resumed(&mut b, "s", N);
+        let asked = fleet.calls("get");
+        assert!(asked >= N, "{version}: a question for each");
         // The same again is in B's own store, and what A made is in A's.
         assert_eq!(b.ask(&format!("resume @/s {N}")), resumed(N, N), "{version}");
         assert_eq!(a.ask(&format!("resume @/s {N}")), resumed(N, N), "{version}");
-        assert_eq!(fleet.calls("get"), N, "{version}: no further question");
+        assert_eq!(fleet.calls("get"), asked, "{version}: no further question");
     }
 }
 
@@ -66,7 +80,7 @@ fn nothing_is_resumed_without_the_store_or_with_another_key_or_certificate() {
         let fleet = Fleet::new();
         let mut a = fleet.host(version);
         make(&fleet, &mut a, "s", N);
-        let others: [(&str, fn(&mut fleet::Settings)); 3] = [
+        let others: [(&str, Change); 3] = [
             ("no remote store", |settings| settings.remote = None),
             ("another key file", |settings| settings.key_file = "other.key"),
             ("another certificate", |settings| settings.certificate = "other"),
@@ -75,8 +89,7 @@ fn nothing_is_resumed_without_the_store_or_with_another_key_or_certificate() {
             let mut b = fleet.host_with(version, change);
             assert_eq!(b.ask(&format!("resume @/s {N}")), resumed(0, N), "{version}, {what}");
         }
-        let mut b = connected(&fleet, version);
-        assert_eq!(b.ask(&format!("resume @/s {N}")), resumed(N, N), "{version}: they were there");
+        expect_all_resumed(&mut fleet.host(version), "s", N);
     }
 }
 
@@ -108,7 +121,7 @@ fn a_host_that_has_lost_its_store_gets_its_sessions_back() {
     let mut a = fleet.host("tls12");
     make(&fleet, &mut a, "s", N);
     drop(a);
-    assert_eq!(connected(&fleet, "tls12").ask(&format!("resume @/s {N}")), resumed(N, N));
+    expect_all_resumed(&mut fleet.host("tls12"), "s", N);
 }
 
 #[test]
@@ -129,15 +142,17 @@ fn a_child_of_a_fork_has_a_thread_of_its_own() {
         let (mut a, mut b) = (fleet.host(version), fleet.host(version));
         make(&fleet, &mut a, "s", N);
         make(&fleet, &mut b, "first", 1);
-        // B has its thread; its child has none yet, which may come too late for the first question.
-        let both = b.ask(&format!("both @/s {N}"));
-        let few = |child: usize| format!("child {child}, parent {N} of {N}");
-        assert!(both == few(N) || both == few(N - 1), "{version}: {both}");
+        // B has its thread; its child has none yet.
+        let both = format!("child {N}, parent {N} of {N}");
+        let begun = Instant::now();
+        while b.ask(&format!("both @/s {N}")) != both {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{version}: one of them finds nothing");
+        }
         assert_eq!(b.ask("fork"), "forked");
         assert_eq!(b.ask("tasks"), "tasks 1");
         make(&fleet, &mut b, "second", N);
         assert_eq!(b.ask("tasks"), "tasks 2");
-        assert_eq!(a.ask(&format!("resume @/second {N}")), resumed(N, N), "{version}");
+        expect_all_resumed(&mut a, "second", N);
     }
 }
 
@@ -176,8 +191,7 @@ fn redis_that_is_stopped_or_killed_costs_full_handshakes_and_is_found_again() {
         fleet.start_redis();
         // What was made meanwhile is written now.
         fleet.wait_until("the writes", || fleet.calls("set") >= a.sessions);
-        let mut c = connected(&fleet, version);
-        assert_eq!(c.ask("resume @/meanwhile 1"), resumed(1, 1), "{version}");
+        expect_all_resumed(&mut fleet.host(version), "meanwhile", 1);
     }
 }
 

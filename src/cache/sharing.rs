@@ -305,7 +305,7 @@ impl SessionCache {
         let Some(sharing) = self.sharing.as_deref() else { return false };
         let remove = |scope: &Scope| sharing.store.remove(&any_record_of(session, scope));
         let scopes = self.scopes(sharing);
-        sharing.remove_remote(session.version(), session.id(), scopes.iter());
+        sharing.remove_remote(session.version(), session.id(), &scopes);
         // All of them, also after one had a record.
         scopes.iter().filter(|scope| remove(scope)).count() > 0
     }
@@ -354,7 +354,7 @@ impl SessionCache {
         for scope in self.known_scopes(sharing) {
             let was = RecordKey { scope: &scope, policy: NO_MATTER, version: before.version, id: &before.id };
             let Some(terms) = sharing.store.policy(&was) else { continue };
-            sharing.remove_remote(before.version, &before.id, [&scope].into_iter());
+            sharing.remove_remote(before.version, &before.id, &[scope]);
             if session.id().is_empty() || self.has_left(session) || session.has_application_data() {
                 // It cannot have a record any more.
                 sharing.store.remove(&was);

@@ -30,6 +30,7 @@ const LIBRARY: usize = 7;
 
 impl Reading<'_> {
     /// Returns the remote store that the variables ask for; None, with a complaint, for an invalid value.
+    #[inline(never)]
     pub(super) fn remote(&mut self) -> Option<Remote> {
         let complaints = self.complaints.len();
         let library = self.value(LIBRARY, |path| absolute(path).map(Some), None, NOT_REMOTE);
@@ -53,6 +54,7 @@ impl Reading<'_> {
 
 impl Settings {
     /// Turns the remote store off where it lacks what it needs. Returns the complaint.
+    #[inline(never)]
     pub(super) fn check_remote(&mut self) -> Option<String> {
         let needed = match (&self.remote, &self.key_file) {
             (None, _) => return None,

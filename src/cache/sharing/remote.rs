@@ -11,6 +11,8 @@
 //! a removal elsewhere is noticed. A session that the application has changed leaves the fleet's store.
 //!
 //! A policy that cannot be digested completely is this host's alone, and so are its sessions.
+//!
+//! Without the setting each of these costs a load. They are not inlined: the library is to stay small.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,6 +86,7 @@ impl Sharing {
     }
 
     /// Returns the place in the fleet's store for a new session; None if it is to stay on this host.
+    #[inline(never)]
     pub(super) fn destination(&self, session: &Session, name: &[u8], policy: &PolicyDigest) -> Option<Destination> {
         let member = remote()?.own(session.id(), self.host())?;
         let policy = ServerName::Said(name).terms(|parts| member.digest(parts), Some(policy));
@@ -91,13 +94,15 @@ impl Sharing {
     }
 
     /// Writes a session's record for all hosts.
+    #[inline(never)]
     pub(super) fn write_remote(&self, to: &Destination, session: &Session, record: &Record, body: &[u8]) {
         let key = RecordKey { scope: &record.scope, policy: to.policy, version: session.version(), id: session.id() };
         to.member.insert(&key, self.fingerprint(session), body);
     }
 
     /// Removes records of a session for all hosts.
-    pub(super) fn remove_remote<'a>(&self, version: i32, id: &[u8], scopes: impl Iterator<Item = &'a Scope>) {
+    #[inline(never)]
+    pub(super) fn remove_remote(&self, version: i32, id: &[u8], scopes: &[Scope]) {
         let Some(member) = remote().and_then(|remote| remote.known(id)) else { return };
         for scope in scopes {
             member.remove(&RecordKey { scope, policy: NO_MATTER, version, id });
@@ -105,6 +110,7 @@ impl Sharing {
     }
 
     /// Returns true if another host has made the session of that id.
+    #[inline(never)]
     pub(super) fn is_foreign(&self, id: &[u8]) -> bool {
         remote().is_some_and(|remote| remote.own(id, self.host()).is_none() && remote.known(id).is_some())
     }
@@ -122,6 +128,7 @@ impl SessionCache {
     }
 
     /// Looks up a session that this host does not have, if another host has made it.
+    #[inline(never)]
     pub(super) fn find_remote(&self, sharing: &Sharing, terms: &Terms, offer: &Offer) -> Lookup {
         let may_ask = terms.is_complete && !offer.once;
         let Some(remote) = may_ask.then(remote).flatten() else { return Lookup::Missing };
@@ -139,6 +146,7 @@ impl SessionCache {
     }
 
     /// Stores a record of another host here, for as long as it may be used without a question.
+    #[inline(never)]
     pub(super) fn keep_remote(&self, sharing: &Sharing, terms: &Terms, body: &[u8], session: &Session, now: i64) {
         let settled = match terms.open {
             None => terms.settled,

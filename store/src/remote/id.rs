@@ -32,6 +32,7 @@ pub enum Verdict {
     NotOurs,
 }
 
+#[inline(never)]
 fn siphash(key: &[u8; 16], parts: &[&[u8]]) -> u64 {
     let mut hasher = SipHasher24::new_with_key(key);
     parts.iter().for_each(|part| hasher.write(part));

@@ -12,12 +12,11 @@
 
 use std::hash::Hasher;
 
-use hkdf::Hkdf;
-use sha2::Sha256;
 use siphasher::sip::SipHasher13;
 
 use crate::key_file::Keys;
 use crate::secret;
+pub(super) use crate::ticket_keys::derive::{expand, extract};
 
 /// The keys of one line, overwritten when dropped.
 pub struct Line {
@@ -32,11 +31,8 @@ pub struct Line {
 
 impl Line {
     pub(super) fn of(line: &[u8]) -> Line {
-        let root = Hkdf::<Sha256>::new(Some(b"sslsession remote"), line);
-        let fill = |info: &str, out: &mut [u8]| {
-            let filled = root.expand(info.as_bytes(), out);
-            debug_assert!(filled.is_ok(), "short outputs are what HKDF gives");
-        };
+        let mut root = extract("sslsession remote", line);
+        let fill = |info: &str, out: &mut [u8]| expand(&root, &[info.as_bytes()], out);
         let mut keys =
             Line { mask: [0; 16], tag: [0; 16], names: [0; 32], records: [0; 32], digests: [0; 16], mark: [0; 3] };
         let mut id = [0; 32];
@@ -48,6 +44,7 @@ impl Line {
         fill("records", &mut keys.records);
         fill("digests", &mut keys.digests);
         fill("mark", &mut keys.mark);
+        secret::wipe(&mut root);
         keys
     }
 

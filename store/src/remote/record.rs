@@ -12,14 +12,12 @@
 //! read none, change none, make none, and have none found under another name.
 #![forbid(unsafe_code)]
 
-use aes_gcm_siv::aead::AeadInOut;
-use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce, Tag};
-use hkdf::Hkdf;
-use sha2::Sha256;
+use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 
-use super::keys::Line;
+use super::keys::{Line, expand};
 use crate::record::{Fingerprint, RecordKey};
-use crate::secret::{self, Secret};
+use crate::seal::{decrypt, encrypt, keyed};
+use crate::secret::Secret;
 
 /// The length of a name.
 pub const NAME: usize = PREFIX.len() + 22;
@@ -38,12 +36,8 @@ const LABEL: usize = 16;
 /// The name of a record.
 pub type Name = [u8; NAME];
 
-fn expand(key: &[u8; 32], info: &[&[u8]], out: &mut [u8]) {
-    let filled = Hkdf::<Sha256>::from_prk(key).is_ok_and(|hkdf| hkdf.expand_multi_info(info, out).is_ok());
-    assert!(filled, "a key of 32 bytes and a short output are what HKDF takes");
-}
-
 /// Returns the name of a session's record. Its policy is not part of it.
+#[inline(never)]
 pub fn name(line: &Line, key: &RecordKey) -> Name {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut hash = [0; 16];
@@ -62,9 +56,7 @@ pub fn name(line: &Line, key: &RecordKey) -> Name {
 fn cipher(line: &Line, name: &Name, salt: &[u8]) -> Aes256GcmSiv {
     let mut key = [0; 32];
     expand(&line.records, &[name, salt], &mut key);
-    let cipher = Aes256GcmSiv::new((&key).into());
-    secret::wipe(&mut key);
-    cipher
+    keyed(key)
 }
 
 fn associated(line: &Line, name: &Name, key: &RecordKey) -> Vec<u8> {
@@ -85,7 +77,7 @@ pub fn seal(line: &Line, key: &RecordKey, mark: Fingerprint, salt: [u8; SALT], b
     sealed.extend_from_slice(body);
     let (head, text) = sealed.split_at_mut(HEAD);
     let associated = associated(line, &name, key);
-    let tag = cipher(line, &name, &salt).encrypt_inout_detached(&Nonce::default(), &associated, text.into()).ok()?;
+    let tag = encrypt(&cipher(line, &name, &salt), &Nonce::default(), &associated, text)?;
     head[HEAD - TAG..].copy_from_slice(&tag);
     Some((name, sealed))
 }
@@ -112,12 +104,12 @@ fn opened(line: &Line, key: &RecordKey, record: &[u8], now: i64) -> Option<Opene
         return None;
     }
     let (salt, tag) = head[4..].split_at(SALT);
-    let (name, tag) = (name(line, key), Tag::try_from(tag).ok()?);
+    let name = name(line, key);
     let mut text = Secret::from(text.to_vec());
     let associated = associated(line, &name, key);
-    cipher(line, &name, salt)
-        .decrypt_inout_detached(&Nonce::default(), &associated, text[..].as_mut().into(), &tag)
-        .ok()?;
+    if !decrypt(&cipher(line, &name, salt), &Nonce::default(), &associated, &mut text, tag) {
+        return None;
+    }
     let policy = u64::from_be_bytes(text.get(..8)?.try_into().ok()?);
     let expiry = u32::try_from(u64::from_be_bytes(text.get(8..LABEL)?.try_into().ok()?)).ok()?;
     // Strict: in its last second it is still valid.

@@ -61,12 +61,15 @@ impl Drop for TicketKeys {
 }
 
 /// Fills `out`, of at most 8160 bytes, from a key and the parts of an info.
-fn expand(key: &Key, info: &[&[u8]], out: &mut [u8]) {
+#[inline(never)]
+pub fn expand(key: &Key, info: &[&[u8]], out: &mut [u8]) {
     let expanded = Hkdf::<Sha256>::from_prk(key).is_ok_and(|hkdf| hkdf.expand_multi_info(info, out).is_ok());
     assert!(expanded, "a key of 32 bytes and a short output are what HKDF takes");
 }
 
-fn extract(salt: &str, secret: &[u8]) -> Key {
+/// Returns the key that follows from a secret.
+#[inline(never)]
+pub fn extract(salt: &str, secret: &[u8]) -> Key {
     Hkdf::<Sha256>::extract(Some(salt.as_bytes()), secret).0.into()
 }
 
