@@ -9,6 +9,7 @@
 # make fuzz     four minutes each of anything in a shared store's memory and header, key files, settings and tickets
 # make bench    the benchmark against OpenSSL's own cache and servers', some 20 minutes; bench-quick: in three minutes
 # make header   writes what is generated: include/openssl/ssl.h, and the table in docs/c-developers.md
+# make remote   builds the network code of the remote store, an object of its own; install-remote: to $(DESTDIR)$(PREFIX)
 # make install  to $(DESTDIR)$(PREFIX): library, header, pkg-config files, man pages
 # make install-command  the command sslsession, its man page and completions
 # make uninstall  takes both away again
@@ -36,7 +37,7 @@ LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release command demo test one format test-reach test-random check check-deny check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
+.PHONY: all release remote install-remote command demo test one format test-reach test-random check check-deny check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
 
 all: release
 
@@ -84,7 +85,7 @@ check:
 
 # Advisories need the network: DENY=all asks for them too.
 DENY ?= licenses bans sources
-PACKAGES = Cargo.toml store/Cargo.toml cli/Cargo.toml store/fuzz/Cargo.toml
+PACKAGES = Cargo.toml store/Cargo.toml cli/Cargo.toml store/fuzz/Cargo.toml remote/Cargo.toml
 
 check-deny:
 	for package in $(PACKAGES); do \
@@ -172,6 +173,16 @@ install: release
 	$(INSTALL) -D -m 644 LICENSE $(DESTDIR)$(DOCDIR)/LICENSE
 	@[ -n "$(DESTDIR)" ] || echo "make install: now run ldconfig as root, so that linked programs find $(SONAME)"
 
+# A workspace of its own, with a Cargo.lock of its own: nothing else fetches or compiles its crates.
+REMOTE = $(CARGO_TARGET_DIR)/remote/release/libsslsession_remote.so
+
+remote:
+	$(CARGO) build --release --locked --manifest-path remote/Cargo.toml --target-dir $(CARGO_TARGET_DIR)/remote
+
+# Beside the library, which looks for it there.
+install-remote: remote
+	$(INSTALL) -D -m 644 $(REMOTE) $(DESTDIR)$(LIBDIR)/libsslsession-remote.so
+
 command:
 	$(CARGO) build --release --package sslsession-cli
 
@@ -191,7 +202,7 @@ install-command: command
 
 # A server that runs with the library goes on with it: the file stays until its last process ends.
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(INSTALLED) $(INSTALLED_COMMAND))
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED) $(INSTALLED_COMMAND) $(LIBDIR)/libsslsession-remote.so)
 	for directory in $(INCLUDEDIR)/openssl $(INCLUDEDIR) $(DOCDIR); do \
 	  if [ -d "$(DESTDIR)$$directory" ]; then rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$directory"; fi; \
 	done

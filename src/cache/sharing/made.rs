@@ -8,8 +8,8 @@ use super::record::{Bearer, OPEN, ServerName};
 use super::{NotShared, Record, Sharing, report, search};
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Session, Setting};
-use sslsession_store::time::UnixTime;
 use sslsession_store::RecordStore;
+use sslsession_store::time::UnixTime;
 
 impl SessionCache {
     /// Stores the session that a handshake has made, for all processes. Returns false if it is cached
@@ -31,7 +31,7 @@ impl SessionCache {
         let name = connection.server_name().unwrap_or_default();
         let terms = ServerName::Said(&name).terms(|parts| sharing.store.digest(parts), Some(&policy));
         let once = connection.takes_sessions_once();
-        let remote = || (is_complete && !once).then(|| sharing.destination(session, &name, &policy)).flatten();
+        let remote = || (is_complete && !once).then(|| sharing.destination(session, &name, &policy, now)).flatten();
         if !is_open {
             return self.store_record(
                 sharing,

@@ -15,7 +15,7 @@
 //! Without the setting each of these costs a load. They are not inlined: the library is to stay small.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use once_cell::race::OnceBox;
 
@@ -68,6 +68,26 @@ fn remote() -> Option<&'static Remote> {
     }
 }
 
+/// Complains when the remote store has stopped answering, and logs when it answers again. Looks once in a second, as a
+/// new session is written.
+#[inline(never)]
+fn tell_of_trouble(remote: &Remote, now: i64) {
+    static LOOKED: AtomicI64 = AtomicI64::new(0);
+    static IS_OPEN: AtomicBool = AtomicBool::new(false);
+    if LOOKED.swap(now, Ordering::Relaxed) == now {
+        return;
+    }
+    let Some(counters) = remote.counters() else { return };
+    let is_open = counters.is_open != 0;
+    if IS_OPEN.swap(is_open, Ordering::Relaxed) == is_open {
+        return;
+    }
+    match is_open {
+        true => settings::complain(&format!("SSLSESSION_REMOTE: the server does not answer, or refuses; {NOT_REMOTE}")),
+        false => settings::tell(|| "SSLSESSION_REMOTE: the server answers again".to_owned()),
+    }
+}
+
 /// Forgets the parent's thread, in a child of a fork.
 pub fn forget_remote_thread() {
     sslsession_store::remote::forked();
@@ -87,8 +107,16 @@ impl Sharing {
 
     /// Returns the place in the fleet's store for a new session; None if it is to stay on this host.
     #[inline(never)]
-    pub(super) fn destination(&self, session: &Session, name: &[u8], policy: &PolicyDigest) -> Option<Destination> {
-        let member = remote()?.own(session.id(), self.host())?;
+    pub(super) fn destination(
+        &self,
+        session: &Session,
+        name: &[u8],
+        policy: &PolicyDigest,
+        now: i64,
+    ) -> Option<Destination> {
+        let remote = remote()?;
+        tell_of_trouble(remote, now);
+        let member = remote.own(session.id(), self.host())?;
         let policy = ServerName::Said(name).terms(|parts| member.digest(parts), Some(policy));
         Some(Destination { member, policy })
     }

@@ -84,7 +84,7 @@ pub(super) fn end_offers() {
 pub(super) struct Terms {
     pub(super) scope: Scope,
     name: Policy,
-    /// What the policy is made of: the server name, and the policy that it leads to, if that is known already.
+    /// The parts of that policy: the server name, and the policy that it leads to, if that is known already.
     pub(super) server_name: Vec<u8>,
     pub(super) settled: Option<PolicyDigest>,
     /// True if the current policy covers all, so that contexts of other hosts may have the same.
@@ -232,13 +232,13 @@ impl SessionCache {
     /// Returns the terms by which a connection searches, before its session is known.
     fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
         let (policy, is_complete) = self.policy_and_completeness(sharing, connection)?;
-        let server_name = connection.server_name_offered().unwrap_or_default().to_vec();
-        let terms = |scope, settled: Option<PolicyDigest>, open| {
-            let name = ServerName::Said(&server_name).terms(|parts| sharing.store.digest(parts), settled.as_ref());
-            Terms { scope, name, settled, is_complete, open, server_name: server_name.clone() }
+        let server_name = connection.server_name_offered().unwrap_or_default();
+        let name = |settled: &Option<PolicyDigest>| {
+            ServerName::Said(&server_name).terms(|parts| sharing.store.digest(parts), settled.as_ref())
         };
         if !self.is_open(sharing) {
-            return Ok(terms(policy, Some(policy), None));
+            let settled = Some(policy);
+            return Ok(Terms { scope: policy, name: name(&settled), settled, is_complete, open: None, server_name });
         }
         let is_switched = !connection.is_of(self.context);
         let own = sharing.settings.get();
@@ -251,7 +251,7 @@ impl SessionCache {
             sharing.begun.note(connection, begun);
         }
         let open = Open { policy, route: route(&server_name, begun.as_ref()), is_switched, may_switch };
-        Ok(terms(OPEN, settled, Some(open)))
+        Ok(Terms { scope: OPEN, name: name(&settled), settled, is_complete, open: Some(open), server_name })
     }
 
     /// Looks up a record, or takes it. A record for others is a policy mismatch, and stays.

@@ -68,7 +68,7 @@ pub mod outcome {
 /// Called by the thread, once for each lookup that was not refused. The record lives for the call.
 pub type Complete = unsafe extern "C" fn(context: *mut c_void, outcome: u32, record: Bytes);
 
-/// What the thread has counted.
+/// The thread's counters.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Counters {

@@ -11,7 +11,7 @@ const MOST: u32 = 50_000;
 const SLICE: u64 = 125_000;
 const SLICES: usize = 9;
 
-/// What a thread has waited in the last second, by slices.
+/// The waits of a thread in the last second, by slices.
 #[derive(Clone, Copy)]
 pub struct Budget {
     spent: [u32; SLICES],

@@ -19,7 +19,7 @@ use super::keys::Line;
 /// The length of an id.
 pub const LENGTH: usize = 32;
 
-/// What an id says.
+/// The message of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Another host of the fleet made it in time: the only one to ask for. The number is of the line that made it.
