@@ -76,7 +76,7 @@ test-random:
 
 check:
 	tests/install check
-	@$(CARGO) fmt --all --check || { echo "make check: run \`make format\`" >&2; exit 1; }
+	@$(CARGO) fmt --all --check && $(CARGO) fmt --manifest-path remote/Cargo.toml --check || { echo "make check: run \`make format\`" >&2; exit 1; }
 	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) || { echo "make check: run \`make format\`" >&2; exit 1; }
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
@@ -85,16 +85,18 @@ check:
 
 # Advisories need the network: DENY=all asks for them too.
 DENY ?= licenses bans sources
-PACKAGES = Cargo.toml store/Cargo.toml cli/Cargo.toml store/fuzz/Cargo.toml remote/Cargo.toml
+PACKAGES = Cargo.toml store/Cargo.toml cli/Cargo.toml store/fuzz/Cargo.toml
 
 check-deny:
 	for package in $(PACKAGES); do \
 	  $(CARGO) deny --log-level error --locked --manifest-path $$package --config deny.toml check $(DENY) || exit 1; \
 	done
+	$(CARGO) deny --log-level error --locked --manifest-path remote/Cargo.toml --config remote/deny.toml check $(DENY)
 
 format:
 	tests/install check
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path remote/Cargo.toml
 	$(CLANG_FORMAT) -i $(C_FILES)
 
 # The tests load the checked build; what is shipped has to be right too.
