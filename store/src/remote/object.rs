@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,13 +32,17 @@ const QUEUE: usize = 8 << 20;
 /// The thread's handle: NULL before the first need, and in a child of a fork.
 static HANDLE: AtomicPtr<Handle> = AtomicPtr::new(ptr::null_mut());
 
-/// True while a thread of this process starts it, and if it could not.
-static IS_STARTED: AtomicBool = AtomicBool::new(false);
+/// The start of this process's thread.
+static START: AtomicU8 = AtomicU8::new(NOT_STARTED);
+const NOT_STARTED: u8 = 0;
+const STARTING: u8 = 1;
+/// There can be none: it is not tried again.
+const FAILED: u8 = 2;
 
 /// Forgets the thread, which is the parent's, in a child of a fork.
 pub fn forked() {
     HANDLE.store(ptr::null_mut(), Ordering::Relaxed);
-    IS_STARTED.store(false, Ordering::Relaxed);
+    START.store(NOT_STARTED, Ordering::Relaxed);
     threads::note_own_threads(0);
 }
 
@@ -113,15 +117,21 @@ impl Object {
         if !handle.is_null() {
             return handle;
         }
-        if IS_STARTED.swap(true, Ordering::Relaxed) {
-            // Another thread is about to have it, in some ten microseconds.
-            let started = || Some(HANDLE.load(Ordering::Acquire)).filter(|handle| !handle.is_null());
-            return Patience::new(100).until(started).unwrap_or(ptr::null_mut());
+        match START.compare_exchange(NOT_STARTED, STARTING, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => {}
+            Err(FAILED) => return ptr::null_mut(),
+            Err(_) => {
+                // Another thread is about to have it, in some ten microseconds.
+                let started = || Some(HANDLE.load(Ordering::Acquire)).filter(|handle| !handle.is_null());
+                return Patience::new(100).until(started).unwrap_or(ptr::null_mut());
+            }
         }
         let settings = Start { addresses: addresses.as_bytes().into(), answer: ANSWER, queue: QUEUE };
         // SAFETY: settings that live for the call.
         let handle = unsafe { (self.0.start)(&settings) };
-        if !handle.is_null() {
+        if handle.is_null() {
+            START.store(FAILED, Ordering::Relaxed);
+        } else {
             threads::note_own_threads(1);
             HANDLE.store(handle, Ordering::Release);
         }
