@@ -11,6 +11,7 @@
  *   fork             a child goes on; the parent waits for it and ends                      forked
  *   both FILE N      a child and the parent do `resume` at once                             child C, parent P of N
  *   tasks            the number of the process's threads                                    tasks T
+ *   slept            how long the last `resume` waited for anything but a processor          slept S of E ms
  */
 #include "shared.h"
 
@@ -60,8 +61,25 @@ static const char *connect_once(SSL_SESSION *offered, int removes) {
 }
 
 static int resumed, broken;
+static double slept, elapsed; /* in milliseconds, while sessions were offered */
+
+/* The time that this thread has run or waited for a processor: all other time it sleeps. */
+static double awake(void) {
+  FILE *file = fopen("/proc/thread-self/schedstat", "r");
+  unsigned long long ran = 0, waited = 0;
+  REQUIRE(file != NULL && fscanf(file, "%llu %llu", &ran, &waited) == 2);
+  fclose(file);
+  return (double)(ran + waited) / 1e6;
+}
+
+static double clock_now(void) {
+  struct timespec now;
+  REQUIRE(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
 
 static void offer_all(const char *file, int number, int removes) {
+  double began = clock_now(), was_awake = awake();
   resumed = broken = 0;
   for (int i = 0; i < number; i++) {
     SSL_SESSION *session = load(file, i);
@@ -70,6 +88,9 @@ static void offer_all(const char *file, int number, int removes) {
     broken += strcmp(how, "resumed") != 0 && strcmp(how, "new") != 0;
     SSL_SESSION_free(session);
   }
+  elapsed = clock_now() - began;
+  slept = elapsed - (awake() - was_awake);
+  if (slept < 0) slept = 0;
 }
 
 static void make(const char *file, int number) {
@@ -170,6 +191,8 @@ int main(int argc, char **argv) {
       fork_on();
     else if (words == 1 && strcmp(word, "tasks") == 0)
       tasks();
+    else if (words == 1 && strcmp(word, "slept") == 0)
+      printf("slept %.0f of %.0f ms\n", slept, elapsed);
     else
       printf("no such command: %s", line);
     fflush(stdout);
