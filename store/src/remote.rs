@@ -35,10 +35,11 @@ pub use record::Opened;
 use crate::config::Addresses;
 use crate::key_file::Keys;
 use crate::record::{Fingerprint, RecordKey};
+use crate::time::{Seconds, UnixTime};
 
-/// The number of seconds for which another host's session stays in this host's store before it is asked for again.
+/// The time for which another host's session stays in this host's store before it is asked for again.
 /// So long may a removal elsewhere go unnoticed.
-pub const KEEP: i64 = 60;
+pub const KEEP: Seconds = Seconds(60);
 
 thread_local! {
     static BUDGET: Cell<Budget> = const { Cell::new(Budget::new()) };
@@ -63,10 +64,10 @@ impl Remote {
     }
 
     /// Makes a session id that says that `host` made it now; None without random numbers.
-    pub fn new_id(&self, host: u32, now: i64) -> Option<[u8; ID_LENGTH]> {
+    pub fn new_id(&self, host: u32, now: UnixTime) -> Option<[u8; ID_LENGTH]> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).ok()?;
-        Some(id::make(self.lines.first()?, nonce, host, (now / 60) as u32))
+        Some(id::make(self.lines.first()?, nonce, host, (now.0 / 60) as u32))
     }
 
     /// Returns the keys for a session that this host made, or None: then it is not written.
@@ -81,7 +82,7 @@ impl Remote {
 
     /// Returns the keys for a session that is to be asked for: one that another host has made in the last `timeout`
     /// seconds.
-    pub fn foreign(&self, id: &[u8], host: u32, now: i64, timeout: i64) -> Option<Member<'_>> {
+    pub fn foreign(&self, id: &[u8], host: u32, now: UnixTime, timeout: Seconds) -> Option<Member<'_>> {
         match id::judge(&self.lines, id, host, now, timeout) {
             Verdict::Foreign(line) => self.member(line),
             Verdict::Own(_) | Verdict::Old | Verdict::NotOurs => None,
@@ -127,7 +128,7 @@ impl Member<'_> {
     }
 
     /// Looks up a record that has not expired at `now`. Waits, but not beyond the thread's budget.
-    pub fn find(&self, key: &RecordKey, now: i64) -> Opened {
+    pub fn find(&self, key: &RecordKey, now: UnixTime) -> Opened {
         let name = record::name(self.line, key);
         let asked = wait(|longest| self.remote.object.get(self.remote.addresses.as_str(), &name, longest));
         asked.map_or(Opened::Not, |record| record::open(self.line, key, &record, now))

@@ -29,6 +29,8 @@ use crate::handle::Session;
 use crate::settings::{self, NOT_REMOTE};
 use sslsession_store::key_file::Keys;
 use sslsession_store::remote::{ID_LENGTH, KEEP, Member, Opened, Remote};
+use sslsession_store::time::UnixTime;
+use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Lookup, Policy, RecordKey, RecordStore, Scope};
 
 static REMOTE: OnceBox<Result<Remote, String>> = OnceBox::new();
@@ -71,10 +73,10 @@ fn remote() -> Option<&'static Remote> {
 /// Complains when the remote store has stopped answering, and logs when it answers again. Looks once in a second, as a
 /// new session is written.
 #[inline(never)]
-fn tell_of_trouble(remote: &Remote, now: i64) {
+fn tell_of_trouble(remote: &Remote, now: UnixTime) {
     static LOOKED: AtomicI64 = AtomicI64::new(0);
     static IS_OPEN: AtomicBool = AtomicBool::new(false);
-    if LOOKED.swap(now, Ordering::Relaxed) == now {
+    if LOOKED.swap(now.0, Ordering::Relaxed) == now.0 {
         return;
     }
     let Some(counters) = remote.counters() else { return };
@@ -112,7 +114,7 @@ impl Sharing {
         session: &Session,
         name: &[u8],
         policy: &PolicyDigest,
-        now: i64,
+        now: UnixTime,
     ) -> Option<Destination> {
         let remote = remote()?;
         tell_of_trouble(remote, now);
@@ -130,7 +132,7 @@ impl Sharing {
 
     /// Removes records of a session for all hosts.
     #[inline(never)]
-    pub(super) fn remove_remote(&self, version: i32, id: &[u8], scopes: &[Scope]) {
+    pub(super) fn remove_remote(&self, version: ProtocolVersion, id: &[u8], scopes: &[Scope]) {
         let Some(member) = remote().and_then(|remote| remote.known(id)) else { return };
         for scope in scopes {
             member.remove(&RecordKey { scope, policy: NO_MATTER, version, id });
@@ -151,7 +153,7 @@ impl SessionCache {
     }
 
     /// Makes a session id that says that this host made it; None without a remote store.
-    pub fn new_session_id(&self, now: i64) -> Option<[u8; ID_LENGTH]> {
+    pub fn new_session_id(&self, now: UnixTime) -> Option<[u8; ID_LENGTH]> {
         remote()?.new_id(self.sharing.as_deref()?.host(), now)
     }
 
@@ -175,15 +177,14 @@ impl SessionCache {
 
     /// Stores a record of another host here, for as long as it may be used without a question.
     #[inline(never)]
-    pub(super) fn keep_remote(&self, sharing: &Sharing, terms: &Terms, body: &[u8], session: &Session, now: i64) {
+    pub(super) fn keep_remote(&self, sharing: &Sharing, terms: &Terms, body: &[u8], session: &Session, now: UnixTime) {
         let settled = match terms.open {
             None => terms.settled,
             Some(_) => Bearer::split(body).and_then(|(bearer, _)| bearer.policy),
         };
         let policy = ServerName::Said(&terms.server_name).terms(|parts| sharing.store.digest(parts), settled.as_ref());
         let key = RecordKey { scope: &terms.scope, policy, version: session.version(), id: session.id() };
-        let is_short = session.time().saturating_add(session.timeout()) <= now.saturating_add(KEEP);
-        let expiry = if is_short { Self::expiry_of(session) } else { Expiry::new(now, KEEP) };
+        let expiry = Self::expiry_of(session).min(Expiry::new(now, KEEP));
         let mark = session.with_secret(|secret| sharing.store.fingerprint(secret, expiry));
         sharing.store.insert(&key, mark, body);
     }

@@ -15,6 +15,7 @@ use std::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::keys::Line;
+use crate::time::{Seconds, UnixTime};
 
 /// The length of an id.
 pub const LENGTH: usize = 32;
@@ -61,22 +62,22 @@ pub fn read(lines: &[Line], id: &[u8]) -> Option<(usize, u32, u32)> {
 }
 
 /// Judges an id that a client offers to `host` at a second since 1970, where sessions live for `timeout` seconds.
-pub fn judge(lines: &[Line], id: &[u8], host: u32, now: i64, timeout: i64) -> Verdict {
+pub fn judge(lines: &[Line], id: &[u8], host: u32, now: UnixTime, timeout: Seconds) -> Verdict {
     let Some((line, maker, minute)) = read(lines, id) else { return Verdict::NotOurs };
     if maker == host {
         return Verdict::Own(line);
     }
     // The hosts' clocks may be a minute apart.
-    let age = now.saturating_sub(i64::from(minute).saturating_mul(60));
-    if age > timeout.saturating_add(120) { Verdict::Old } else { Verdict::Foreign(line) }
+    let age = now.0.saturating_sub(i64::from(minute).saturating_mul(60));
+    if age > timeout.0.saturating_add(120) { Verdict::Old } else { Verdict::Foreign(line) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW: i64 = 1_800_000_000;
-    const TIMEOUT: i64 = 300;
+    const NOW: UnixTime = UnixTime(1_800_000_000);
+    const TIMEOUT: Seconds = Seconds(300);
 
     fn lines(texts: &[&str]) -> Vec<Line> {
         texts.iter().map(|text| Line::of(text.as_bytes())).collect()
@@ -93,8 +94,12 @@ mod tests {
         nonce
     }
 
-    fn minute(seconds: i64) -> u32 {
-        (seconds / 60) as u32
+    fn minute(time: UnixTime) -> u32 {
+        (time.0 / 60) as u32
+    }
+
+    fn after(seconds: i64) -> UnixTime {
+        UnixTime(NOW.0 + seconds)
     }
 
     /// Random ids, this host's own, old ones and those of another fleet: a million of them, and none is asked for.
@@ -111,7 +116,7 @@ mod tests {
             let line = (number % 2) as usize;
             let own = make(&ours[line], nonce_here, 7, minute(NOW));
             assert_eq!(judge(&ours, &own, 7, NOW, TIMEOUT), Verdict::Own(line));
-            let old = make(&ours[line], nonce_here, 8, minute(NOW - TIMEOUT - 180));
+            let old = make(&ours[line], nonce_here, 8, minute(after(-TIMEOUT.0 - 180)));
             assert_eq!(judge(&ours, &old, 7, NOW, TIMEOUT), Verdict::Old);
             let foreign = make(&others[0], nonce_here, 8, minute(NOW));
             assert_eq!(judge(&ours, &foreign, 7, NOW, TIMEOUT), Verdict::NotOurs);
@@ -123,10 +128,10 @@ mod tests {
         let ours = lines(&["new line of this fleet", "its old line"]);
         for (number, line) in [(0, 0), (1, 1), (2, 0)] {
             let id = make(&ours[line], nonce(number), 8, minute(NOW));
-            for later in [-60, 0, TIMEOUT] {
-                assert_eq!(judge(&ours, &id, 7, NOW + later, TIMEOUT), Verdict::Foreign(line));
+            for later in [-60, 0, TIMEOUT.0] {
+                assert_eq!(judge(&ours, &id, 7, after(later), TIMEOUT), Verdict::Foreign(line));
             }
-            assert_eq!(judge(&ours, &id, 7, NOW + TIMEOUT + 181, TIMEOUT), Verdict::Old);
+            assert_eq!(judge(&ours, &id, 7, after(TIMEOUT.0 + 181), TIMEOUT), Verdict::Old);
         }
     }
 

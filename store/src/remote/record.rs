@@ -18,6 +18,7 @@ use super::keys::{Line, expand};
 use crate::record::{Fingerprint, RecordKey};
 use crate::seal::{decrypt, encrypt, keyed};
 use crate::secret::Secret;
+use crate::time::UnixTime;
 
 /// The length of a name.
 pub const NAME: usize = PREFIX.len() + 22;
@@ -41,7 +42,7 @@ pub type Name = [u8; NAME];
 pub fn name(line: &Line, key: &RecordKey) -> Name {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut hash = [0; 16];
-    expand(&line.names, &[key.scope, &key.version.to_be_bytes(), key.id], &mut hash);
+    expand(&line.names, &[key.scope, &key.version.0.to_be_bytes(), key.id], &mut hash);
     let bits = u128::from_be_bytes(hash);
     let mut name = [0; NAME];
     name[..PREFIX.len()].copy_from_slice(PREFIX);
@@ -60,7 +61,7 @@ fn cipher(line: &Line, name: &Name, salt: &[u8]) -> Aes256GcmSiv {
 }
 
 fn associated(line: &Line, name: &Name, key: &RecordKey) -> Vec<u8> {
-    [&[FORMAT][..], &line.mark, name, key.scope, &key.version.to_be_bytes(), key.id].concat()
+    [&[FORMAT][..], &line.mark, name, key.scope, &key.version.0.to_be_bytes(), key.id].concat()
 }
 
 /// Seals a session's body. `salt` is random. None if memory runs out.
@@ -94,11 +95,11 @@ pub enum Opened {
 }
 
 /// Opens a record at a second since 1970.
-pub fn open(line: &Line, key: &RecordKey, record: &[u8], now: i64) -> Opened {
+pub fn open(line: &Line, key: &RecordKey, record: &[u8], now: UnixTime) -> Opened {
     opened(line, key, record, now).unwrap_or(Opened::Not)
 }
 
-fn opened(line: &Line, key: &RecordKey, record: &[u8], now: i64) -> Option<Opened> {
+fn opened(line: &Line, key: &RecordKey, record: &[u8], now: UnixTime) -> Option<Opened> {
     let (head, text) = record.split_at_checked(HEAD)?;
     if head[0] != FORMAT || head[1..4] != line.mark {
         return None;
@@ -113,7 +114,7 @@ fn opened(line: &Line, key: &RecordKey, record: &[u8], now: i64) -> Option<Opene
     let policy = u64::from_be_bytes(text.get(..8)?.try_into().ok()?);
     let expiry = u32::try_from(u64::from_be_bytes(text.get(8..LABEL)?.try_into().ok()?)).ok()?;
     // Strict: in its last second it is still valid.
-    if expiry != u32::MAX && now > i64::from(expiry) {
+    if expiry != u32::MAX && now > UnixTime(i64::from(expiry)) {
         return None;
     }
     if !key.policy.fits(policy) {
@@ -127,29 +128,35 @@ fn opened(line: &Line, key: &RecordKey, record: &[u8], now: i64) -> Option<Opene
 mod tests {
     use super::*;
     use crate::record::Policy;
+    use crate::version::ProtocolVersion;
 
-    const NOW: i64 = 1_800_000_000;
+    const LAST: u32 = 1_800_000_000;
+    const NOW: UnixTime = UnixTime(LAST as i64);
 
     fn mark(expiry: u32) -> Fingerprint {
         Fingerprint { expiry, fingerprint: 0 }
     }
 
     fn key<'a>(scope: &'a [u8; 16], id: &'a [u8]) -> RecordKey<'a> {
-        RecordKey { scope, policy: Policy::new(1, 1, Some(2)), version: 0x0303, id }
+        RecordKey { scope, policy: Policy::new(1, 1, Some(2)), version: ProtocolVersion(0x0303), id }
     }
 
     #[test]
     fn a_record_opens_under_its_own_name_line_and_policy_alone() {
         let (line, other) = (Line::of(b"a line"), Line::of(b"another line"));
         let key_here = key(&[1; 16], &[2; 32]);
-        let (name_here, sealed) = seal(&line, &key_here, mark(NOW as u32), [3; 16], b"session").expect("memory");
+        let (name_here, sealed) = seal(&line, &key_here, mark(LAST), [3; 16], b"session").expect("memory");
         assert_eq!(sealed.len(), HEAD + LABEL + 7);
         assert!(name_here.starts_with(b"tls:") && name_here.iter().all(|byte| byte.is_ascii_graphic()));
-        let body = || Opened::Body(Secret::from(b"session".to_vec()), NOW as u32);
+        let body = || Opened::Body(Secret::from(b"session".to_vec()), LAST);
         assert_eq!(open(&line, &key_here, &sealed, NOW), body());
-        assert_eq!(open(&line, &key_here, &sealed, NOW + 1), Opened::Not, "it has expired");
+        assert_eq!(open(&line, &key_here, &sealed, UnixTime(NOW.0 + 1)), Opened::Not, "it has expired");
         assert_eq!(open(&other, &key_here, &sealed, NOW), Opened::Not);
-        for wrong in [key(&[9; 16], &[2; 32]), key(&[1; 16], &[9; 32]), RecordKey { version: 0x0304, ..key_here }] {
+        for wrong in [
+            key(&[9; 16], &[2; 32]),
+            key(&[1; 16], &[9; 32]),
+            RecordKey { version: ProtocolVersion(0x0304), ..key_here },
+        ] {
             assert_ne!(name(&line, &wrong), name_here);
             assert_eq!(open(&line, &wrong, &sealed, NOW), Opened::Not);
         }
