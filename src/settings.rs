@@ -9,6 +9,7 @@
 //!   SSLSESSION_PRIVATE   none | PROGRAM[:PROGRAM...]           programs whose sessions stay in their own memory
 //!   SSLSESSION_LOG       stderr | syslog | /a/file, ,debug     log of the library's work, beside complaints
 //!   SSLSESSION_REMOTE    redis://HOST and others               the store of a fleet, behind the shared one
+//!   SSLSESSION_REMOTE_OPTIONS  wait=10ms,...                   how it is used, and what it needs to be reached
 //!   SSLSESSION_REMOTE_LIBRARY  /absolute/path                  its network code, if that is not beside the library
 //! ```
 //! A variable that is unset or empty means its default: OpenSSL's own behaviour, in the memory of each process.
@@ -115,7 +116,7 @@ impl SharedTickets {
 }
 
 /// The variables, in the order of the drawing above.
-const NAMES: [&CStr; 8] = [
+const NAMES: [&CStr; 9] = [
     c"SSLSESSION_STORE",
     c"SSLSESSION_ATTACH",
     c"SSLSESSION_TICKETS",
@@ -123,6 +124,7 @@ const NAMES: [&CStr; 8] = [
     c"SSLSESSION_PRIVATE",
     c"SSLSESSION_LOG",
     c"SSLSESSION_REMOTE",
+    c"SSLSESSION_REMOTE_OPTIONS",
     c"SSLSESSION_REMOTE_LIBRARY",
 ];
 
@@ -243,7 +245,7 @@ impl Settings {
         };
         settings.remote = reading.remote();
         if settings.remote.is_some() && !is_set(&environment.values[0]) {
-            settings.store = Config::parse(b"shared").unwrap_or(Config::Memory);
+            settings.store = Config::SHARED;
         }
         let private =
             reading.value(4, parse::programs, private::known(), "only those programs stay private that are known");

@@ -1,18 +1,25 @@
 //! The C interface: one exported function, which returns the others.
 
-use std::ffi::c_void;
+use std::ffi::{OsStr, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::ptr;
 use std::slice;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
-use crate::abi::{Bytes, Complete, Counters, Handle, Start, Table, VERSION, outcome};
-use crate::queue::Write;
-use crate::thread::{Found, Shared};
+use sslsession_store::key_file::Keys;
+use sslsession_store::remote::abi::{
+    self, Bytes, Config, Counters, Handle, Here, Table, Take, VERSION, outcome, trouble, verdict,
+};
+use sslsession_store::threads::uncancelled;
+use sslsession_store::version::ProtocolVersion;
 
-static TABLE: Table = Table { start, set, delete, get, counters };
+use crate::fleet::{Fleet, Session};
+use crate::id::Verdict;
+use crate::sealed::Opened;
+use crate::settings::Settings;
+
+static TABLE: Table = Table { open, prepare, forked, new_id, judge, insert, remove, find, keep, counters };
 
 /// Returns the functions of the object; NULL for a library of another version.
 #[unsafe(no_mangle)]
@@ -20,14 +27,14 @@ pub extern "C" fn sslsession_remote_table(version: u32) -> *const Table {
     if version == VERSION { &TABLE } else { ptr::null() }
 }
 
-/// Runs `body`; no panic goes on into C.
+/// Runs `body`: no panic goes on into C, and no thread that is to end does so in it.
 fn caught<T>(failure: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(failure)
+    uncancelled(|| catch_unwind(AssertUnwindSafe(body)).unwrap_or(failure))
 }
 
 /// # Safety
-/// The bytes must live for the caller's use of them.
-unsafe fn slice<'a>(bytes: Bytes) -> &'a [u8] {
+/// The bytes must live for `'a`.
+unsafe fn slice<'a>(bytes: Bytes<'_>) -> &'a [u8] {
     if bytes.length == 0 {
         return &[];
     }
@@ -36,82 +43,131 @@ unsafe fn slice<'a>(bytes: Bytes) -> &'a [u8] {
 }
 
 /// # Safety
-/// The handle must be one that `start` returned in this process.
-unsafe fn shared<'a>(handle: *mut Handle) -> &'a Shared {
-    // SAFETY: by the caller's promise: it is an Arc's, which is never freed.
-    unsafe { &*handle.cast::<Shared>() }
+/// The handle must be one that `open` returned.
+unsafe fn fleet(handle: *const Handle) -> &'static Fleet {
+    // SAFETY: by the caller's promise: it is never freed.
+    unsafe { &*handle.cast::<Fleet>() }
 }
 
-unsafe extern "C" fn start(settings: *const Start) -> *mut Handle {
-    caught(ptr::null_mut(), || {
-        // SAFETY: the library passes its settings.
-        let (addresses, settings) = unsafe { (slice((*settings).addresses), &*settings) };
-        let Ok(addresses) = str::from_utf8(addresses) else { return ptr::null_mut() };
-        let answer = Duration::from_millis(u64::from(settings.answer));
-        let shared = Shared::start(addresses.to_owned(), answer, settings.queue);
-        shared.map_or(ptr::null_mut(), |shared| Arc::into_raw(shared).cast_mut().cast())
+/// # Safety
+/// The session's bytes must live for `'a`.
+unsafe fn session<'a>(session: &'a abi::Session<'_>) -> Session<'a> {
+    // SAFETY: by the caller's promise.
+    let (id, server_name) = unsafe { (slice(session.id), slice(session.server_name)) };
+    let version = ProtocolVersion(session.version);
+    Session { id, version, scope: session.scope, server_name, settled: session.settled }
+}
+
+unsafe extern "C" fn open(config: &Config, complaint: Take, context: *mut c_void) -> *const Handle {
+    caught(ptr::null(), || {
+        // SAFETY: the library passes bytes that live for the call, here and below.
+        let [addresses, options, key_file] =
+            [config.addresses, config.options, config.key_file].map(|bytes| unsafe { slice(bytes) });
+        let settings = Settings::read(addresses, options);
+        let keys =
+            Keys::read(Path::new(OsStr::from_bytes(key_file))).map_err(|why| format!("SSLSESSION_KEY_FILE: {why}"));
+        let opened = settings.and_then(|settings| Fleet::new(settings, &keys?, config.own_threads));
+        match opened {
+            Ok(fleet) => ptr::from_ref(fleet).cast(),
+            Err(why) => {
+                // SAFETY: the library's function, with what it takes.
+                unsafe { complaint(context, why.as_bytes().into()) };
+                ptr::null()
+            }
+        }
     })
 }
 
-unsafe extern "C" fn set(handle: *mut Handle, name: Bytes, record: Bytes, expiry: i64) {
-    caught((), || {
-        // SAFETY: the library passes its handle, and bytes that live for the call.
-        let (shared, name, record) = unsafe { (shared(handle), slice(name), slice(record)) };
-        shared.write(Write { name: name.into(), record: Some((record.into(), expiry)), is_second_try: false });
-    });
+unsafe extern "C" fn prepare(handle: *const Handle) {
+    // SAFETY: the library passes its handle, here and below.
+    caught((), || unsafe { fleet(handle) }.resolver.prepare());
 }
 
-unsafe extern "C" fn delete(handle: *mut Handle, name: Bytes) {
-    caught((), || {
-        // SAFETY: as above.
-        let (shared, name) = unsafe { (shared(handle), slice(name)) };
-        shared.write(Write { name: name.into(), record: None, is_second_try: false });
-    });
+unsafe extern "C" fn forked(handle: *const Handle) {
+    // SAFETY: as above. It cannot panic.
+    unsafe { fleet(handle) }.forked();
 }
 
-/// What the library has given to be called with.
-struct Context(*mut c_void);
-
-// SAFETY: the library says that any thread may complete a lookup.
-unsafe impl Send for Context {}
-
-unsafe extern "C" fn get(handle: *mut Handle, name: Bytes, complete: Complete, context: *mut c_void) -> u32 {
+unsafe extern "C" fn new_id(handle: *const Handle, here: Here, id: &mut [u8; 32]) -> u32 {
     caught(0, || {
         // SAFETY: as above.
-        let (shared, name) = unsafe { (shared(handle), slice(name)) };
-        let context = Context(context);
-        let call = move |found: Found| {
-            let context = context;
-            let (outcome, record) = match &found {
-                Found::Record(record) => (outcome::FOUND, record.as_slice()),
-                Found::Missing => (outcome::MISSING, &[][..]),
-                Found::Failed => (outcome::FAILED, &[][..]),
-            };
-            // SAFETY: the library's function, with the context that it gave, once.
-            unsafe { complete(context.0, outcome, record.into()) };
-        };
-        u32::from(shared.look_up(name, Box::new(call)))
+        let made = unsafe { fleet(handle) }.new_id(here);
+        made.map_or(0, |made| {
+            *id = made;
+            1
+        })
     })
 }
 
-unsafe extern "C" fn counters(handle: *mut Handle, counters: *mut Counters) {
+unsafe extern "C" fn judge(handle: *const Handle, here: Here, id: Bytes) -> u32 {
+    caught(verdict::OTHER, || {
+        // SAFETY: as above.
+        let (fleet, id) = unsafe { (fleet(handle), slice(id)) };
+        match fleet.judge(here, id) {
+            Verdict::NotOurs => verdict::OTHER,
+            Verdict::Own(_) => verdict::OWN,
+            Verdict::Foreign(_) => verdict::FOREIGN,
+            Verdict::Old => verdict::OLD,
+        }
+    })
+}
+
+unsafe extern "C" fn insert(handle: *const Handle, here: Here, key: &abi::Session, expiry: u32, body: Bytes) -> u32 {
+    caught(trouble::NONE, || {
+        // SAFETY: as above.
+        let (fleet, session, body) = unsafe { (fleet(handle), session(key), slice(body)) };
+        if let Verdict::Own(line) = fleet.judge(here, session.id)
+            && let Some(member) = fleet.member(line)
+        {
+            member.insert(&session, expiry, body);
+        }
+        fleet.trouble(here.now)
+    })
+}
+
+unsafe extern "C" fn remove(handle: *const Handle, key: &abi::Session) {
     caught((), || {
-        // SAFETY: the library passes its handle, and a place for the answer.
-        let (shared, place) = unsafe { (shared(handle), &mut *counters) };
-        let counts = &shared.counts;
-        *place = Counters {
-            asked: counts.asked.load(Relaxed),
-            found: counts.found.load(Relaxed),
-            failed: counts.failed.load(Relaxed),
-            refused: counts.refused.load(Relaxed),
-            written: counts.written.load(Relaxed),
-            not_written: counts.not_written.load(Relaxed),
-            dropped: shared.writes.dropped.load(Relaxed),
-            removed: counts.removed.load(Relaxed),
-            opened: shared.breaker.opened(),
-            connected: counts.connected.load(Relaxed),
-            queued: shared.writes.bytes() as u64,
-            is_open: u64::from(shared.breaker.is_open()),
-        };
+        // SAFETY: as above.
+        let (fleet, session) = unsafe { (fleet(handle), session(key)) };
+        if let Some(member) = fleet.known(session.id) {
+            member.remove(&session);
+        }
+    });
+}
+
+unsafe extern "C" fn find(
+    handle: *const Handle,
+    here: Here,
+    key: &abi::Session,
+    found: Take,
+    context: *mut c_void,
+) -> u32 {
+    caught(outcome::MISSING, || {
+        // SAFETY: as above.
+        let (fleet, session) = unsafe { (fleet(handle), session(key)) };
+        let Verdict::Foreign(line) = fleet.judge(here, session.id) else { return outcome::MISSING };
+        let Some(member) = fleet.member(line) else { return outcome::MISSING };
+        match member.find(&session, here.now) {
+            Some(Opened::Body(body, _)) => {
+                // SAFETY: the library's function, with what it takes.
+                unsafe { found(context, body.as_slice().into()) };
+                outcome::FOUND
+            }
+            Some(Opened::PolicyMismatch) => outcome::POLICY_MISMATCH,
+            Some(Opened::Not) => outcome::MISSING,
+            None => outcome::LATE,
+        }
+    })
+}
+
+unsafe extern "C" fn keep(handle: *const Handle) -> i64 {
+    // SAFETY: as above. It cannot panic.
+    unsafe { fleet(handle) }.settings.options.keep.as_secs() as i64
+}
+
+unsafe extern "C" fn counters(handle: *const Handle, counters: &mut Counters) {
+    caught((), || {
+        // SAFETY: as above.
+        *counters = unsafe { fleet(handle) }.started().map_or_else(Counters::default, |thread| thread.counters());
     });
 }

@@ -1,23 +1,34 @@
-//! The network of the remote store: one thread of a process, between the library's queue and Redis or Valkey.
+//! The store of a fleet: the sessions of all its hosts, in Redis or Valkey.
 //!
 //! ```text
-//!   any thread ─► Shared ── queue: writes, removals (bounded; the oldest goes)   queue
-//!                   │    └─ lookups (bounded; refused)
-//!                   │    └─ breaker: closed, open                                breaker
-//!                   ▼
-//!   one thread, all signals blocked: tokio, one connection or a cluster's        thread, link
+//!   the library ─► exported ─► fleet ─┬─ id, keys, sealed       ids that say whom to ask; names and seals of records
+//!                                     ├─ waiting, budget        how long a lookup may wait
+//!                                     ├─ process                this process's thread
+//!                                     │    ▼
+//!                                     └─ thread                 one, all signals blocked: tokio
+//!                                          ├─ queue             writes, removals (bounded; the oldest goes)
+//!                                          ├─ breaker           closed, open
+//!                                          └─ link, resolver    one connection, or a cluster's
+//!   settings      SSLSESSION_REMOTE, SSLSESSION_REMOTE_OPTIONS and their files
 //! ```
 //! An object of its own, so that a program without the setting loads no thread, no socket and none of these crates.
 //! It exports one function, and has TLS of its own: the process's libssl is never called here.
 #![deny(unsafe_code)]
 
-#[allow(dead_code, reason = "the library's half of it")]
-#[path = "../../store/src/remote/abi.rs"]
-mod abi;
 mod breaker;
+mod budget;
 #[allow(unsafe_code, reason = "the C interface")]
 mod exported;
+mod fleet;
+mod id;
+mod keys;
 mod link;
+#[allow(unsafe_code, reason = "a pointer that a child of a fork resets")]
+mod process;
 mod queue;
+mod resolver;
+mod sealed;
+mod settings;
 #[allow(unsafe_code, reason = "signals are blocked around the start of the thread")]
 mod thread;
+mod waiting;

@@ -6,7 +6,13 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisResult, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisResult,
+    TlsCertificates, Value,
+};
+
+use crate::resolver::{Asked, Resolver};
+use crate::settings::Settings;
 
 /// The time in which a connection must be made.
 const CONNECT: Duration = Duration::from_millis(200);
@@ -19,28 +25,48 @@ pub enum Link {
 }
 
 impl Link {
-    /// Connects to the addresses, and asks for an answer within that time.
-    pub async fn connect(addresses: &str, answer: Duration) -> RedisResult<Link> {
-        let mut link = match addresses.contains(',') {
-            true => {
-                let nodes: Vec<&str> = addresses.split(',').collect();
-                let builder = ClusterClientBuilder::new(nodes)
-                    .connection_timeout(CONNECT)
-                    .response_timeout(answer * 2)
-                    .retries(1)
-                    .min_retry_wait(5)
-                    .max_retry_wait(10);
-                Link::Cluster(builder.build()?.get_async_connection().await?)
-            }
-            false => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT))
-                    .set_response_timeout(Some(answer * 2));
-                Link::One(Client::open(addresses)?.get_multiplexed_async_connection_with_config(&config).await?)
-            }
+    /// Connects to the server or the nodes, and asks for an answer.
+    pub async fn connect(settings: &Settings, resolver: &'static Resolver) -> RedisResult<Link> {
+        let mut link = match settings.addresses.is_cluster() {
+            true => Link::cluster(settings, resolver).await?,
+            false => Link::one(settings, resolver).await?,
         };
         link.ask(&redis::cmd("PING")).await?;
         Ok(link)
+    }
+
+    async fn one(settings: &Settings, resolver: &'static Resolver) -> RedisResult<Link> {
+        let mut server = settings.servers()?.remove(0);
+        let mut host = None;
+        if let (Some(name), ConnectionAddr::TcpTls { host: real, port, insecure, tls_params }) =
+            (&settings.options.name, server.addr().clone())
+        {
+            host = Some(real);
+            server = server.set_addr(ConnectionAddr::TcpTls { host: name.clone(), port, insecure, tls_params });
+        }
+        let client = match settings.certificates() {
+            Some(certificates) => Client::build_with_tls(server, certificates)?,
+            None => Client::open(server)?,
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(settings.options.park * 2))
+            .set_dns_resolver(Asked { resolver, host });
+        Ok(Link::One(client.get_multiplexed_async_connection_with_config(&config).await?))
+    }
+
+    async fn cluster(settings: &Settings, resolver: &'static Resolver) -> RedisResult<Link> {
+        let mut builder = ClusterClientBuilder::new(settings.servers()?)
+            .connection_timeout(CONNECT)
+            .response_timeout(settings.options.park * 2)
+            .retries(1)
+            .min_retry_wait(5)
+            .max_retry_wait(10)
+            .async_dns_resolver(Asked { resolver, host: None });
+        if let Some(certificates) = settings.certificates() {
+            builder = builder.certs(certificates);
+        }
+        Ok(Link::Cluster(builder.build()?.get_async_connection().await?))
     }
 
     pub async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
@@ -80,5 +106,37 @@ impl Link {
                 answers
             }
         }
+    }
+}
+
+impl Settings {
+    /// Returns the servers, as the client wants them.
+    pub fn servers(&self) -> RedisResult<Vec<ConnectionInfo>> {
+        self.addresses
+            .each()
+            .map(|address| {
+                let server = address.into_connection_info()?;
+                let mut account = server.redis_settings().clone();
+                if let Some(password) = self.password.as_ref().and_then(|word| str::from_utf8(word).ok()) {
+                    account = account.set_password(password);
+                }
+                Ok(server.set_redis_settings(account))
+            })
+            .collect()
+    }
+
+    /// Returns the authorities for TLS, if they are not the system's.
+    fn certificates(&self) -> Option<TlsCertificates> {
+        let root_cert = Some(self.authorities.clone()?);
+        Some(TlsCertificates { client_tls: None, root_cert })
+    }
+
+    /// Returns the hosts in the addresses.
+    pub fn hosts(&self) -> RedisResult<Vec<String>> {
+        let host = |server: &ConnectionInfo| match server.addr() {
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => Some(host.clone()),
+            _ => None,
+        };
+        Ok(self.servers()?.iter().filter_map(host).collect())
     }
 }

@@ -15,11 +15,12 @@ use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::{Cmd, RedisError, Value};
+use sslsession_store::remote::abi::Counters;
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -27,6 +28,8 @@ use tokio::time::{sleep, timeout};
 use crate::breaker::Breaker;
 use crate::link::Link;
 use crate::queue::{Write, Writes};
+use crate::resolver::Resolver;
+use crate::settings::Settings;
 
 /// Number of lookups that may be waited for.
 const MOST_LOOKUPS: usize = 1024;
@@ -67,8 +70,8 @@ pub struct Counts {
 
 /// The state that callers and the thread share.
 pub struct Shared {
-    addresses: String,
-    answer: Duration,
+    settings: &'static Settings,
+    resolver: &'static Resolver,
     pub writes: Writes,
     lookups: Mutex<VecDeque<Lookup>>,
     pub breaker: Breaker,
@@ -77,23 +80,22 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Starts a thread for these settings; None if there can be none.
-    pub fn start(addresses: String, answer: Duration, queue: usize) -> Option<Arc<Shared>> {
-        let shared = Arc::new(Shared {
-            addresses,
-            answer,
-            writes: Writes::new(queue),
+    /// Starts a thread for these settings, which lives as long as the process; None if there can be none.
+    pub fn start(settings: &'static Settings, resolver: &'static Resolver) -> Option<&'static Shared> {
+        let shared: &'static Shared = Box::leak(Box::new(Shared {
+            settings,
+            resolver,
+            writes: Writes::new(settings.options.queue),
             lookups: Mutex::default(),
             breaker: Breaker::default(),
             counts: Counts::default(),
             wake: Notify::new(),
-        });
-        let its = Arc::clone(&shared);
+        }));
         let body = move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| run(&its)));
+            let ended = catch_unwind(AssertUnwindSafe(|| run(shared)));
             // Nothing serves it any more.
-            its.breaker.open();
-            its.refuse_all();
+            shared.breaker.open();
+            shared.refuse_all();
             drop(ended);
             loop {
                 // The library counts this thread, which must not be fewer than it thinks.
@@ -130,6 +132,25 @@ impl Shared {
         is_taken
     }
 
+    /// Returns what has been counted.
+    pub fn counters(&self) -> Counters {
+        let counts = &self.counts;
+        Counters {
+            asked: counts.asked.load(Relaxed),
+            found: counts.found.load(Relaxed),
+            failed: counts.failed.load(Relaxed),
+            refused: counts.refused.load(Relaxed),
+            written: counts.written.load(Relaxed),
+            not_written: counts.not_written.load(Relaxed),
+            dropped: self.writes.dropped.load(Relaxed),
+            removed: counts.removed.load(Relaxed),
+            opened: self.breaker.opened(),
+            connected: counts.connected.load(Relaxed),
+            queued: self.writes.bytes() as u64,
+            is_open: u64::from(self.breaker.is_open()),
+        }
+    }
+
     fn take_lookups(&self) -> VecDeque<Lookup> {
         std::mem::take(&mut *self.lookups.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
@@ -144,7 +165,7 @@ impl Shared {
 }
 
 /// Runs the thread for the life of the process.
-fn run(shared: &Arc<Shared>) {
+fn run(shared: &'static Shared) {
     std::panic::set_hook(Box::new(|_| ()));
     // The process's libssl is not asked, and there is one provider.
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -169,26 +190,26 @@ fn run(shared: &Arc<Shared>) {
 
 async fn connect(shared: &Shared) -> Option<Link> {
     const LONGEST: Duration = Duration::from_millis(400);
-    timeout(LONGEST, Link::connect(&shared.addresses, shared.answer)).await.ok()?.ok()
+    timeout(LONGEST, Link::connect(shared.settings, shared.resolver)).await.ok()?.ok()
 }
 
 /// Serves callers until the breaker opens or the connection ends.
-async fn serve(shared: &Arc<Shared>, link: Link) {
+async fn serve(shared: &'static Shared, link: Link) {
     let is_over = Rc::new(Cell::new(false));
     let is_writing = Rc::new(Cell::new(false));
     while !is_over.get() && !shared.breaker.is_open() {
         for lookup in shared.take_lookups() {
-            let (shared, link, is_over) = (Arc::clone(shared), link.clone(), Rc::clone(&is_over));
-            spawn_local(async move { answer(&shared, link, lookup, &is_over).await });
+            let (link, is_over) = (link.clone(), Rc::clone(&is_over));
+            spawn_local(async move { answer(shared, link, lookup, &is_over).await });
         }
         if !is_writing.get() {
             let batch = shared.writes.take(BATCH.0, BATCH.1);
             if !batch.is_empty() {
                 is_writing.set(true);
-                let (shared, link, is_over) = (Arc::clone(shared), link.clone(), Rc::clone(&is_over));
+                let (link, is_over) = (link.clone(), Rc::clone(&is_over));
                 let is_writing = Rc::clone(&is_writing);
                 spawn_local(async move {
-                    write(&shared, link, batch, &is_over).await;
+                    write(shared, link, batch, &is_over).await;
                     is_writing.set(false);
                     shared.wake.notify_one();
                 });
@@ -201,7 +222,7 @@ async fn serve(shared: &Arc<Shared>, link: Link) {
 async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<bool>) {
     let mut command = redis::cmd("GET");
     command.arg(&*lookup.name);
-    let answered = timeout(shared.answer, link.ask(&command)).await;
+    let answered = timeout(shared.settings.options.park, link.ask(&command)).await;
     let found = match answered {
         Ok(Ok(Value::BulkString(record))) => Found::Record(record),
         Ok(Ok(Value::Nil)) => Found::Missing,
@@ -227,12 +248,13 @@ async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<
 }
 
 async fn write(shared: &Shared, mut link: Link, batch: Vec<Write>, is_over: &Cell<bool>) {
-    let batch: Vec<(Cmd, Write)> = batch.into_iter().filter_map(|write| Some((command(&write)?, write))).collect();
+    let batch: Vec<(Cmd, Write)> =
+        batch.into_iter().filter_map(|write| Some((command(&write, shared.settings.options.life)?, write))).collect();
     if batch.is_empty() {
         return;
     }
     let (commands, writes): (Vec<Cmd>, Vec<Write>) = batch.into_iter().unzip();
-    let answers = timeout(shared.answer * 2, link.ask_all(commands)).await.unwrap_or_default();
+    let answers = timeout(shared.settings.options.park * 2, link.ask_all(commands)).await.unwrap_or_default();
     let mut unanswered = Vec::new();
     let mut answers = answers.into_iter();
     for write in writes {
@@ -260,7 +282,7 @@ fn is_lost(error: &RedisError) -> bool {
 }
 
 /// Returns the command of a write; None for a record that has expired meanwhile.
-fn command(write: &Write) -> Option<Cmd> {
+fn command(write: &Write, longest: Option<Duration>) -> Option<Cmd> {
     let Some((record, expiry)) = &write.record else {
         let mut delete = redis::cmd("DEL");
         delete.arg(&*write.name);
@@ -269,6 +291,7 @@ fn command(write: &Write) -> Option<Cmd> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     // A session is valid in its last second.
     let life = expiry.checked_add(1)?.checked_mul(1000)?.checked_sub(now).filter(|&life| life > 0)?;
+    let life = longest.map_or(life, |longest| life.min(longest.as_millis() as i64));
     let mut set = redis::cmd("SET");
     set.arg(&*write.name).arg(&**record).arg("PX").arg(life);
     Some(set)

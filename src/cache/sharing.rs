@@ -250,7 +250,7 @@ impl SessionCache {
         let Some(policy) = self.own_policy(sharing) else { return false };
         let name = session.server_name();
         let name = name.as_deref().map_or(ServerName::Any, ServerName::Said);
-        let terms = name.terms(|parts| sharing.store.digest(parts), Some(&policy));
+        let terms = name.terms(sharing.store, Some(&policy));
         let (scope, bearer) = match self.is_open(sharing) {
             true => (OPEN, Some(Bearer { number: sharing.number, policy: None })),
             false => (policy, None),
@@ -283,7 +283,7 @@ impl SessionCache {
         let insert = |body: &[u8]| {
             let is_stored = sharing.store.insert(&name, mark, body);
             if let Some(to) = record.remote.as_ref().filter(|_| is_stored) {
-                sharing.write_remote(to, session, record, body);
+                sharing.write_remote(to, session, &record.scope, body);
             }
             is_stored
         };
@@ -381,12 +381,12 @@ impl SessionCache {
 }
 
 /// The terms of a record that is to be stored.
-struct Record {
+struct Record<'a> {
     scope: Scope,
     terms: Policy,
     bearer: Option<Bearer>,
     /// True if it may be used once: a process that no longer shares has to take the record before.
     once: bool,
-    /// The place in the fleet's store, if it is for all hosts.
-    remote: Option<Destination>,
+    /// The policy under which all hosts may have it, if they may.
+    remote: Option<Destination<'a>>,
 }

@@ -1,54 +1,59 @@
-//! SSLSESSION_REMOTE and SSLSESSION_REMOTE_LIBRARY: the store of a fleet, and what it needs beside itself.
+//! SSLSESSION_REMOTE and its options: the store of a fleet, and what it needs beside itself. Their values are read by the
+//! object with the network code, which complains of them.
 //!
 //! ```text
 //!   key file? ─ no ──► complaint, off         private program? ─ yes ──► off
 //!   SSLSESSION_STORE? ─ unset ──► shared      memory ──► complaint, off
 //! ```
-//! A complaint does not repeat the address, which may have a password.
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::fmt;
 
 use super::{Config, Reading, Settings};
-use sslsession_store::config::{Addresses, absolute};
 
 /// The store of a fleet.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Remote {
-    /// SSLSESSION_REMOTE.
-    pub addresses: Addresses,
-    /// SSLSESSION_REMOTE_LIBRARY, an absolute path; None for the object beside the library.
-    pub library: Option<PathBuf>,
+    /// SSLSESSION_REMOTE, not empty.
+    pub addresses: OsString,
+    /// SSLSESSION_REMOTE_OPTIONS.
+    pub options: OsString,
+    /// SSLSESSION_REMOTE_LIBRARY; empty for the object beside the library.
+    pub library: OsString,
+}
+
+/// Prints no address, which may have a password.
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Remote")
+    }
 }
 
 /// The consequence of having no remote store, for messages.
 pub const NOT_REMOTE: &str = "sessions stay on this machine";
 
+/// A complaint of settings that say how, where none says where.
+const NO_ADDRESS: &str = "SSLSESSION_REMOTE_OPTIONS, SSLSESSION_REMOTE_LIBRARY: no effect without SSLSESSION_REMOTE";
+
 /// The number of each variable in the names of the settings.
 pub(super) const ADDRESSES: usize = 6;
-const LIBRARY: usize = 7;
+const OPTIONS: usize = 7;
+const LIBRARY: usize = 8;
 
 impl Reading<'_> {
-    /// Returns the remote store that the variables ask for; None, with a complaint, for an invalid value.
+    /// Returns the remote store that the variables ask for.
     #[inline(never)]
     pub(super) fn remote(&mut self) -> Option<Remote> {
-        let complaints = self.complaints.len();
-        let library = self.value(LIBRARY, |path| absolute(path).map(Some), None, NOT_REMOTE);
-        let value = self.values[ADDRESSES].as_deref().unwrap_or_default();
-        if value.is_empty() {
-            if library.is_some() {
-                self.complaints.push("SSLSESSION_REMOTE_LIBRARY: no effect without SSLSESSION_REMOTE".to_owned());
-            }
-            return None;
+        let [addresses, options, library] =
+            [ADDRESSES, OPTIONS, LIBRARY].map(|number| self.values[number].clone().unwrap_or_default());
+        if !addresses.is_empty() {
+            return Some(Remote { addresses, options, library });
         }
-        match Addresses::parse(value.as_encoded_bytes()) {
-            Ok(addresses) if self.complaints.len() == complaints => Some(Remote { addresses, library }),
-            Ok(_) => None,
-            Err(reason) => {
-                self.complaints.push(format!("SSLSESSION_REMOTE: {reason}; {NOT_REMOTE}"));
-                None
-            }
+        if !options.is_empty() || !library.is_empty() {
+            self.complaints.push(NO_ADDRESS.to_owned());
         }
+        None
     }
 }
 

@@ -148,35 +148,39 @@ fn shared_tickets_need_a_key_file_and_no_private_program() {
     assert_eq!((settings.tickets, complaints), (Tickets::Application, vec![]));
 }
 
-/// Reads SSLSESSION_STORE, SSLSESSION_KEY_FILE, SSLSESSION_REMOTE and SSLSESSION_REMOTE_LIBRARY.
-fn remote(store: &str, key_file: &str, addresses: &str, library: &str, program: &str) -> (Settings, Vec<String>) {
+/// Reads SSLSESSION_STORE, SSLSESSION_KEY_FILE, SSLSESSION_REMOTE, its options and its library.
+fn remote(store: &str, key_file: &str, addresses: &str, more: [&str; 2], program: &str) -> (Settings, Vec<String>) {
     let mut environment = environment([store, "unset", "unset", key_file, "unset"]);
-    environment.values[6] = Some(addresses.into());
-    environment.values[7] = Some(library.into());
+    for (number, value) in (6..).zip([addresses].into_iter().chain(more)) {
+        environment.values[number] = Some(value.into());
+    }
     Settings::of(&environment, &[program.into()])
 }
 
 #[test]
 fn a_remote_store_needs_a_key_file_and_has_a_shared_store_in_front() {
     for store in ["unset", "", "shared", "shared:a"] {
-        let (settings, complaints) = remote(store, "/k", "redis://cache", "/l/o.so", "nginx");
+        let (settings, complaints) = remote(store, "/k", "redis://cache", ["wait=5ms", "/l/o.so"], "nginx");
         assert_eq!(complaints, [""; 0]);
         assert_ne!(settings.store, Config::Memory);
         let remote = settings.remote.expect("there is one");
-        assert_eq!((remote.addresses.as_str(), remote.library), ("redis://cache", Some("/l/o.so".into())));
+        assert_eq!(
+            remote,
+            Remote { addresses: "redis://cache".into(), options: "wait=5ms".into(), library: "/l/o.so".into() }
+        );
     }
-    for (store, key_file, addresses, library, complaint) in [
-        ("shared", "unset", "redis://cache", "", "SSLSESSION_REMOTE: there is no key file (SSLSESSION_KEY_FILE=/path"),
-        ("memory", "/k", "redis://cache", "", "SSLSESSION_REMOTE: there is no shared store"),
-        ("shared:a", "/k", "redis://:word@", "", "SSLSESSION_REMOTE: the address has no host; sessions stay on this"),
-        ("shared:a", "/k", "redis://cache", "o.so", "SSLSESSION_REMOTE_LIBRARY=o.so: not an absolute path"),
-        ("shared:a", "/k", "", "/l/o.so", "SSLSESSION_REMOTE_LIBRARY: no effect without SSLSESSION_REMOTE"),
-        ("shared", "k", "redis://cache", "", "SSLSESSION_KEY_FILE=k: not an absolute path"),
+    const ALONE: &str = "SSLSESSION_REMOTE_OPTIONS, SSLSESSION_REMOTE_LIBRARY: no effect without SSLSESSION_REMOTE";
+    for (store, key_file, addresses, more, complaint) in [
+        ("shared", "unset", "redis://cache", ["", ""], "SSLSESSION_REMOTE: there is no key file (SSLSESSION_KEY_FILE="),
+        ("memory", "/k", "redis://cache", ["", ""], "SSLSESSION_REMOTE: there is no shared store"),
+        ("shared:a", "/k", "", ["", "/l/o.so"], ALONE),
+        ("shared:a", "/k", "", ["wait=5ms", ""], ALONE),
+        ("shared", "k", "redis://:word@cache", ["", ""], "SSLSESSION_KEY_FILE=k: not an absolute path"),
     ] {
-        let (settings, complaints) = remote(store, key_file, addresses, library, "nginx");
+        let (settings, complaints) = remote(store, key_file, addresses, more, "nginx");
         assert_eq!(settings.remote, None, "{complaint}");
         assert!(complaints[0].starts_with(complaint) && !complaints[0].contains("word"), "{complaints:?}");
     }
-    let (settings, complaints) = remote("unset", "/k", "redis://cache", "", "vsftpd");
+    let (settings, complaints) = remote("unset", "/k", "redis://cache", ["", ""], "vsftpd");
     assert_eq!((settings.remote, settings.store, complaints), (None, Config::Memory, vec![]));
 }

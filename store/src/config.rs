@@ -3,19 +3,14 @@
 //! ```text
 //!   SSLSESSION_STORE      memory | shared[:NAME][,size=BYTES][,front=NUMBER]
 //!   SSLSESSION_KEY_FILE   /absolute/path
-//!   SSLSESSION_REMOTE     redis://HOST and others                             see `addresses`
 //! ```
 //! The errors are phrases that end before a semicolon.
 #![forbid(unsafe_code)]
-
-mod addresses;
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-pub use addresses::{AddressError, Addresses};
 
 /// The directory of a store that is named without a slash: memory, which the next boot clears.
 pub const MEMORY_FILES: &str = "/dev/shm";
@@ -110,6 +105,10 @@ pub enum SizeError {
 }
 
 impl Config {
+    /// `shared`.
+    pub const SHARED: Config =
+        Config::Shared(SharedConfig { path: None, size: None, front: SharedConfig::DEFAULT_FRONT });
+
     /// Parses SSLSESSION_STORE: `memory` or `shared[:NAME][,size=BYTES][,front=NUMBER]`. NAME has no comma.
     pub fn parse(value: &[u8]) -> Result<Config, ConfigError> {
         let mut parts = value.split(|&byte| byte == b',');

@@ -74,7 +74,7 @@ impl Expiry {
 
     /// Returns the second since 1970 in 32 bits: 0 for all before, all ones for all after, which
     /// never expire.
-    pub(super) const fn second(self) -> u32 {
+    pub const fn second(self) -> u32 {
         let since = self.0.saturating_sub(START.unsigned_abs() as u64);
         if since < u32::MAX as u64 { since as u32 } else { u32::MAX }
     }

@@ -47,8 +47,13 @@ impl Policy {
         Policy { begun: begun & KEPT, begun_by_any_name: begun_by_any_name & KEPT, settled }
     }
 
+    /// Returns the same policy, settled as that digest says, if it does.
+    pub fn settled_as(self, policy: Option<&Scope>) -> Policy {
+        Policy::new(self.begun, self.begun_by_any_name, policy.map(beginning))
+    }
+
     /// Returns the bits for a record.
-    pub(super) fn bits(&self) -> u64 {
+    pub fn bits(&self) -> u64 {
         self.settled.unwrap_or(0) << BEGUN | self.begun
     }
 
@@ -58,11 +63,47 @@ impl Policy {
     }
 
     /// Returns true if a record of these bits is for a connection of this policy.
-    pub(super) fn fits(&self, bits: u64) -> bool {
+    pub fn fits(&self, bits: u64) -> bool {
         let record = Policy::of_bits(bits);
         (record.begun == self.begun || record.begun == self.begun_by_any_name)
             && self.settled.is_none_or(|settled| record.settled == Some(settled))
     }
+}
+
+/// A keyed digest of bytes, which others cannot foresee.
+pub trait KeyedDigest {
+    /// Returns the digest: the same for all who have the key.
+    fn digest(&self, parts: &[&[u8]]) -> u64;
+}
+
+/// A server name in a record's policy.
+pub enum ServerName<'a> {
+    /// The name that the client sent; empty if it sent none.
+    Said(&'a [u8]),
+    /// Any name: the application added the session, which has no name.
+    Any,
+}
+
+/// The number for any name; that of no name is 0. They are no secret.
+const ANY: u64 = 1;
+
+impl ServerName<'_> {
+    /// Returns the policy by which a record of that name is compared: a digest that clients, who
+    /// choose the name, cannot foresee. It includes the beginning of the policy's digest, unless
+    /// that is not settled yet, for a live session whose record's body is not read.
+    pub fn terms(&self, key: &impl KeyedDigest, policy: Option<&Scope>) -> Policy {
+        let digest = match self {
+            ServerName::Any => ANY,
+            ServerName::Said(b"") => 0,
+            ServerName::Said(name) => key.digest(&[&name.to_ascii_lowercase()]),
+        };
+        Policy::new(digest, ANY, policy.map(beginning))
+    }
+}
+
+/// Returns the part of a policy's digest that is compared.
+fn beginning(policy: &Scope) -> u64 {
+    policy.iter().take(8).fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 /// Number of bits stored of how a connection began.

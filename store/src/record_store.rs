@@ -2,20 +2,16 @@
 #![forbid(unsafe_code)]
 
 use crate::expiry::Expiry;
-use crate::record::{Fingerprint, Lookup, Policy, RecordKey};
+use crate::record::{Fingerprint, KeyedDigest, Lookup, Policy, RecordKey};
 use crate::time::UnixTime;
 
 /// A store of encoded sessions for several processes.
 ///
 /// Times are seconds since 1970. All functions may be called by any number of threads at once, and
 /// by a child of a fork. They call nothing that could come back here. Whatever fails is a miss.
-pub trait RecordStore {
+pub trait RecordStore: KeyedDigest {
     /// Returns the session's fingerprint: a keyed hash of its master secret, and its expiry.
     fn fingerprint(&self, secret: &[u8], expiry: Expiry) -> Fingerprint;
-
-    /// Returns a keyed digest of bytes: the same in all processes of the store, and unpredictable
-    /// for others.
-    fn digest(&self, parts: &[&[u8]]) -> u64;
 
     /// Stores an encoded session and replaces any record with the same key. Returns false if it is
     /// not stored: the record is too large or the store unavailable.

@@ -65,7 +65,8 @@ impl Seal {
         let mut sealed = vec![0; key.len() + TAG];
         let (text, place) = sealed.split_at_mut(key.len());
         text.copy_from_slice(key);
-        place.copy_from_slice(&encrypt(self.ciphers.first()?, &Nonce::default(), &[], text)?);
+        let tag = self.ciphers.first()?.encrypt_inout_detached(&Nonce::default(), &[], text.into()).ok()?;
+        place.copy_from_slice(&tag);
         Some(sealed)
     }
 
@@ -73,7 +74,10 @@ impl Seal {
     pub fn open_key(&self, sealed: &[u8]) -> Option<Secret> {
         let (text, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
         let mut key = Secret::from(text.to_vec());
-        decrypt(self.ciphers.first()?, &Nonce::default(), &[], &mut key, tag).then_some(key)
+        let tag = Tag::try_from(tag).ok()?;
+        let opened =
+            self.ciphers.first()?.decrypt_inout_detached(&Nonce::default(), &[], key[..].as_mut().into(), &tag);
+        opened.is_ok().then_some(key)
     }
 
     /// Returns the sealed form of a body; None also if memory runs out.
@@ -88,48 +92,34 @@ impl Seal {
         text.copy_from_slice(body);
         let nonce = nonce(serial_place);
         let (associated, length) = associated(name, label);
-        tag.copy_from_slice(&encrypt(cipher, &nonce, &associated[..length], text)?);
+        tag.copy_from_slice(&cipher.encrypt_inout_detached(&nonce, &associated[..length], text.into()).ok()?);
         Some(sealed)
     }
 
     /// Opens a sealed body in place; None if none of the keys fits, or anything differs from what
     /// was sealed.
     pub fn open(&self, name: &RecordKey, label: &RecordHeader, mut sealed: Secret) -> Option<Secret> {
-        let (head, text) = sealed.split_at_mut_checked(OVERHEAD)?;
+        let (head, _) = sealed.split_at_checked(OVERHEAD)?;
         let (serial, tag) = head.split_at(SERIAL);
-        let nonce = nonce(serial);
+        let (nonce, tag) = (nonce(serial), Tag::try_from(tag).ok()?);
         let (associated, length) = associated(name, label);
         let associated = &associated[..length];
         // A failed opening does not change the text, for the next key.
-        let opens = |cipher: &Aes256GcmSiv| decrypt(cipher, &nonce, associated, text, tag);
+        let text = &mut sealed[OVERHEAD..];
+        let opens = |cipher: &Aes256GcmSiv| {
+            cipher.decrypt_inout_detached(&nonce, associated, (&mut *text).into(), &tag).is_ok()
+        };
         self.ciphers.iter().any(opens).then_some(())?;
         sealed.drain(..OVERHEAD);
         Some(sealed)
     }
 }
 
-/// Encrypts a text in place, and returns its tag. Not inlined, nor is the next: the ciphers are large.
-#[inline(never)]
-pub fn encrypt(cipher: &Aes256GcmSiv, nonce: &Nonce, associated: &[u8], text: &mut [u8]) -> Option<Tag> {
-    cipher.encrypt_inout_detached(nonce, associated, text.into()).ok()
-}
-
-/// Decrypts a text in place. Returns false, and leaves the text, if anything differs from what was encrypted.
-#[inline(never)]
-pub fn decrypt(cipher: &Aes256GcmSiv, nonce: &Nonce, associated: &[u8], text: &mut [u8], tag: &[u8]) -> bool {
-    Tag::try_from(tag).is_ok_and(|tag| cipher.decrypt_inout_detached(nonce, associated, text.into(), &tag).is_ok())
-}
-
-/// Returns the cipher of a key, which is wiped.
-#[inline(never)]
-pub fn keyed(mut key: [u8; 32]) -> Aes256GcmSiv {
+fn cipher(secret: &[u8], salt: &[u8], purpose: &str) -> Aes256GcmSiv {
+    let mut key = derive::<32>(secret, salt, purpose);
     let cipher = Aes256GcmSiv::new((&key).into());
     secret::wipe(&mut key);
     cipher
-}
-
-fn cipher(secret: &[u8], salt: &[u8], purpose: &str) -> Aes256GcmSiv {
-    keyed(derive::<32>(secret, salt, purpose))
 }
 
 fn nonce(serial: &[u8]) -> Nonce {

@@ -36,8 +36,8 @@ pub fn is_alone() -> bool {
     unsafe { (*SINGLE_THREADED.load(Ordering::Relaxed)).load(Ordering::Relaxed) != 0 }
 }
 
-/// Returns true if the process has no other thread but those of the library's own, also where only the kernel knows. Allocates nothing, acquires no
-/// lock.
+/// Returns true if the process has no other thread but the library's own, also where only the kernel knows. Allocates
+/// nothing, acquires no lock.
 pub fn is_alone_for_certain() -> bool {
     is_alone() || (cfg!(not(miri)) && has_one_task())
 }
@@ -47,9 +47,9 @@ pub fn is_alone_for_certain() -> bool {
 /// C library's variable costs two loads, and a count of the kernel's a system call, which each lookup would pay.
 static OWN_THREADS: AtomicU32 = AtomicU32::new(0);
 
-/// Notes the number of threads of the library's own, which never end.
-pub fn note_own_threads(number: u32) {
-    OWN_THREADS.store(number, Ordering::Relaxed);
+/// Returns the number of threads of the library's own, for those who start them to keep up to date.
+pub fn own_threads() -> &'static AtomicU32 {
+    &OWN_THREADS
 }
 
 /// Reads it from the kernel: a directory has two links, and one for each directory in it.
@@ -104,11 +104,6 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Returns a shorter patience, of that many turns.
-    pub fn new(turns: u32) -> Patience {
-        Patience(turns)
-    }
-
     const TRIES: u32 = 2000;
     /// Number of turns, after which most threads have released the lock.
     const TURNS: u32 = 200;

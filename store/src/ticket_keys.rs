@@ -10,7 +10,7 @@
 //! Secrets are in [`SecretSlots`], which no core dump has.
 #![forbid(unsafe_code)]
 
-pub(crate) mod derive;
+pub mod derive;
 mod line;
 mod ring;
 mod window;

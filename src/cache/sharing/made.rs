@@ -5,10 +5,10 @@ use super::begun::route;
 use super::not_shared::Kind;
 use super::policy::PolicyDigest;
 use super::record::{Bearer, OPEN, ServerName};
+use super::remote::Destination;
 use super::{NotShared, Record, Sharing, report, search};
 use crate::cache::SessionCache;
 use crate::handle::{Connection, Session, Setting};
-use sslsession_store::RecordStore;
 use sslsession_store::time::UnixTime;
 
 impl SessionCache {
@@ -29,23 +29,16 @@ impl SessionCache {
         self.note(Kind::Shared);
         report::tell_of_trouble(sharing.store.statistics(), now);
         let name = connection.server_name().unwrap_or_default();
-        let terms = ServerName::Said(&name).terms(|parts| sharing.store.digest(parts), Some(&policy));
+        let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
         let once = connection.takes_sessions_once();
-        let remote = || (is_complete && !once).then(|| sharing.destination(session, &name, &policy, now)).flatten();
+        let remote = (is_complete && !once).then_some(Destination { name: &name, policy: &policy, now });
         if !is_open {
-            return self.store_record(
-                sharing,
-                session,
-                &Record { scope: policy, terms, bearer: None, once, remote: remote() },
-            );
+            return self.store_record(sharing, session, &Record { scope: policy, terms, bearer: None, once, remote });
         }
         let is_certain = has_asked && self.learn_route(sharing, connection, &name, policy, now);
         let bearer = Some(Bearer { number: sharing.number, policy: is_certain.then_some(policy) });
-        self.store_record(
-            sharing,
-            session,
-            &Record { scope: OPEN, terms, bearer, once, remote: remote().filter(|_| is_certain) },
-        )
+        let remote = remote.filter(|_| is_certain);
+        self.store_record(sharing, session, &Record { scope: OPEN, terms, bearer, once, remote })
     }
 
     fn note_private(&self, reason: NotShared) -> bool {

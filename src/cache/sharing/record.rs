@@ -18,8 +18,9 @@
 #![forbid(unsafe_code)]
 
 use super::policy::{Number, PolicyDigest};
+use sslsession_store::Scope;
+pub(super) use sslsession_store::record::ServerName;
 use sslsession_store::secret::Secret;
-use sslsession_store::{Policy, Scope};
 
 /// The scope in place of a policy's digest.
 pub(super) const OPEN: Scope = *b"open to more ctx";
@@ -55,33 +56,6 @@ impl Bearer {
         let (policy, session) = rest.split_first_chunk()?;
         let policy = (*policy != PolicyDigest::default()).then_some(*policy);
         Some((Bearer { number: *number, policy }, session))
-    }
-}
-
-/// A server name in a record's terms.
-pub(super) enum ServerName<'a> {
-    /// The name that the client sent; empty if it sent none.
-    Said(&'a [u8]),
-    /// Any name: the application added the session, which has no name.
-    Any,
-}
-
-/// The number for any name; that of no name is 0. They are no secret.
-const ANY: u64 = 1;
-
-impl ServerName<'_> {
-    /// Returns the policy by which a record of that name is compared: a digest that clients, who
-    /// choose the name, cannot foresee, made by the store's own `digest`. It includes the beginning of the policy's digest, unless
-    /// that is not settled yet, for a live session whose record's body is not read.
-    pub(super) fn terms(&self, digest: impl FnOnce(&[&[u8]]) -> u64, policy: Option<&PolicyDigest>) -> Policy {
-        let name = match self {
-            ServerName::Any => ANY,
-            ServerName::Said(b"") => 0,
-            ServerName::Said(name) => digest(&[&name.to_ascii_lowercase()]),
-        };
-        let beginning =
-            |policy: &PolicyDigest| policy.iter().take(8).fold(0, |word, &byte| word << 8 | u64::from(byte));
-        Policy::new(name, ANY, policy.map(beginning))
     }
 }
 

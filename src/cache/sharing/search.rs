@@ -83,10 +83,7 @@ pub(super) fn end_offers() {
 /// The key and policy with which a connection searches.
 pub(super) struct Terms {
     pub(super) scope: Scope,
-    name: Policy,
-    /// The parts of that policy: the server name, and the policy that it leads to, if that is known already.
-    pub(super) server_name: Vec<u8>,
-    pub(super) settled: Option<PolicyDigest>,
+    pub(super) name: Policy,
     /// True if the current policy covers all, so that contexts of other hosts may have the same.
     pub(super) is_complete: bool,
     /// The current policy and the server name, where a record says itself whom it is for.
@@ -100,6 +97,19 @@ pub(super) struct Open {
     is_switched: bool,
     /// True if the servername callback may still switch it.
     may_switch: bool,
+}
+
+impl Terms {
+    /// Returns the policy that the connection's name leads to, if that is known already.
+    pub(super) fn settled(&self) -> Option<&PolicyDigest> {
+        self.open.as_ref().map_or(Some(&self.scope), Open::settled)
+    }
+}
+
+impl Open {
+    fn settled(&self) -> Option<&PolicyDigest> {
+        Some(&self.policy).filter(|_| self.is_switched || !self.may_switch)
+    }
 }
 
 impl Sharing {
@@ -171,7 +181,7 @@ impl SessionCache {
                 if let Search::Found(session) = &search
                     && is_remote
                 {
-                    self.keep_remote(sharing, &terms, &body, session, offer.now);
+                    self.keep_remote(sharing, &terms, &body, session, offer);
                 }
                 search
             }
@@ -203,7 +213,7 @@ impl SessionCache {
         let mark = Some(sharing.fingerprint(resident));
         let server_name = offer.connection.server_name_offered().unwrap_or_default();
         let became = |scope: PolicyDigest| {
-            let policy = ServerName::Said(&server_name).terms(|parts| sharing.store.digest(parts), Some(&scope));
+            let policy = ServerName::Said(&server_name).terms(sharing.store, Some(&scope));
             let name = RecordKey { scope: &scope, policy, version: offer.version, id: offer.id };
             let leads_there = || sharing.routes.known_here(&open.route).is_none_or(|known| known == scope);
             match sharing.store.find(&name, mark, offer.now) {
@@ -233,25 +243,27 @@ impl SessionCache {
     fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
         let (policy, is_complete) = self.policy_and_completeness(sharing, connection)?;
         let server_name = connection.server_name_offered().unwrap_or_default();
-        let name = |settled: &Option<PolicyDigest>| {
-            ServerName::Said(&server_name).terms(|parts| sharing.store.digest(parts), settled.as_ref())
-        };
+        let said = ServerName::Said(&server_name);
         if !self.is_open(sharing) {
-            let settled = Some(policy);
-            return Ok(Terms { scope: policy, name: name(&settled), settled, is_complete, open: None, server_name });
+            return Ok(Terms {
+                scope: policy,
+                name: said.terms(sharing.store, Some(&policy)),
+                is_complete,
+                open: None,
+            });
         }
         let is_switched = !connection.is_of(self.context);
         let own = sharing.settings.get();
         let now = connection.context().and_then(|context| crate::cache::of_context(context)?.sharing.as_deref());
         let now = now.map_or(own, |sharing| sharing.settings.get());
         let may_switch = own.has(Setting::ServerNameCallback) || now.has(Setting::ServerNameCallback);
-        let settled = Some(policy).filter(|_| is_switched || !may_switch);
         let begun = (may_switch && own.has(Setting::ClientHelloCallback)).then_some(policy);
         if let Some(begun) = begun {
             sharing.begun.note(connection, begun);
         }
         let open = Open { policy, route: route(&server_name, begun.as_ref()), is_switched, may_switch };
-        Ok(Terms { scope: OPEN, name: name(&settled), settled, is_complete, open: Some(open), server_name })
+        let name = said.terms(sharing.store, open.settled());
+        Ok(Terms { scope: OPEN, name, is_complete, open: Some(open) })
     }
 
     /// Looks up a record, or takes it. A record for others is a policy mismatch, and stays.
@@ -308,7 +320,7 @@ impl SessionCache {
         }
     }
 
-    /// Decodes a record and inserts its session into the memory store, unless it is for single use or another host's.
+    /// Decodes a record and inserts its session into the memory store, unless another host made it.
     fn revive(&self, sharing: &Sharing, terms: &Terms, body: &Secret, key: &Key, offer: &Offer) -> Search {
         let bytes = match terms.open {
             None => Some(body.as_slice()),
@@ -320,7 +332,7 @@ impl SessionCache {
         });
         let is_it = |session: &Session| session.version() == offer.version && session.id() == offer.id;
         let Some(session) = session.filter(is_it) else { return Search::Missing };
-        if !offer.once && !sharing.is_foreign(offer.id) {
+        if !offer.once && !self.is_foreign(sharing, offer) {
             self.insert_live(key, &session, offer.now);
         }
         Search::Found(session)

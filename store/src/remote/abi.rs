@@ -1,74 +1,136 @@
-//! The C interface between the library and `libsslsession-remote.so`, in one file that both are compiled with.
+//! The C interface between the library and `libsslsession-remote.so`, which both are compiled with.
 //!
 //! ```text
-//!   library                                                     object
-//!   dlopen, at load ─► sslsession_remote_table(VERSION) ──────► Table, or NULL for another version
-//!   first need ──────► start(settings) ───────────────────────► a thread, its queue; a handle that is never freed
-//!   new session ─────► set(handle, name, sealed record) ──────► queue (the oldest goes if it is full) ─► SET
-//!   removed ─────────► delete(handle, name) ──────────────────► queue                                 ─► DEL
-//!   lookup ──────────► get(handle, name, complete, context) ──► GET ─► complete(context, outcome, record), once
-//!                      refused while the circuit breaker is open: complete is not called then
+//!   library                                             object
+//!   dlopen, at load ─► sslsession_remote_table(VERSION) ► Table, or NULL for another version
+//!                      open(config, complaint) ─────────► settings, keys of the key file; no thread, no connection
+//!   context made ────► prepare ─────────────────────────► names of hosts are looked up
+//!   connection ──────► new_id ──────────────────────────► an id that says which host made it
+//!   new session ─────► insert(session, plain bytes) ────► id of this host? sealed ─► queue ─► thread ─► SET
+//!   removed ─────────► remove(session) ─────────────────► id of the fleet? ────────► queue ─► thread ─► DEL
+//!   lookup ──────────► find(session) ───────────────────► id of another host? waits ◄──────── thread ─► GET
+//!                                                         opened ─► found(context, plain bytes)
+//!   child of a fork ─► forked ──────────────────────────► there is no thread, until the next need
 //! ```
-//! The object never sees a session's secret: records are sealed before, and opened after. In a child of a fork the
-//! handle is of a thread that is not there: it is dropped without a call, and another is started.
-
+//! Nothing here unwinds, and nothing calls back into the library but the two functions that are passed for that,
+//! during the call that they are passed to. Whoever owns bytes with secrets wipes them.
 #![forbid(unsafe_code)]
 
 use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::sync::atomic::AtomicU32;
 
 /// The version of this interface.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-/// The one exported function's name, with its NUL.
+/// The one exported function's name.
 pub const TABLE: &std::ffi::CStr = c"sslsession_remote_table";
+
+/// The type of the one exported function.
+pub type TableFunction = unsafe extern "C" fn(version: u32) -> *const Table;
 
 /// Bytes that are borrowed for the time of a call.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Bytes {
+pub struct Bytes<'a> {
     /// Their address; may dangle if there are none.
     pub data: *const u8,
     /// Their number.
     pub length: usize,
+    lifetime: PhantomData<&'a [u8]>,
 }
 
-impl From<&[u8]> for Bytes {
-    fn from(bytes: &[u8]) -> Bytes {
-        Bytes { data: bytes.as_ptr(), length: bytes.len() }
+impl<'a> From<&'a [u8]> for Bytes<'a> {
+    fn from(bytes: &'a [u8]) -> Bytes<'a> {
+        Bytes { data: bytes.as_ptr(), length: bytes.len(), lifetime: PhantomData }
     }
 }
 
-/// The settings of a thread.
+/// The settings, as the environment has them.
 #[repr(C)]
-pub struct Start {
-    /// The addresses, between commas, as in SSLSESSION_REMOTE.
-    pub addresses: Bytes,
-    /// Number of milliseconds in which an answer must come, or it counts as a failure.
-    pub answer: u32,
-    /// Number of bytes of records that may wait to be written.
-    pub queue: usize,
+pub struct Config<'a> {
+    /// SSLSESSION_REMOTE.
+    pub addresses: Bytes<'a>,
+    /// SSLSESSION_REMOTE_OPTIONS.
+    pub options: Bytes<'a>,
+    /// The path in SSLSESSION_KEY_FILE.
+    pub key_file: Bytes<'a>,
+    /// The number of the object's threads in this process, which the object keeps up to date.
+    pub own_threads: &'static AtomicU32,
 }
 
-/// The thread's handle.
+/// An opened remote store, which is never freed.
 #[repr(C)]
 pub struct Handle {
     opaque: [u8; 0],
 }
 
-/// The end of a lookup.
-pub mod outcome {
-    /// The record.
-    pub const FOUND: u32 = 0;
-    /// No record of that name.
-    pub const MISSING: u32 = 1;
-    /// An error, or no answer in time.
-    pub const FAILED: u32 = 2;
+/// A session, and who may have it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    /// Its id.
+    pub id: Bytes<'a>,
+    /// Its protocol version.
+    pub version: i32,
+    /// The scope of its record.
+    pub scope: &'a [u8; 16],
+    /// The server name that the client sends.
+    pub server_name: Bytes<'a>,
+    /// The digest of the policy that the name leads to, if that is known.
+    pub settled: Option<&'a [u8; 16]>,
 }
 
-/// Called by the thread, once for each lookup that was not refused. The record lives for the call.
-pub type Complete = unsafe extern "C" fn(context: *mut c_void, outcome: u32, record: Bytes);
+/// This host, now.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Here {
+    /// The number by which the fleet knows this host.
+    pub host: u32,
+    /// The second since 1970.
+    pub now: i64,
+    /// The number of seconds for which sessions live here.
+    pub timeout: i64,
+}
 
-/// The thread's counters.
+/// The message of an id.
+pub mod verdict {
+    /// None of the fleet's hosts has made it.
+    pub const OTHER: u32 = 0;
+    /// This host has made it.
+    pub const OWN: u32 = 1;
+    /// Another host has made it in time: the only one to ask for.
+    pub const FOREIGN: u32 = 2;
+    /// Another host has made it, too long ago.
+    pub const OLD: u32 = 3;
+}
+
+/// The end of a lookup.
+pub mod outcome {
+    /// The session was passed to `found`.
+    pub const FOUND: u32 = 0;
+    /// There is none, or it is not to be asked for.
+    pub const MISSING: u32 = 1;
+    /// There is one for connections of another policy.
+    pub const POLICY_MISMATCH: u32 = 2;
+    /// No answer in time, or nobody was asked: the time is used up, or the server does not answer.
+    pub const LATE: u32 = 3;
+}
+
+/// A change of the server's state, which is reported once.
+pub mod trouble {
+    /// Nothing is to be said.
+    pub const NONE: u32 = 0;
+    /// The server has stopped answering.
+    pub const BEGUN: u32 = 1;
+    /// The server answers again.
+    pub const ENDED: u32 = 2;
+}
+
+/// Called with bytes that live for the call.
+pub type Take = unsafe extern "C" fn(context: *mut c_void, bytes: Bytes);
+
+/// What a process has counted.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Counters {
@@ -98,20 +160,35 @@ pub struct Counters {
     pub is_open: u64,
 }
 
-/// The functions of the object. None may be called in a child of the fork that the handle was made before.
+/// The functions of the object.
 #[repr(C)]
 pub struct Table {
-    /// Starts a thread with all signals blocked; NULL if there can be none.
-    pub start: unsafe extern "C" fn(settings: *const Start) -> *mut Handle,
-    /// Queues a record that expires at a second since 1970.
-    pub set: unsafe extern "C" fn(handle: *mut Handle, name: Bytes, record: Bytes, expiry: i64),
-    /// Queues a removal.
-    pub delete: unsafe extern "C" fn(handle: *mut Handle, name: Bytes),
-    /// Asks for a record. Returns 1 if `complete` will be called, 0 if it will not.
-    pub get: unsafe extern "C" fn(handle: *mut Handle, name: Bytes, complete: Complete, context: *mut c_void) -> u32,
-    /// Copies the counters.
-    pub counters: unsafe extern "C" fn(handle: *mut Handle, counters: *mut Counters),
+    /// Reads the settings and the key file. Returns NULL, and passes the complaint, if that fails.
+    pub open: unsafe extern "C" fn(config: &Config, complaint: Take, context: *mut c_void) -> *const Handle,
+    /// Looks up the names of hosts, if it has not done so: later the program may see other files.
+    pub prepare: unsafe extern "C" fn(handle: *const Handle),
+    /// Forgets the parent's thread, in a child of a fork. Allocates nothing, acquires no lock.
+    pub forked: unsafe extern "C" fn(handle: *const Handle),
+    /// Makes a session id that says that this host made it. Returns 0 without random numbers.
+    pub new_id: unsafe extern "C" fn(handle: *const Handle, here: Here, id: &mut [u8; 32]) -> u32,
+    /// Returns the [`verdict`] on an id.
+    pub judge: unsafe extern "C" fn(handle: *const Handle, here: Here, id: Bytes) -> u32,
+    /// Queues a session that this host made, until it expires at a second since 1970; `u32::MAX` for never. A session
+    /// of another id is not queued. Returns a [`trouble`].
+    pub insert:
+        unsafe extern "C" fn(handle: *const Handle, here: Here, session: &Session, expiry: u32, body: Bytes) -> u32,
+    /// Queues the removal of a session, if a host of the fleet made it.
+    pub remove: unsafe extern "C" fn(handle: *const Handle, session: &Session),
+    /// Looks up a session that another host made. Waits, but not beyond the thread's budget. Returns an [`outcome`].
+    pub find: unsafe extern "C" fn(
+        handle: *const Handle,
+        here: Here,
+        session: &Session,
+        found: Take,
+        context: *mut c_void,
+    ) -> u32,
+    /// Returns the number of seconds for which a session of another host stays here before it is asked for again.
+    pub keep: unsafe extern "C" fn(handle: *const Handle) -> i64,
+    /// Copies what this process has counted.
+    pub counters: unsafe extern "C" fn(handle: *const Handle, counters: &mut Counters),
 }
-
-/// The type of the one exported function.
-pub type TableFunction = unsafe extern "C" fn(version: u32) -> *const Table;

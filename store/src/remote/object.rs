@@ -1,220 +1,121 @@
-//! The shared object with the network code, and its thread.
-//!
-//! ```text
-//!   at load ────► dlopen ─► Object        before the program changes its root or its rights
-//!   first need ─► start ──► the thread's handle, in HANDLE, for the life of the process
-//!   forked ─────► HANDLE is NULL again in the child: what it was stays as it is, as its locks may be held and its
-//!                 sockets are the parent's; the child's first need starts a thread of its own
-//! ```
+//! The functions of the object, as the library calls them.
 
-use std::ffi::{CStr, CString, OsStr, c_void};
-use std::fmt;
-use std::mem::MaybeUninit;
+use std::ffi::{OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use super::abi::{self, Bytes, Counters, Handle, Start, Table, TableFunction, outcome};
-use crate::threads::{self, Patience};
+use super::abi::{Bytes, Config, Handle, Here, Session, Table, outcome, trouble, verdict};
+use super::loader;
+use crate::record::Lookup;
+use crate::secret::Secret;
+use crate::threads;
+use crate::time::Seconds;
 
-/// The name of the object, which is beside the library.
-const FILE: &str = "libsslsession-remote.so";
+/// The length of an id that says which host made it.
+pub const ID_LENGTH: usize = 32;
 
-/// Number of milliseconds after which an answer counts as a failure.
-const ANSWER: u32 = 50;
-
-/// Number of bytes of records that may wait to be written.
-const QUEUE: usize = 8 << 20;
-
-/// The thread's handle: NULL before the first need, and in a child of a fork.
-static HANDLE: AtomicPtr<Handle> = AtomicPtr::new(ptr::null_mut());
-
-/// The start of this process's thread.
-static START: AtomicU8 = AtomicU8::new(NOT_STARTED);
-const NOT_STARTED: u8 = 0;
-const STARTING: u8 = 1;
-/// There can be none: it is not tried again.
-const FAILED: u8 = 2;
-
-/// Forgets the thread, which is the parent's, in a child of a fork.
-pub fn forked() {
-    HANDLE.store(ptr::null_mut(), Ordering::Relaxed);
-    START.store(NOT_STARTED, Ordering::Relaxed);
-    threads::note_own_threads(0);
+/// The store of a fleet.
+pub struct Remote {
+    table: &'static Table,
+    handle: *const Handle,
 }
 
-/// The loaded object.
-pub struct Object(&'static Table);
+// SAFETY: any thread may call the object's functions, as `abi` says.
+unsafe impl Send for Remote {}
+// SAFETY: as above.
+unsafe impl Sync for Remote {}
 
-/// Reason why the object is not loaded.
-#[derive(Debug)]
-pub enum LoadError {
-    /// The library does not know its own place.
-    NoPlace,
-    /// The loader refuses the file.
-    Refused(PathBuf, String),
-    /// The file is of another version, or another object.
-    Version(PathBuf),
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadError::NoPlace => {
-                write!(f, "the library's own directory is unknown; SSLSESSION_REMOTE_LIBRARY names {FILE}")
-            }
-            LoadError::Refused(path, why) => write!(f, "{} is not loaded: {why}", path.display()),
-            LoadError::Version(path) => write!(f, "{} is not of this library's version", path.display()),
+impl Remote {
+    /// Loads the object, `file` or the one beside the library, and opens the store that the settings describe. An error
+    /// is a line for the administrator.
+    pub fn open(addresses: &OsStr, options: &OsStr, key_file: &Path, file: &OsStr) -> Result<Remote, String> {
+        let table = loader::load(file.as_bytes())?;
+        let config = Config {
+            addresses: addresses.as_bytes().into(),
+            options: options.as_bytes().into(),
+            key_file: key_file.as_os_str().as_bytes().into(),
+            own_threads: threads::own_threads(),
+        };
+        let mut complaint = Secret::default();
+        // SAFETY: settings that live for the call, and `take` with the place that it is for.
+        let handle = unsafe { (table.open)(&config, take, (&raw mut complaint).cast()) };
+        match handle.is_null() {
+            true => Err(String::from_utf8_lossy(&complaint).into_owned()),
+            false => Ok(Remote { table, handle }),
         }
+    }
+
+    /// Looks up the names of hosts, while the program sees the files that this needs.
+    pub fn prepare(&self) {
+        // SAFETY: the handle that the object gave, here and below.
+        unsafe { (self.table.prepare)(self.handle) };
+    }
+
+    /// Forgets the parent's thread, in a child of a fork.
+    pub fn forked(&self) {
+        // SAFETY: as above.
+        unsafe { (self.table.forked)(self.handle) };
+    }
+
+    /// Makes a session id that says that this host made it now; None without random numbers.
+    pub fn new_id(&self, here: Here) -> Option<[u8; ID_LENGTH]> {
+        let mut id = [0; ID_LENGTH];
+        // SAFETY: as above.
+        let is_made = unsafe { (self.table.new_id)(self.handle, here, &mut id) };
+        (is_made != 0).then_some(id)
+    }
+
+    /// Returns true if another host has made the session of that id.
+    pub fn is_foreign(&self, here: Here, id: &[u8]) -> bool {
+        // SAFETY: as above, and bytes that live for the call, here and below.
+        let verdict = unsafe { (self.table.judge)(self.handle, here, id.into()) };
+        matches!(verdict, verdict::FOREIGN | verdict::OLD)
+    }
+
+    /// Queues a session, if this host made it, for all hosts. Returns true if the server has stopped answering, false if
+    /// it answers again, None if neither is new.
+    pub fn insert(&self, here: Here, session: &Session, expiry: u32, body: &[u8]) -> Option<bool> {
+        // SAFETY: as above.
+        match unsafe { (self.table.insert)(self.handle, here, session, expiry, body.into()) } {
+            trouble::BEGUN => Some(true),
+            trouble::ENDED => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Queues the removal of a session, if a host of the fleet made it.
+    pub fn remove(&self, session: &Session) {
+        // SAFETY: as above.
+        unsafe { (self.table.remove)(self.handle, session) };
+    }
+
+    /// Looks up a session, if another host made it. Waits, but not beyond the thread's budget.
+    pub fn find(&self, here: Here, session: &Session) -> Lookup {
+        let mut body = Secret::default();
+        // SAFETY: as above, and `take` with the place that it is for.
+        match unsafe { (self.table.find)(self.handle, here, session, take, (&raw mut body).cast()) } {
+            outcome::FOUND if !body.is_empty() => Lookup::Record(body),
+            outcome::POLICY_MISMATCH => Lookup::PolicyMismatch,
+            _ => Lookup::Missing,
+        }
+    }
+
+    /// Returns the time for which a session of another host stays here before it is asked for again.
+    pub fn keep(&self) -> Seconds {
+        // SAFETY: as above.
+        Seconds(unsafe { (self.table.keep)(self.handle) })
     }
 }
 
-impl std::error::Error for LoadError {}
-
-/// Returns the path of the object beside the library that this code is in.
-fn beside_library() -> Option<PathBuf> {
-    let mut found = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: an address of this object's, and a place for the answer.
-    let path = unsafe {
-        if libc::dladdr((&raw const HANDLE).cast(), found.as_mut_ptr()) == 0 || found.assume_init().dli_fname.is_null()
-        {
-            return None;
-        }
-        CStr::from_ptr(found.assume_init().dli_fname)
+/// Copies bytes, unless memory runs out.
+unsafe extern "C" fn take(context: *mut c_void, bytes: Bytes) {
+    // SAFETY: the place that was passed with this function, and bytes that live for the call.
+    let (place, bytes) = unsafe {
+        let data = if bytes.length == 0 { ptr::dangling() } else { bytes.data };
+        (&mut *context.cast::<Secret>(), std::slice::from_raw_parts(data, bytes.length))
     };
-    Some(Path::new(OsStr::from_bytes(path.to_bytes())).with_file_name(FILE))
-}
-
-impl Object {
-    /// Loads the object: that file, or the one beside the library.
-    pub fn load(file: Option<&Path>) -> Result<Object, LoadError> {
-        let path = file.map(Path::to_owned).or_else(beside_library).ok_or(LoadError::NoPlace)?;
-        let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| LoadError::NoPlace)?;
-        // SAFETY: NUL-terminated names. The object's own start has nothing of the library's in it. It is never unloaded.
-        unsafe {
-            let loaded = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
-            if loaded.is_null() {
-                let why = libc::dlerror();
-                let why =
-                    if why.is_null() { String::new() } else { CStr::from_ptr(why).to_string_lossy().into_owned() };
-                return Err(LoadError::Refused(path, why));
-            }
-            let function = libc::dlsym(loaded, abi::TABLE.as_ptr());
-            if function.is_null() {
-                return Err(LoadError::Version(path));
-            }
-            let function: TableFunction = std::mem::transmute(function);
-            function(abi::VERSION).as_ref().map(Object).ok_or(LoadError::Version(path))
-        }
+    if place.start_anew(bytes.len()).is_ok() {
+        place.extend_from_slice(bytes);
     }
-
-    /// Returns the thread's handle, and starts the thread if there is none. NULL if none can be had.
-    fn handle(&self, addresses: &str) -> *mut Handle {
-        let handle = HANDLE.load(Ordering::Acquire);
-        if !handle.is_null() {
-            return handle;
-        }
-        match START.compare_exchange(NOT_STARTED, STARTING, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => {}
-            Err(FAILED) => return ptr::null_mut(),
-            Err(_) => {
-                // Another thread is about to have it, in some ten microseconds.
-                let started = || Some(HANDLE.load(Ordering::Acquire)).filter(|handle| !handle.is_null());
-                return Patience::new(100).until(started).unwrap_or(ptr::null_mut());
-            }
-        }
-        let settings = Start { addresses: addresses.as_bytes().into(), answer: ANSWER, queue: QUEUE };
-        // SAFETY: settings that live for the call.
-        let handle = unsafe { (self.0.start)(&settings) };
-        if handle.is_null() {
-            START.store(FAILED, Ordering::Relaxed);
-        } else {
-            threads::note_own_threads(1);
-            HANDLE.store(handle, Ordering::Release);
-        }
-        handle
-    }
-
-    /// Queues a record that expires at a second since 1970.
-    pub fn set(&self, addresses: &str, name: &[u8], record: &[u8], expiry: i64) {
-        let handle = self.handle(addresses);
-        if !handle.is_null() {
-            // SAFETY: this process's handle, and bytes that live for the call.
-            unsafe { (self.0.set)(handle, name.into(), record.into(), expiry) };
-        }
-    }
-
-    /// Queues a removal.
-    pub fn delete(&self, addresses: &str, name: &[u8]) {
-        let handle = self.handle(addresses);
-        if !handle.is_null() {
-            // SAFETY: as above.
-            unsafe { (self.0.delete)(handle, name.into()) };
-        }
-    }
-
-    /// Asks for a record, and waits for that time at most. None for no record, and for no answer.
-    pub fn get(&self, addresses: &str, name: &[u8], longest: Duration) -> Option<Vec<u8>> {
-        let end = Instant::now() + longest;
-        let handle = self.handle(addresses);
-        if handle.is_null() {
-            return None;
-        }
-        let slot = Arc::new(Slot::default());
-        let context = Arc::into_raw(Arc::clone(&slot)).cast_mut().cast();
-        // SAFETY: as above. The context is given up to `complete`, which is called once.
-        if unsafe { (self.0.get)(handle, name.into(), complete, context) } == 0 {
-            // SAFETY: `complete` will not be called: the reference is still ours.
-            drop(unsafe { Arc::from_raw(context.cast::<Slot>()) });
-            return None;
-        }
-        slot.wait(end)
-    }
-
-    /// Returns what the thread has counted; None if there is no thread.
-    pub fn counters(&self) -> Option<Counters> {
-        let handle = HANDLE.load(Ordering::Acquire);
-        let mut counters = Counters::default();
-        // SAFETY: this process's handle, and a place for the answer.
-        (!handle.is_null()).then(|| unsafe { (self.0.counters)(handle, &mut counters) }).map(|()| counters)
-    }
-}
-
-/// The place of an answer, which the caller and the thread own.
-#[derive(Default)]
-struct Slot {
-    /// None until the answer is there.
-    answer: Mutex<Option<Option<Vec<u8>>>>,
-    is_there: Condvar,
-}
-
-impl Slot {
-    fn wait(&self, end: Instant) -> Option<Vec<u8>> {
-        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(answer) = answer.take() {
-                return answer;
-            }
-            let left = end.checked_duration_since(Instant::now())?;
-            (answer, _) = self.is_there.wait_timeout(answer, left).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn fill(&self, record: Option<Vec<u8>>) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(record);
-        self.is_there.notify_one();
-    }
-}
-
-unsafe extern "C" fn complete(context: *mut c_void, end: u32, record: Bytes) {
-    // SAFETY: the context that `get` gave, once; and bytes that live for the call.
-    let (slot, record) = unsafe {
-        let record = (end == outcome::FOUND && record.length > 0)
-            .then(|| std::slice::from_raw_parts(record.data, record.length).to_vec());
-        (Arc::from_raw(context.cast::<Slot>()), record)
-    };
-    slot.fill(record);
 }

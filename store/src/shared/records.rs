@@ -9,9 +9,20 @@ use super::Shared;
 use super::partition::{Broken, MAX_BODY, Partition};
 use super::statistics::Event;
 use crate::expiry::Expiry;
-use crate::record::{Fingerprint, Lookup, Policy, RecordHeader, RecordKey};
+use crate::record::{Fingerprint, KeyedDigest, Lookup, Policy, RecordHeader, RecordKey};
 use crate::record_store::RecordStore;
 use crate::time::UnixTime;
+
+impl KeyedDigest for Shared {
+    fn digest(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.digests[0], self.digests[1]);
+        for part in parts {
+            hasher.write_usize(part.len());
+            hasher.write(part);
+        }
+        hasher.finish()
+    }
+}
 
 impl RecordStore for Shared {
     fn fingerprint(&self, secret: &[u8], expiry: Expiry) -> Fingerprint {
@@ -23,15 +34,6 @@ impl RecordStore for Shared {
             Err(_) => hasher.hash(secret),
         };
         Fingerprint { expiry: expiry.second(), fingerprint: hash as u32 }
-    }
-
-    fn digest(&self, parts: &[&[u8]]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.digests[0], self.digests[1]);
-        for part in parts {
-            hasher.write_usize(part.len());
-            hasher.write(part);
-        }
-        hasher.finish()
     }
 
     fn insert(&self, name: &RecordKey, mark: Fingerprint, bytes: &[u8]) -> bool {

@@ -49,9 +49,19 @@ impl Addresses {
         Ok(Addresses(text.to_owned()))
     }
 
-    /// Returns the addresses, with their passwords.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// Returns each address, with its password.
+    pub fn each(&self) -> impl Iterator<Item = &str> {
+        self.0.split(',')
+    }
+
+    /// Returns true for the nodes of a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.0.contains(',')
+    }
+
+    /// Returns true if they are reached over TLS.
+    pub fn has_tls(&self) -> bool {
+        self.0.starts_with("rediss:")
     }
 }
 
@@ -129,7 +139,7 @@ mod tests {
             "redis+unix:///run/redis.sock?db=2",
             "redis://a,redis://b:7000,redis://c",
         ] {
-            assert_eq!(Addresses::parse(good.as_bytes()).map(|it| it.as_str().to_owned()), Ok(good.to_owned()));
+            assert_eq!(Addresses::parse(good.as_bytes()).map(|it| it.0), Ok(good.to_owned()));
         }
         for (bad, why) in [
             ("", AddressError::Scheme),

@@ -14,8 +14,9 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::keys::Line;
-use crate::time::{Seconds, UnixTime};
+use sslsession_store::time::{Seconds, UnixTime};
+
+use crate::keys::Line;
 
 /// The length of an id.
 pub const LENGTH: usize = 32;

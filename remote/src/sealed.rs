@@ -12,13 +12,14 @@
 //! read none, change none, make none, and have none found under another name.
 #![forbid(unsafe_code)]
 
-use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use aes_gcm_siv::aead::AeadInOut;
+use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce, Tag};
 
-use super::keys::{Line, expand};
-use crate::record::{Fingerprint, RecordKey};
-use crate::seal::{decrypt, encrypt, keyed};
-use crate::secret::Secret;
-use crate::time::UnixTime;
+use sslsession_store::RecordKey;
+use sslsession_store::secret::{self, Secret};
+use sslsession_store::time::UnixTime;
+
+use crate::keys::{Line, expand};
 
 /// The length of a name.
 pub const NAME: usize = PREFIX.len() + 22;
@@ -57,7 +58,9 @@ pub fn name(line: &Line, key: &RecordKey) -> Name {
 fn cipher(line: &Line, name: &Name, salt: &[u8]) -> Aes256GcmSiv {
     let mut key = [0; 32];
     expand(&line.records, &[name, salt], &mut key);
-    keyed(key)
+    let cipher = Aes256GcmSiv::new((&key).into());
+    secret::wipe(&mut key);
+    cipher
 }
 
 fn associated(line: &Line, name: &Name, key: &RecordKey) -> Vec<u8> {
@@ -65,7 +68,7 @@ fn associated(line: &Line, name: &Name, key: &RecordKey) -> Vec<u8> {
 }
 
 /// Seals a session's body. `salt` is random. None if memory runs out.
-pub fn seal(line: &Line, key: &RecordKey, mark: Fingerprint, salt: [u8; SALT], body: &[u8]) -> Option<(Name, Vec<u8>)> {
+pub fn seal(line: &Line, key: &RecordKey, expiry: u32, salt: [u8; SALT], body: &[u8]) -> Option<(Name, Vec<u8>)> {
     let name = name(line, key);
     let mut sealed = Vec::new();
     sealed.try_reserve_exact(HEAD + LABEL + body.len()).ok()?;
@@ -74,11 +77,12 @@ pub fn seal(line: &Line, key: &RecordKey, mark: Fingerprint, salt: [u8; SALT], b
     sealed.extend_from_slice(&salt);
     sealed.extend_from_slice(&[0; TAG]);
     sealed.extend_from_slice(&key.policy.bits().to_be_bytes());
-    sealed.extend_from_slice(&u64::from(mark.expiry).to_be_bytes());
+    sealed.extend_from_slice(&u64::from(expiry).to_be_bytes());
     sealed.extend_from_slice(body);
     let (head, text) = sealed.split_at_mut(HEAD);
     let associated = associated(line, &name, key);
-    let tag = encrypt(&cipher(line, &name, &salt), &Nonce::default(), &associated, text)?;
+    let cipher = cipher(line, &name, &salt);
+    let tag = cipher.encrypt_inout_detached(&Nonce::default(), &associated, text.into()).ok()?;
     head[HEAD - TAG..].copy_from_slice(&tag);
     Some((name, sealed))
 }
@@ -108,9 +112,8 @@ fn opened(line: &Line, key: &RecordKey, record: &[u8], now: UnixTime) -> Option<
     let name = name(line, key);
     let mut text = Secret::from(text.to_vec());
     let associated = associated(line, &name, key);
-    if !decrypt(&cipher(line, &name, salt), &Nonce::default(), &associated, &mut text, tag) {
-        return None;
-    }
+    let (cipher, tag) = (cipher(line, &name, salt), Tag::try_from(tag).ok()?);
+    cipher.decrypt_inout_detached(&Nonce::default(), &associated, text[..].as_mut().into(), &tag).ok()?;
     let policy = u64::from_be_bytes(text.get(..8)?.try_into().ok()?);
     let expiry = u32::try_from(u64::from_be_bytes(text.get(8..LABEL)?.try_into().ok()?)).ok()?;
     // Strict: in its last second it is still valid.
@@ -127,15 +130,11 @@ fn opened(line: &Line, key: &RecordKey, record: &[u8], now: UnixTime) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Policy;
-    use crate::version::ProtocolVersion;
+    use sslsession_store::Policy;
+    use sslsession_store::version::ProtocolVersion;
 
     const LAST: u32 = 1_800_000_000;
     const NOW: UnixTime = UnixTime(LAST as i64);
-
-    fn mark(expiry: u32) -> Fingerprint {
-        Fingerprint { expiry, fingerprint: 0 }
-    }
 
     fn key<'a>(scope: &'a [u8; 16], id: &'a [u8]) -> RecordKey<'a> {
         RecordKey { scope, policy: Policy::new(1, 1, Some(2)), version: ProtocolVersion(0x0303), id }
@@ -145,7 +144,7 @@ mod tests {
     fn a_record_opens_under_its_own_name_line_and_policy_alone() {
         let (line, other) = (Line::of(b"a line"), Line::of(b"another line"));
         let key_here = key(&[1; 16], &[2; 32]);
-        let (name_here, sealed) = seal(&line, &key_here, mark(LAST), [3; 16], b"session").expect("memory");
+        let (name_here, sealed) = seal(&line, &key_here, LAST, [3; 16], b"session").expect("memory");
         assert_eq!(sealed.len(), HEAD + LABEL + 7);
         assert!(name_here.starts_with(b"tls:") && name_here.iter().all(|byte| byte.is_ascii_graphic()));
         let body = || Opened::Body(Secret::from(b"session".to_vec()), LAST);
@@ -168,7 +167,7 @@ mod tests {
     fn a_cut_or_changed_record_does_not_open() {
         let line = Line::of(b"a line");
         let key = key(&[1; 16], &[2; 32]);
-        let (_, sealed) = seal(&line, &key, mark(u32::MAX), [3; 16], b"session").expect("memory");
+        let (_, sealed) = seal(&line, &key, u32::MAX, [3; 16], b"session").expect("memory");
         for length in 0..sealed.len() {
             assert_eq!(open(&line, &key, &sealed[..length], NOW), Opened::Not);
         }

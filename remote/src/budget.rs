@@ -1,11 +1,8 @@
 //! The time that a thread may wait for other hosts: at most 50 ms in any second. Pure: time is an argument.
 #![forbid(unsafe_code)]
 
-/// The most that one lookup waits, in microseconds.
-pub const DEADLINE: u32 = 10_000;
-
 /// The most that a thread waits in a second, in microseconds.
-const MOST: u32 = 50_000;
+pub const MOST: u32 = 50_000;
 
 /// A slice of time, in microseconds; as many as make a second, and the one under way.
 const SLICE: u64 = 125_000;
@@ -25,10 +22,10 @@ impl Budget {
         Budget { spent: [0; SLICES], last: 0 }
     }
 
-    /// Returns for how many microseconds the thread may wait now; 0 for not at all.
-    pub fn left(&mut self, now: u64) -> u32 {
+    /// Returns for how many microseconds, `longest` at most, the thread may wait now; 0 for not at all.
+    pub fn left(&mut self, now: u64, longest: u32) -> u32 {
         self.move_on(now);
-        DEADLINE.min(MOST.saturating_sub(self.spent.iter().sum()))
+        longest.min(MOST.saturating_sub(self.spent.iter().sum()))
     }
 
     /// Notes a wait that has ended now.
@@ -52,12 +49,14 @@ impl Budget {
 mod tests {
     use super::*;
 
+    const DEADLINE: u32 = 10_000;
+
     /// A thread that waits whenever it may, as long as it may.
     #[test]
     fn no_second_has_more_than_the_budget() {
         let (mut budget, mut now, mut waits) = (Budget::new(), 123_456_789, Vec::new());
         while now < 123_456_789 + 20_000_000 {
-            let left = budget.left(now);
+            let left = budget.left(now, DEADLINE);
             now += u64::from(left).max(700);
             if left > 0 {
                 budget.spend(now, left);
@@ -75,11 +74,11 @@ mod tests {
     #[test]
     fn a_thread_that_has_not_waited_may_wait_until_the_deadline() {
         let mut budget = Budget::new();
-        assert_eq!(budget.left(0), DEADLINE);
+        assert_eq!(budget.left(0, DEADLINE), DEADLINE);
         budget.spend(5, MOST - 1);
-        assert_eq!(budget.left(10), 1);
+        assert_eq!(budget.left(10, DEADLINE), 1);
         budget.spend(11, 1);
-        assert_eq!(budget.left(900_000), 0);
-        assert_eq!(budget.left(1_200_000), DEADLINE);
+        assert_eq!(budget.left(900_000, DEADLINE), 0);
+        assert_eq!(budget.left(1_200_000, DEADLINE), DEADLINE);
     }
 }

@@ -14,23 +14,24 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::key_file::Keys;
-use crate::secret;
-pub(super) use crate::ticket_keys::derive::{expand, extract};
+use sslsession_store::key_file::Keys;
+use sslsession_store::record::KeyedDigest;
+use sslsession_store::secret;
+pub use sslsession_store::ticket_keys::derive::{expand, extract};
 
 /// The keys of one line, overwritten when dropped.
 pub struct Line {
-    pub(super) mask: [u8; 16],
-    pub(super) tag: [u8; 16],
-    pub(super) names: [u8; 32],
-    pub(super) records: [u8; 32],
+    pub mask: [u8; 16],
+    pub tag: [u8; 16],
+    pub names: [u8; 32],
+    pub records: [u8; 32],
     digests: [u8; 16],
     /// Says, in a record, which line sealed it.
-    pub(super) mark: [u8; 3],
+    pub mark: [u8; 3],
 }
 
 impl Line {
-    pub(super) fn of(line: &[u8]) -> Line {
+    pub fn of(line: &[u8]) -> Line {
         let mut root = extract("sslsession remote", line);
         let fill = |info: &str, out: &mut [u8]| expand(&root, &[info.as_bytes()], out);
         let mut keys =
@@ -52,12 +53,14 @@ impl Line {
     pub fn all(keys: &Keys) -> Box<[Line]> {
         secret::leaving_no_trace(|| keys.secrets().map(Line::of).collect())
     }
+}
 
-    /// Returns a keyed digest of bytes, the same on all hosts.
-    pub fn digest(&self, parts: &[&[u8]]) -> u64 {
+impl KeyedDigest for Line {
+    fn digest(&self, parts: &[&[u8]]) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.digests);
         for part in parts {
-            hasher.write_usize(part.len());
+            // Hosts may differ in the order of bytes.
+            hasher.write(&(part.len() as u64).to_be_bytes());
             hasher.write(part);
         }
         hasher.finish()
