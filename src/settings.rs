@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::Severity;
 use once_cell::race::OnceBox;
-pub use remote::{NOT_REMOTE, Remote};
+pub use remote::{NOT_REMOTE, values as remote_values};
 use sslsession_store::config::{self, Config};
 
 /// The settings, as the environment was when the library was loaded.
@@ -55,8 +55,8 @@ pub struct Settings {
     pub is_private: bool,
     /// SSLSESSION_LOG.
     pub log: Option<Log>,
-    /// SSLSESSION_REMOTE, with a shared store and a key file.
-    pub remote: Option<Remote>,
+    /// SSLSESSION_REMOTE is set, and there is a shared store and a key file: see [`remote_values`].
+    pub is_remote: bool,
 }
 
 /// The log of the library's work.
@@ -241,10 +241,9 @@ impl Settings {
             key_file: None,
             is_private: false,
             log: reading.value(5, parse::log, None, "only what is wrong is told, on stderr"),
-            remote: None,
+            is_remote: is_set(&environment.values[remote::ADDRESSES]),
         };
-        settings.remote = reading.remote();
-        if settings.remote.is_some() && !is_set(&environment.values[0]) {
+        if settings.is_remote && !is_set(&environment.values[0]) {
             settings.store = Config::SHARED;
         }
         let private =
@@ -260,9 +259,9 @@ impl Settings {
             }
         }
         if reading.complaints.len() == complaints {
-            reading.complaints.extend(settings.check_remote());
+            reading.complaints.extend(settings.check_remote(environment).map(str::to_owned));
         } else {
-            settings.remote = None;
+            settings.is_remote = false;
         }
         reading.complaints.extend(settings.without_effect());
         if settings.key_file.is_none() && matches!(settings.tickets, Tickets::Shared(_)) {
@@ -294,7 +293,7 @@ impl Settings {
         }
         match (shares_tickets, &self.key_file) {
             (true, None) => complaints.push(format!("SSLSESSION_TICKETS=shared: {NO_KEYS_FOR_TICKETS}")),
-            (false, Some(_)) if !is_named && self.remote.is_none() => complaints.push(
+            (false, Some(_)) if !is_named && !self.is_remote => complaints.push(
                 "SSLSESSION_KEY_FILE: no effect without a named store (SSLSESSION_STORE=shared:NAME) or shared tickets"
                     .to_owned(),
             ),

@@ -1,5 +1,5 @@
 //! SSLSESSION_REMOTE and its options: the store of a fleet, and what it needs beside itself. Their values are read by the
-//! object with the network code, which complains of them.
+//! object with the network code, which complains of them: an address may have a password, and is not repeated.
 //!
 //! ```text
 //!   key file? ─ no ──► complaint, off         private program? ─ yes ──► off
@@ -7,67 +7,44 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use std::ffi::OsString;
-use std::fmt;
+use std::ffi::OsStr;
 
-use super::{Config, Reading, Settings};
-
-/// The store of a fleet.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Remote {
-    /// SSLSESSION_REMOTE, not empty.
-    pub addresses: OsString,
-    /// SSLSESSION_REMOTE_OPTIONS.
-    pub options: OsString,
-    /// SSLSESSION_REMOTE_LIBRARY; empty for the object beside the library.
-    pub library: OsString,
-}
-
-/// Prints no address, which may have a password.
-impl fmt::Debug for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Remote")
-    }
-}
+use super::{Config, Settings, is_set, load};
 
 /// The consequence of having no remote store, for messages.
 pub const NOT_REMOTE: &str = "sessions stay on this machine";
 
-/// A complaint of settings that say how, where none says where.
 const NO_ADDRESS: &str = "SSLSESSION_REMOTE_OPTIONS, SSLSESSION_REMOTE_LIBRARY: no effect without SSLSESSION_REMOTE";
+const NO_KEY_FILE: &str = "SSLSESSION_REMOTE: there is no key file (SSLSESSION_KEY_FILE=/path, the same on all \
+                           machines); sessions stay on this machine";
+const NO_STORE: &str =
+    "SSLSESSION_REMOTE: there is no shared store (SSLSESSION_STORE=shared); sessions stay on this machine";
 
 /// The number of each variable in the names of the settings.
 pub(super) const ADDRESSES: usize = 6;
-const OPTIONS: usize = 7;
-const LIBRARY: usize = 8;
+pub(super) const OPTIONS: usize = 7;
+pub(super) const LIBRARY: usize = 8;
 
-impl Reading<'_> {
-    /// Returns the remote store that the variables ask for.
-    #[inline(never)]
-    pub(super) fn remote(&mut self) -> Option<Remote> {
-        let [addresses, options, library] =
-            [ADDRESSES, OPTIONS, LIBRARY].map(|number| self.values[number].clone().unwrap_or_default());
-        if !addresses.is_empty() {
-            return Some(Remote { addresses, options, library });
-        }
-        if !options.is_empty() || !library.is_empty() {
-            self.complaints.push(NO_ADDRESS.to_owned());
-        }
-        None
-    }
+/// Returns the values of SSLSESSION_REMOTE, SSLSESSION_REMOTE_OPTIONS and SSLSESSION_REMOTE_LIBRARY, empty where they are
+/// unset.
+pub fn values() -> [&'static OsStr; 3] {
+    [ADDRESSES, OPTIONS, LIBRARY].map(|number| load::environment().values[number].as_deref().unwrap_or_default())
 }
 
 impl Settings {
     /// Turns the remote store off where it lacks what it needs. Returns the complaint.
     #[inline(never)]
-    pub(super) fn check_remote(&mut self) -> Option<String> {
-        let needed = match (&self.remote, &self.key_file) {
-            (None, _) => return None,
-            (Some(_), Some(_)) if self.store != Config::Memory => return None,
-            (Some(_), None) => "there is no key file (SSLSESSION_KEY_FILE=/path, the same on all machines)",
-            (Some(_), Some(_)) => "there is no shared store (SSLSESSION_STORE=shared)",
+    pub(super) fn check_remote(&mut self, environment: &super::Environment) -> Option<&'static str> {
+        let complaint = match (self.is_remote, &self.key_file) {
+            (false, _) => {
+                let is_used = [OPTIONS, LIBRARY].iter().any(|&number| is_set(&environment.values[number]));
+                return is_used.then_some(NO_ADDRESS);
+            }
+            (true, Some(_)) if self.store != Config::Memory => return None,
+            (true, Some(_)) => NO_STORE,
+            (true, None) => NO_KEY_FILE,
         };
-        self.remote = None;
-        (!self.is_private).then(|| format!("SSLSESSION_REMOTE: {needed}; {NOT_REMOTE}"))
+        self.is_remote = false;
+        (!self.is_private).then_some(complaint)
     }
 }

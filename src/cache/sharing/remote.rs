@@ -44,9 +44,8 @@ pub(super) fn at_load() {
 
 fn opened() -> Option<&'static Result<Remote, String>> {
     let settings = settings::asking_for_store()?;
-    let (wanted, key_file) = (settings.remote.as_ref()?, settings.key_file.as_deref()?);
-    let open = || Remote::open(&wanted.addresses, &wanted.options, key_file, &wanted.library);
-    Some(REMOTE.get_or_init(|| Box::new(open())))
+    let key_file = settings.key_file.as_deref().filter(|_| settings.is_remote)?;
+    Some(REMOTE.get_or_init(|| Box::new(Remote::open(settings::remote_values(), key_file))))
 }
 
 /// Returns the remote store of this process; None if none is asked for, or it cannot be had: the first call complains.

@@ -27,9 +27,9 @@ unsafe impl Send for Remote {}
 unsafe impl Sync for Remote {}
 
 impl Remote {
-    /// Loads the object, `file` or the one beside the library, and opens the store that the settings describe. An error
-    /// is a line for the administrator.
-    pub fn open(addresses: &OsStr, options: &OsStr, key_file: &Path, file: &OsStr) -> Result<Remote, String> {
+    /// Loads the object, `file` or the one beside the library, and opens the store that the other settings describe. An
+    /// error is a line for the administrator.
+    pub fn open([addresses, options, file]: [&OsStr; 3], key_file: &Path) -> Result<Remote, String> {
         let table = loader::load(file.as_bytes())?;
         let config = Config {
             addresses: addresses.as_bytes().into(),
