@@ -10,8 +10,10 @@
 mod common;
 #[path = "remote/fleet.rs"]
 mod fleet;
+#[path = "remote/options.rs"]
+mod options;
 
-use fleet::{Fleet, Host};
+use fleet::{Fleet, Host, Settings};
 use std::{
     io::{Read, Write},
     os::unix::net::UnixListener,
@@ -22,7 +24,7 @@ use std::{
 const VERSIONS: [&str; 2] = ["tls12", "tls13"];
 
 /// A change of a host's settings.
-type Change = fn(&mut fleet::Settings);
+type Change = fn(&mut Settings);
 
 /// Number of sessions.
 const N: usize = 20;

@@ -116,7 +116,8 @@ impl Settings {
             .each()
             .map(|address| {
                 let server = address.into_connection_info()?;
-                let mut account = server.redis_settings().clone();
+                // An account needs no right to what serves nothing but statistics.
+                let mut account = server.redis_settings().clone().set_skip_set_lib_name();
                 if let Some(password) = self.password.as_ref().and_then(|word| str::from_utf8(word).ok()) {
                     account = account.set_password(password);
                 }

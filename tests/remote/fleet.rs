@@ -6,7 +6,8 @@ use crate::common::{
     root, target_dir,
 };
 use std::{
-    fs::{self, Permissions},
+    cell::Cell,
+    fs::{self, File, Permissions},
     io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -43,6 +44,8 @@ fn object() -> PathBuf {
 pub struct Settings {
     /// SSLSESSION_REMOTE.
     pub remote: Option<String>,
+    /// SSLSESSION_REMOTE_OPTIONS.
+    pub options: String,
     /// SSLSESSION_KEY_FILE, of those in the directory.
     pub key_file: &'static str,
     /// The name of the certificate in the directory.
@@ -52,23 +55,22 @@ pub struct Settings {
 pub struct Fleet {
     scratch: Scratch,
     redis: Option<Running>,
+    /// What Redis is started with, beside what it always is.
+    arguments: Vec<String>,
+    /// Number of hosts that have been started.
+    hosts: Cell<usize>,
 }
 
 impl Fleet {
     pub fn new() -> Fleet {
-        let mut fleet = Fleet { scratch: Scratch::new("remote"), redis: None };
+        let mut fleet =
+            Fleet { scratch: Scratch::new("remote"), redis: None, arguments: Vec::new(), hosts: Cell::new(0) };
         for (key, digit) in [("fleet.key", "4f"), ("other.key", "91")] {
             fs::write(fleet.path(key), digit.repeat(32)).expect("our own directory");
             fs::set_permissions(fleet.path(key), Permissions::from_mode(0o600)).expect("our own file");
         }
         for name in ["server", "other"] {
-            let mut openssl = Command::new("openssl");
-            openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
-            openssl.args(["-days", "30", "-subj", &format!("/CN={name}")]);
-            openssl.arg("-keyout").arg(fleet.path(&format!("{name}.key.pem")));
-            openssl.arg("-out").arg(fleet.path(&format!("{name}.pem")));
-            let outcome = process::run(&mut openssl, DEADLINE);
-            assert!(outcome.success(), "openssl {outcome}");
+            fleet.certify(name, &[]);
         }
         let mut cc = common::c_compiler();
         cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o"])
@@ -80,6 +82,23 @@ impl Fleet {
         fleet
     }
 
+    /// Makes a certificate, signed by itself unless the arguments say otherwise.
+    pub fn certify(&self, name: &str, arguments: &[&str]) {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+        openssl.args(["-days", "30", "-subj", &format!("/CN={name}")]).args(arguments).current_dir(self.scratch.path());
+        openssl.arg("-keyout").arg(format!("{name}.key.pem")).arg("-out").arg(format!("{name}.pem"));
+        let outcome = process::run(&mut openssl, DEADLINE);
+        assert!(outcome.success(), "openssl {outcome}");
+    }
+
+    /// Starts Redis anew, with further arguments.
+    pub fn restart_redis_with(&mut self, arguments: Vec<String>) {
+        self.redis().kill();
+        self.arguments = arguments;
+        self.start_redis();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.scratch.join(name)
     }
@@ -88,7 +107,7 @@ impl Fleet {
     pub fn start_redis(&mut self) {
         let mut redis = Command::new("redis-server");
         redis.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(self.path("redis.sock"));
-        redis.arg("--dir").arg(self.scratch.path()).stdout(Stdio::null());
+        redis.arg("--dir").arg(self.scratch.path()).args(&self.arguments).stdout(Stdio::null());
         self.redis = Some(Running::start(&mut redis));
         self.wait_until("Redis", || self.said(&["PING"]).trim() == "PONG");
     }
@@ -110,7 +129,13 @@ impl Fleet {
         line.and_then(|line| line.split(',').next()).map_or(0, |number| number.parse().expect("a number"))
     }
 
-    pub fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+    /// Returns the number of seconds that each record has left.
+    pub fn lives(&self) -> Vec<u64> {
+        let keys = self.said(&["--scan"]);
+        keys.lines().map(|key| self.said(&["TTL", key]).trim().parse().expect("a number")).collect()
+    }
+
+    pub fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !is_so() {
             assert!(begun.elapsed() < DEADLINE, "no {what}");
@@ -125,7 +150,7 @@ impl Fleet {
     /// Starts a host whose settings differ from the others'.
     pub fn host_with(&self, version: &str, change: impl Fn(&mut Settings)) -> Host {
         let remote = Some(format!("redis+unix://{}", self.path("redis.sock").display()));
-        let mut settings = Settings { remote, key_file: "fleet.key", certificate: "server" };
+        let mut settings = Settings { remote, options: String::new(), key_file: "fleet.key", certificate: "server" };
         change(&mut settings);
         let mut host = Command::new(self.path("host"));
         host.arg(self.path(&format!("{}.pem", settings.certificate)));
@@ -133,14 +158,18 @@ impl Fleet {
         host.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared");
         if let Some(remote) = settings.remote {
             host.env("SSLSESSION_REMOTE", remote).env("SSLSESSION_REMOTE_LIBRARY", object());
+            host.env("SSLSESSION_REMOTE_OPTIONS", settings.options);
             host.env("SSLSESSION_KEY_FILE", self.path(settings.key_file));
         }
+        self.hosts.set(self.hosts.get() + 1);
+        let complaints = self.path(&format!("complaints.{}", self.hosts.get()));
+        host.stderr(File::create(&complaints).expect("our own directory"));
         let mut running = Running::start(host.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let child = running.child();
         let (asks, says) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
         let directory = self.scratch.path().display().to_string();
         let sessions = if version == "tls13" { 2 } else { 1 };
-        Host { sessions, _running: running, asks: Some(asks), says: BufReader::new(says), directory }
+        Host { sessions, _running: running, asks: Some(asks), says: BufReader::new(says), directory, complaints }
     }
 }
 
@@ -151,10 +180,16 @@ pub struct Host {
     asks: Option<ChildStdin>,
     says: BufReader<ChildStdout>,
     directory: String,
+    complaints: PathBuf,
     _running: Running,
 }
 
 impl Host {
+    /// Returns its stderr so far.
+    pub fn complaints(&self) -> String {
+        fs::read_to_string(&self.complaints).expect("our own file")
+    }
+
     /// Has it do something; `@` is the fleet's directory. Returns what it says.
     pub fn ask(&mut self, command: &str) -> String {
         let asks = self.asks.as_mut().expect("it runs");
