@@ -55,7 +55,7 @@ pub struct Settings {
 pub struct Fleet {
     scratch: Scratch,
     redis: Option<Running>,
-    /// What Redis is started with, beside what it always is.
+    /// Further arguments of Redis.
     arguments: Vec<String>,
     /// Number of hosts that have been started.
     hosts: Cell<usize>,

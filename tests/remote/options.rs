@@ -1,4 +1,4 @@
-//! How Redis is reached: over TLS, by a user with a password from a file, and what is wrong in the settings.
+//! Settings: Redis is reached over TLS, by a user with a password from a file; and what is wrong in them.
 
 use crate::{
     N, Settings, expect_all_resumed,

@@ -130,7 +130,7 @@ pub mod trouble {
 /// Called with bytes that live for the call.
 pub type Take = unsafe extern "C" fn(context: *mut c_void, bytes: Bytes);
 
-/// What a process has counted.
+/// Counts of a process.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Counters {
