@@ -65,6 +65,34 @@ pub struct Counts {
     pub lock_waits: u64,
     pub lock_timeouts: u64,
     pub partitions_emptied: u64,
+    pub remote: Remote,
+}
+
+/// Counts of the remote store, behind this one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Remote {
+    pub asked: u64,
+    pub found: u64,
+    pub late: u64,
+    pub failed: u64,
+    pub refused: u64,
+    pub written: u64,
+    pub dropped: u64,
+    pub breaker_opened: u64,
+}
+
+impl Remote {
+    fn of(counters: &[u64]) -> Remote {
+        let [asked, found, late, failed, refused, written, dropped, breaker_opened] = *counters else {
+            return Remote::default();
+        };
+        Remote { asked, found, late, failed, refused, written, dropped, breaker_opened }
+    }
+
+    /// Returns true if nothing was asked or written.
+    pub fn is_unused(&self) -> bool {
+        *self == Remote::default()
+    }
 }
 
 /// Lookups that found nothing to be resumed, by cause.
@@ -92,6 +120,9 @@ impl Misses {
         self.by_cause().iter().fold(0, |sum, (_, number)| sum.saturating_add(*number))
     }
 }
+
+/// The first counter of the remote store.
+const FIRST_REMOTE: usize = 16;
 
 impl Counts {
     /// Returns the number of lookups.
@@ -137,6 +168,7 @@ impl Counts {
             lock_waits,
             lock_timeouts,
             partitions_emptied,
+            remote: Remote::of(&counters[FIRST_REMOTE..]),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::slice;
 
 use sslsession_store::key_file::Keys;
 use sslsession_store::remote::abi::{
-    self, Bytes, Config, Counters, Handle, Here, Table, Take, VERSION, outcome, trouble, verdict,
+    self, Bytes, Config, Handle, Here, Table, Take, VERSION, outcome, trouble, verdict,
 };
 use sslsession_store::threads::uncancelled;
 use sslsession_store::version::ProtocolVersion;
@@ -19,7 +19,7 @@ use crate::id::Verdict;
 use crate::sealed::Opened;
 use crate::settings::Settings;
 
-static TABLE: Table = Table { open, prepare, forked, new_id, judge, insert, remove, find, keep, counters };
+static TABLE: Table = Table { open, prepare, forked, new_id, judge, insert, remove, find, keep };
 
 /// Returns the functions of the object; NULL for a library of another version.
 #[unsafe(no_mangle)]
@@ -117,7 +117,7 @@ unsafe extern "C" fn insert(handle: *const Handle, here: Here, key: &abi::Sessio
         // SAFETY: as above.
         let (fleet, session, body) = unsafe { (fleet(handle), session(key), slice(body)) };
         if let Verdict::Own(line) = fleet.judge(here, session.id)
-            && let Some(member) = fleet.member(line)
+            && let Some(member) = fleet.member(line, here)
         {
             member.insert(&session, expiry, body);
         }
@@ -125,11 +125,11 @@ unsafe extern "C" fn insert(handle: *const Handle, here: Here, key: &abi::Sessio
     })
 }
 
-unsafe extern "C" fn remove(handle: *const Handle, key: &abi::Session) {
+unsafe extern "C" fn remove(handle: *const Handle, here: Here, key: &abi::Session) {
     caught((), || {
         // SAFETY: as above.
         let (fleet, session) = unsafe { (fleet(handle), session(key)) };
-        if let Some(member) = fleet.known(session.id) {
+        if let Some(member) = fleet.known(session.id, here) {
             member.remove(&session);
         }
     });
@@ -146,8 +146,8 @@ unsafe extern "C" fn find(
         // SAFETY: as above.
         let (fleet, session) = unsafe { (fleet(handle), session(key)) };
         let Verdict::Foreign(line) = fleet.judge(here, session.id) else { return outcome::MISSING };
-        let Some(member) = fleet.member(line) else { return outcome::MISSING };
-        match member.find(&session, here.now) {
+        let Some(member) = fleet.member(line, here) else { return outcome::MISSING };
+        match member.find(&session) {
             Some(Opened::Body(body, _)) => {
                 // SAFETY: the library's function, with what it takes.
                 unsafe { found(context, body.as_slice().into()) };
@@ -163,11 +163,4 @@ unsafe extern "C" fn find(
 unsafe extern "C" fn keep(handle: *const Handle) -> i64 {
     // SAFETY: as above. It cannot panic.
     unsafe { fleet(handle) }.settings.options.keep.as_secs() as i64
-}
-
-unsafe extern "C" fn counters(handle: *const Handle, counters: &mut Counters) {
-    caught((), || {
-        // SAFETY: as above.
-        *counters = unsafe { fleet(handle) }.started().map_or_else(Counters::default, |thread| thread.counters());
-    });
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
 use sslsession_store::RecordKey;
 use sslsession_store::key_file::Keys;
 use sslsession_store::record::ServerName;
-use sslsession_store::remote::abi::{Here, trouble};
+use sslsession_store::remote::abi::{Here, counter, trouble};
 use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::version::ProtocolVersion;
 
@@ -26,7 +26,7 @@ use crate::resolver::Resolver;
 use crate::sealed::{self, Name, Opened};
 use crate::settings::Settings;
 use crate::thread::{Complete, Shared};
-use crate::waiting;
+use crate::waiting::{self, Answer};
 
 /// The store of a fleet, which is never freed.
 pub struct Fleet {
@@ -75,19 +75,14 @@ impl Fleet {
         id::judge(&self.lines, id, here.host, UnixTime(here.now), Seconds(here.timeout))
     }
 
-    /// Returns the store for the sessions of that line.
-    pub fn member(&'static self, line: usize) -> Option<Member> {
-        Some(Member { fleet: self, line: self.lines.get(line)? })
+    /// Returns the store for the sessions of that line, for this process, which counts here.
+    pub fn member(&'static self, line: usize, here: Here) -> Option<Member> {
+        Some(Member { fleet: self, line: self.lines.get(line)?, here })
     }
 
     /// Returns the store for the sessions of the line that made an id, if any did.
-    pub fn known(&'static self, id: &[u8]) -> Option<Member> {
-        self.member(id::read(&self.lines, id)?.0)
-    }
-
-    /// Returns this process's thread, and starts it if there is none; None if none can be had.
-    fn thread(&'static self) -> Option<&'static Shared> {
-        self.process.thread(|| Shared::start(&self.settings, &self.resolver))
+    pub fn known(&'static self, id: &[u8], here: Here) -> Option<Member> {
+        self.member(id::read(&self.lines, id)?.0, here)
     }
 
     /// Returns this process's thread, if it has been needed.
@@ -120,9 +115,16 @@ impl Fleet {
 pub struct Member {
     fleet: &'static Fleet,
     line: &'static Line,
+    here: Here,
 }
 
 impl Member {
+    /// Returns this process's thread, and starts it if there is none; None if none can be had.
+    fn thread(&self) -> Option<&'static Shared> {
+        let fleet = self.fleet;
+        fleet.process.thread(|| Shared::start(&fleet.settings, &fleet.resolver, self.here.counting))
+    }
+
     /// Returns the key of a session's record, with the policy as all hosts digest it.
     fn key<'a>(&self, session: &Session<'a>) -> RecordKey<'a> {
         let policy = ServerName::Said(session.server_name).terms(self.line, session.settled);
@@ -141,7 +143,7 @@ impl Member {
             return;
         }
         let Some((name, sealed)) = sealed::seal(self.line, &self.key(session), expiry, salt, body) else { return };
-        if let Some(thread) = self.fleet.thread() {
+        if let Some(thread) = self.thread() {
             let record = Some((sealed.into(), i64::from(expiry)));
             thread.write(Write { name: name.into(), record, is_second_try: false });
         }
@@ -149,7 +151,7 @@ impl Member {
 
     /// Queues the removal of a record.
     pub fn remove(&self, session: &Session) {
-        if let Some(thread) = self.fleet.thread() {
+        if let Some(thread) = self.thread() {
             thread.write(Write { name: self.name(session).into(), record: None, is_second_try: false });
         }
     }
@@ -157,17 +159,24 @@ impl Member {
     /// Asks for a session's sealed record, without waiting: `complete` is called by the thread, once, with it or
     /// without. Returns false if nobody is asked, and `complete` is not called.
     pub fn ask(&self, session: &Session, complete: Complete) -> bool {
-        self.fleet.thread().is_some_and(|thread| thread.look_up(&self.name(session), complete))
+        self.thread().is_some_and(|thread| thread.look_up(&self.name(session), complete))
     }
 
-    /// Opens a sealed record at a second since 1970.
-    pub fn open(&self, session: &Session, record: &[u8], now: i64) -> Opened {
-        sealed::open(self.line, &self.key(session), record, UnixTime(now))
+    /// Opens a sealed record, if it has not expired now.
+    pub fn open(&self, session: &Session, record: &[u8]) -> Opened {
+        sealed::open(self.line, &self.key(session), record, UnixTime(self.here.now))
     }
 
     /// Looks up a session. Waits, but not beyond the thread's budget. None for no answer.
-    pub fn find(&self, session: &Session, now: i64) -> Option<Opened> {
-        let record = waiting::ask(self.fleet.settings.options.wait, |complete| self.ask(session, complete))?;
-        Some(record.map_or(Opened::Not, |record| self.open(session, &record, now)))
+    pub fn find(&self, session: &Session) -> Option<Opened> {
+        let count = |counter: usize| self.here.counting.counters[counter].fetch_add(1, Relaxed);
+        match waiting::ask(self.fleet.settings.options.wait, |complete| self.ask(session, complete)) {
+            Answer::Record(record) => return Some(self.open(session, &record)),
+            Answer::Missing => return Some(Opened::Not),
+            Answer::Late => count(counter::LATE),
+            Answer::NoTime => count(counter::ASKED) + count(counter::REFUSED),
+            Answer::Failed => 0,
+        };
+        None
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A change of the remote store.
 pub struct Write {
@@ -27,21 +26,28 @@ impl Write {
 pub struct Writes {
     most: usize,
     waiting: Mutex<(VecDeque<Write>, usize)>,
-    /// Number of writes that have left for newer ones.
-    pub dropped: AtomicU64,
+}
+
+/// The effect of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// The queue was empty before: the thread has to be woken.
+    pub was_empty: bool,
+    /// Number of writes that have left for it, or itself.
+    pub dropped: usize,
+    /// Number of bytes that wait now.
+    pub bytes: usize,
 }
 
 impl Writes {
     pub fn new(most: usize) -> Writes {
-        Writes { most, waiting: Mutex::default(), dropped: AtomicU64::new(0) }
+        Writes { most, waiting: Mutex::default() }
     }
 
-    /// Returns true if it was empty before: the thread has to be woken.
-    pub fn push(&self, write: Write) -> bool {
+    pub fn push(&self, write: Write) -> Pushed {
         let size = write.size();
         if size > self.most {
-            self.dropped.fetch_add(1, Relaxed);
-            return false;
+            return Pushed { was_empty: false, dropped: 1, bytes: self.bytes() };
         }
         let mut gone = Vec::new();
         let mut waiting = self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -54,9 +60,9 @@ impl Writes {
         }
         *bytes += size;
         writes.push_back(write);
+        let bytes = *bytes;
         drop(waiting);
-        self.dropped.fetch_add(gone.len() as u64, Relaxed);
-        was_empty
+        Pushed { was_empty, dropped: gone.len(), bytes }
     }
 
     /// Takes the oldest, at most so many and so many bytes, but at least one if there is one.
@@ -115,11 +121,10 @@ mod tests {
     #[test]
     fn a_full_queue_lets_the_oldest_go_and_counts_them() {
         let writes = Writes::new(3 * (ENTRY + 1 + 100));
-        assert!(writes.push(write(0, 100)));
-        for number in 1..5 {
-            assert!(!writes.push(write(number, 100)));
-        }
-        assert_eq!(writes.dropped.load(Relaxed), 2);
+        assert!(writes.push(write(0, 100)).was_empty);
+        let pushed: Vec<Pushed> = (1..5).map(|number| writes.push(write(number, 100))).collect();
+        assert_eq!(pushed.iter().map(|pushed| pushed.dropped).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        assert_eq!(pushed[3], Pushed { was_empty: false, dropped: 1, bytes: 3 * (ENTRY + 1 + 100) });
         assert_eq!(numbers(&writes.take(2, usize::MAX)), [2, 3]);
         assert_eq!(writes.bytes(), ENTRY + 101);
         assert_eq!(numbers(&writes.take(2, usize::MAX)), [4]);
@@ -149,8 +154,8 @@ mod tests {
     fn a_record_larger_than_the_queue_is_dropped_alone() {
         let writes = Writes::new(1000);
         writes.push(write(1, 100));
-        assert!(!writes.push(write(2, 1000)));
-        assert_eq!(writes.dropped.load(Relaxed), 1);
+        let bytes = ENTRY + 101;
+        assert_eq!(writes.push(write(2, 1000)), Pushed { was_empty: false, dropped: 1, bytes });
         assert_eq!(numbers(&writes.take(9, usize::MAX)), [1]);
     }
 

@@ -16,11 +16,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::{Cmd, RedisError, Value};
-use sslsession_store::remote::abi::Counters;
+use sslsession_store::remote::abi::{Counting, counter, gauge};
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -56,18 +56,6 @@ struct Lookup {
     complete: Complete,
 }
 
-#[derive(Default)]
-pub struct Counts {
-    pub asked: AtomicU64,
-    pub found: AtomicU64,
-    pub failed: AtomicU64,
-    pub refused: AtomicU64,
-    pub written: AtomicU64,
-    pub not_written: AtomicU64,
-    pub removed: AtomicU64,
-    pub connected: AtomicU64,
-}
-
 /// The state that callers and the thread share.
 pub struct Shared {
     settings: &'static Settings,
@@ -75,20 +63,24 @@ pub struct Shared {
     pub writes: Writes,
     lookups: Mutex<VecDeque<Lookup>>,
     pub breaker: Breaker,
-    pub counts: Counts,
+    counting: Counting<'static>,
     wake: Notify,
 }
 
 impl Shared {
     /// Starts a thread for these settings, which lives as long as the process; None if there can be none.
-    pub fn start(settings: &'static Settings, resolver: &'static Resolver) -> Option<&'static Shared> {
+    pub fn start(
+        settings: &'static Settings,
+        resolver: &'static Resolver,
+        counting: Counting<'static>,
+    ) -> Option<&'static Shared> {
         let shared: &'static Shared = Box::leak(Box::new(Shared {
             settings,
             resolver,
             writes: Writes::new(settings.options.queue),
             lookups: Mutex::default(),
             breaker: Breaker::default(),
-            counts: Counts::default(),
+            counting,
             wake: Notify::new(),
         }));
         let body = move || {
@@ -109,7 +101,10 @@ impl Shared {
     }
 
     pub fn write(&self, write: Write) {
-        if self.writes.push(write) {
+        let pushed = self.writes.push(write);
+        self.show(gauge::QUEUED, pushed.bytes as u64);
+        self.count(counter::DROPPED, pushed.dropped as u64);
+        if pushed.was_empty {
             self.wake.notify_one();
         }
     }
@@ -124,31 +119,21 @@ impl Shared {
             }
             has_room
         };
-        let count = if is_taken { &self.counts.asked } else { &self.counts.refused };
-        count.fetch_add(1, Relaxed);
+        self.count(counter::ASKED, 1);
+        self.count(counter::REFUSED, u64::from(!is_taken));
         if is_taken {
             self.wake.notify_one();
         }
         is_taken
     }
 
-    /// Returns what has been counted.
-    pub fn counters(&self) -> Counters {
-        let counts = &self.counts;
-        Counters {
-            asked: counts.asked.load(Relaxed),
-            found: counts.found.load(Relaxed),
-            failed: counts.failed.load(Relaxed),
-            refused: counts.refused.load(Relaxed),
-            written: counts.written.load(Relaxed),
-            not_written: counts.not_written.load(Relaxed),
-            dropped: self.writes.dropped.load(Relaxed),
-            removed: counts.removed.load(Relaxed),
-            opened: self.breaker.opened(),
-            connected: counts.connected.load(Relaxed),
-            queued: self.writes.bytes() as u64,
-            is_open: u64::from(self.breaker.is_open()),
-        }
+    /// Counts events of that number.
+    pub fn count(&self, counter: usize, times: u64) {
+        self.counting.counters[counter].fetch_add(times, Relaxed);
+    }
+
+    fn show(&self, gauge: usize, value: u64) {
+        self.counting.gauges[gauge].store(value, Relaxed);
     }
 
     fn take_lookups(&self) -> VecDeque<Lookup> {
@@ -158,7 +143,7 @@ impl Shared {
     /// Ends the lookups that wait, without an answer.
     fn refuse_all(&self) {
         for lookup in self.take_lookups() {
-            self.counts.failed.fetch_add(1, Relaxed);
+            self.count(counter::FAILED, 1);
             (lookup.complete)(Found::Failed);
         }
     }
@@ -170,11 +155,12 @@ fn run(shared: &'static Shared) {
     // The process's libssl is not asked, and there is one provider.
     drop(rustls::crypto::ring::default_provider().install_default());
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let mut seen = 0;
     LocalSet::new().block_on(&runtime, async {
         loop {
             if let Some(link) = connect(shared).await {
-                shared.counts.connected.fetch_add(1, Relaxed);
                 shared.breaker.close();
+                shared.show(gauge::STATE, 1);
                 serve(shared, link).await;
                 if !shared.breaker.is_open() {
                     // The server has closed the connection, which is no reason to wait.
@@ -182,7 +168,11 @@ fn run(shared: &'static Shared) {
                 }
             }
             shared.breaker.open();
+            shared.show(gauge::STATE, 2);
             shared.refuse_all();
+            let opened = shared.breaker.opened();
+            shared.count(counter::OPENED, opened - seen);
+            seen = opened;
             sleep(shared.breaker.next_pause()).await;
         }
     });
@@ -205,6 +195,7 @@ async fn serve(shared: &'static Shared, link: Link) {
         if !is_writing.get() {
             let batch = shared.writes.take(BATCH.0, BATCH.1);
             if !batch.is_empty() {
+                shared.show(gauge::QUEUED, shared.writes.bytes() as u64);
                 is_writing.set(true);
                 let (link, is_over) = (link.clone(), Rc::clone(&is_over));
                 let is_writing = Rc::clone(&is_writing);
@@ -234,7 +225,7 @@ async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<
     };
     match found {
         Found::Failed => {
-            shared.counts.failed.fetch_add(1, Relaxed);
+            shared.count(counter::FAILED, 1);
             if shared.breaker.on_failure() || is_over.get() {
                 shared.wake.notify_one();
             }
@@ -242,7 +233,7 @@ async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<
         _ => shared.breaker.on_answer(),
     }
     if matches!(found, Found::Record(_)) {
-        shared.counts.found.fetch_add(1, Relaxed);
+        shared.count(counter::FOUND, 1);
     }
     (lookup.complete)(found);
 }
@@ -259,20 +250,16 @@ async fn write(shared: &Shared, mut link: Link, batch: Vec<Write>, is_over: &Cel
     let mut answers = answers.into_iter();
     for write in writes {
         match answers.next() {
-            Some(Ok(_)) if write.record.is_some() => shared.counts.written.fetch_add(1, Relaxed),
-            Some(Ok(_)) => shared.counts.removed.fetch_add(1, Relaxed),
-            Some(Err(error)) if !is_lost(&error) => shared.counts.not_written.fetch_add(1, Relaxed),
-            _ => {
-                unanswered.push(write);
-                continue;
-            }
-        };
+            Some(Ok(_)) => shared.count(counter::WRITTEN, u64::from(write.record.is_some())),
+            Some(Err(error)) if !is_lost(&error) => shared.count(counter::DROPPED, 1),
+            _ => unanswered.push(write),
+        }
     }
     if !unanswered.is_empty() {
         shared.breaker.on_failure();
         is_over.set(is_over.get() || matches!(link, Link::One(_)));
         let given_up = shared.writes.put_back(unanswered);
-        shared.counts.not_written.fetch_add(given_up.len() as u64, Relaxed);
+        shared.count(counter::DROPPED, given_up.len() as u64);
     }
 }
 

@@ -12,30 +12,43 @@ thread_local! {
     static BUDGET: Cell<Budget> = const { Cell::new(Budget::new()) };
 }
 
-/// Asks, and waits for that time at most. None for no answer in time, also because the thread has waited too much
-/// already: then nothing is asked. Some(None) for no record.
-pub fn ask(longest: Duration, ask: impl FnOnce(Complete) -> bool) -> Option<Option<Vec<u8>>> {
+/// The end of waiting.
+pub enum Answer {
+    Record(Vec<u8>),
+    Missing,
+    /// An error; or nobody was asked.
+    Failed,
+    /// The answer has not come in time. It is thrown away when it does.
+    Late,
+    /// The thread has waited too much already, and nobody was asked.
+    NoTime,
+}
+
+/// Asks, and waits for that time at most.
+pub fn ask(longest: Duration, ask: impl FnOnce(Complete) -> bool) -> Answer {
     static BEGINNING: OnceLock<Instant> = OnceLock::new();
     let begun = *BEGINNING.get_or_init(Instant::now);
-    let mut budget = BUDGET.try_with(Cell::get).ok()?;
+    // In a thread that is ending there is none.
+    let Ok(mut budget) = BUDGET.try_with(Cell::get) else { return Answer::NoTime };
     let start = begun.elapsed();
     let left = budget.left(start.as_micros() as u64, longest.as_micros() as u32);
     if left == 0 {
-        return None;
+        return Answer::NoTime;
     }
     let slot = Arc::new(Slot::default());
     let its = Arc::clone(&slot);
-    let answer = match ask(Box::new(move |found| its.fill(found))) {
-        true => slot.wait(begun + start + Duration::from_micros(u64::from(left))),
-        false => None,
-    };
+    if !ask(Box::new(move |found| its.fill(found))) {
+        return Answer::Failed;
+    }
+    let answer = slot.wait(begun + start + Duration::from_micros(u64::from(left)));
     let end = begun.elapsed();
     budget.spend(end.as_micros() as u64, u32::try_from((end - start).as_micros()).unwrap_or(u32::MAX));
     let _ = BUDGET.try_with(|place| place.set(budget));
-    match answer? {
-        Found::Record(record) => Some(Some(record)),
-        Found::Missing => Some(None),
-        Found::Failed => None,
+    match answer {
+        Some(Found::Record(record)) => Answer::Record(record),
+        Some(Found::Missing) => Answer::Missing,
+        Some(Found::Failed) => Answer::Failed,
+        None => Answer::Late,
     }
 }
 

@@ -22,7 +22,7 @@ use std::{io::Write, thread};
 const MIB: usize = 1 << 20;
 
 /// The end of a store of that size: what its processes have counted.
-const SLOTS: usize = 128 * 384;
+const SLOTS: usize = 128 * 448;
 
 fn keys(scratch: &Scratch, lines: &[char]) -> Keys {
     let path = scratch.join("keys");

@@ -46,6 +46,8 @@ pub struct Settings {
     pub remote: Option<String>,
     /// SSLSESSION_REMOTE_OPTIONS.
     pub options: String,
+    /// SSLSESSION_LOG.
+    pub log: &'static str,
     /// SSLSESSION_KEY_FILE, of those in the directory.
     pub key_file: &'static str,
     /// The name of the certificate in the directory.
@@ -150,7 +152,8 @@ impl Fleet {
     /// Starts a host whose settings differ from the others'.
     pub fn host_with(&self, version: &str, change: impl Fn(&mut Settings)) -> Host {
         let remote = Some(format!("redis+unix://{}", self.path("redis.sock").display()));
-        let mut settings = Settings { remote, options: String::new(), key_file: "fleet.key", certificate: "server" };
+        let mut settings =
+            Settings { remote, options: String::new(), log: "", key_file: "fleet.key", certificate: "server" };
         change(&mut settings);
         let mut host = Command::new(self.path("host"));
         host.arg(self.path(&format!("{}.pem", settings.certificate)));
@@ -158,7 +161,7 @@ impl Fleet {
         host.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared");
         if let Some(remote) = settings.remote {
             host.env("SSLSESSION_REMOTE", remote).env("SSLSESSION_REMOTE_LIBRARY", object());
-            host.env("SSLSESSION_REMOTE_OPTIONS", settings.options);
+            host.env("SSLSESSION_REMOTE_OPTIONS", settings.options).env("SSLSESSION_LOG", settings.log);
             host.env("SSLSESSION_KEY_FILE", self.path(settings.key_file));
         }
         self.hosts.set(self.hosts.get() + 1);
@@ -188,6 +191,13 @@ impl Host {
     /// Returns its stderr so far.
     pub fn complaints(&self) -> String {
         fs::read_to_string(&self.complaints).expect("our own file")
+    }
+
+    /// Lets it end, and returns its stderr.
+    pub fn end(self) -> String {
+        let complaints = self.complaints.clone();
+        drop(self);
+        fs::read_to_string(complaints).expect("our own file")
     }
 
     /// Has it do something; `@` is the fleet's directory. Returns what it says.

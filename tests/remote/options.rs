@@ -132,3 +132,25 @@ fn options_are_followed() {
         fleet.calls("get") > asked
     });
 }
+
+#[test]
+fn what_is_asked_and_written_is_counted() {
+    let fleet = Fleet::new();
+    let [mut a, mut b] = [(); 2].map(|()| fleet.host_with("tls12", |settings| settings.log = "stderr"));
+    make(&fleet, &mut a, "s", N);
+    make(&fleet, &mut b, "own", 1);
+    let asked = fleet.calls("get");
+    assert_eq!(asked, 0);
+    expect_all_resumed(&mut b, "s", N);
+    let asked = fleet.calls("get");
+    let (a, b) = (a.end(), b.end());
+    let line = |said: &str| said.lines().find(|line| line.contains("from other machines")).expect(said).to_owned();
+    assert!(line(&a).ends_with(&format!(
+        "this process had 0 of 0 sessions from other machines (0 late, 0 failed, 0 refused); it wrote {N} for them, and dropped 0"
+    )), "{a}");
+    let numbers: Vec<usize> =
+        line(&b).split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+    let [.., found, all, late, failed, refused, written, dropped] = numbers[..] else { panic!("{b}") };
+    assert_eq!((all - refused, failed, written, dropped), (asked, 0, 1, 0), "{b}");
+    assert!(late + N == asked && (N..=asked).contains(&found), "{b}");
+}

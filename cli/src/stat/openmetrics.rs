@@ -108,6 +108,12 @@ impl Stores {
         gauge("sslsession_process_sessions", help, |process| process.sessions?.try_into().ok())?;
         let help = "1 if the process keeps the store out of swap";
         gauge("sslsession_process_locked_in_memory", help, |process| process.locked_in_memory.map(i64::from))?;
+        let help = "1 if the remote store answers, 0 if it does not";
+        gauge("sslsession_process_remote_answers", help, |process| {
+            process.remote_state.map(|state| i64::from(state == "answers"))
+        })?;
+        let help = "Bytes that wait to be written to the remote store";
+        gauge("sslsession_process_remote_queued", help, |process| process.remote_queued_bytes?.try_into().ok())?;
         let help = "Epoch of the keys of shared tickets";
         gauge("sslsession_process_ticket_epoch", help, |process| process.ticket_epoch)
     }
@@ -133,7 +139,7 @@ fn encode_gauge<T>(
 type Counter = (&'static str, &'static str, fn(&Counts) -> u64);
 
 /// The counters beside the lookups.
-const COUNTERS: [Counter; 8] = [
+const COUNTERS: [Counter; 16] = [
     ("stored", "Sessions stored", |counts| counts.stored),
     ("removed", "Sessions removed, or taken to be resumed once", |counts| counts.removed),
     ("evicted", "Sessions that left for others", |counts| counts.evicted),
@@ -142,6 +148,16 @@ const COUNTERS: [Counter; 8] = [
     ("lock_waits", "Locks that another had", |counts| counts.lock_waits),
     ("lock_timeouts", "Locks that were not to be had in time", |counts| counts.lock_timeouts),
     ("partitions_emptied", "Partitions that lost their sessions", |counts| counts.partitions_emptied),
+    ("remote_asked", "Lookups of sessions that another machine made", |counts| counts.remote.asked),
+    ("remote_found", "Lookups that the remote store answered with a session", |counts| counts.remote.found),
+    ("remote_late", "Lookups whose answer did not come in time", |counts| counts.remote.late),
+    ("remote_failed", "Lookups that ended with an error", |counts| counts.remote.failed),
+    ("remote_refused", "Lookups that were not sent to the remote store", |counts| counts.remote.refused),
+    ("remote_written", "Sessions written to the remote store", |counts| counts.remote.written),
+    ("remote_dropped", "Sessions not written to the remote store", |counts| counts.remote.dropped),
+    ("remote_breaker_opened", "Times that the remote store was given up for a while", |counts| {
+        counts.remote.breaker_opened
+    }),
 ];
 
 fn encode_counts(encoder: &mut DescriptorEncoder, prefix: &str, counted: &[(Labels, Counts)]) -> fmt::Result {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::output::{self, BAD, GOOD, STRONG, WARNING, println};
-use crate::statistics::{AMONG_COPIES, Counts, NOT_SHARED, ProcessStatistics, Statistics};
+use crate::statistics::{AMONG_COPIES, Counts, NOT_SHARED, ProcessStatistics, Remote, Statistics};
 
 /// Prints the statistics of a store.
 pub fn print(store: &Statistics) {
@@ -51,6 +51,23 @@ fn print_store(store: &Statistics) {
         "  locks      waited for {} times, {} times in vain; partitions emptied {} times",
         counts.lock_waits, counts.lock_timeouts, counts.partitions_emptied
     );
+    if !counts.remote.is_unused() {
+        println!("  remote     {}", remote(&counts.remote));
+    }
+}
+
+fn remote(remote: &Remote) -> String {
+    format!(
+        "{} asked for: {} found, {} late, {} failed, {} refused; {} written, {} dropped; gave up {} times",
+        remote.asked,
+        remote.found,
+        remote.late,
+        remote.failed,
+        remote.refused,
+        remote.written,
+        remote.dropped,
+        remote.breaker_opened
+    )
 }
 
 fn lookups(counts: &Counts) -> String {
@@ -95,6 +112,11 @@ fn print_process(process: &ProcessStatistics) {
         println!("    sessions   {sessions}, in its own memory");
     }
     println!("    lookups    {}; {} stored", lookups(&process.counts), process.counts.stored);
+    if let (Some(state), Some(queued)) = (process.remote_state, process.remote_queued_bytes) {
+        let style = if state == "answers" { GOOD } else { BAD };
+        let state = state.replace('_', " ");
+        println!("    remote     {style}{state}{style:#}, {} wait; {}", bytes(queued), remote(&process.counts.remote));
+    }
     let contexts = &process.contexts;
     println!(
         "    contexts   {} shared, {} not",

@@ -9,7 +9,7 @@
 //! partition    state: head, tail, live, in units of 8 bytes; records: u32 each
 //!              ring: records, oldest first, from the tail on
 //! record         4  length u32; bit 31: dead, bit 30: a filler     24  expiry u32, all ones for never
-//! slot           0  owner u64     8  facts u64 x 15    128  counters u64 x 16    256  contexts u32 x 32
+//! slot           0  owner u64     8  facts u64 x 15    128  counters u64 x 24    320  contexts u32 x 32
 //! ```
 //! A process without a store has a first page and slots, and no partitions.
 //!
@@ -26,12 +26,12 @@ use sslsession_store::shared::{MAGIC, VERSION};
 const LAYOUT: u32 = VERSION;
 
 /// Counters of a slot.
-pub const COUNTERS: usize = 16;
+pub const COUNTERS: usize = 24;
 
 const TABLE: u64 = 512;
 const FACTS: usize = 15;
 const CONTEXTS: usize = 32;
-const SLOT: u64 = 384;
+const SLOT: u64 = 448;
 const UNIT: u64 = 8;
 const RECORD_HEAD: usize = 32;
 const DEAD: u32 = 1 << 31;
@@ -129,7 +129,7 @@ impl Layout {
             owner: double(slot, 0),
             facts: (0..FACTS).map(|number| double(slot, 8 + 8 * number)).collect(),
             counters: (0..COUNTERS).map(|number| double(slot, 128 + 8 * number)).collect(),
-            contexts: (0..CONTEXTS).map(|number| word(slot, 256 + 4 * number)).collect(),
+            contexts: (0..CONTEXTS).map(|number| word(slot, 320 + 4 * number)).collect(),
         });
         Ok(slots.collect())
     }

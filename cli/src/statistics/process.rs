@@ -32,6 +32,9 @@ pub struct ProcessStatistics {
     pub sessions: Option<u64>,
     /// Why there is no store, if there is none: it was not asked for, is refused, or the process is private.
     pub without_store: Option<&'static str>,
+    /// The remote store: `answers` or `does_not_answer`, if it was asked for anything; and the bytes that wait for it.
+    pub remote_state: Option<&'static str>,
+    pub remote_queued_bytes: Option<u64>,
     pub contexts: Contexts,
     #[serde(flatten)]
     pub counts: Counts,
@@ -79,6 +82,8 @@ const SETTINGS: usize = 2;
 const EPOCH: usize = 3;
 const LIBSSL: std::ops::Range<usize> = 4..9;
 const SESSIONS: usize = 9;
+const REMOTE_STATE: usize = 13;
+const REMOTE_QUEUED: usize = 14;
 
 /// Returns the processes that have a store whose slots are these.
 pub fn all(source: &Source, census: &Census, slots: &[Slot], now: i64) -> Vec<ProcessStatistics> {
@@ -118,6 +123,8 @@ impl ProcessStatistics {
             locked_in_memory: None,
             sessions: None,
             without_store: None,
+            remote_state: None,
+            remote_queued_bytes: None,
             contexts: Contexts::default(),
             counts: Counts::default(),
         }
@@ -143,6 +150,12 @@ impl ProcessStatistics {
                 0 => None,
                 locked => Some(locked == 1),
             },
+            remote_state: match slot.facts[REMOTE_STATE] {
+                0 => None,
+                1 => Some("answers"),
+                _ => Some("does_not_answer"),
+            },
+            remote_queued_bytes: (slot.facts[REMOTE_STATE] != 0).then_some(slot.facts[REMOTE_QUEUED]),
             contexts: Contexts::of(&slot.contexts),
             counts: Counts::of(&slot.counters),
             ..ProcessStatistics::unused(process)

@@ -30,6 +30,7 @@ use crate::settings::{self, NOT_REMOTE};
 use sslsession_store::record::KeyedDigest;
 use sslsession_store::remote::abi::{self, Here};
 use sslsession_store::remote::{ID_LENGTH, Remote};
+use sslsession_store::shared::Statistics;
 use sslsession_store::time::UnixTime;
 use sslsession_store::version::ProtocolVersion;
 use sslsession_store::{Expiry, Lookup, RecordKey, RecordStore, Scope};
@@ -73,6 +74,21 @@ pub fn forget_remote_thread() {
     }
 }
 
+/// Logs at exit what this process has asked of the remote store.
+pub(super) fn report_end(statistics: Statistics) {
+    if remote().is_none() {
+        return;
+    }
+    let counted = statistics.of_remote().counters.each_ref().map(|counter| counter.load(Ordering::Relaxed));
+    let [asked, found, late, failed, refused, written, dropped, _] = counted;
+    settings::tell(|| {
+        format!(
+            "at exit: this process had {found} of {asked} sessions from other machines ({late} late, {failed} failed, \
+             {refused} refused); it wrote {written} for them, and dropped {dropped}"
+        )
+    });
+}
+
 /// The policy under which all hosts may have a session, and the time.
 #[derive(Clone, Copy)]
 pub(super) struct Destination<'a> {
@@ -86,7 +102,8 @@ impl Sharing {
     /// Returns this host, as the fleet knows it by its store.
     #[inline(never)]
     fn here(&self, now: UnixTime, timeout: i64) -> Here {
-        Here { host: self.store.digest(&[b"host"]) as u32, now: now.0, timeout }
+        let counting = self.store.statistics().of_remote();
+        Here { host: self.store.digest(&[b"host"]) as u32, now: now.0, timeout, counting }
     }
 
     /// Writes a session's record for all hosts. Complains when the remote store has stopped answering.
@@ -113,7 +130,8 @@ impl Sharing {
         let Some(remote) = remote() else { return };
         for scope in scopes {
             let server_name = (&[][..]).into();
-            remote.remove(&abi::Session { id: id.into(), version: version.0, scope, server_name, settled: None });
+            let session = abi::Session { id: id.into(), version: version.0, scope, server_name, settled: None };
+            remote.remove(self.here(UnixTime(0), 0), &session);
         }
     }
 }

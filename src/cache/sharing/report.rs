@@ -217,4 +217,5 @@ pub fn report_end() {
             if opened_store().is_some() { "the shared store" } else { "its own memory" }
         )
     });
+    super::remote::report_end(shown);
 }

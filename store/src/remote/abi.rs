@@ -18,7 +18,7 @@
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// The version of this interface.
 pub const VERSION: u32 = 2;
@@ -91,6 +91,50 @@ pub struct Here {
     pub now: i64,
     /// The number of seconds for which sessions live here.
     pub timeout: i64,
+    /// The place where this process counts, for as long as it runs.
+    pub counting: Counting<'static>,
+}
+
+/// The counters and gauges of a process.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Counting<'a> {
+    /// By the numbers in [`counter`].
+    pub counters: &'a [AtomicU64; counter::NUMBER],
+    /// By the numbers in [`gauge`].
+    pub gauges: &'a [AtomicU64; gauge::NUMBER],
+}
+
+/// Numbers of the counters.
+pub mod counter {
+    /// Lookups of sessions that another host made.
+    pub const ASKED: usize = 0;
+    /// Lookups that were answered with a record.
+    pub const FOUND: usize = 1;
+    /// Lookups whose answer did not come while the caller waited.
+    pub const LATE: usize = 2;
+    /// Lookups that ended with an error, or without an answer.
+    pub const FAILED: usize = 3;
+    /// Lookups that were not sent: the circuit breaker is open, the thread's time or the queue used up.
+    pub const REFUSED: usize = 4;
+    /// Records that were written.
+    pub const WRITTEN: usize = 5;
+    /// Records that were not: they left the queue for newer ones, or the server refused them.
+    pub const DROPPED: usize = 6;
+    /// Times that the circuit breaker opened.
+    pub const OPENED: usize = 7;
+    /// Number of counters.
+    pub const NUMBER: usize = 8;
+}
+
+/// Numbers of the gauges.
+pub mod gauge {
+    /// 1 while the server answers, 2 while the circuit breaker is open, 0 before the first need.
+    pub const STATE: usize = 0;
+    /// Bytes that wait to be written.
+    pub const QUEUED: usize = 1;
+    /// Number of gauges.
+    pub const NUMBER: usize = 2;
 }
 
 /// The message of an id.
@@ -130,36 +174,6 @@ pub mod trouble {
 /// Called with bytes that live for the call.
 pub type Take = unsafe extern "C" fn(context: *mut c_void, bytes: Bytes);
 
-/// Counts of a process.
-#[repr(C)]
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Counters {
-    /// Lookups that were sent.
-    pub asked: u64,
-    /// Lookups that were answered with a record.
-    pub found: u64,
-    /// Lookups that ended with an error or without an answer.
-    pub failed: u64,
-    /// Lookups that the circuit breaker, or a full queue, refused.
-    pub refused: u64,
-    /// Records that were written.
-    pub written: u64,
-    /// Records that the server did not take.
-    pub not_written: u64,
-    /// Records that left the queue for newer ones.
-    pub dropped: u64,
-    /// Records that were removed.
-    pub removed: u64,
-    /// Times that the circuit breaker opened.
-    pub opened: u64,
-    /// Connections that were made.
-    pub connected: u64,
-    /// Bytes that now wait to be written.
-    pub queued: u64,
-    /// 1 while the circuit breaker is open, else 0.
-    pub is_open: u64,
-}
-
 /// The functions of the object.
 #[repr(C)]
 pub struct Table {
@@ -178,7 +192,7 @@ pub struct Table {
     pub insert:
         unsafe extern "C" fn(handle: *const Handle, here: Here, session: &Session, expiry: u32, body: Bytes) -> u32,
     /// Queues the removal of a session, if a host of the fleet made it.
-    pub remove: unsafe extern "C" fn(handle: *const Handle, session: &Session),
+    pub remove: unsafe extern "C" fn(handle: *const Handle, here: Here, session: &Session),
     /// Looks up a session that another host made. Waits, but not beyond the thread's budget. Returns an [`outcome`].
     pub find: unsafe extern "C" fn(
         handle: *const Handle,
@@ -189,6 +203,4 @@ pub struct Table {
     ) -> u32,
     /// Returns the number of seconds for which a session of another host stays here before it is asked for again.
     pub keep: unsafe extern "C" fn(handle: *const Handle) -> i64,
-    /// Copies what this process has counted.
-    pub counters: unsafe extern "C" fn(handle: *const Handle, counters: &mut Counters),
 }

@@ -85,9 +85,9 @@ impl Remote {
     }
 
     /// Queues the removal of a session, if a host of the fleet made it.
-    pub fn remove(&self, session: &Session) {
+    pub fn remove(&self, here: Here, session: &Session) {
         // SAFETY: as above.
-        unsafe { (self.table.remove)(self.handle, session) };
+        unsafe { (self.table.remove)(self.handle, here, session) };
     }
 
     /// Looks up a session, if another host made it. Waits, but not beyond the thread's budget.

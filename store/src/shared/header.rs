@@ -29,7 +29,7 @@ pub const WRITTEN_LAST: usize = 8;
 /// The first bytes of a store.
 pub const MAGIC: &[u8; 16] = b"sslsession store";
 /// The number of the layout.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 const USE: u32 = usize::BITS;
 const SALT: usize = 32;
 const SEALED_KEYS: usize = 48;

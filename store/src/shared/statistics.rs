@@ -15,6 +15,7 @@
 //!                 3  epoch          seconds of an epoch of shared tickets; 0 without
 //!                 4  libssl         its name and version, as it returns them: text, 5 u64, zeros behind
 //!                 9  sessions       of a process without a store: the number that it keeps, and 1; 0 before the first
+//!               its gauges and further counters are those of the remote store, as `remote::abi` numbers them
 //!               its counters are `Event`s in their order, its contexts are counted by a number that their cache gives
 //! ```
 //! Any change here changes the layout: the command has these numbers too.
@@ -23,6 +24,7 @@
 use super::mapping::{Mapping, ProcessSlot};
 use super::partition::Partition;
 use super::{Shared, header};
+use crate::remote::abi::Counting;
 
 /// An event that a store counts, by process, since it was made. The numbers are part of the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +123,7 @@ impl Shared {
     }
 }
 
-impl Statistics<'_> {
+impl<'a> Statistics<'a> {
     /// Takes a slot for this process, and writes the process's facts into it.
     pub fn describe(&self, facts: &ProcessFacts) {
         self.mapping.begin();
@@ -185,6 +187,12 @@ impl Statistics<'_> {
     /// Returns the number of an event in this process, if it has a slot of its own.
     pub fn counted_here(&self, event: Event) -> u64 {
         self.mapping.own_slot().map_or(0, |slot| slot.counted(event as usize))
+    }
+
+    /// Returns where this process counts what its remote store does.
+    pub fn of_remote(&self) -> Counting<'a> {
+        self.mapping.begin();
+        self.mapping.slot().of_remote()
     }
 
     /// Shows the number of sessions that this process keeps itself.

@@ -12,7 +12,7 @@ pub const HEADER: usize = 4096;
 pub const HEAD: usize = 64;
 
 /// A process's slot.
-pub const SLOT: usize = 384;
+pub const SLOT: usize = 448;
 
 /// Number of bytes of a store for each slot: a small store has few.
 const BYTES_PER_SLOT: usize = 8 << 10;
@@ -106,7 +106,7 @@ mod tests {
             }
             let end = shape.first_slot() + shape.slots * SLOT;
             assert!(end <= size && size - end < 64 * shape.partitions, "little is left over: {shape:?}");
-            assert!(shape.slots >= 8 && shape.slots * SLOT < size / 20, "slots take little: {shape:?}");
+            assert!(shape.slots >= 8 && shape.slots * SLOT < size / 18, "slots take little: {shape:?}");
         }
         assert_eq!(Layout::of(64 << 20).map(|shape| shape.partitions), Some(64));
         assert_eq!((Layout::of(MIN_SIZE - 1), Layout::of(MAX_SIZE + 1), Layout::of(0)), (None, None, None));

@@ -3,8 +3,10 @@
 //! ```text
 //! slot     0   owner u64         the process: as `owner` draws it, with the number of the process for the thread's; 0: free
 //!          8   facts, u64 each   the process's facts of itself
+//!        112   gauges, u64 each    of the remote store
 //!        128   counters, u64 each
-//!        256   contexts, u32 each
+//!        256   counters, u64 each  of the remote store
+//!        320   contexts, u32 each
 //!
 //!  free ── claim ──► a process's ── it dies ──► its counters are added to those of slot 0 ──► another process's
 //! ```
@@ -20,9 +22,10 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::owner::{Life, TID, has_died, life_of};
+use crate::remote::abi::{Counting, counter, gauge};
 
 /// Number of facts.
-pub const FACTS: usize = 15;
+pub const FACTS: usize = 13;
 
 /// Number of counters.
 pub const COUNTERS: usize = 16;
@@ -35,7 +38,9 @@ pub const CONTEXTS: usize = 32;
 pub struct ProcessSlot {
     owner: AtomicU64,
     facts: [AtomicU64; FACTS],
+    gauges: [AtomicU64; gauge::NUMBER],
     counters: [AtomicU64; COUNTERS],
+    remote: [AtomicU64; counter::NUMBER],
     contexts: [AtomicU32; CONTEXTS],
 }
 
@@ -52,6 +57,11 @@ impl ProcessSlot {
     /// Returns the value of a counter.
     pub fn counted(&self, counter: usize) -> u64 {
         self.counters[counter].load(Ordering::Relaxed)
+    }
+
+    /// Returns the counters and gauges of the remote store.
+    pub fn of_remote(&self) -> Counting<'_> {
+        Counting { counters: &self.remote, gauges: &self.gauges }
     }
 
     /// Counts a context of a kind.
@@ -81,14 +91,15 @@ impl ProcessSlot {
 
     /// Adds the counters to those of the slot that is nobody's.
     fn add_up(&self, nobodys: &ProcessSlot) {
-        for (counter, sum) in self.counters.iter().zip(&nobodys.counters) {
+        let sums = nobodys.counters.iter().chain(&nobodys.remote);
+        for (counter, sum) in self.counters.iter().chain(&self.remote).zip(sums) {
             sum.fetch_add(counter.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         }
     }
 
     /// Forgets what the process has said of itself.
     fn forget(&self) {
-        self.facts.iter().for_each(|fact| fact.store(0, Ordering::Relaxed));
+        self.facts.iter().chain(&self.gauges).for_each(|fact| fact.store(0, Ordering::Relaxed));
         self.contexts.iter().for_each(|contexts| contexts.store(0, Ordering::Relaxed));
     }
 }
@@ -146,7 +157,9 @@ mod tests {
         std::array::from_fn(|_| ProcessSlot {
             owner: AtomicU64::new(0),
             facts: Default::default(),
+            gauges: Default::default(),
             counters: Default::default(),
+            remote: Default::default(),
             contexts: std::array::from_fn(|_| AtomicU32::new(0)),
         })
     }
@@ -191,7 +204,8 @@ mod tests {
     #[test]
     fn its_layout_is_as_it_is_drawn() {
         use std::mem::offset_of;
-        assert_eq!((offset_of!(ProcessSlot, counters), offset_of!(ProcessSlot, contexts)), (128, 256));
-        assert_eq!(size_of::<ProcessSlot>(), 384);
+        assert_eq!((offset_of!(ProcessSlot, gauges), offset_of!(ProcessSlot, counters)), (112, 128));
+        assert_eq!((offset_of!(ProcessSlot, remote), offset_of!(ProcessSlot, contexts)), (256, 320));
+        assert_eq!(size_of::<ProcessSlot>(), 448);
     }
 }
