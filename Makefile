@@ -79,6 +79,7 @@ check:
 	@$(CARGO) fmt --all --check && $(CARGO) fmt --manifest-path remote/Cargo.toml --check || { echo "make check: run \`make format\`" >&2; exit 1; }
 	@$(CLANG_FORMAT) --dry-run -Werror $(C_FILES) || { echo "make check: run \`make format\`" >&2; exit 1; }
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --locked --manifest-path remote/Cargo.toml --target-dir $(CARGO_TARGET_DIR)/remote --all-targets -- -D warnings
 	$(CARGO) test --quiet --no-fail-fast --test layers --test papers --test dependencies --test header --test elf --test package
 	$(CARGO) test --quiet --package sslsession-cli --test command_line
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory check-deny; fi
