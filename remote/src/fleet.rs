@@ -56,7 +56,7 @@ impl Fleet {
         Ok(Box::leak(Box::new(Fleet {
             settings,
             resolver: Resolver::new(hosts.into_iter()),
-            lines: Line::all(keys),
+            lines: Line::all(keys).map_err(|why| format!("SSLSESSION_KEY_FILE: no memory for the keys: {why}"))?,
             process: Process::new(own_threads),
             looked: AtomicI64::new(0),
             was_open: AtomicBool::new(false),

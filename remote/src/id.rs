@@ -46,8 +46,8 @@ pub fn make(line: &Line, nonce: [u8; 16], host: u32, minute: u32) -> [u8; LENGTH
     let mut id = [0; LENGTH];
     id[..16].copy_from_slice(&nonce);
     let field = u64::from(host) << 32 | u64::from(minute);
-    id[16..24].copy_from_slice(&(field ^ siphash(&line.mask, &[&nonce])).to_be_bytes());
-    let tag = siphash(&line.tag, &[&id[..24]]);
+    id[16..24].copy_from_slice(&(field ^ siphash(line.mask, &[&nonce])).to_be_bytes());
+    let tag = siphash(line.tag, &[&id[..24]]);
     id[24..].copy_from_slice(&tag.to_be_bytes());
     id
 }
@@ -56,9 +56,9 @@ pub fn make(line: &Line, nonce: [u8; 16], host: u32, minute: u32) -> [u8; LENGTH
 pub fn read(lines: &[Line], id: &[u8]) -> Option<(usize, u32, u32)> {
     let (body, tag) = id.split_at_checked(24)?;
     let tag = u64::from_be_bytes(tag.try_into().ok()?);
-    let number = lines.iter().position(|line| siphash(&line.tag, &[body]) == tag)?;
+    let number = lines.iter().position(|line| siphash(line.tag, &[body]) == tag)?;
     let (nonce, field) = body.split_at(16);
-    let field = u64::from_be_bytes(field.try_into().ok()?) ^ siphash(&lines[number].mask, &[nonce]);
+    let field = u64::from_be_bytes(field.try_into().ok()?) ^ siphash(lines[number].mask, &[nonce]);
     Some((number, (field >> 32) as u32, field as u32))
 }
 
@@ -80,8 +80,8 @@ mod tests {
     const NOW: UnixTime = UnixTime(1_800_000_000);
     const TIMEOUT: Seconds = Seconds(300);
 
-    fn lines(texts: &[&str]) -> Vec<Line> {
-        texts.iter().map(|text| Line::of(text.as_bytes())).collect()
+    fn lines(texts: &[&str]) -> Box<[Line]> {
+        Line::of(texts.iter().map(|text| text.as_bytes())).expect("memory")
     }
 
     /// Returns bytes that differ for each number.

@@ -43,7 +43,7 @@ pub type Name = [u8; NAME];
 pub fn name(line: &Line, key: &RecordKey) -> Name {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut hash = [0; 16];
-    expand(&line.names, &[key.scope, &key.version.0.to_be_bytes(), key.id], &mut hash);
+    expand(line.names, &[key.scope, &key.version.0.to_be_bytes(), key.id], &mut hash);
     let bits = u128::from_be_bytes(hash);
     let mut name = [0; NAME];
     name[..PREFIX.len()].copy_from_slice(PREFIX);
@@ -57,7 +57,7 @@ pub fn name(line: &Line, key: &RecordKey) -> Name {
 
 fn cipher(line: &Line, name: &Name, salt: &[u8]) -> Aes256GcmSiv {
     let mut key = [0; 32];
-    expand(&line.records, &[name, salt], &mut key);
+    expand(line.records, &[name, salt], &mut key);
     let cipher = Aes256GcmSiv::new((&key).into());
     secret::wipe(&mut key);
     cipher
@@ -136,13 +136,18 @@ mod tests {
     const LAST: u32 = 1_800_000_000;
     const NOW: UnixTime = UnixTime(LAST as i64);
 
+    fn line(text: &str) -> Line {
+        let lines = Line::of([text.as_bytes()].into_iter()).expect("memory");
+        lines.into_iter().next().expect("one")
+    }
+
     fn key<'a>(scope: &'a [u8; 16], id: &'a [u8]) -> RecordKey<'a> {
         RecordKey { scope, policy: Policy::new(1, 1, Some(2)), version: ProtocolVersion(0x0303), id }
     }
 
     #[test]
     fn a_record_opens_under_its_own_name_line_and_policy_alone() {
-        let (line, other) = (Line::of(b"a line"), Line::of(b"another line"));
+        let (line, other) = (line("a line"), line("another line"));
         let key_here = key(&[1; 16], &[2; 32]);
         let (name_here, sealed) = seal(&line, &key_here, LAST, [3; 16], b"session").expect("memory");
         assert_eq!(sealed.len(), HEAD + LABEL + 7);
@@ -165,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_cut_or_changed_record_does_not_open() {
-        let line = Line::of(b"a line");
+        let line = line("a line");
         let key = key(&[1; 16], &[2; 32]);
         let (_, sealed) = seal(&line, &key, u32::MAX, [3; 16], b"session").expect("memory");
         for length in 0..sealed.len() {

@@ -34,7 +34,7 @@ mod seal;
 #[allow(unsafe_code, reason = "memory is wiped as no compiler may leave out")]
 pub mod secret;
 #[allow(unsafe_code, reason = "system calls")]
-mod secret_slots;
+pub mod secret_slots;
 pub mod shared;
 mod sync;
 #[allow(unsafe_code, reason = "the C library's threads")]
