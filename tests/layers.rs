@@ -54,13 +54,14 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 ];
 
 /// The same for the store's package.
-const STORE_MAY_USE: [(&str, &[&str]); 22] = [
+const STORE_MAY_USE: [(&str, &[&str]); 23] = [
     ("open", &["config", "shared", "key_file", "out_of_reach"]),
     ("memory", &["expiry", "time", "key", "version", "era", "gate", "sync"]),
     (
         "shared",
         &[
             "config",
+            "counting",
             "record_store",
             "record",
             "seal",
@@ -77,7 +78,7 @@ const STORE_MAY_USE: [(&str, &[&str]); 22] = [
     ),
     ("ticket_keys", &["key_file", "secret", "secret_slots", "threads", "time"]),
     ("record_store", &["record", "expiry", "time"]),
-    ("remote", &["config", "record", "key_file", "seal", "secret", "threads", "ticket_keys", "time", "version"]),
+    ("remote", &["counting", "record", "secret", "threads", "time"]),
     ("seal", &["record", "key_file", "secret", "version"]),
     ("key_file", &["out_of_reach", "file_system", "secret"]),
     ("out_of_reach", &["file_system"]),
@@ -85,6 +86,7 @@ const STORE_MAY_USE: [(&str, &[&str]); 22] = [
     ("gate", &["sync", "threads"]),
     ("sync", &["threads"]),
     ("config", &[]),
+    ("counting", &[]),
     ("expiry", &["time"]),
     ("time", &[]),
     ("key", &["version"]),

@@ -12,9 +12,10 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
 
 use sslsession_store::RecordKey;
+use sslsession_store::counting::counter;
 use sslsession_store::key_file::Keys;
 use sslsession_store::record::ServerName;
-use sslsession_store::remote::abi::{Here, counter, trouble};
+use sslsession_store::remote::abi::{Here, trouble};
 use sslsession_store::time::{Seconds, UnixTime};
 use sslsession_store::version::ProtocolVersion;
 

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::{Cmd, RedisError, Value};
-use sslsession_store::remote::abi::{Counting, counter, gauge};
+use sslsession_store::counting::{Counting, counter, gauge};
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};

@@ -6,7 +6,7 @@
 //! memory         shared ─────► seal       ticket_keys      key_file     the secrets of both
 //!   │              ├► record    the keys and answers of any store of encoded sessions
 //!   ▼              └► mapping   memory of several processes
-//! key version expiry time       secret  secret_slots  threads  file_system  gate  era  sync
+//! key version expiry time counting   secret  secret_slots  threads  file_system  gate  era  sync
 //! ```
 //! A store knows nothing of TLS: it maps a [`key::Key`] to a value until its [`expiry::Expiry`]. It
 //! never reads a clock (the time is an argument). It never calls out or drops a value while it
@@ -17,6 +17,7 @@
 #![deny(unsafe_code)]
 
 pub mod config;
+pub mod counting;
 pub mod era;
 pub mod expiry;
 #[allow(unsafe_code, reason = "system calls")]

@@ -15,7 +15,7 @@
 //!                 3  epoch          seconds of an epoch of shared tickets; 0 without
 //!                 4  libssl         its name and version, as it returns them: text, 5 u64, zeros behind
 //!                 9  sessions       of a process without a store: the number that it keeps, and 1; 0 before the first
-//!               its gauges and further counters are those of the remote store, as `remote::abi` numbers them
+//!               its gauges and further counters are those of the remote store, as `counting` numbers them
 //!               its counters are `Event`s in their order, its contexts are counted by a number that their cache gives
 //! ```
 //! Any change here changes the layout: the command has these numbers too.
@@ -24,7 +24,7 @@
 use super::mapping::{Mapping, ProcessSlot};
 use super::partition::Partition;
 use super::{Shared, header};
-use crate::remote::abi::Counting;
+use crate::counting::Counting;
 
 /// An event that a store counts, by process, since it was made. The numbers are part of the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

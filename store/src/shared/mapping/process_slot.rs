@@ -22,7 +22,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::owner::{Life, TID, has_died, life_of};
-use crate::remote::abi::{Counting, counter, gauge};
+use crate::counting::{Counting, counter, gauge};
 
 /// Number of facts.
 pub const FACTS: usize = 13;
