@@ -7,8 +7,9 @@
 //!                 found ─► opens, same policy? ─► decode ─► shared store, for a minute ─► that session
 //!   removed ──► shared store ──► id is of the fleet? ─ yes ─► removed
 //! ```
-//! A session of another host has a record here for [`KEEP`] seconds, and is not live: then it is asked for again, and
-//! a removal elsewhere is noticed. A session that the application has changed leaves the fleet's store.
+//! A session of another host has a record here for a minute, unless the options say otherwise, and is not live: then it
+//! is asked for again, and a removal elsewhere is noticed. A session that the application has changed leaves the
+//! fleet's store.
 //!
 //! A policy that cannot be digested completely is this host's alone, and so are its sessions.
 //!
