@@ -31,7 +31,7 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 # What clang-format decides about.
-C_FILES = $(wildcard tests-c/*.[ch] examples/*.c)
+C_FILES = $(wildcard tests-c/*.[ch] tests/remote/*.c examples/*.c)
 
 LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 COMMAND = $(CARGO_TARGET_DIR)/release/sslsession

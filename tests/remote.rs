@@ -1,9 +1,9 @@
 //! The remote store: hosts of a fleet, which are processes with stores of their own, one key file and a real Redis.
 //!
 //! ```text
-//!   host A (remote_host, preloaded) ─┐
-//!                                    ├─ unix socket ─ redis-server         stopped, killed, hung, wrong in all ways
-//!   host B (remote_host, preloaded) ─┘
+//!   host A (remote/host.c, preloaded) ─┐
+//!                                      ├─ unix socket ─ redis-server         stopped, killed, hung, wrong in all ways
+//!   host B (remote/host.c, preloaded) ─┘
 //! ```
 //! Whatever happens to Redis costs full handshakes: no connection fails, and none waits for long.
 

@@ -77,7 +77,7 @@ impl Fleet {
         let mut cc = common::c_compiler();
         cc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o"])
             .arg(fleet.path("host"))
-            .arg(root().join("tests-c/remote_host.c"));
+            .arg(root().join("tests/remote/host.c"));
         let outcome = process::run(cc.args(["-lssl", "-lcrypto"]), DEADLINE);
         assert!(outcome.success(), "cc {outcome}");
         fleet.start_redis();

@@ -1,8 +1,7 @@
-// Modes: none
 /*
  * A host of a fleet, which tests/remote.rs tells what to do, line by line; for each it prints a line.
  *
- *   remote_host CERTIFICATE KEY tls12|tls13
+ *   host CERTIFICATE KEY tls12|tls13
  *
  *   make FILE N      N full handshakes; the clients' sessions go to FILE.0, FILE.1, ...     made N, F failed
  *   resume FILE N    N connections that offer them                                          resumed R of N, F failed
@@ -13,7 +12,7 @@
  *   tasks            the number of the process's threads                                    tasks T
  *   slept            how long the last `resume` waited for anything but a processor          slept S of E ms
  */
-#include "shared.h"
+#include "../../tests-c/shared.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
