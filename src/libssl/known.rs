@@ -187,16 +187,32 @@ fn shares_libcrypto(libssl: &AnyLibssl, first: Option<&AnyLibssl>) -> bool {
 
 /// Makes a call for a program that came by a node of `family`. An exception thrown through it continues afterwards.
 #[inline(always)]
-pub fn for_caller_of<T>(family: Family, call: impl FnOnce() -> T) -> T {
+pub fn for_caller_of<T: Copy, F: FnOnce() -> T>(family: Family, call: F) -> T {
+    let mut state: (Option<F>, Option<T>) = (Some(call), None);
+    call_by_node(family, make_call::<T, F>, (&raw mut state).cast());
+    // It has been made.
+    state.1.unwrap_or_else(|| std::process::abort())
+}
+
+/// Makes the call of a state of `for_caller_of`'s.
+fn make_call<T: Copy, F: FnOnce() -> T>(state: *mut c_void) {
+    // SAFETY: `for_caller_of` passes its state, of this type, through `call_by_node`, which only makes the call.
+    let state = unsafe { &mut *state.cast::<(Option<F>, Option<T>)>() };
+    state.1 = state.0.take().map(|call| call());
+}
+
+/// Makes a call: one function for the entries of all nodes, which are many, and no table for each.
+#[inline(never)]
+fn call_by_node(family: Family, call: fn(*mut c_void), state: *mut c_void) {
     // The first call of all may be this one.
     let is_firsts = first().is_some_and(|first| first.family == Some(family));
     if is_firsts && !SEVERAL.load(Ordering::Relaxed) {
         let before = IS_BY_NODE.try_with(|by_node| by_node.replace(true));
-        let result = call();
+        call(state);
         let _ = IS_BY_NODE.try_with(|by_node| by_node.set(before.unwrap_or(false)));
-        return result;
+        return;
     }
-    among_several(of_family(family), call)
+    among_several(of_family(family), || call(state));
 }
 
 /// Returns the libssl of a family. A plugin may bring it and use sessions before it makes a context, by which it is
