@@ -36,7 +36,7 @@ pub use flush::Flush;
 pub use mode::{Mode, Role};
 pub use sharing::{
     TicketAnswer, TicketKeysForkGuard, at_load, connection_is_gone, forget_remote_thread, keep_ticket_keys_in_memory,
-    report_end, try_hold_ticket_keys,
+    report_end, try_hold_ticket_keys, unwatch_reads, watch_reads,
 };
 pub use sslsession_store::{era, gate};
 

@@ -95,6 +95,8 @@ macro_rules! openssl_functions {
         fn SSL_is_server(ssl: *const SSL) -> c_int { ours }
         fn SSL_set_accept_state(ssl: *mut SSL) { ours }
         fn SSL_set_connect_state(ssl: *mut SSL) { ours }
+        #[optional] fn SSL_set_fd(ssl: *mut SSL, fd: c_int) -> c_int { alone 0, failure 0 }
+        #[optional] fn SSL_set_bio(ssl: *mut SSL, rbio: *mut BIO, wbio: *mut BIO) { alone (), failure () }
         fn SSL_set_session(ssl: *mut SSL, session: *mut SSL_SESSION) -> c_int { ours, failure 0 }
         fn SSL_get_session(ssl: *const SSL) -> *mut SSL_SESSION { ours }
         fn SSL_get1_session(ssl: *mut SSL) -> *mut SSL_SESSION { ours }

@@ -31,6 +31,8 @@ opaque! {
     CRYPTO_EX_DATA;
     /// OpenSSL's hash table of sessions.
     lhash_st_SSL_SESSION;
+    /// OpenSSL's input and output.
+    BIO;
     /// A certificate.
     X509;
     /// The name in a certificate.
@@ -173,6 +175,11 @@ pub trait Attachment: Any + Send + Sync {
     /// # Safety
     /// `ssl` must be a live connection.
     unsafe fn on_ssl_free(&self, ssl: *mut SSL);
+
+    /// Handles the end of a connection of a context, which had that address. The context may be gone too. It does not panic.
+    fn on_ssl_end(address: usize)
+    where
+        Self: Sized;
 
     /// Handles the last release of the context; the application's ex_data is still there.
     fn on_ctx_last_ref(&self);

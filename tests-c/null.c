@@ -127,6 +127,8 @@ static void connections(SSL *ssl, SSL_SESSION *s) {
   REFUSED(SSL_get_SSL_CTX, (NULL), 0);
   REFUSED(SSL_is_server, (NULL), 0);
   IGNORED(SSL_set_accept_state, (NULL));
+  REFUSED(SSL_set_fd, (NULL, 0), 0);
+  IGNORED(SSL_set_bio, (NULL, NULL, NULL));
   IGNORED(SSL_set_connect_state, (NULL));
   REFUSED(SSL_get_ex_data, (NULL, 0), 0);
   REFUSED(SSL_set_ex_data, (NULL, 0, ssl), 0);

@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Functions that a preloaded program must reach, and their nodes in OpenSSL (docs/c-developers.md). SSL_add_session
 /// and SSL_remove_session are 0.9.7a's, the mode's functions are macros in OpenSSL: programs built with our header
 /// call them.
-const PRELOADED: [(&str, &str); 50] = [
+const PRELOADED: [(&str, &str); 52] = [
     ("SSL_CTX_add_session", "OPENSSL_3.0.0"),
     ("SSL_CTX_callback_ctrl", "OPENSSL_3.0.0"),
     ("SSL_CTX_ctrl", "OPENSSL_3.0.0"),
@@ -65,8 +65,10 @@ const PRELOADED: [(&str, &str); 50] = [
     ("SSL_remove_session", "OPENSSL_3.0.0"),
     ("SSL_set1_param", "OPENSSL_3.0.0"),
     ("SSL_set_SSL_CTX", "OPENSSL_3.0.0"),
+    ("SSL_set_bio", "OPENSSL_3.0.0"),
     ("SSL_set_cert_cb", "OPENSSL_3.0.0"),
     ("SSL_set_connect_state", "OPENSSL_3.0.0"),
+    ("SSL_set_fd", "OPENSSL_3.0.0"),
     ("SSL_set_psk_find_session_callback", "OPENSSL_3.0.0"),
     ("SSL_set_psk_server_callback", "OPENSSL_3.0.0"),
     ("SSL_set_purpose", "OPENSSL_3.0.0"),

@@ -13,12 +13,26 @@ use std::collections::BTreeMap;
 /// Modules that each module of the library's root may use. capi and standalone read the clock; below them time is an
 /// argument. `store` is the package below, of which `store::threads` and the like may be used by themselves.
 const MAY_USE: [(&str, &[&str]); 11] = [
-    ("capi", &["cache", "handle", "types", "catch_panic", "clock", "store::threads", "store::time", "store::version"]),
+    (
+        "capi",
+        &[
+            "cache",
+            "handle",
+            "types",
+            "catch_panic",
+            "clock",
+            "store::remote",
+            "store::threads",
+            "store::time",
+            "store::version",
+        ],
+    ),
     (
         "cache",
         &[
             "store",
             "store::file_system",
+            "store::remote",
             "store::secret",
             "store::time",
             "store::version",
@@ -37,6 +51,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "rules",
             "types",
             "catch_panic",
+            "store::remote",
             "store::secret",
             "store::threads",
             "store::time",

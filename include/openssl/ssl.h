@@ -56,6 +56,7 @@ typedef struct ssl_ctx_st SSL_CTX;
 typedef struct ssl_session_st SSL_SESSION;
 typedef struct ssl_method_st SSL_METHOD;
 typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
+typedef struct bio_st BIO;
 typedef struct X509_VERIFY_PARAM_st X509_VERIFY_PARAM;
 typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
 typedef struct evp_mac_ctx_st EVP_MAC_CTX;
@@ -281,6 +282,19 @@ int SSL_up_ref(SSL *ssl);
 int SSL_session_reused(const SSL *ssl);
 
 /* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_set_bio(3).
+ */
+
+/**
+ * SSL_set_bio has `ssl` read from `rbio` and write to `wbio`, which it then owns; NULL for none. NULL for `ssl` does
+ * nothing.
+ *
+ * libssl does that; without one nothing is done. With SSLSESSION_REMOTE the library looks at a server's first reads from
+ * a socket, as for SSL_set_fd.
+ */
+void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio);
+
+/* ---------------------------------------------------------------------------------------------------------------------
  * SSL_set_connect_state(3).
  */
 
@@ -301,6 +315,20 @@ void SSL_set_accept_state(SSL *ssl);
  * SSL_is_server returns 1 if `ssl` is a server, 0 if it is a client, and for NULL.
  */
 int SSL_is_server(const SSL *ssl);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * SSL_set_fd(3).
+ */
+
+/**
+ * SSL_set_fd has `ssl` read from and write to a socket, by a BIO that does not close it.
+ *
+ * libssl does that. With SSLSESSION_REMOTE the library looks at a server's first reads from it: a client whose session
+ * another host has does not make the server wait.
+ *
+ * Returns 1; 0 on failure, for NULL, and without a libssl.
+ */
+int SSL_set_fd(SSL *ssl, int fd);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * SSL_set_session(3).

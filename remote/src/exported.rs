@@ -9,17 +9,18 @@ use std::slice;
 
 use sslsession_store::key_file::Keys;
 use sslsession_store::remote::abi::{
-    self, Bytes, Config, Handle, Here, Table, Take, VERSION, outcome, trouble, verdict,
+    self, Bytes, Config, Handle, Here, Reads, Table, Take, VERSION, outcome, trouble, verdict,
 };
 use sslsession_store::threads::uncancelled;
 use sslsession_store::version::ProtocolVersion;
 
 use crate::fleet::{Fleet, Session};
 use crate::id::Verdict;
+use crate::parking::{self, Answer};
 use crate::sealed::Opened;
 use crate::settings::Settings;
 
-static TABLE: Table = Table { open, prepare, forked, new_id, judge, insert, remove, find, keep };
+static TABLE: Table = Table { open, prepare, forked, new_id, judge, insert, remove, find, keep, watch, unwatch };
 
 /// Returns the functions of the object; NULL for a library of another version.
 #[unsafe(no_mangle)]
@@ -139,6 +140,7 @@ unsafe extern "C" fn find(
     handle: *const Handle,
     here: Here,
     key: &abi::Session,
+    connection: usize,
     found: Take,
     context: *mut c_void,
 ) -> u32 {
@@ -147,7 +149,12 @@ unsafe extern "C" fn find(
         let (fleet, session) = unsafe { (fleet(handle), session(key)) };
         let Verdict::Foreign(line) = fleet.judge(here, session.id) else { return outcome::MISSING };
         let Some(member) = fleet.member(line, here) else { return outcome::MISSING };
-        match member.find(&session) {
+        let answer = match parking::take(connection) {
+            Answer::NotAsked => member.find(&session),
+            Answer::Record(name, record) if name == member.name(&session) => Some(member.open(&session, &record)),
+            Answer::Record(..) | Answer::Nothing => None,
+        };
+        match answer {
             Some(Opened::Body(body, _)) => {
                 // SAFETY: the library's function, with what it takes.
                 unsafe { found(context, body.as_slice().into()) };
@@ -163,4 +170,13 @@ unsafe extern "C" fn find(
 unsafe extern "C" fn keep(handle: *const Handle) -> i64 {
     // SAFETY: as above. It cannot panic.
     unsafe { fleet(handle) }.settings.options.keep.as_secs() as i64
+}
+
+unsafe extern "C" fn watch(handle: *const Handle, reads: &Reads) {
+    // SAFETY: the library passes its handle, a live connection, and the functions of its libssl.
+    caught((), || unsafe { parking::watch(fleet(handle), reads) });
+}
+
+unsafe extern "C" fn unwatch(connection: usize) {
+    caught((), || parking::unwatch(connection));
 }

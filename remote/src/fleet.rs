@@ -21,6 +21,7 @@ use sslsession_store::version::ProtocolVersion;
 
 use crate::id::{self, Verdict};
 use crate::keys::Line;
+use crate::parking;
 use crate::process::Process;
 use crate::queue::Write;
 use crate::resolver::Resolver;
@@ -76,6 +77,11 @@ impl Fleet {
         id::judge(&self.lines, id, here.host, UnixTime(here.now), Seconds(here.timeout))
     }
 
+    /// Returns true if a host of the fleet made an id, also this one.
+    pub fn is_of_fleet(&self, id: &[u8]) -> bool {
+        id::read(&self.lines, id).is_some()
+    }
+
     /// Returns the store for the sessions of that line, for this process, which counts here.
     pub fn member(&'static self, line: usize, here: Here) -> Option<Member> {
         Some(Member { fleet: self, line: self.lines.get(line)?, here })
@@ -94,6 +100,7 @@ impl Fleet {
     /// Forgets the parent's thread, in a child of a fork.
     pub fn forked(&self) {
         self.process.forked();
+        parking::forked();
     }
 
     /// Returns a change of the server's state, which is reported once. Looks once in a second.

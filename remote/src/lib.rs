@@ -3,6 +3,7 @@
 //! ```text
 //!   the library ─► exported ─► fleet ─┬─ id, keys, sealed       ids that say whom to ask; names and seals of records
 //!                                     ├─ waiting, budget        how long a lookup may wait
+//!                                     ├─ parking                connections that wait, and no thread with them
 //!                                     ├─ process                this process's thread
 //!                                     │    ▼
 //!                                     └─ thread                 one, all signals blocked: tokio
@@ -12,7 +13,7 @@
 //!   settings      SSLSESSION_REMOTE, SSLSESSION_REMOTE_OPTIONS and their files
 //! ```
 //! An object of its own, so that a program without the setting loads no thread, no socket and none of these crates.
-//! It exports one function, and has TLS of its own: the process's libssl is never called here.
+//! It exports one function, and has TLS of its own: its thread never calls the process's libssl.
 #![deny(unsafe_code)]
 
 mod breaker;
@@ -23,6 +24,7 @@ mod fleet;
 mod id;
 mod keys;
 mod link;
+mod parking;
 #[allow(unsafe_code, reason = "a pointer that a child of a fork resets")]
 mod process;
 mod queue;

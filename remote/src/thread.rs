@@ -27,6 +27,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::breaker::Breaker;
 use crate::link::Link;
+use crate::parking;
 use crate::queue::{Write, Writes};
 use crate::resolver::Resolver;
 use crate::settings::Settings;
@@ -155,8 +156,10 @@ fn run(shared: &'static Shared) {
     // The process's libssl is not asked, and there is one provider.
     drop(rustls::crypto::ring::default_provider().install_default());
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    parking::test_kernel();
     let mut seen = 0;
     LocalSet::new().block_on(&runtime, async {
+        spawn_local(parking::keep_deadlines());
         loop {
             if let Some(link) = connect(shared).await {
                 shared.breaker.close();

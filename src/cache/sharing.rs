@@ -67,7 +67,7 @@ pub(super) use open::is_wanted;
 use open::store;
 use record::{Bearer, OPEN, ServerName};
 use remote::Destination;
-pub use remote::forget_remote_thread;
+pub use remote::{forget_remote_thread, unwatch_reads, watch_reads};
 pub use report::report_end;
 pub(super) use report::{count, on_new_context, show_sessions};
 use sslsession_store::era::UnderWay;

@@ -1,7 +1,8 @@
 //! The callbacks that libssl calls instead of the application's, which the cache stores and calls. And the events by
 //! which the owner of the objects, libssl or `standalone`, announces their ends.
 
-use std::ffi::{c_int, c_uchar, c_uint};
+use std::ffi::{c_int, c_uchar, c_uint, c_void};
+use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
 use super::{connection, session_id};
@@ -10,6 +11,8 @@ use crate::catch_panic::catch_panic;
 use crate::clock;
 use crate::handle::{self, Context, Hooks, KeyCallback, Session, TicketCallbacks, TicketCipher, TicketMac};
 use crate::types::{Attachment, EVP_CIPHER_CTX, EVP_MAC_CTX, HMAC_CTX, SSL, SSL_CTX, SSL_SESSION};
+use sslsession_store::remote::abi::{Bytes, Here};
+use sslsession_store::version::ProtocolVersion;
 
 /// The hooks of every context with an attached cache.
 pub static HOOKS: Hooks = Hooks {
@@ -94,6 +97,25 @@ unsafe extern "C-unwind" fn generate_id(ssl: *mut SSL, id: *mut c_uchar, length:
         has_room
     });
     c_int::from(is_made || getrandom::fill(id).is_ok())
+}
+
+/// Answers a [`Question`](sslsession_store::remote::abi::Question).
+pub unsafe extern "C" fn scope_to_ask(
+    ssl: *mut c_void,
+    version: i32,
+    id: Bytes,
+    scope: &mut [u8; 16],
+    here: &mut MaybeUninit<Here>,
+) -> u32 {
+    let found = catch_panic(None, || {
+        // SAFETY: the network code passes the live connection that it watches, and an id's bytes.
+        let (connection, id) = unsafe { (connection(ssl.cast())?, slice::from_raw_parts(id.data, id.length)) };
+        cache::of_connection(connection)?.scope_to_ask(connection, ProtocolVersion(version), id, clock::now())
+    });
+    let Some(found) = found else { return 0 };
+    *scope = found.0;
+    here.write(found.1);
+    1
 }
 
 /// Gives libssl the keys of a ticket, since OpenSSL 3.
@@ -185,6 +207,10 @@ impl Attachment for SessionCache {
         if let Some(connection) = unsafe { connection(ssl) } {
             SessionCache::on_ssl_free(self, connection);
         }
+    }
+
+    fn on_ssl_end(address: usize) {
+        cache::unwatch_reads(address);
     }
 
     fn on_ctx_last_ref(&self) {

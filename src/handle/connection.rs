@@ -97,7 +97,8 @@ impl<'a> Connection<'a> {
         super::stands_alone() || self.options() & OP_NO_TICKET != 0 || self.protects_early_data()
     }
 
-    fn protects_early_data(self) -> bool {
+    /// Returns true if a TLS 1.3 server takes each session once only.
+    pub fn protects_early_data(self) -> bool {
         // SAFETY: a live connection.
         let max_early_data = unsafe { dispatch::SSL_get_max_early_data(self.as_ptr()) };
         max_early_data > 0 && self.options() & OP_NO_ANTI_REPLAY == 0

@@ -209,6 +209,7 @@ unsafe extern "C-unwind" fn connection_freed<T: Attachment>(
     argp: *mut c_void,
 ) {
     let Some(state) = CONNECTIONS.remove(ssl.addr()) else { return };
+    T::on_ssl_end(ssl.addr());
     // SAFETY: `argp` is ours.
     let libssl = unsafe { libssl(argp) };
     if libssl.context_comes_late() {

@@ -3,7 +3,7 @@
 //! RTLD_NEXT would miss a libssl that came with dlopen(RTLD_LOCAL), as in Python and Perl, and might return another
 //! interposer. So the tables of every loaded object are read, and all functions are then taken from the object found.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ops::Range;
 use std::{iter, mem, ptr};
 
@@ -34,6 +34,23 @@ pub fn needed_at(address: *const c_void) -> Vec<Range<usize>> {
     let all = Listed::all(DEFINED);
     let Some(object) = Object::at(address) else { return Vec::new() };
     all.into_iter().filter(|other| object.needs(other)).map(|other| other.object.addresses).collect()
+}
+
+impl AnyLibssl {
+    /// Finds functions of this libssl's, or of an object that it needs, by their names; NULL for each that there is not.
+    ///
+    /// # Safety
+    /// The names must be NUL-terminated.
+    pub unsafe fn find<const N: usize>(&self, names: &[*const c_char; N], found: &mut [*const c_void; N]) {
+        let all = Listed::all(DEFINED);
+        for (place, name) in found.iter_mut().zip(names) {
+            // SAFETY: by the caller's promise.
+            let name = unsafe { CStr::from_ptr(*name) };
+            let needed = all.iter().filter(|other| self.object.needs(other)).map(|other| &other.object);
+            let address = iter::once(&self.object).chain(needed).find_map(|object| object.symbol(name));
+            *place = address.map_or(ptr::null(), ptr::with_exposed_provenance);
+        }
+    }
 }
 
 /// The function by which a libssl is known.

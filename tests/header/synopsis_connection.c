@@ -1,7 +1,7 @@
 /*
  * The synopses of the pages about a connection's session: SSL_get_session(3), SSL_session_reused(3), SSL_shutdown(3),
- * SSL_set_shutdown(3), SSL_set_connect_state(3), SSL_new(3), SSL_free(3), SSL_get_SSL_CTX(3). Of a page, the functions
- * that we have.
+ * SSL_set_shutdown(3), SSL_set_connect_state(3), SSL_set_fd(3), SSL_set_bio(3), SSL_new(3), SSL_free(3),
+ * SSL_get_SSL_CTX(3). Of a page, the functions that we have.
  */
 #include <openssl/ssl.h>
 
@@ -23,6 +23,10 @@ int SSL_get_shutdown(const SSL *ssl);
 void SSL_set_connect_state(SSL *ssl);
 void SSL_set_accept_state(SSL *ssl);
 int SSL_is_server(const SSL *ssl);
+
+int SSL_set_fd(SSL *ssl, int fd);
+
+void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio);
 
 SSL *SSL_new(SSL_CTX *ctx);
 int SSL_up_ref(SSL *s);

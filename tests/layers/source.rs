@@ -6,9 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The package of the store, and its modules that lie below all others.
+/// The package of the store, and its modules that lie below all others. Of the remote store only its C interface does,
+/// and only that is meant.
 const STORE: &str = "sslsession_store";
-const BELOW_THE_STORE: [&str; 5] = ["threads", "secret", "file_system", "time", "version"];
+const BELOW_THE_STORE: [&str; 6] = ["threads", "secret", "file_system", "time", "version", "remote"];
 
 /// One file.
 pub struct Source {

@@ -7,9 +7,8 @@
 //!                 found ─► opens, same policy? ─► decode ─► shared store, for a minute ─► that session
 //!   removed ──► shared store ──► id is of the fleet? ─ yes ─► removed
 //! ```
-//! A session of another host has a record here for a minute, unless the options say otherwise, and is not live: then it
-//! is asked for again, and a removal elsewhere is noticed. A session that the application has changed leaves the
-//! fleet's store.
+//! A session of another host has a record here for [`KEEP`] seconds, and is not live: then it is asked for again, and
+//! a removal elsewhere is noticed. A session that the application has changed leaves the fleet's store.
 //!
 //! A policy that cannot be digested completely is this host's alone, and so are its sessions.
 //!
@@ -20,16 +19,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
-use super::Sharing;
 use super::policy::PolicyDigest;
 use super::record::Bearer;
 use super::search::Terms;
+use super::{NO_MATTER, Sharing};
 use crate::cache::SessionCache;
 use crate::cache::lookup::Offer;
-use crate::handle::Session;
+use crate::handle::{Connection, Session, TLS1_3};
 use crate::settings::{self, NOT_REMOTE};
 use sslsession_store::record::KeyedDigest;
-use sslsession_store::remote::abi::{self, Here};
+use sslsession_store::remote::abi::{self, Here, Reads};
 use sslsession_store::remote::{ID_LENGTH, Remote};
 use sslsession_store::shared::Statistics;
 use sslsession_store::time::UnixTime;
@@ -88,6 +87,23 @@ pub(super) fn report_end(statistics: Statistics) {
              {refused} refused); it wrote {written} for them, and dropped {dropped}"
         )
     });
+}
+
+/// Has the reads of a connection looked at that has got a socket, so that it can be parked while another host's session
+/// is asked for.
+pub fn watch_reads(reads: impl FnOnce() -> Option<Reads>) {
+    if let Some(Ok(remote)) = REMOTE.get()
+        && let Some(reads) = reads()
+    {
+        remote.watch(&reads);
+    }
+}
+
+/// Forgets the reads of a connection that had that address, and has ended.
+pub fn unwatch_reads(address: usize) {
+    if let Some(Ok(remote)) = REMOTE.get() {
+        remote.unwatch(address);
+    }
 }
 
 /// The policy under which all hosts may have a session, and the time.
@@ -153,6 +169,26 @@ impl SessionCache {
         remote().is_some_and(|remote| remote.is_foreign(sharing.here(offer.now, 0), offer.id))
     }
 
+    /// Returns the scope of a session that another host has made and a client offers, before libssl has read its
+    /// ClientHello, and this host; None if it is here, or is not to be asked for.
+    #[inline(never)]
+    pub fn scope_to_ask(
+        &self,
+        connection: Connection,
+        version: ProtocolVersion,
+        id: &[u8],
+        now: UnixTime,
+    ) -> Option<(Scope, Here)> {
+        let sharing = self.shared().ok()?;
+        let here = sharing.here(now, self.context.timeout().0);
+        if !remote()?.is_foreign(here, id) || version == TLS1_3 && connection.protects_early_data() {
+            return None;
+        }
+        let terms = self.terms(sharing, connection).ok().filter(|terms| terms.is_complete)?;
+        let key = RecordKey { scope: &terms.scope, policy: NO_MATTER, version, id };
+        (sharing.store.find(&key, None, now) == Lookup::Missing).then_some((terms.scope, here))
+    }
+
     /// Looks up a session that this host does not have, if another host has made it.
     #[inline(never)]
     pub(super) fn find_remote(&self, sharing: &Sharing, terms: &Terms, offer: &Offer) -> Lookup {
@@ -167,7 +203,7 @@ impl SessionCache {
             server_name: server_name.as_slice().into(),
             settled: terms.settled(),
         };
-        remote.find(sharing.here(offer.now, self.context.timeout().0), &session)
+        remote.find(sharing.here(offer.now, self.context.timeout().0), &session, offer.connection.as_ptr().addr())
     }
 
     /// Stores a record of another host here, for as long as it may be used without a question.

@@ -240,7 +240,7 @@ impl SessionCache {
     }
 
     /// Returns the terms by which a connection searches, before its session is known.
-    fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
+    pub(super) fn terms(&self, sharing: &Sharing, connection: Connection) -> Result<Terms, NotShared> {
         let (policy, is_complete) = self.policy_and_completeness(sharing, connection)?;
         let server_name = connection.server_name_offered().unwrap_or_default();
         let said = ServerName::Said(&server_name);

@@ -10,14 +10,18 @@
 //!   removed ─────────► remove(session) ─────────────────► id of the fleet? ────────► queue ─► thread ─► DEL
 //!   lookup ──────────► find(session) ───────────────────► id of another host? waits ◄──────── thread ─► GET
 //!                                                         opened ─► found(context, plain bytes)
+//!   SSL_set_fd ──────► watch(connection) ───────────────► its reads are looked at, until its ClientHello is there; if
+//!                                                         that offers a session of another host: question, GET
+//!   SSL_free ────────► unwatch(connection)
 //!   child of a fork ─► forked ──────────────────────────► there is no thread, until the next need
 //! ```
-//! Nothing here unwinds, and nothing calls back into the library but the two functions that are passed for that,
-//! during the call that they are passed to. Whoever owns bytes with secrets wipes them.
+//! Nothing here unwinds, and nothing calls back into the library but functions that are passed for that: a question,
+//! until the connection ends; the others during the call that they are passed to. Whoever owns bytes with secrets wipes them.
 #![forbid(unsafe_code)]
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::sync::atomic::AtomicU32;
 
 use crate::counting::Counting;
@@ -131,6 +135,40 @@ pub mod trouble {
     pub const ENDED: u32 = 2;
 }
 
+/// Number of functions by which a connection's reads are looked at.
+pub const FUNCTIONS: usize = 9;
+
+/// Finds functions of a libssl, or of its libcrypto, by their names; NULL for each that it lacks.
+pub type Find = unsafe extern "C" fn(
+    libssl: *const c_void,
+    names: &[*const c_char; FUNCTIONS],
+    found: &mut [*const c_void; FUNCTIONS],
+);
+
+/// Returns 1, and the scope of an offered session's record, if another host has made it in time, the connection may have
+/// it, and it is not here; else 0. Called by the connection's thread, while libssl reads.
+pub type Question = unsafe extern "C" fn(
+    ssl: *mut c_void,
+    version: i32,
+    id: Bytes,
+    scope: &mut [u8; 16],
+    here: &mut MaybeUninit<Here>,
+) -> u32;
+
+/// A connection whose reads are to be looked at.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Reads {
+    /// The SSL.
+    pub ssl: *mut c_void,
+    /// Its libssl, as `find` takes it.
+    pub libssl: *const c_void,
+    /// The library's function for it.
+    pub find: Find,
+    /// The library's function for it.
+    pub question: Question,
+}
+
 /// Called with bytes that live for the call.
 pub type Take = unsafe extern "C" fn(context: *mut c_void, bytes: Bytes);
 
@@ -154,13 +192,19 @@ pub struct Table {
     /// Queues the removal of a session, if a host of the fleet made it.
     pub remove: unsafe extern "C" fn(handle: *const Handle, here: Here, session: &Session),
     /// Looks up a session that another host made. Waits, but not beyond the thread's budget. Returns an [`outcome`].
+    /// `connection` is the address of its SSL: one that was parked for it does not wait.
     pub find: unsafe extern "C" fn(
         handle: *const Handle,
         here: Here,
         session: &Session,
+        connection: usize,
         found: Take,
         context: *mut c_void,
     ) -> u32,
     /// Returns the number of seconds for which a session of another host stays here before it is asked for again.
     pub keep: unsafe extern "C" fn(handle: *const Handle) -> i64,
+    /// Watches the reads of a connection that has got a BIO, if it can be parked.
+    pub watch: unsafe extern "C" fn(handle: *const Handle, reads: &Reads),
+    /// Forgets a connection that ends.
+    pub unwatch: unsafe extern "C" fn(connection: usize),
 }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
-use super::abi::{Bytes, Config, Handle, Here, Session, Table, outcome, trouble, verdict};
+use super::abi::{Bytes, Config, Handle, Here, Reads, Session, Table, outcome, trouble, verdict};
 use super::loader;
 use crate::record::Lookup;
 use crate::secret::Secret;
@@ -90,15 +90,28 @@ impl Remote {
         unsafe { (self.table.remove)(self.handle, here, session) };
     }
 
-    /// Looks up a session, if another host made it. Waits, but not beyond the thread's budget.
-    pub fn find(&self, here: Here, session: &Session) -> Lookup {
+    /// Looks up a session, if another host made it, for the connection at an address. Waits, but not beyond the thread's
+    /// budget, and not if the connection has been parked for it.
+    pub fn find(&self, here: Here, session: &Session, connection: usize) -> Lookup {
         let mut body = Secret::default();
         // SAFETY: as above, and `take` with the place that it is for.
-        match unsafe { (self.table.find)(self.handle, here, session, take, (&raw mut body).cast()) } {
+        match unsafe { (self.table.find)(self.handle, here, session, connection, take, (&raw mut body).cast()) } {
             outcome::FOUND if !body.is_empty() => Lookup::Record(body),
             outcome::POLICY_MISMATCH => Lookup::PolicyMismatch,
             _ => Lookup::Missing,
         }
+    }
+
+    /// Has the reads of a connection looked at, so that it can be parked.
+    pub fn watch(&self, reads: &Reads) {
+        // SAFETY: as above; whoever makes a Reads says that it is of a live connection.
+        unsafe { (self.table.watch)(self.handle, reads) };
+    }
+
+    /// Forgets the connection at an address, which ends.
+    pub fn unwatch(&self, connection: usize) {
+        // SAFETY: an address, which is compared.
+        unsafe { (self.table.unwatch)(connection) };
     }
 
     /// Returns the time for which a session of another host stays here before it is asked for again.
