@@ -8,10 +8,16 @@
 //! Whatever happens to Redis costs full handshakes: no connection fails, and none waits for long.
 
 mod common;
+#[path = "remote/delay.rs"]
+mod delay;
 #[path = "remote/fleet.rs"]
 mod fleet;
 #[path = "remote/options.rs"]
 mod options;
+#[path = "remote/parking.rs"]
+mod parking;
+#[path = "remote/servers.rs"]
+mod servers;
 
 use fleet::{Fleet, Host, Settings};
 use std::{

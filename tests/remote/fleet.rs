@@ -41,6 +41,7 @@ fn object() -> PathBuf {
 }
 
 /// The settings of a host.
+#[derive(Clone)]
 pub struct Settings {
     /// SSLSESSION_REMOTE.
     pub remote: Option<String>,
@@ -52,6 +53,12 @@ pub struct Settings {
     pub key_file: &'static str,
     /// The name of the certificate in the directory.
     pub certificate: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { remote: None, options: String::new(), log: "", key_file: "fleet.key", certificate: "server" }
+    }
 }
 
 pub struct Fleet {
@@ -145,6 +152,16 @@ impl Fleet {
         }
     }
 
+    /// Preloads the library into a program, which is a host with a store of its own then.
+    pub fn preload(&self, program: &mut Command, settings: &Settings) {
+        program.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared");
+        if let Some(remote) = &settings.remote {
+            program.env("SSLSESSION_REMOTE", remote).env("SSLSESSION_REMOTE_LIBRARY", object());
+            program.env("SSLSESSION_REMOTE_OPTIONS", &settings.options).env("SSLSESSION_LOG", settings.log);
+            program.env("SSLSESSION_KEY_FILE", self.path(settings.key_file));
+        }
+    }
+
     pub fn host(&self, version: &str) -> Host {
         self.host_with(version, |_| ())
     }
@@ -152,18 +169,12 @@ impl Fleet {
     /// Starts a host whose settings differ from the others'.
     pub fn host_with(&self, version: &str, change: impl Fn(&mut Settings)) -> Host {
         let remote = Some(format!("redis+unix://{}", self.path("redis.sock").display()));
-        let mut settings =
-            Settings { remote, options: String::new(), log: "", key_file: "fleet.key", certificate: "server" };
+        let mut settings = Settings { remote, ..Settings::default() };
         change(&mut settings);
         let mut host = Command::new(self.path("host"));
         host.arg(self.path(&format!("{}.pem", settings.certificate)));
         host.arg(self.path(&format!("{}.key.pem", settings.certificate))).arg(version);
-        host.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared");
-        if let Some(remote) = settings.remote {
-            host.env("SSLSESSION_REMOTE", remote).env("SSLSESSION_REMOTE_LIBRARY", object());
-            host.env("SSLSESSION_REMOTE_OPTIONS", settings.options).env("SSLSESSION_LOG", settings.log);
-            host.env("SSLSESSION_KEY_FILE", self.path(settings.key_file));
-        }
+        self.preload(&mut host, &settings);
         self.hosts.set(self.hosts.get() + 1);
         let complaints = self.path(&format!("complaints.{}", self.hosts.get()));
         host.stderr(File::create(&complaints).expect("our own directory"));
