@@ -71,15 +71,23 @@ Examples:
   sslsession check mail.example.org --starttls smtp
   sslsession check localhost:443 --across 'systemctl reload nginx'
   sslsession check $(cat /run/nginx.pid)
+  SSLSESSION_REMOTE=redis://cache SSLSESSION_KEY_FILE=/etc/ssl/fleet.key sslsession check --remote
+  sslsession check --remote $(cat /run/nginx.pid)
 
-Exit status: 0 all reconnections were resumed, or the library is loaded in the process;
-1 some were not, or it is not; 2 it could not be found out.";
+Exit status: 0 all reconnections were resumed, the library is loaded in the process, or this host
+can use the remote store; 1 some were not, it is not, or it cannot; 2 it could not be found out.";
 
 #[derive(Args)]
 pub struct Check {
     /// A server (port 443 unless given, or that of --starttls), or the id of a process
-    #[arg(value_name = "HOST[:PORT]|PID")]
-    pub target: String,
+    #[arg(value_name = "HOST[:PORT]|PID", required_unless_present = "remote")]
+    pub target: Option<String>,
+    /// Check the store that the hosts of a fleet share: by the settings in the environment, or by a process's
+    #[arg(long, conflicts_with_all = ["servername", "starttls", "cert", "across"])]
+    pub remote: bool,
+    /// Name of this host for the other hosts that are checked [default: its host name]
+    #[arg(long, value_name = "NAME", requires = "remote")]
+    pub host: Option<String>,
     /// The server name to ask for [default: HOST, unless it is an address]
     #[arg(long, value_name = "NAME")]
     pub servername: Option<String>,
@@ -108,6 +116,13 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl Check {
+    /// Returns the target; empty if it is a store.
+    pub fn target(&self) -> &str {
+        self.target.as_deref().unwrap_or_default()
+    }
 }
 
 /// A protocol that is spoken before TLS.

@@ -1,16 +1,18 @@
-//! `sslsession check`: asks a server as its client, or asks /proc about a process.
+//! `sslsession check`: asks a server as its client, or asks /proc about a process, or asks the store of a fleet.
 //!
 //! ```text
 //! target  HOST:PORT ─► starttls ─► client     one connection: offers a session, is resumed or not, gets a session
 //!                                  measure    many of them, of each kind, several at once
 //!                                  verdict    what that means, and what to set
 //!         PID ───────► process    what is mapped, what it was started with, which store it has
+//! --remote ──────────► remote     the steps that a host takes at the store of its fleet, by the library's own network code
 //! ```
 #![deny(unsafe_code)]
 
 mod client;
 mod measure;
 mod process;
+mod remote;
 mod report;
 #[allow(unsafe_code, reason = "sessions of libssl")]
 mod session;
@@ -31,7 +33,10 @@ const NOT_ALL: u8 = 1;
 
 /// Checks a server or a process.
 pub fn check(arguments: &Check) -> Result<ExitCode, Failure> {
-    match target::parse(&arguments.target, arguments.starttls)? {
+    if arguments.remote {
+        return remote::check(arguments);
+    }
+    match target::parse(arguments.target(), arguments.starttls)? {
         Target::Process(id) => {
             if arguments.starttls.is_some() || arguments.servername.is_some() || arguments.across.is_some() {
                 return Err(Failure::new("--starttls, --servername and --across are for servers, not for processes"));
@@ -62,7 +67,7 @@ fn server(arguments: &Check, host: &str, port: u16) -> Result<ExitCode, Failure>
     };
     let verdict = verdict::of(&measurements, arguments.across.is_some());
     if arguments.json {
-        output::print_json(&report::Json::new(&arguments.target, &measurements, &verdict));
+        output::print_json(&report::Json::new(arguments.target(), &measurements, &verdict));
     } else {
         report::print(arguments, &measurements, &verdict);
     }

@@ -9,18 +9,19 @@ use std::slice;
 
 use sslsession_store::key_file::Keys;
 use sslsession_store::remote::abi::{
-    self, Bytes, Config, Handle, Here, Reads, Table, Take, VERSION, outcome, trouble, verdict,
+    self, Bytes, Config, Handle, Here, Reads, Table, Take, Tell, VERSION, outcome, state, trouble, verdict,
 };
 use sslsession_store::threads::uncancelled;
 use sslsession_store::version::ProtocolVersion;
 
+use crate::check::{self, State, Step};
 use crate::fleet::{Fleet, Session};
 use crate::id::Verdict;
 use crate::parking::{self, Answer};
 use crate::sealed::Opened;
 use crate::settings::Settings;
 
-static TABLE: Table = Table { open, prepare, forked, new_id, judge, insert, remove, find, keep, watch, unwatch };
+static TABLE: Table = Table { open, prepare, forked, new_id, judge, insert, remove, find, keep, watch, unwatch, check };
 
 /// Returns the functions of the object; NULL for a library of another version.
 #[unsafe(no_mangle)]
@@ -179,4 +180,25 @@ unsafe extern "C" fn watch(handle: *const Handle, reads: &Reads) {
 
 unsafe extern "C" fn unwatch(connection: usize) {
     caught((), || parking::unwatch(connection));
+}
+
+unsafe extern "C" fn check(config: &Config, host: Bytes, tell: Tell, context: *mut c_void) -> u32 {
+    caught(0, || {
+        // SAFETY: the command passes bytes that live for the call.
+        let [addresses, options, key_file, host] =
+            [config.addresses, config.options, config.key_file, host].map(|bytes| unsafe { slice(bytes) });
+        let mut tell = |step: &Step| {
+            let state = match step.state {
+                State::Good => state::GOOD,
+                State::Doubtful => state::DOUBTFUL,
+                State::Bad => state::BAD,
+            };
+            let [server, name, text] = [step.server, step.name, step.text].map(|text| text.as_bytes().into());
+            // SAFETY: the command's function, with what it takes.
+            unsafe { tell(context, &abi::Step { server, name, state, text }) };
+        };
+        let key_file = Path::new(OsStr::from_bytes(key_file));
+        check::check(addresses, options, key_file, &String::from_utf8_lossy(host), &mut tell);
+        1
+    })
 }

@@ -11,6 +11,7 @@
 //!                                          ├─ breaker           closed, open
 //!                                          └─ link, resolver    one connection, or a cluster's
 //!   settings      SSLSESSION_REMOTE, SSLSESSION_REMOTE_OPTIONS and their files
+//!   check         for `sslsession check --remote`: the same steps, one after the other
 //! ```
 //! An object of its own, so that a program without the setting loads no thread, no socket and none of these crates.
 //! It exports one function, and has TLS of its own: its thread never calls the process's libssl.
@@ -18,6 +19,7 @@
 
 mod breaker;
 mod budget;
+mod check;
 #[allow(unsafe_code, reason = "the C interface")]
 mod exported;
 mod fleet;

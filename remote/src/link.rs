@@ -36,23 +36,8 @@ impl Link {
     }
 
     async fn one(settings: &Settings, resolver: &'static Resolver) -> RedisResult<Link> {
-        let mut server = settings.servers()?.remove(0);
-        let mut host = None;
-        if let (Some(name), ConnectionAddr::TcpTls { host: real, port, insecure, tls_params }) =
-            (&settings.options.name, server.addr().clone())
-        {
-            host = Some(real);
-            server = server.set_addr(ConnectionAddr::TcpTls { host: name.clone(), port, insecure, tls_params });
-        }
-        let client = match settings.certificates() {
-            Some(certificates) => Client::build_with_tls(server, certificates)?,
-            None => Client::open(server)?,
-        };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(settings.options.park * 2))
-            .set_dns_resolver(Asked { resolver, host });
-        Ok(Link::One(client.get_multiplexed_async_connection_with_config(&config).await?))
+        let server = settings.servers()?.remove(0);
+        Ok(Link::One(settings.connect(server, resolver, CONNECT, settings.options.park * 2).await?))
     }
 
     async fn cluster(settings: &Settings, resolver: &'static Resolver) -> RedisResult<Link> {
@@ -110,6 +95,32 @@ impl Link {
 }
 
 impl Settings {
+    /// Connects to one server. There is a time for that, and one for each answer.
+    pub async fn connect(
+        &self,
+        mut server: ConnectionInfo,
+        resolver: &'static Resolver,
+        connection: Duration,
+        answer: Duration,
+    ) -> RedisResult<MultiplexedConnection> {
+        let mut host = None;
+        if let (Some(name), ConnectionAddr::TcpTls { host: real, port, insecure, tls_params }) =
+            (&self.options.name, server.addr().clone())
+        {
+            host = Some(real);
+            server = server.set_addr(ConnectionAddr::TcpTls { host: name.clone(), port, insecure, tls_params });
+        }
+        let client = match self.certificates() {
+            Some(certificates) => Client::build_with_tls(server, certificates)?,
+            None => Client::open(server)?,
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(connection))
+            .set_response_timeout(Some(answer))
+            .set_dns_resolver(Asked { resolver, host });
+        client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
     /// Returns the servers, as the client wants them.
     pub fn servers(&self) -> RedisResult<Vec<ConnectionInfo>> {
         self.addresses

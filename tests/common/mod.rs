@@ -77,6 +77,28 @@ fn build_library() -> PathBuf {
     library
 }
 
+/// Returns the object of the remote store under test: the one that SSLSESSION_TEST_REMOTE_LIBRARY names, or one that cargo
+/// builds here.
+pub fn remote_library() -> &'static Path {
+    static OBJECT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        if let Some(named) = env::var_os("SSLSESSION_TEST_REMOTE_LIBRARY") {
+            return fs::canonicalize(named).expect("SSLSESSION_TEST_REMOTE_LIBRARY is a file");
+        }
+        let target = target_dir().join("remote");
+        let cargo = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])
+            .arg(root().join("remote/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target)
+            .status()
+            .expect("cargo can be started");
+        assert!(cargo.success(), "no remote library to test");
+        target.join("release/libsslsession_remote.so")
+    };
+    OBJECT.get_or_init(build)
+}
+
 /// Returns the C compiler of this machine: the one that CC names, with CFLAGS.
 pub fn c_compiler() -> Command {
     compiler(&host(), false)

@@ -3,7 +3,7 @@
 use crate::common::{
     self, Scratch,
     process::{self, Running},
-    root, target_dir,
+    root,
 };
 use std::{
     cell::Cell,
@@ -12,33 +12,11 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{ChildStdin, ChildStdout, Command, Stdio},
-    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Returns the object under test: the one that SSLSESSION_TEST_REMOTE_LIBRARY names, or one that cargo builds here.
-fn object() -> PathBuf {
-    static OBJECT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        if let Some(named) = std::env::var_os("SSLSESSION_TEST_REMOTE_LIBRARY") {
-            return fs::canonicalize(named).expect("SSLSESSION_TEST_REMOTE_LIBRARY is a file");
-        }
-        let target = target_dir().join("remote");
-        let cargo = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "--locked", "--manifest-path"])
-            .arg(root().join("remote/Cargo.toml"))
-            .arg("--target-dir")
-            .arg(&target)
-            .status()
-            .expect("cargo can be started");
-        assert!(cargo.success(), "no remote library to test");
-        target.join("release/libsslsession_remote.so")
-    };
-    OBJECT.get_or_init(build).clone()
-}
 
 /// The settings of a host.
 #[derive(Clone)]
@@ -156,7 +134,7 @@ impl Fleet {
     pub fn preload(&self, program: &mut Command, settings: &Settings) {
         program.env("LD_PRELOAD", common::library()).env("SSLSESSION_STORE", "shared");
         if let Some(remote) = &settings.remote {
-            program.env("SSLSESSION_REMOTE", remote).env("SSLSESSION_REMOTE_LIBRARY", object());
+            program.env("SSLSESSION_REMOTE", remote).env("SSLSESSION_REMOTE_LIBRARY", common::remote_library());
             program.env("SSLSESSION_REMOTE_OPTIONS", &settings.options).env("SSLSESSION_LOG", settings.log);
             program.env("SSLSESSION_KEY_FILE", self.path(settings.key_file));
         }

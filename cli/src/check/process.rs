@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,7 +20,8 @@ use crate::statistics::find::WITHOUT_STORE;
 use crate::store_file::StoreFile;
 
 /// The settings that there are.
-const SETTINGS: [&str; 6] = ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG"];
+const SETTINGS: [&str; 9] =
+    ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG", "REMOTE", "REMOTE_OPTIONS", "REMOTE_LIBRARY"];
 
 /// The result of a check.
 #[derive(Serialize)]
@@ -57,15 +58,20 @@ struct Store {
     processes: Vec<u32>,
 }
 
-/// Checks a process.
-pub fn check(process: u32, is_json: bool) -> Result<ExitCode, Failure> {
-    let failed = |error: std::io::Error| match error.kind() {
+/// Returns why a process cannot be looked at.
+pub fn unseen(process: u32, error: &Error) -> Failure {
+    match error.kind() {
         ErrorKind::NotFound => Failure::new(format!("there is no process {process}")),
         ErrorKind::PermissionDenied => {
             Failure::new(format!("process {process} is another user's: ask as that user or root"))
         }
         _ => Failure::new(format!("process {process}: {error}")),
-    };
+    }
+}
+
+/// Checks a process.
+pub fn check(process: u32, is_json: bool) -> Result<ExitCode, Failure> {
+    let failed = |error: Error| unseen(process, &error);
     let mappings = proc::mappings(process).map_err(failed)?;
     let environment = proc::environment(process).map_err(failed)?;
     if mappings.is_empty() {
@@ -139,7 +145,12 @@ impl Seen {
 
     fn settings(&self) -> Vec<(String, String)> {
         let ours = self.environment.iter().filter(|(name, _)| name.to_string_lossy().starts_with("SSLSESSION_"));
-        ours.map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())).collect()
+        let text = |(name, value): &(OsString, OsString)| {
+            let (name, value) = (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned());
+            let value = if name == "SSLSESSION_REMOTE" { without_passwords(&value) } else { value };
+            (name, value)
+        };
+        ours.map(text).collect()
     }
 
     fn store(&self) -> Option<Store> {
@@ -270,6 +281,19 @@ impl Seen {
     }
 }
 
+/// Returns addresses without what may be a password: what stands before an @ or behind a question mark.
+fn without_passwords(addresses: &str) -> String {
+    let hide = |address: &str| {
+        let address = address.split_once('?').map_or(address.to_owned(), |(address, _)| format!("{address}?..."));
+        match (address.split_once("://"), address.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
+            (None, Some((_, host))) => format!("...@{host}"),
+            _ => address,
+        }
+    };
+    addresses.split(',').map(hide).collect::<Vec<_>>().join(",")
+}
+
 const START: &str = "Start it with `sslsession run -- PROGRAM`, or as `sslsession run --dry-run -- PROGRAM` says";
 
 impl Report {
@@ -314,5 +338,23 @@ impl Report {
             println!("{GOOD}The library is loaded, and {shared}.{GOOD:#}");
         }
         self.verdict.iter().for_each(|sentence| println!("{WARNING}{}{WARNING:#}", printable(sentence)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_passwords;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (addresses, shown) in [
+            ("redis://cache:6379/2", "redis://cache:6379/2"),
+            ("rediss://tls:w@rd@cache", "rediss://...@cache"),
+            ("redis://:word@a,redis://:word@b:7000", "redis://...@a,redis://...@b:7000"),
+            ("redis+unix:///run/redis.sock?pass=word", "redis+unix:///run/redis.sock?..."),
+            (":word@cache", "...@cache"),
+        ] {
+            assert_eq!(without_passwords(addresses), shown);
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::output::{BAD, GOOD, STRONG, WARNING, println};
 /// Prints the numbers, a line for each kind, and the verdict.
 pub fn print(arguments: &Check, measurements: &[Measurement], verdict: &Verdict) {
     let (number, clients) = (arguments.reconnections, arguments.clients.min(arguments.reconnections));
-    println!("{STRONG}{}{STRONG:#}, {number} reconnections of each kind, {clients} at once", arguments.target);
+    println!("{STRONG}{}{STRONG:#}, {number} reconnections of each kind, {clients} at once", arguments.target());
     for measurement in measurements {
         let name = name(measurement);
         match &measurement.finding {

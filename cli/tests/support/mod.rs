@@ -29,7 +29,9 @@ pub fn sslsession(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Com
 pub fn plain(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_remove("LD_PRELOAD").env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
-    for name in ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG"] {
+    for name in
+        ["STORE", "ATTACH", "TICKETS", "KEY_FILE", "PRIVATE", "LOG", "REMOTE", "REMOTE_OPTIONS", "REMOTE_LIBRARY"]
+    {
         command.env_remove(format!("SSLSESSION_{name}"));
     }
     command

@@ -14,6 +14,7 @@
 //!                                                         that offers a session of another host: question, GET
 //!   SSL_free ────────► unwatch(connection)
 //!   child of a fork ─► forked ──────────────────────────► there is no thread, until the next need
+//!   the command ─────► check(config, host) ─────────────► each step that a host takes ─► tell(context, step)
 //! ```
 //! Nothing here unwinds, and nothing calls back into the library but functions that are passed for that: a question,
 //! until the connection ends; the others during the call that they are passed to. Whoever owns bytes with secrets wipes them.
@@ -27,7 +28,7 @@ use std::sync::atomic::AtomicU32;
 use crate::counting::Counting;
 
 /// The version of this interface.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The one exported function's name.
 pub const TABLE: &std::ffi::CStr = c"sslsession_remote_table";
@@ -169,6 +170,32 @@ pub struct Reads {
     pub question: Question,
 }
 
+/// The state of what a step of a check has found.
+pub mod state {
+    /// It is as it should be.
+    pub const GOOD: u32 = 0;
+    /// Somebody should look at it; sessions are shared all the same.
+    pub const DOUBTFUL: u32 = 1;
+    /// It is to be mended.
+    pub const BAD: u32 = 2;
+}
+
+/// A step of a check, in UTF-8.
+#[repr(C)]
+pub struct Step<'a> {
+    /// The server that it is about; empty for all.
+    pub server: Bytes<'a>,
+    /// Its name.
+    pub name: Bytes<'a>,
+    /// A [`state`].
+    pub state: u32,
+    /// The finding, and the remedy.
+    pub text: Bytes<'a>,
+}
+
+/// Called with a step that lives for the call.
+pub type Tell = unsafe extern "C" fn(context: *mut c_void, step: &Step);
+
 /// Called with bytes that live for the call.
 pub type Take = unsafe extern "C" fn(context: *mut c_void, bytes: Bytes);
 
@@ -207,4 +234,7 @@ pub struct Table {
     pub watch: unsafe extern "C" fn(handle: *const Handle, reads: &Reads),
     /// Forgets a connection that ends.
     pub unwatch: unsafe extern "C" fn(connection: usize),
+    /// Takes each step that a host of that name takes, and waits for it. Passes each, as it is taken. Returns 0 if it broke
+    /// off.
+    pub check: unsafe extern "C" fn(config: &Config, host: Bytes, tell: Tell, context: *mut c_void) -> u32,
 }

@@ -124,11 +124,18 @@ impl Remote {
 /// Copies bytes, unless memory runs out.
 unsafe extern "C" fn take(context: *mut c_void, bytes: Bytes) {
     // SAFETY: the place that was passed with this function, and bytes that live for the call.
-    let (place, bytes) = unsafe {
-        let data = if bytes.length == 0 { ptr::dangling() } else { bytes.data };
-        (&mut *context.cast::<Secret>(), std::slice::from_raw_parts(data, bytes.length))
-    };
+    let (place, bytes) = unsafe { (&mut *context.cast::<Secret>(), borrowed(bytes)) };
     if place.start_anew(bytes.len()).is_ok() {
         place.extend_from_slice(bytes);
     }
+}
+
+/// Returns bytes that were passed.
+///
+/// # Safety
+/// They must live for `'a`.
+pub(super) unsafe fn borrowed<'a>(bytes: Bytes<'_>) -> &'a [u8] {
+    let data = if bytes.length == 0 { ptr::dangling() } else { bytes.data };
+    // SAFETY: by the caller's promise.
+    unsafe { std::slice::from_raw_parts(data, bytes.length) }
 }
