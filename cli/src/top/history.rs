@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use crate::statistics::{Counts, Statistics};
+use crate::statistics::{Counts, Remote, Statistics};
 
 /// Intervals that are remembered: no screen shows more.
 const INTERVALS: usize = 200;
@@ -34,6 +34,31 @@ pub struct Interval {
     pub hit_ratio: Option<f64>,
     pub lookups_per_second: f64,
     pub stored_per_second: f64,
+    pub remote: RemoteRates,
+}
+
+/// The events of the remote store in an interval, for each second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RemoteRates {
+    pub asked: f64,
+    pub found: f64,
+    /// Late, failed or refused.
+    pub in_vain: f64,
+    pub written: f64,
+    pub dropped: f64,
+}
+
+impl RemoteRates {
+    fn between(before: &Remote, now: &Remote, seconds: f64) -> RemoteRates {
+        let rate = |count: fn(&Remote) -> u64| count(now).saturating_sub(count(before)) as f64 / seconds;
+        RemoteRates {
+            asked: rate(|remote| remote.asked),
+            found: rate(|remote| remote.found),
+            in_vain: rate(|remote| remote.late.saturating_add(remote.failed).saturating_add(remote.refused)),
+            written: rate(|remote| remote.written),
+            dropped: rate(|remote| remote.dropped),
+        }
+    }
 }
 
 impl History {
@@ -69,6 +94,7 @@ impl Past {
                 hit_ratio: (lookups > 0).then(|| hits as f64 / lookups as f64),
                 lookups_per_second: lookups as f64 / seconds,
                 stored_per_second: counts.stored.saturating_sub(last.stored) as f64 / seconds,
+                remote: RemoteRates::between(&last.remote, &counts.remote, seconds),
             });
         }
         while self.intervals.len() > INTERVALS {
@@ -92,11 +118,16 @@ mod tests {
         counts.hits += 6;
         counts.misses.unknown += 2;
         counts.stored += 4;
+        counts.remote.asked += 10;
+        counts.remote.late += 2;
+        counts.remote.refused += 1;
         past.add(counts, start + Duration::from_secs(2));
         past.add(counts, start + Duration::from_secs(4));
         past.add(Counts::default(), start + Duration::from_secs(6));
-        let quiet = Interval { hit_ratio: None, lookups_per_second: 0.0, stored_per_second: 0.0 };
-        let busy = Interval { hit_ratio: Some(0.75), lookups_per_second: 4.0, stored_per_second: 2.0 };
+        let none = RemoteRates::default();
+        let quiet = Interval { hit_ratio: None, lookups_per_second: 0.0, stored_per_second: 0.0, remote: none };
+        let remote = RemoteRates { asked: 5.0, in_vain: 1.5, ..none };
+        let busy = Interval { hit_ratio: Some(0.75), lookups_per_second: 4.0, stored_per_second: 2.0, remote };
         assert_eq!(past.intervals, [busy, quiet, quiet]);
     }
 }

@@ -1,4 +1,4 @@
-//! The screen: a row for each store and each of its processes.
+//! The screen: a row for each store and each of its processes, and one below it if that has a remote store.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -8,8 +8,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Paragraph, RenderDirection, Sparkline, SparklineBar};
 
-use super::history::{History, Interval, Past};
-use crate::statistics::{ProcessStatistics, Statistics};
+use super::history::{History, Interval, Past, RemoteRates};
+use crate::statistics::{ProcessStatistics, Remote, Statistics};
 
 /// Largest value of a hit ratio's sparkline.
 const PER_MILLE: u64 = 1000;
@@ -31,6 +31,8 @@ struct Row<'a> {
     full: String,
     past: Option<&'a Past>,
     is_store: bool,
+    /// Words about the remote store, which are below the row.
+    remote: Option<String>,
 }
 
 impl Screen {
@@ -55,8 +57,15 @@ impl Screen {
             frame.render_widget(Paragraph::new("There are no shared stores that can be seen from here."), body);
         }
         self.first = self.first.min(rows.len().saturating_sub(1));
-        for (row, line) in rows.iter().skip(self.first).zip(body.rows()) {
+        let mut lines = body.rows();
+        for row in rows.iter().skip(self.first) {
+            let Some(line) = lines.next() else { break };
             self.draw_row(frame, row, line);
+            if let Some(remote) = &row.remote
+                && let Some(line) = lines.next()
+            {
+                frame.render_widget(Paragraph::new(remote.as_str()), line);
+            }
         }
         let keys = self.complaint.clone().unwrap_or_else(|| "q quit   ↑ ↓ scroll".to_owned());
         frame.render_widget(Paragraph::new(keys).style(Style::new().add_modifier(Modifier::DIM)), foot);
@@ -135,6 +144,7 @@ fn rows(history: &History) -> Vec<Row<'_>> {
         full: if store.is_shared { format!("{:.0} %", 100.0 * store.fill()) } else { String::new() },
         past: history.of(&store.name, None),
         is_store: true,
+        remote: remote(history.of(&store.name, None), &store.counts.remote, None),
     };
     let of_process = |store: &str, process: &ProcessStatistics| Row {
         name: format!("  {} {}", process.process, process.name),
@@ -142,12 +152,27 @@ fn rows(history: &History) -> Vec<Row<'_>> {
         full: String::new(),
         past: history.of(store, Some(process.process)),
         is_store: false,
+        remote: remote(history.of(store, Some(process.process)), &process.counts.remote, process.remote_state),
     };
     let rows = history.stores.iter().flat_map(|store| {
         let processes = store.processes.iter().map(|process| of_process(&store.name, process));
         std::iter::once(of_store(store)).chain(processes).collect::<Vec<_>>()
     });
     rows.collect()
+}
+
+/// Returns the words about a remote store, and if it answers; None if it was not used.
+fn remote(past: Option<&Past>, counts: &Remote, state: Option<&str>) -> Option<String> {
+    if counts.is_unused() {
+        return None;
+    }
+    let rates = past.and_then(|past| past.intervals.back()).map_or(RemoteRates::default(), |last| last.remote);
+    let [asked, found, in_vain, written, dropped] =
+        [rates.asked, rates.found, rates.in_vain, rates.written, rates.dropped].map(rate);
+    let state = state.map_or(String::new(), |state| format!("; {}", state.replace('_', " ")));
+    Some(format!(
+        "    remote: {asked} asked/s, {found} found, {in_vain} in vain; {written} written/s, {dropped} dropped{state}"
+    ))
 }
 
 fn rate(rate: f64) -> String {
