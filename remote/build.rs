@@ -2,7 +2,14 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for argument in ["-Wl,-soname,libsslsession-remote.so", "-Wl,-z,defs", "-Wl,-Bsymbolic", "-Wl,-z,nodelete"] {
+    for argument in [
+        "-Wl,-soname,libsslsession-remote.so",
+        "-Wl,-z,defs",
+        "-Wl,-Bsymbolic",
+        "-Wl,-z,nodelete",
+        // By which its debug data are found.
+        "-Wl,--build-id=sha1",
+    ] {
         println!("cargo:rustc-cdylib-link-arg={argument}");
     }
 }

@@ -15,6 +15,9 @@ const LIBRARY: [&str; 4] = ["--package", "sslsession", "--edges", "normal,build"
 /// The tree of the command: only the compiler uses macros.
 const COMMAND: [&str; 4] = ["--package", "sslsession-cli", "--edges", "normal,no-proc-macro"];
 
+/// The tree of the remote store's network code, which has a workspace of its own.
+const REMOTE: [&str; 4] = ["--manifest-path", "remote/Cargo.toml", "--edges", "normal,no-proc-macro"];
+
 /// Returns what `cargo tree` says of a tree.
 fn tree(of: [&str; 4], arguments: &[&str]) -> String {
     let mut cargo = Command::new(env!("CARGO"));
@@ -63,8 +66,8 @@ fn crates_under_other_terms_than_ours_are_named_in_the_packages() {
     let text = fs::read_to_string(common::root().join("packaging/debian/copyright")).expect("it is there");
     let files = text.lines().filter_map(|line| line.strip_prefix("Files: ")).flat_map(str::split_whitespace);
     let named: BTreeSet<&str> = files.filter_map(|file| file.strip_suffix("/*")).collect();
-    let (library, command) = (packages(LIBRARY), packages(COMMAND));
-    let others = library.union(&command).filter(|(_, licence)| !can_be_met(licence, &["Apache-2.0".to_owned()]));
+    let shipped: BTreeSet<(String, String)> = [LIBRARY, COMMAND, REMOTE].into_iter().flat_map(packages).collect();
+    let others = shipped.iter().filter(|(_, licence)| !can_be_met(licence, &["Apache-2.0".to_owned()]));
     let others: BTreeSet<&str> = others.map(|(package, _)| package.split(' ').next().unwrap_or_default()).collect();
     assert_eq!(named, others);
 }
