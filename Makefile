@@ -211,7 +211,7 @@ uninstall:
 	done
 	@[ -n "$(DESTDIR)" ] || echo "make uninstall: now run ldconfig as root; take LD_PRELOAD out of the units that name the library"
 
-# Four minutes at first, of which one is for zig; a quarter of a minute for each target after that.
+# A minute for zig at first; then a quarter of a minute for each target, and some minutes for its network code.
 dist:
 	@packaging/tools dist
 	packaging/dist
