@@ -137,10 +137,15 @@ static int compare(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
-double median_of(uint64_t *numbers, size_t count)
+double quantile_of(uint64_t *numbers, size_t count, double quantile)
 {
     qsort(numbers, count, sizeof(*numbers), compare);
-    return (double)numbers[count / 2];
+    return (double)numbers[(size_t)((double)count * quantile)];
+}
+
+double median_of(uint64_t *numbers, size_t count)
+{
+    return quantile_of(numbers, count, 0.5);
 }
 
 /* In the round so far. */

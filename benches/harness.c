@@ -2,7 +2,8 @@
  * The harness's command loop. It is driven through its standard input and output, so that two processes, one with
  * the library and one without, can take turns:
  *
- *     harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N] [version=N] [directory=PATH]
+ *     harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N] [hosts=N] [version=N] [directory=PATH]
+ *     harness delay port=N listen=N delay=N
  *     > ready
  *     < round [WORD]
  *     > NAME NUMBER [NAME NUMBER ...]
@@ -38,6 +39,7 @@ static const struct workload *find_workload(const char *name)
         lookup_workloads,    write_workloads,   cliff_workloads,  memory_workloads,
         handshake_workloads, counted_workloads, shared_workloads, room_workloads,
         returning_workloads, ticket_workloads,  fork_workloads,   certified_workloads,
+        delay_workloads,
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         for (const struct workload *workload = all[i]; workload->name != NULL; workload++)
@@ -54,6 +56,12 @@ static int parse(const char *argument, struct options *options)
         return 1;
     if (sscanf(argument, "port=%d", &options->port) == 1)
         return 1;
+    if (sscanf(argument, "hosts=%d", &options->hosts) == 1)
+        return options->hosts > 0;
+    if (sscanf(argument, "listen=%d", &options->listen) == 1)
+        return 1;
+    if (sscanf(argument, "delay=%d", &options->delay) == 1)
+        return 1;
     if (sscanf(argument, "version=%d", &options->version) == 1)
         return 1;
     if (strncmp(argument, "directory=", strlen("directory=")) == 0) {
@@ -65,7 +73,7 @@ static int parse(const char *argument, struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.entries = 20000, .ops = 20000, .threads = 1};
+    struct options options = {.entries = 20000, .ops = 20000, .threads = 1, .hosts = 1};
     const struct workload *workload = argc < 2 ? NULL : find_workload(argv[1]);
     char line[64];
 
@@ -75,7 +83,7 @@ int main(int argc, char **argv)
         if (!parse(argv[i], &options))
             workload = NULL;
     if (workload == NULL) {
-        fprintf(stderr, "usage: harness WORKLOAD [entries=N] [ops=N] [threads=N] [port=N] [version=N] [directory=PATH]\n");
+        fprintf(stderr, "usage: harness WORKLOAD [NAME=VALUE ...]: see the top of harness.c\n");
         return 2;
     }
     alarm(LONGEST);

@@ -24,11 +24,13 @@ struct options {
     size_t entries; /* sessions in the cache */
     size_t ops;     /* operations of one round, all threads together */
     int threads;
-    /* For the clients of a server on 127.0.0.1. */
+    /* For the clients of a server on 127.0.0.1, or of several, of which the others are on 127.0.0.2 and so on. */
     int port;
+    int hosts;
     int version;           /* 12 or 13, of TLS */
     const char *directory; /* of the authority that signs their certificates; NULL if they have none */
     const char *word;      /* which kind of round, of a workload that has several */
+    int listen, delay;     /* the port of a line to `port`, and the microseconds that it takes, each way */
 };
 
 /* A workload: made ready once, then run a round at a time. A round prints its results with `result`. */
@@ -40,7 +42,7 @@ struct workload {
 
 extern const struct workload lookup_workloads[], write_workloads[], cliff_workloads[], memory_workloads[],
     handshake_workloads[], counted_workloads[], shared_workloads[], room_workloads[], returning_workloads[],
-    ticket_workloads[], fork_workloads[], certified_workloads[];
+    ticket_workloads[], fork_workloads[], certified_workloads[], delay_workloads[];
 
 /* Ends the program with a message if a thing that must hold does not: no time is better than a wrong one. */
 #define CHECK(what) ((what) ? (void)0 : fail(__FILE__, __LINE__, #what))
@@ -52,8 +54,9 @@ void result(const char *name, double value);
 /* Nanoseconds of a clock that never goes back. */
 uint64_t now_ns(void);
 
-/* The median, which sorts them. */
+/* The median, and another quantile, which sort them. */
 double median_of(uint64_t *numbers, size_t count);
+double quantile_of(uint64_t *numbers, size_t count, double quantile);
 
 /* How often the kernel has taken the processor away from this thread to give it to another. */
 long times_preempted(void);

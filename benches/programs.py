@@ -19,7 +19,7 @@ http {{
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
     server {{
-        listen 127.0.0.1:{port} ssl{listen};
+        listen {address}:{port} ssl{listen};
         ssl_certificate cert.pem;
         ssl_certificate_key key.pem;
         ssl_protocols TLSv1.2 TLSv1.3;
@@ -41,7 +41,7 @@ class Nginx(Server):
         super().__init__(directory, **others)
 
     def configure(self):
-        text = NGINX.format(workers=self.workers, port=self.port, listen=self.listen, directives=self.directives)
+        text = NGINX.format(workers=self.workers, address=self.address, port=self.port, listen=self.listen, directives=self.directives)
         (self.directory / "nginx.conf").write_text(text)
 
     def command(self):

@@ -1,6 +1,6 @@
 /*
  * Clients of a server on 127.0.0.1, each of which comes back with the session that it got last: in each thread several
- * connections are under way at a time. A connection is a handshake, a request, the answer and a close. It is over when
+ * connections are under way at a time. With several hosts a client goes to another at each visit, in turns. A connection is a handshake, a request, the answer and a close. It is over when
  * the server has closed too: then all that it did for it is done, and what it has stored is there for the next.
  *
  *     round anew        all clients forget their sessions; each connects once
@@ -33,13 +33,14 @@
 struct lane {
     int socket, open;
     size_t client;
+    uint64_t began;
     SSL *ssl;
     size_t length;
     char answer[LONGEST_ANSWER];
 };
 
 static SSL_CTX *ctx;
-static int port;
+static int port, hosts;
 /* The one after the last client is the stranger. */
 static size_t client_count;
 /* What each client offers, NULL if nothing. */
@@ -48,13 +49,18 @@ static SSL_SESSION **sessions;
 static X509 **certificates;
 static EVP_PKEY *key;
 static atomic_size_t resumed, bytes;
+/* How often each client has come. */
+static size_t *visits;
+/* Nanoseconds from the beginning of each connection of a round to the end of its handshake. */
+static uint64_t *handshakes;
+static atomic_size_t handshake_count;
 
-static int connect_to_server(void)
+static int connect_to_server(size_t client)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int found = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)((client + visits[client]++) % (size_t)hosts));
     CHECK(found >= 0 && connect(found, (struct sockaddr *)&address, sizeof(address)) == 0);
     CHECK(fcntl(found, F_SETFL, O_NONBLOCK) == 0);
     /* Else the request would wait for the server's acknowledgement of the handshake. */
@@ -67,7 +73,8 @@ static void begin(int poll, struct lane *lane, size_t client)
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = lane};
 
     lane->client = client;
-    lane->socket = connect_to_server();
+    lane->began = now_ns();
+    lane->socket = connect_to_server(client);
     lane->open = 0;
     lane->length = 0;
     CHECK((lane->ssl = SSL_new(ctx)) != NULL && SSL_set_fd(lane->ssl, lane->socket) == 1);
@@ -95,6 +102,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 static void opened(struct lane *lane)
 {
     lane->open = 1;
+    handshakes[atomic_fetch_add(&handshake_count, 1)] = now_ns() - lane->began;
     atomic_fetch_add(&resumed, (size_t)SSL_session_reused(lane->ssl));
     CHECK(SSL_write(lane->ssl, REQUEST, (int)strlen(REQUEST)) == (int)strlen(REQUEST));
 }
@@ -193,6 +201,7 @@ static void set_up(const struct options *options)
     int version = options->version == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
     port = options->port;
+    hosts = options->hosts;
     client_count = options->entries;
     CHECK(port > 0);
     ctx = SSL_CTX_new(TLS_client_method());
@@ -201,7 +210,9 @@ static void set_up(const struct options *options)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);
     sessions = calloc(client_count + 1, sizeof(*sessions));
-    CHECK(sessions != NULL);
+    visits = calloc(client_count + 1, sizeof(*visits));
+    handshakes = calloc(client_count + options->ops, sizeof(*handshakes));
+    CHECK(sessions != NULL && visits != NULL && handshakes != NULL);
     if (options->directory == NULL)
         return;
     struct authority authority = authority_read(options->directory);
@@ -231,11 +242,14 @@ static void round_of_all(const struct options *options)
         all.ops = client_count;
     atomic_store(&resumed, 0);
     atomic_store(&bytes, 0);
+    atomic_store(&handshake_count, 0);
     in_parallel(&all, NULL, strangers ? come_as_stranger : come);
     result("us", (double)(now_ns() - began) / 1e3 / (double)all.ops);
     result("connections", (double)all.ops);
     result("resumed", (double)atomic_load(&resumed));
     result("bytes", (double)atomic_load(&bytes));
+    result("p50-us", median_of(handshakes, all.ops) / 1e3);
+    result("p99-us", quantile_of(handshakes, all.ops, 0.99) / 1e3);
 }
 
 const struct workload returning_workloads[] = {

@@ -32,17 +32,22 @@ class Server:
     # Between directives.
     separator = "\n"
 
-    def __init__(self, directory, settings=None, library=None):
-        """`settings` are the library's; there are none without it."""
+    def __init__(self, directory, settings=None, library=None, address="127.0.0.1", port=None, like=None):
+        """`settings` are the library's; there are none without it. It has the certificates of the server that it is like."""
         self.directory = directory
         self.environment = without_library() | (settings or {})
         if library is not None:
             self.environment["LD_PRELOAD"] = str(library)
-        self.port = free_port()
+        self.address = address
+        self.port = port or free_port()
         self.process = None
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        make_certificates(directory)
+        if like is None:
+            make_certificates(directory)
+        else:
+            for file in (*like.directory.glob("*.pem"), *like.directory.glob("*.key")):
+                shutil.copy(file, directory)
         self.configure()
 
     def configure(self):
@@ -71,7 +76,7 @@ class Server:
         self.wait_until(lambda: len(self.pids()) == self.workers and self.accepts(), "start")
 
     def accepts(self):
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port)):
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection((self.address, self.port)):
             return True
 
     def stop(self):
