@@ -59,6 +59,7 @@ class Measured:
     counted: dict
     start: object  # a start.Section
     returning: object  # the Text of returning_report
+    machines: object  # the Text of machines_report; None in a quick run
     resident: object  # the Text of resident_report
     shared: object  # the Text of shared_report
     libssl_version: str
@@ -169,7 +170,9 @@ def write(directory, measured):
     about_shared = measured.shared.markdown()
     for name, drawn in measured.returning.plots():
         (directory / name).write_text(drawn)
-    parts = [head(plan), measured.returning.markdown(), measured.resident.markdown(), slowdown(measured)]
+    parts = [head(plan), measured.returning.markdown()]
+    parts += [measured.machines.markdown()] if measured.machines is not None else []
+    parts += [measured.resident.markdown(), slowdown(measured)]
     parts += [method(measured.libssl_version), group(HANDSHAKES, plan, results), about_shared]
     parts += [plots(directory, plan, results), group(LOOKUPS, plan, results), group(WRITES, plan, results), turns(measured)]
     parts += [group(CLIFFS, plan, results), group(MEMORY, plan, results), counted_table(measured.counted)]

@@ -16,6 +16,8 @@ from server import PATIENCE, free_port
 NAME = "What does it cost behind several machines?"
 HOSTS = 4
 VISITS = 4
+ROUNDS = 3
+CLIENT_COUNT = 128
 
 # Microseconds from a host to Redis, each way: in the same place, and on another continent.
 NEAR, FAR = 150, 15_000
@@ -57,13 +59,12 @@ class Visit:
 class Section:
     """All visits but each client's first, by fleet and clients."""
 
-    def __init__(self, quick, harness, library, build, remote):
-        self.rounds = 1 if quick else 5
-        self.clients = 96 if quick else 128
+    def __init__(self, harness, library, build, remote, rounds=ROUNDS):
+        self.clients = CLIENT_COUNT
         self.harness, self.library, self.build, self.remote = harness, library, build, remote
         self.visits = {}
         cases = [(fleet, clients) for clients in CLIENTS for fleet in FLEETS]
-        for number in range(self.rounds):
+        for number in range(rounds):
             for fleet, clients in cases if number % 2 == 0 else reversed(cases):
                 self.one_round(fleet, clients)
 
