@@ -2,6 +2,7 @@
 # make test     runs all tests, installing what they need of Debian's packages; says at the end how many passed and failed
 # make one T=NAME  runs one test of any kind in seconds, see tests/README.md
 # make test-reach  runs them over every libssl and Debian there is, some 90 minutes once all is fetched and built
+# make test-machines  hosts of a fleet over Redis, the long forms too: a quarter of an hour
 # make test-random  random sequences over every libssl, 2,000 seeds each
 # make check    what takes seconds once it is built: formatting, lints, layers, papers, licences, header, ELF
 # make check-deny  licences, duplicates and sources of all packages, by cargo-deny; part of `make check` where it is installed
@@ -37,7 +38,7 @@ LIBRARY = $(CARGO_TARGET_DIR)/release/libsslsession.so
 COMMAND = $(CARGO_TARGET_DIR)/release/sslsession
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: all release remote install-remote command demo test one format test-reach test-random check check-deny check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
+.PHONY: all release remote install-remote command demo test one format test-reach test-machines test-random check check-deny check-elf header dist dist-test miri shuttle tsan fuzz bench bench-quick install install-command uninstall deb deb-test clean
 
 all: release
 
@@ -67,6 +68,11 @@ test-reach:
 	$(CARGO) build --profile checked --lib
 	packaging/dist
 	tests/reach/run
+
+# `make test` has all of it but what takes minutes.
+test-machines:
+	tests/install
+	$(CARGO) test --test remote -- --include-ignored
 
 test-random:
 	tests/install reach

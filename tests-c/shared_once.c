@@ -10,15 +10,23 @@
  *
  * All are forked before the first session, and take turns at making the tickets, so that the live session is each one's
  * now and then. Some 30 seconds of processor time in all; with TESTS_C_BRIEF set there are a hundred tickets.
+ *
+ *   shared_once SOCKET CERTIFICATE KEY    two hosts of a fleet, four processes each: tests/remote/once.rs
+ *
+ * Each host has a store of its own, and the fleet's is the Redis on that socket. A host may be told too late that it
+ * has a ticket, which nobody has then: so of most tickets one is resumed, and of none two.
  */
 #include "tls.h"
 #include "process.h"
 
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 enum {
@@ -27,6 +35,8 @@ enum {
   WHOLE = 2,      /* of them, the first: by whole clients */
   SECONDS = 100,  /* that a batch may take: a fraction of a second, if nothing else runs */
   PATIENCE = 200, /* steps for the handshake that carries the tickets */
+  ATTEMPTS = 4,
+  HOST = PROCESSES / 2, /* processes of a host of a fleet */
 };
 
 /* What becomes of a ticket beside being offered by all. */
@@ -58,6 +68,7 @@ struct tally {
 static struct board *board;
 static struct tally tallies[FATES];
 static SSL_CTX *client, *server;
+static const char *fleet; /* the socket of its Redis; NULL for one host */
 
 static enum fate fate_of(int number) {
   return number < RACED ? OFFERED : (enum fate)(REMOVED_MEANWHILE + number - RACED);
@@ -145,6 +156,26 @@ static void prepare_tickets(int process, int maker) {
       REQUIRE(remove_ticket(&board->tickets[i]) == 1);
     if (fate_of(i) == OVER && process == maker) expire(live[i], 1);
   }
+}
+
+/* Waits until a fleet has so many tickets of ours: a host writes them while it goes on. */
+static void wait_for_writes(long tickets) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int redis = socket(AF_UNIX, SOCK_STREAM, 0);
+  long written = 0;
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", fleet);
+  REQUIRE(redis >= 0 && connect(redis, (struct sockaddr *)&address, sizeof address) == 0);
+  while (written < tickets) {
+    char answer[8192];
+    const char *found;
+    ssize_t length;
+    REQUIRE(write(redis, "INFO commandstats\r\n", 19) == 19);
+    REQUIRE((length = read(redis, answer, sizeof answer - 1)) > 0);
+    answer[length] = 0;
+    found = strstr(answer, "cmdstat_set:calls=");
+    written = found == NULL ? 0 : strtol(found + strlen("cmdstat_set:calls="), NULL, 10);
+  }
+  close(redis);
 }
 
 /* ---- the race ---- */
@@ -240,9 +271,26 @@ static void race_replayed(struct ticket *ticket, int removes) {
   SSL_free(ssl);
 }
 
-static void run_batch(int process, int maker) {
-  if (process == maker) make_tickets();
-  meet();
+/* A ticket that nobody has got, as none had time to wait for Redis, is offered again. */
+static void race_in_fleet(void) {
+  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    int is_raced[RACED], number = 0;
+    for (int i = 0; i < RACED; i++) number += is_raced[i] = board->tickets[i].resumed == 0;
+    meet(); /* all have seen the same */
+    if (number == 0) return;
+    sleep(1); /* no thread waits for Redis more than 50 ms in a second */
+    for (int i = 0; i < RACED; i++) {
+      if (is_raced[i] && attempt == 0 && i < WHOLE)
+        race_whole(&board->tickets[i]);
+      else if (is_raced[i])
+        race_replayed(&board->tickets[i], 0);
+    }
+    searches = -1;
+    meet();
+  }
+}
+
+static void race_here(int process, int maker) {
   prepare_tickets(process, maker);
   for (int i = 0; i < BATCH; i++) {
     int removes = fate_of(i) == REMOVED_MEANWHILE && process == (maker + i) % PROCESSES;
@@ -251,6 +299,15 @@ static void run_batch(int process, int maker) {
     else
       race_replayed(&board->tickets[i], removes);
   }
+}
+
+static void run_batch(int process, int batch) {
+  int maker = batch % PROCESSES;
+  if (process == maker) make_tickets();
+  if (process == maker && fleet != NULL) wait_for_writes((batch + 1) * (long)BATCH);
+  meet();
+  if (fleet != NULL) race_in_fleet();
+  if (fleet == NULL) race_here(process, maker);
   searches = -1;
   for (int i = 0; process == maker && i < BATCH; i++) SSL_SESSION_free(live[i]);
 }
@@ -261,6 +318,7 @@ static void tally_batch(void) {
   for (int i = 0; i < BATCH; i++) {
     struct ticket *ticket = &board->tickets[i];
     struct tally *tally = &tallies[fate_of(i)];
+    if (fleet != NULL && i >= RACED) return;
     tally->tickets++;
     tally->once += ticket->resumed == 1;
     tally->never += ticket->resumed == 0;
@@ -274,10 +332,10 @@ static void tally_batch(void) {
 static void take_part(int process, int batches) {
   for (int i = 0; i < batches; i++) {
     alarm(longest_silence(SECONDS));
-    run_batch(process, i % PROCESSES);
+    run_batch(process, i);
     meet(); /* all are done */
     if (process == 0) tally_batch();
-    if (process == 0 && i == batches - 1) signal(SIGCHLD, SIG_DFL);
+    if (process % (fleet == NULL ? PROCESSES : HOST) == 0 && i == batches - 1) signal(SIGCHLD, SIG_DFL);
     meet(); /* all is counted */
   }
 }
@@ -291,10 +349,11 @@ static void on_child_gone(int number UNUSED) {
   _exit(2);
 }
 
-static void make_board(void) {
+static void make_board(int file, int is_new) {
   pthread_barrierattr_t attributes;
-  board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | (file < 0 ? MAP_ANONYMOUS : 0), file, 0);
   REQUIRE(board != MAP_FAILED);
+  if (!is_new) return;
   REQUIRE(pthread_barrierattr_init(&attributes) == 0);
   REQUIRE(pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0);
   REQUIRE(pthread_barrier_init(&board->barrier, &attributes, PROCESSES) == 0);
@@ -304,16 +363,36 @@ static void make_contexts(void) {
   client = new_client(TLS1_3_VERSION);
   server = new_server(TLS1_3_VERSION);
   REQUIRE(SSL_CTX_set_max_early_data(server, 1024));
-  SSL_CTX_set_num_tickets(server, 1);
+  SSL_CTX_set_num_tickets(server, fleet == NULL); /* the fleet's are counted: none but those of make_tickets() */
   SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(client, keep_ticket);
   SSL_CTX_sess_set_new_cb(server, keep_live);
   SSL_CTX_set_client_hello_cb(server, search_together, NULL);
 }
 
-static void start_others(pid_t *pids, int batches) {
+static void *from_file(const char *path, int is_key) {
+  FILE *file = fopen(path, "r");
+  void *read;
+  REQUIRE(file != NULL);
+  read = is_key ? (void *)PEM_read_PrivateKey(file, NULL, NULL, NULL) : (void *)PEM_read_X509(file, NULL, NULL, NULL);
+  REQUIRE(read != NULL);
+  fclose(file);
+  return read;
+}
+
+/* The other host: this program anew, with a store of its own and the same board. */
+static _Noreturn void become_other_host(char **arguments, int file) {
+  char number[16];
+  snprintf(number, sizeof number, "%d", file);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  execl("/proc/self/exe", arguments[0], arguments[1], arguments[2], arguments[3], number, NULL);
+  _exit(1);
+}
+
+/* Starts the processes after the first of this host. */
+static void start_others(pid_t *pids, int first, int after, int batches) {
   signal(SIGCHLD, on_child_gone);
-  for (int process = 1; process < PROCESSES; process++) {
+  for (int process = first + 1; process < after; process++) {
     pid_t parent = getpid();
     pids[process] = fork();
     REQUIRE(pids[process] >= 0);
@@ -353,17 +432,53 @@ static void judge_gone(const char *title, const struct tally *gone) {
   CHECK("A5", gone->tickets * PROCESSES - gone->refused, 0);
 }
 
-int main(void) {
+static int wait_for(pid_t pid) {
+  int status = -1;
+  return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void judge_fleet(const struct tally *offered, long tickets) {
+  puts("-- offered to all processes of two hosts at the same moment");
+  CHECK("4.6", offered->tickets - tickets, 0);
+  CHECK("4.6", offered->more, 0);
+  CHECK("4.6", offered->failed, 0);
+  CHECK("4.6", offered->once - offered->accepted, 0);
+  CHECK("4.6", offered->once >= tickets * 3 / 4, 1);
+  fprintf(stderr, "of %ld tickets %ld were resumed once, %ld never, %ld more often\n", offered->tickets, offered->once,
+          offered->never, offered->more);
+}
+
+/* Each host's first process starts those of the host; the first host's also starts the other host. */
+static int run_fleet(int count, char **arguments, int batches) {
+  int is_first = count == 4, first = is_first ? 0 : HOST, ended = 0;
+  int file = is_first ? memfd_create("board", 0) : atoi(arguments[4]);
+  pid_t pids[PROCESSES], host = 0;
+  fleet = arguments[1];
+  identity_certificate = from_file(arguments[2], 0);
+  identity_key = from_file(arguments[3], 1);
+  REQUIRE(ftruncate(file, sizeof *board) == 0);
+  make_board(file, is_first);
+  if (is_first) REQUIRE((host = fork()) >= 0);
+  if (is_first && host == 0) become_other_host(arguments, file);
+  make_contexts();
+  start_others(pids, first, first + HOST, batches);
+  take_part(first, batches);
+  signal(SIGCHLD, SIG_DFL);
+  for (int process = first + 1; process < first + HOST; process++) ended += wait_for(pids[process]);
+  REQUIRE(ended == HOST - 1 && (!is_first || wait_for(host)));
+  if (is_first) judge_fleet(&tallies[OFFERED], (long)RACED * batches);
+  return failed;
+}
+
+int main(int argc, char **argv) {
   int batches = rounds(400, 4), ended = 0;
   pid_t pids[PROCESSES];
-  make_board();
+  if (argc > 3) return run_fleet(argc, argv, batches);
+  make_board(-1, 1);
   make_contexts();
-  start_others(pids, batches);
+  start_others(pids, 0, PROCESSES, batches);
   take_part(0, batches);
-  for (int process = 1; process < PROCESSES; process++) {
-    int status = -1;
-    ended += waitpid(pids[process], &status, 0) == pids[process] && status == 0;
-  }
+  for (int process = 1; process < PROCESSES; process++) ended += wait_for(pids[process]);
   CHECK("4.6", ended, PROCESSES - 1);
   judge_offered(&tallies[OFFERED], (long)RACED * batches);
   judge_removed_meanwhile(&tallies[REMOVED_MEANWHILE]);

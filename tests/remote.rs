@@ -7,11 +7,19 @@
 //! ```
 //! Whatever happens to Redis costs full handshakes: no connection fails, and none waits for long.
 
+#[path = "remote/cluster.rs"]
+mod cluster;
 mod common;
 #[path = "remote/delay.rs"]
 mod delay;
+#[path = "remote/failures.rs"]
+mod failures;
 #[path = "remote/fleet.rs"]
 mod fleet;
+#[path = "remote/nginx.rs"]
+mod nginx;
+#[path = "remote/once.rs"]
+mod once;
 #[path = "remote/options.rs"]
 mod options;
 #[path = "remote/parking.rs"]
@@ -46,6 +54,15 @@ fn resumed(number: usize, of: usize) -> String {
 fn connected(fleet: &Fleet, version: &str) -> Host {
     let mut host = fleet.host(version);
     make(fleet, &mut host, "own", 1);
+    host
+}
+
+/// Starts a host that reaches the store so. TLS 1.2.
+fn connected_by(fleet: &Fleet, remote: &str, options: &str) -> Host {
+    let mut host = fleet.host_with("tls12", |settings| {
+        (settings.remote, settings.options) = (Some(remote.to_owned()), options.to_owned());
+    });
+    assert_eq!(host.ask("make @/own 1"), "made 1, 0 failed");
     host
 }
 

@@ -57,7 +57,7 @@ unsafe fn session<'a>(session: &'a abi::Session<'_>) -> Session<'a> {
     // SAFETY: by the caller's promise.
     let (id, server_name) = unsafe { (slice(session.id), slice(session.server_name)) };
     let version = ProtocolVersion(session.version);
-    Session { id, version, scope: session.scope, server_name, settled: session.settled }
+    Session { id, version, scope: session.scope, server_name, settled: session.settled, once: session.once }
 }
 
 unsafe extern "C" fn open(config: &Config, complaint: Take, context: *mut c_void) -> *const Handle {
@@ -148,9 +148,15 @@ unsafe extern "C" fn find(
     caught(outcome::MISSING, || {
         // SAFETY: as above.
         let (fleet, session) = unsafe { (fleet(handle), session(key)) };
-        let Verdict::Foreign(line) = fleet.judge(here, session.id) else { return outcome::MISSING };
+        let verdict = if session.once { fleet.judge_once(here, session.id) } else { fleet.judge(here, session.id) };
+        let line = match verdict {
+            Verdict::Foreign(line) => line,
+            Verdict::NotOurs if session.once => return outcome::OTHER,
+            _ => return outcome::MISSING,
+        };
         let Some(member) = fleet.member(line, here) else { return outcome::MISSING };
-        let answer = match parking::take(connection) {
+        // What is for single use is taken: nobody has parked for that.
+        let answer = match if session.once { Answer::NotAsked } else { parking::take(connection) } {
             Answer::NotAsked => member.find(&session),
             Answer::Record(name, record) if name == member.name(&session) => Some(member.open(&session, &record)),
             Answer::Record(..) | Answer::Nothing => None,

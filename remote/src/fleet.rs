@@ -49,6 +49,8 @@ pub struct Session<'a> {
     pub server_name: &'a [u8],
     /// The digest of the policy that the name leads to, if that is known.
     pub settled: Option<&'a [u8; 16]>,
+    /// True for single use.
+    pub once: bool,
 }
 
 impl Fleet {
@@ -75,6 +77,11 @@ impl Fleet {
     /// Judges an id that a client offers.
     pub fn judge(&self, here: Here, id: &[u8]) -> Verdict {
         id::judge(&self.lines, id, here.host, UnixTime(here.now), Seconds(here.timeout))
+    }
+
+    /// Judges the id of a session for single use.
+    pub fn judge_once(&self, here: Here, id: &[u8]) -> Verdict {
+        id::judge_once(&self.lines, id, UnixTime(here.now), Seconds(here.timeout))
     }
 
     /// Returns true if a host of the fleet made an id, also this one.
@@ -153,21 +160,21 @@ impl Member {
         let Some((name, sealed)) = sealed::seal(self.line, &self.key(session), expiry, salt, body) else { return };
         if let Some(thread) = self.thread() {
             let record = Some((sealed.into(), i64::from(expiry)));
-            thread.write(Write { name: name.into(), record, is_second_try: false });
+            thread.write(Write { name: name.into(), record, once: session.once, tries: 0 });
         }
     }
 
     /// Queues the removal of a record.
     pub fn remove(&self, session: &Session) {
         if let Some(thread) = self.thread() {
-            thread.write(Write { name: self.name(session).into(), record: None, is_second_try: false });
+            thread.write(Write { name: self.name(session).into(), record: None, once: false, tries: 0 });
         }
     }
 
-    /// Asks for a session's sealed record, without waiting: `complete` is called by the thread, once, with it or
+    /// Asks for a session's sealed record, which is taken if it is for single use, without waiting: `complete` is called by the thread, once, with it or
     /// without. Returns false if nobody is asked, and `complete` is not called.
     pub fn ask(&self, session: &Session, complete: Complete) -> bool {
-        self.thread().is_some_and(|thread| thread.look_up(&self.name(session), complete))
+        self.thread().is_some_and(|thread| thread.look_up(&self.name(session), session.once, complete))
     }
 
     /// Opens a sealed record, if it has not expired now.
@@ -175,7 +182,7 @@ impl Member {
         sealed::open(self.line, &self.key(session), record, UnixTime(self.here.now))
     }
 
-    /// Looks up a session. Waits, but not beyond the thread's budget. None for no answer.
+    /// Looks up a session, or takes one for single use. Waits, but not beyond the thread's budget. None for no answer.
     pub fn find(&self, session: &Session) -> Option<Opened> {
         let count = |counter: usize| self.here.counting.counters[counter].fetch_add(1, Relaxed);
         match waiting::ask(self.fleet.settings.options.wait, |complete| self.ask(session, complete)) {

@@ -65,9 +65,16 @@ pub fn read(lines: &[Line], id: &[u8]) -> Option<(usize, u32, u32)> {
 /// Judges an id that a client offers to `host` at a second since 1970, where sessions live for `timeout` seconds.
 pub fn judge(lines: &[Line], id: &[u8], host: u32, now: UnixTime, timeout: Seconds) -> Verdict {
     let Some((line, maker, minute)) = read(lines, id) else { return Verdict::NotOurs };
-    if maker == host {
-        return Verdict::Own(line);
-    }
+    if maker == host { Verdict::Own(line) } else { in_time(line, minute, now, timeout) }
+}
+
+/// Judges the id of a session for single use: the host that made it has to ask for it like all others.
+pub fn judge_once(lines: &[Line], id: &[u8], now: UnixTime, timeout: Seconds) -> Verdict {
+    let Some((line, _, minute)) = read(lines, id) else { return Verdict::NotOurs };
+    in_time(line, minute, now, timeout)
+}
+
+fn in_time(line: usize, minute: u32, now: UnixTime, timeout: Seconds) -> Verdict {
     // The hosts' clocks may be a minute apart.
     let age = now.0.saturating_sub(i64::from(minute).saturating_mul(60));
     if age > timeout.0.saturating_add(120) { Verdict::Old } else { Verdict::Foreign(line) }
@@ -117,8 +124,10 @@ mod tests {
             let line = (number % 2) as usize;
             let own = make(&ours[line], nonce_here, 7, minute(NOW));
             assert_eq!(judge(&ours, &own, 7, NOW, TIMEOUT), Verdict::Own(line));
+            assert_eq!(judge_once(&ours, &own, NOW, TIMEOUT), Verdict::Foreign(line), "for single use it is asked for");
             let old = make(&ours[line], nonce_here, 8, minute(after(-TIMEOUT.0 - 180)));
             assert_eq!(judge(&ours, &old, 7, NOW, TIMEOUT), Verdict::Old);
+            assert_eq!(judge_once(&ours, &old, NOW, TIMEOUT), Verdict::Old);
             let foreign = make(&others[0], nonce_here, 8, minute(NOW));
             assert_eq!(judge(&ours, &foreign, 7, NOW, TIMEOUT), Verdict::NotOurs);
         }

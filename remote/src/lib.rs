@@ -9,7 +9,7 @@
 //!                                     └─ thread                 one, all signals blocked: tokio
 //!                                          ├─ queue             writes, removals (bounded; the oldest goes)
 //!                                          ├─ breaker           closed, open
-//!                                          └─ link, resolver    one connection, or a cluster's
+//!                                          └─ link, cluster, resolver   one connection, or one to each node
 //!   settings      SSLSESSION_REMOTE, SSLSESSION_REMOTE_OPTIONS and their files
 //!   check         for `sslsession check --remote`: the same steps, one after the other
 //! ```
@@ -20,6 +20,7 @@
 mod breaker;
 mod budget;
 mod check;
+mod cluster;
 #[allow(unsafe_code, reason = "the C interface")]
 mod exported;
 mod fleet;
@@ -33,6 +34,7 @@ mod queue;
 mod resolver;
 mod sealed;
 mod settings;
+mod slot;
 #[allow(unsafe_code, reason = "signals are blocked around the start of the thread")]
 mod thread;
 mod waiting;

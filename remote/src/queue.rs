@@ -9,9 +9,16 @@ pub struct Write {
     pub name: Box<[u8]>,
     /// The sealed record, and the second since 1970 at which it expires; None to remove what is there.
     pub record: Option<(Box<[u8]>, i64)>,
-    /// True if it has been sent once, and the connection ended before the answer.
-    pub is_second_try: bool,
+    /// True for a session that is to be used once: it is not sent again after it may have arrived, as it may have been
+    /// taken meanwhile.
+    pub once: bool,
+    /// Number of times that it has been sent, and not answered.
+    pub tries: u8,
 }
+
+/// Number of times that a write is sent. Some may be used up as a server restarts, or by a busy machine; a write that ends
+/// each connection it comes to is not to keep all others waiting.
+const TRIES: u8 = 5;
 
 /// Number of bytes that an entry takes beside its texts.
 const ENTRY: usize = 64;
@@ -82,18 +89,18 @@ impl Writes {
         taken
     }
 
-    /// Puts back what was taken and not answered, for one more try, before all others. What was tried twice, or has no
-    /// room any more, is returned.
+    /// Puts back what was taken and not answered, to be sent again before all others. What was tried too often, or has
+    /// no room any more, is returned.
     pub fn put_back(&self, taken: Vec<Write>) -> Vec<Write> {
         let mut given_up = Vec::new();
         let mut waiting = self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (writes, bytes) = &mut *waiting;
         for mut write in taken.into_iter().rev() {
-            if write.is_second_try || *bytes + write.size() > self.most {
+            write.tries += 1;
+            if write.tries >= TRIES || *bytes + write.size() > self.most {
                 given_up.push(write);
             } else {
                 *bytes += write.size();
-                write.is_second_try = true;
                 writes.push_front(write);
             }
         }
@@ -111,7 +118,7 @@ mod tests {
     use super::*;
 
     fn write(number: u8, length: usize) -> Write {
-        Write { name: vec![number].into(), record: Some((vec![0; length].into(), 0)), is_second_try: false }
+        Write { name: vec![number].into(), record: Some((vec![0; length].into(), 0)), once: false, tries: 0 }
     }
 
     fn numbers(writes: &[Write]) -> Vec<u8> {
@@ -133,16 +140,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_answered_is_tried_once_more_before_all_others() {
+    fn what_was_not_answered_is_tried_again_before_all_others() {
         let writes = Writes::new(3 * (ENTRY + 1 + 100));
         for number in 0..3 {
             writes.push(write(number, 100));
         }
-        let taken = writes.take(2, usize::MAX);
-        assert!(writes.put_back(taken).is_empty());
+        for _ in 1..TRIES {
+            let taken = writes.take(2, usize::MAX);
+            assert_eq!(numbers(&taken), [0, 1]);
+            assert!(writes.put_back(taken).is_empty());
+        }
         let taken = writes.take(3, usize::MAX);
         assert_eq!(numbers(&taken), [0, 1, 2]);
-        assert_eq!(numbers(&writes.put_back(taken)), [1, 0], "only the third was not tried twice");
+        assert_eq!(numbers(&writes.put_back(taken)), [1, 0], "only the third was not tried too often");
         writes.push(write(3, 100));
         writes.push(write(4, 100));
         assert_eq!(numbers(&writes.put_back(vec![write(5, 100)])), [5], "there is no room");

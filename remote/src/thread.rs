@@ -4,7 +4,7 @@
 //!   connect ── fails ──► breaker opens ──► pause ──► connect
 //!      │ PING answered: breaker closes
 //!      ▼
-//!   woken ──► lookups: a task each, with a deadline of its own
+//!   woken ──► lookups: a task each, with a deadline of its own; for single use by a connection of their own
 //!         └─► writes: one batch at a time, what came meanwhile is the next
 //!   breaker opens, or the connection ends ──► connect
 //! ```
@@ -19,9 +19,9 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, ErrorKind, RedisResult, RetryMethod, Value};
 use sslsession_store::counting::{Counting, counter, gauge};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
@@ -54,6 +54,8 @@ pub enum Found {
 /// A lookup that waits to be sent.
 struct Lookup {
     name: Box<[u8]>,
+    /// True if the record is to be taken out of the store.
+    once: bool,
     complete: Complete,
 }
 
@@ -63,6 +65,8 @@ pub struct Shared {
     resolver: &'static Resolver,
     pub writes: Writes,
     lookups: Mutex<VecDeque<Lookup>>,
+    /// Writes to nodes of a cluster that are away.
+    held: Writes,
     pub breaker: Breaker,
     counting: Counting<'static>,
     wake: Notify,
@@ -80,6 +84,7 @@ impl Shared {
             resolver,
             writes: Writes::new(settings.options.queue),
             lookups: Mutex::default(),
+            held: Writes::new(settings.options.queue),
             breaker: Breaker::default(),
             counting,
             wake: Notify::new(),
@@ -110,13 +115,13 @@ impl Shared {
         }
     }
 
-    /// Asks for a record. Returns false if it is refused, and `complete` is not called.
-    pub fn look_up(&self, name: &[u8], complete: Complete) -> bool {
+    /// Asks for a record, or takes it for single use. Returns false if it is refused, and `complete` is not called.
+    pub fn look_up(&self, name: &[u8], once: bool, complete: Complete) -> bool {
         let is_taken = !self.breaker.is_open() && {
             let mut lookups = self.lookups.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             let has_room = lookups.len() < MOST_LOOKUPS && !self.breaker.is_open();
             if has_room {
-                lookups.push_back(Lookup { name: name.into(), complete });
+                lookups.push_back(Lookup { name: name.into(), once, complete });
             }
             has_room
         };
@@ -135,6 +140,19 @@ impl Shared {
 
     fn show(&self, gauge: usize, value: u64) {
         self.counting.gauges[gauge].store(value, Relaxed);
+    }
+
+    /// Shows how much waits to be written.
+    fn show_queue(&self) {
+        self.show(gauge::QUEUED, (self.writes.bytes() + self.held.bytes()) as u64);
+    }
+
+    /// Queues what was held while nodes were away.
+    fn release(&self) {
+        for write in self.held.take(usize::MAX, usize::MAX) {
+            self.count(counter::DROPPED, self.writes.push(write).dropped as u64);
+        }
+        self.wake.notify_one();
     }
 
     fn take_lookups(&self) -> VecDeque<Lookup> {
@@ -164,7 +182,7 @@ fn run(shared: &'static Shared) {
             if let Some(link) = connect(shared).await {
                 shared.breaker.close();
                 shared.show(gauge::STATE, 1);
-                serve(shared, link).await;
+                serve(shared, Links { link, once: Rc::default() }).await;
                 if !shared.breaker.is_open() {
                     // The server has closed the connection, which is no reason to wait.
                     continue;
@@ -181,29 +199,55 @@ fn run(shared: &'static Shared) {
     });
 }
 
-async fn connect(shared: &Shared) -> Option<Link> {
+async fn connect(shared: &'static Shared) -> Option<Link> {
+    // A node of a cluster that does not answer is waited for first.
     const LONGEST: Duration = Duration::from_millis(400);
-    timeout(LONGEST, Link::connect(shared.settings, shared.resolver)).await.ok()?.ok()
+    let longest = if shared.settings.addresses.is_cluster() { LONGEST * 3 } else { LONGEST };
+    let on_up = Rc::new(|| shared.release());
+    timeout(longest, Link::connect(shared.settings, shared.resolver, on_up)).await.ok()?.ok()
+}
+
+/// The connections.
+#[derive(Clone)]
+struct Links {
+    link: Link,
+    /// For single use with replicas, from the first need: WAIT keeps all that is sent after it waiting. A cluster has its own.
+    once: Rc<OnceCell<Link>>,
+}
+
+impl Links {
+    async fn for_single_use(&self, shared: &'static Shared) -> RedisResult<Link> {
+        if self.is_cluster() || shared.settings.options.replicas == 0 {
+            return Ok(self.link.clone());
+        }
+        let connect = || Link::connect(shared.settings, shared.resolver, Rc::new(|| ()));
+        self.once.get_or_try_init(connect).await.cloned()
+    }
+
+    fn is_cluster(&self) -> bool {
+        matches!(self.link, Link::Cluster(_))
+    }
 }
 
 /// Serves callers until the breaker opens or the connection ends.
-async fn serve(shared: &'static Shared, link: Link) {
+async fn serve(shared: &'static Shared, links: Links) {
     let is_over = Rc::new(Cell::new(false));
     let is_writing = Rc::new(Cell::new(false));
+    shared.release();
     while !is_over.get() && !shared.breaker.is_open() {
         for lookup in shared.take_lookups() {
-            let (link, is_over) = (link.clone(), Rc::clone(&is_over));
-            spawn_local(async move { answer(shared, link, lookup, &is_over).await });
+            let (links, is_over) = (links.clone(), Rc::clone(&is_over));
+            spawn_local(async move { answer(shared, links, lookup, &is_over).await });
         }
         if !is_writing.get() {
             let batch = shared.writes.take(BATCH.0, BATCH.1);
             if !batch.is_empty() {
-                shared.show(gauge::QUEUED, shared.writes.bytes() as u64);
+                shared.show_queue();
                 is_writing.set(true);
-                let (link, is_over) = (link.clone(), Rc::clone(&is_over));
+                let (links, is_over) = (links.clone(), Rc::clone(&is_over));
                 let is_writing = Rc::clone(&is_writing);
                 spawn_local(async move {
-                    write(shared, link, batch, &is_over).await;
+                    write(shared, links.link, batch, &is_over).await;
                     is_writing.set(false);
                     shared.wake.notify_one();
                 });
@@ -213,23 +257,32 @@ async fn serve(shared: &'static Shared, link: Link) {
     }
 }
 
-async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<bool>) {
-    let mut command = redis::cmd("GET");
-    command.arg(&*lookup.name);
-    let answered = timeout(shared.settings.options.park, link.ask(&command)).await;
+async fn ask(shared: &'static Shared, mut links: Links, lookup: &Lookup) -> RedisResult<Value> {
+    if lookup.once {
+        return links.for_single_use(shared).await?.take(&lookup.name, &shared.settings.options).await;
+    }
+    links.link.find(&lookup.name).await
+}
+
+async fn answer(shared: &'static Shared, links: Links, lookup: Lookup, is_over: &Cell<bool>) {
+    let (is_cluster, link) = (links.is_cluster(), links.link.clone());
+    // A cluster's nodes have deadlines of their own.
+    let longest = shared.settings.options.park * if is_cluster { 4 } else { 1 };
+    let answered = timeout(longest, ask(shared, links, &lookup)).await;
     let found = match answered {
         Ok(Ok(Value::BulkString(record))) => Found::Record(record),
         Ok(Ok(Value::Nil)) => Found::Missing,
         answered => {
             let is_gone = matches!(&answered, Ok(Err(error)) if error.is_unrecoverable_error());
-            is_over.set(is_over.get() || is_gone && matches!(link, Link::One(_)));
+            is_over.set(is_over.get() || is_gone && !is_cluster);
             Found::Failed
         }
     };
     match found {
         Found::Failed => {
             shared.count(counter::FAILED, 1);
-            if shared.breaker.on_failure() || is_over.get() {
+            on_failure(shared, &link);
+            if shared.breaker.is_open() || is_over.get() {
                 shared.wake.notify_one();
             }
         }
@@ -241,34 +294,65 @@ async fn answer(shared: &Shared, mut link: Link, lookup: Lookup, is_over: &Cell<
     (lookup.complete)(found);
 }
 
-async fn write(shared: &Shared, mut link: Link, batch: Vec<Write>, is_over: &Cell<bool>) {
-    let batch: Vec<(Cmd, Write)> =
-        batch.into_iter().filter_map(|write| Some((command(&write, shared.settings.options.life)?, write))).collect();
-    if batch.is_empty() {
-        return;
-    }
-    let (commands, writes): (Vec<Cmd>, Vec<Write>) = batch.into_iter().unzip();
-    let answers = timeout(shared.settings.options.park * 2, link.ask_all(commands)).await.unwrap_or_default();
-    let mut unanswered = Vec::new();
-    let mut answers = answers.into_iter();
-    for write in writes {
-        match answers.next() {
-            Some(Ok(_)) => shared.count(counter::WRITTEN, u64::from(write.record.is_some())),
-            Some(Err(error)) if !is_lost(&error) => shared.count(counter::DROPPED, 1),
-            _ => unanswered.push(write),
-        }
-    }
-    if !unanswered.is_empty() {
-        shared.breaker.on_failure();
-        is_over.set(is_over.get() || matches!(link, Link::One(_)));
-        let given_up = shared.writes.put_back(unanswered);
-        shared.count(counter::DROPPED, given_up.len() as u64);
+/// Notes that an answer is missing: a node of a cluster says nothing of the others.
+fn on_failure(shared: &Shared, link: &Link) {
+    match link {
+        Link::One(_) => drop(shared.breaker.on_failure()),
+        Link::Cluster(_) if link.is_lost() => shared.breaker.open(),
+        Link::Cluster(_) => {}
     }
 }
 
-/// Returns true for the end of a connection, and for an answer that has not come.
-fn is_lost(error: &RedisError) -> bool {
-    error.is_unrecoverable_error() || error.is_io_error() || error.is_timeout()
+async fn write(shared: &Shared, mut link: Link, batch: Vec<Write>, is_over: &Cell<bool>) {
+    let (mut commands, mut writes) = (Vec::new(), Vec::new());
+    for write in batch {
+        if link.is_away(&write.name) {
+            shared.count(counter::DROPPED, shared.held.push(write).dropped as u64);
+        } else if let Some(command) = command(&write, shared.settings.options.life) {
+            commands.push((write.name.clone(), command));
+            writes.push(write);
+        }
+    }
+    let answers = link.ask_all(commands, shared.settings.options.park * 2).await;
+    let (mut again, mut is_lost) = (Vec::new(), false);
+    for (write, answer) in writes.into_iter().zip(answers) {
+        let end = outcome(answer);
+        is_lost |= matches!(end, Outcome::Unknown);
+        match end {
+            Outcome::Done => shared.count(counter::WRITTEN, u64::from(write.record.is_some())),
+            Outcome::NotYet => again.push(write),
+            Outcome::Unknown if !write.once => again.push(write),
+            Outcome::Unknown | Outcome::Refused => shared.count(counter::DROPPED, 1),
+        }
+    }
+    if is_lost {
+        on_failure(shared, &link);
+        is_over.set(is_over.get() || matches!(link, Link::One(_)));
+    }
+    let given_up = shared.writes.put_back(again);
+    shared.count(counter::DROPPED, given_up.len() as u64);
+    shared.show_queue();
+}
+
+/// The end of a write.
+enum Outcome {
+    Done,
+    /// The server has not executed it, and may do so later.
+    NotYet,
+    /// The connection ended, or there was no answer in time: it may have been executed.
+    Unknown,
+    Refused,
+}
+
+fn outcome(answer: Option<RedisResult<Value>>) -> Outcome {
+    match answer {
+        None => Outcome::Unknown,
+        Some(Ok(_)) => Outcome::Done,
+        Some(Err(error)) if error.kind() == ErrorKind::ClusterConnectionNotFound => Outcome::NotYet,
+        Some(Err(error)) if !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => Outcome::Unknown,
+        Some(Err(error)) if matches!(error.retry_method(), RetryMethod::NoRetry) => Outcome::Refused,
+        Some(Err(_)) => Outcome::NotYet,
+    }
 }
 
 /// Returns the command of a write; None for a record that has expired meanwhile.

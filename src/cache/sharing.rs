@@ -283,7 +283,7 @@ impl SessionCache {
         let insert = |body: &[u8]| {
             let is_stored = sharing.store.insert(&name, mark, body);
             if let Some(to) = record.remote.as_ref().filter(|_| is_stored) {
-                sharing.write_remote(to, session, &record.scope, body);
+                sharing.write_remote(to, session, record, body);
             }
             is_stored
         };

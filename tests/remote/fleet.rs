@@ -9,6 +9,7 @@ use std::{
     cell::Cell,
     fs::{self, File, Permissions},
     io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{ChildStdin, ChildStdout, Command, Stdio},
@@ -17,6 +18,12 @@ use std::{
 };
 
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Returns a port of 127.0.0.1 that is free now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
 
 /// The settings of a host.
 #[derive(Clone)]
@@ -103,7 +110,7 @@ impl Fleet {
         self.redis.as_mut().expect("it was started")
     }
 
-    fn said(&self, words: &[&str]) -> String {
+    pub fn said(&self, words: &[&str]) -> String {
         let mut client = Command::new("redis-cli");
         let output = client.arg("-s").arg(self.path("redis.sock")).args(words).output().expect("redis-cli is there");
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -160,7 +167,7 @@ impl Fleet {
         let child = running.child();
         let (asks, says) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
         let directory = self.scratch.path().display().to_string();
-        let sessions = if version == "tls13" { 2 } else { 1 };
+        let sessions = if version == "tls12" { 1 } else { 2 };
         Host { sessions, _running: running, asks: Some(asks), says: BufReader::new(says), directory, complaints }
     }
 }

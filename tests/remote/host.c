@@ -1,10 +1,11 @@
 /*
  * A host of a fleet, which tests/remote.rs tells what to do, line by line; for each it prints a line.
  *
- *   host CERTIFICATE KEY tls12|tls13
+ *   host CERTIFICATE KEY tls12|tls13|early      early: TLS 1.3, whose sessions are for single use
  *
  *   make FILE N      N full handshakes; the clients' sessions go to FILE.0, FILE.1, ...     made N, F failed
  *   resume FILE N    N connections that offer them                                          resumed R of N, F failed
+ *   early FILE N     the same, with early data                                               accepted A of N, F failed
  *   remove FILE N    the same, after which the server removes the session                   removed R of N
  *   forge N          N connections that offer ids of chance, or N tickets                    resumed R of N, F failed
  *   fork             a child goes on; the parent waits for it and ends                      forked
@@ -92,6 +93,43 @@ static void offer_all(const char *file, int number, int removes) {
   if (slept < 0) slept = 0;
 }
 
+/* A connection that offers a session, and sends early data with it. */
+static const char *connect_early(SSL_SESSION *offered) {
+  struct connection c = open_connection(client, server, offered);
+  int finished = 0, result = SSL_READ_EARLY_DATA_SUCCESS, accepted;
+  size_t written, bytes = 0, length;
+  char buffer[64];
+  const char *how;
+  REQUIRE(SSL_write_early_data(c.client, "early", 5, &written) && written == 5);
+  for (int i = 0; i < 6; i++) {
+    while (!finished && (result = SSL_read_early_data(c.server, buffer, sizeof buffer, &length)) != 0) {
+      bytes += length;
+      finished = result == SSL_READ_EARLY_DATA_FINISH;
+    }
+    if (finished) SSL_do_handshake(c.server);
+    SSL_do_handshake(c.client);
+  }
+  read_rest(&c, c.client);
+  ERR_clear_error();
+  accepted = SSL_get_early_data_status(c.server) == SSL_EARLY_DATA_ACCEPTED;
+  how = outcome(&c);
+  if (accepted ? strcmp(how, "resumed") != 0 || bytes != 5 : strcmp(how, "new") != 0 || bytes != 0) how = "failed";
+  close_connection(&c);
+  return how;
+}
+
+static void offer_early(const char *file, int number) {
+  resumed = broken = 0;
+  for (int i = 0; i < number; i++) {
+    SSL_SESSION *session = load(file, i);
+    const char *how = connect_early(session);
+    resumed += strcmp(how, "resumed") == 0;
+    broken += strcmp(how, "failed") == 0;
+    SSL_SESSION_free(session);
+  }
+  printf("accepted %d of %d, %d failed\n", resumed, number, broken);
+}
+
 static void make(const char *file, int number) {
   broken = 0;
   for (int i = 0; i < number; i++) {
@@ -168,14 +206,17 @@ int main(int argc, char **argv) {
   REQUIRE(argc == 4);
   identity_certificate = from_file(argv[1], 0);
   identity_key = from_file(argv[2], 1);
-  version = strcmp(argv[3], "tls13") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+  version = strcmp(argv[3], "tls12") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
   client = new_client(version);
   server = new_stateful_server(version);
+  if (strcmp(argv[3], "early") == 0) REQUIRE(SSL_CTX_set_max_early_data(server, 1024));
   setvbuf(stdin, NULL, _IONBF, 0); /* a child reads on where its parent was */
   while (fgets(line, sizeof line, stdin) != NULL) {
     int words = sscanf(line, "%31s %4095s %d", word, file, &number);
     if (words == 3 && strcmp(word, "make") == 0)
       make(file, number);
+    else if (words == 3 && strcmp(word, "early") == 0)
+      offer_early(file, number);
     else if (words == 3 && strcmp(word, "both") == 0)
       both(file, number);
     else if (words == 3 && strcmp(word, "resume") == 0) {

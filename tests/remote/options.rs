@@ -2,12 +2,11 @@
 
 use crate::{
     N, Settings, expect_all_resumed,
-    fleet::{Fleet, Host},
+    fleet::{Fleet, Host, free_port},
     make, resumed,
 };
 use std::{
     fs::{self, Permissions},
-    net::{Ipv4Addr, TcpListener},
     os::unix::fs::PermissionsExt,
 };
 
@@ -28,9 +27,7 @@ impl Fleet {
             fs::write(self.path(file), text).expect("our own directory");
             fs::set_permissions(self.path(file), Permissions::from_mode(mode)).expect("our own file");
         }
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
-        drop(listener);
+        let port = free_port();
         let mut arguments =
             vec!["--tls-port".to_owned(), port.to_string(), "--bind".to_owned(), "127.0.0.1".to_owned()];
         for (option, file) in [("cert", "cache.pem"), ("key", "cache.key.pem"), ("ca-cert", "authority.pem")] {

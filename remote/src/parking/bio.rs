@@ -227,7 +227,7 @@ impl Wanted<'_> {
     /// Returns it as its name is made: the policy is no part of that.
     fn session(&self) -> Session<'_> {
         let version = ProtocolVersion(self.offer.version);
-        Session { id: self.offer.id, version, scope: &self.scope, server_name: &[], settled: None }
+        Session { id: self.offer.id, version, scope: &self.scope, server_name: &[], settled: None, once: false }
     }
 }
 

@@ -11,6 +11,7 @@
 //!   keep            60s       the time for which a session of another host stays here before it is asked for again
 //!   life            none      the most that a session stays in the remote store
 //!   queue           8M        the most that waits to be written, in bytes
+//!   replicas        0         number of replicas that must have noted that a session for single use was taken
 //! ```
 #![forbid(unsafe_code)]
 
@@ -34,6 +35,7 @@ pub struct Options {
     pub keep: Duration,
     pub life: Option<Duration>,
     pub queue: usize,
+    pub replicas: u32,
 }
 
 impl Default for Options {
@@ -47,6 +49,7 @@ impl Default for Options {
             keep: Duration::from_secs(60),
             life: None,
             queue: 8 << 20,
+            replicas: 0,
         }
     }
 }
@@ -66,7 +69,7 @@ pub enum OptionError {
     ParkIsShorter,
 }
 
-const NAMES: [&str; 8] = ["password-file", "ca", "name", "wait", "park", "keep", "life", "queue"];
+const NAMES: [&str; 9] = ["password-file", "ca", "name", "wait", "park", "keep", "life", "queue", "replicas"];
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -107,6 +110,10 @@ impl Options {
             "park" => self.park = time(Duration::from_millis(1), MOST_PARK, "1ms to 1s")?,
             "keep" => self.keep = time(Duration::ZERO, DAY, "0 to 1d")?,
             "life" => self.life = Some(time(Duration::from_secs(1), 365 * DAY, "1s to 365d")?),
+            "replicas" => {
+                let number = value.parse().ok().filter(|number| (0..=16).contains(number) && !value.starts_with('+'));
+                self.replicas = number.ok_or(OptionError::Limits(name, "0 to 16"))?;
+            }
             _ => {
                 let size = size(value).ok_or(OptionError::NoSize)?;
                 let is_size = (64 << 10..=1 << 30).contains(&size);
@@ -196,7 +203,7 @@ mod tests {
     #[test]
     fn options_are_parsed() {
         assert_eq!(Options::parse(b""), Ok(Options::default()));
-        let all = b"password-file=/p,ca=/c.pem,name=host.tls,wait=5ms,park=1s,keep=0,life=1h,queue=64K";
+        let all = b"password-file=/p,ca=/c.pem,name=host.tls,wait=5ms,park=1s,keep=0,life=1h,queue=64K,replicas=2";
         let expected = Options {
             password_file: Some("/p".into()),
             ca: Some("/c.pem".into()),
@@ -206,6 +213,7 @@ mod tests {
             keep: Duration::ZERO,
             life: Some(Duration::from_secs(3600)),
             queue: 64 << 10,
+            replicas: 2,
         };
         assert_eq!(Options::parse(all), Ok(expected));
     }
@@ -216,7 +224,7 @@ mod tests {
             (&b"\xff"[..], "no text"),
             (
                 b"wait",
-                "unknown option \"wait\"; there are password-file, ca, name, wait, park, keep, life, queue, each",
+                "unknown option \"wait\"; there are password-file, ca, name, wait, park, keep, life, queue, replicas, each",
             ),
             (b"wait=5ms,", "unknown option \"\""),
             (b"timeout=5ms", "unknown option \"timeout=5ms\""),
@@ -231,6 +239,8 @@ mod tests {
             (b"park=5ms", "park, the time for an answer, is shorter than wait"),
             (b"life=0", "life is not within 1s to 365d"),
             (b"queue=8X", "queue is no number of bytes"),
+            (b"replicas=17", "replicas is not within 0 to 16"),
+            (b"replicas=+1", "replicas is not within 0 to 16"),
             (b"queue=1", "queue is not within 64K to 1G"),
             (b"queue=99999999999999999999G", "queue is no number of bytes"),
         ] {

@@ -31,7 +31,7 @@ impl SessionCache {
         let name = connection.server_name().unwrap_or_default();
         let terms = ServerName::Said(&name).terms(sharing.store, Some(&policy));
         let once = connection.takes_sessions_once();
-        let remote = (is_complete && !once).then_some(Destination { name: &name, policy: &policy, now });
+        let remote = is_complete.then_some(Destination { name: &name, policy: &policy, now });
         if !is_open {
             return self.store_record(sharing, session, &Record { scope: policy, terms, bearer: None, once, remote });
         }

@@ -1,14 +1,19 @@
 //! The store of a fleet, behind the shared store of this host.
 //!
 //! ```text
-//!   new session ──► shared store ──► policy covers all, id is of this host, not for single use? ─ yes ─► written
+//!   new session ──► shared store ──► policy covers all, id is of this host? ─ yes ─► written
 //!   lookup ──► nothing in the shared store ──► id is of another host, in time? ─ no ─► none
 //!                                                                              └ yes ─► asked, within the budget
 //!                 found ─► opens, same policy? ─► decode ─► shared store, for a minute ─► that session
+//!   single use ──► taken from the shared store ─► id is of the fleet? ─ no ──► that session
+//!                                                                   └ yes ─► taken from the fleet too? ─ no ─► none
 //!   removed ──► shared store ──► id is of the fleet? ─ yes ─► removed
 //! ```
 //! A session of another host has a record here for [`KEEP`] seconds, and is not live: then it is asked for again, and
 //! a removal elsewhere is noticed. A session that the application has changed leaves the fleet's store.
+//!
+//! A session for single use counts in the fleet's store alone: of all hosts that are offered it, the one that takes it
+//! out of there may resume it. No answer in time is no session.
 //!
 //! A policy that cannot be digested completely is this host's alone, and so are its sessions.
 //!
@@ -22,7 +27,7 @@ use once_cell::race::OnceBox;
 use super::policy::PolicyDigest;
 use super::record::Bearer;
 use super::search::Terms;
-use super::{NO_MATTER, Sharing};
+use super::{NO_MATTER, Record, Sharing};
 use crate::cache::SessionCache;
 use crate::cache::lookup::Offer;
 use crate::handle::{Connection, Session, TLS1_3};
@@ -125,14 +130,15 @@ impl Sharing {
 
     /// Writes a session's record for all hosts. Complains when the remote store has stopped answering.
     #[inline(never)]
-    pub(super) fn write_remote(&self, to: &Destination, session: &Session, scope: &Scope, body: &[u8]) {
+    pub(super) fn write_remote(&self, to: &Destination, session: &Session, record: &Record, body: &[u8]) {
         let Some(remote) = remote() else { return };
         let key = abi::Session {
             id: session.id().into(),
             version: session.version().0,
-            scope,
+            scope: &record.scope,
             server_name: to.name.into(),
             settled: Some(to.policy),
+            once: record.once,
         };
         match remote.insert(self.here(to.now, 0), &key, SessionCache::expiry_of(session).second(), body) {
             Some(true) => complain("SSLSESSION_REMOTE: the server does not answer, or refuses"),
@@ -147,7 +153,8 @@ impl Sharing {
         let Some(remote) = remote() else { return };
         for scope in scopes {
             let server_name = (&[][..]).into();
-            let session = abi::Session { id: id.into(), version: version.0, scope, server_name, settled: None };
+            let (id, version, settled, once) = (id.into(), version.0, None, false);
+            let session = abi::Session { id, version, scope, server_name, settled, once };
             remote.remove(self.here(UnixTime(0), 0), &session);
         }
     }
@@ -189,11 +196,12 @@ impl SessionCache {
         (sharing.store.find(&key, None, now) == Lookup::Missing).then_some((terms.scope, here))
     }
 
-    /// Looks up a session that this host does not have, if another host has made it.
+    /// Looks up a session that another host has made, or takes one for single use. None if nobody is to be asked.
     #[inline(never)]
-    pub(super) fn find_remote(&self, sharing: &Sharing, terms: &Terms, offer: &Offer) -> Lookup {
-        let may_ask = terms.is_complete && !offer.once;
-        let Some(remote) = may_ask.then(remote).flatten() else { return Lookup::Missing };
+    pub(super) fn find_remote(&self, sharing: &Sharing, terms: &Terms, offer: &Offer) -> Option<Lookup> {
+        // A record that says itself whom it is for may have been written by a connection whose policy covers all.
+        let may_ask = terms.is_complete || offer.once && terms.open.is_some();
+        let remote = may_ask.then(remote).flatten()?;
         Self::assert_unlocked();
         let server_name = offer.connection.server_name_offered().unwrap_or_default();
         let session = abi::Session {
@@ -202,14 +210,22 @@ impl SessionCache {
             scope: &terms.scope,
             server_name: server_name.as_slice().into(),
             settled: terms.settled(),
+            once: offer.once,
         };
         remote.find(sharing.here(offer.now, self.context.timeout().0), &session, offer.connection.as_ptr().addr())
     }
 
-    /// Stores a record of another host here, for as long as it may be used without a question.
+    /// Takes the record of a live session for single use, in a context that no longer shares. Only
+    /// the process that takes the record may resume the session. A session without a record was
+    /// this process's alone; one with a record may be in the fleet's store, where it is not taken.
+    pub(in crate::cache) fn may_use_once(&self, session: &Session) -> bool {
+        !session.had_record() || self.withdraw(session) && remote().is_none()
+    }
+
+    /// Stores a record of another host here, for as long as it may be used without a question: not for single use.
     #[inline(never)]
     pub(super) fn keep_remote(&self, sharing: &Sharing, terms: &Terms, body: &[u8], session: &Session, offer: &Offer) {
-        let Some(remote) = remote() else { return };
+        let Some(remote) = remote().filter(|_| !offer.once) else { return };
         let policy = match terms.open {
             None => terms.name,
             Some(_) => terms.name.settled_as(Bearer::split(body).and_then(|(bearer, _)| bearer.policy).as_ref()),

@@ -163,7 +163,9 @@ impl SessionCache {
         }
         let is_remote = found == Lookup::Missing && resident.is_none();
         if is_remote {
-            found = self.ask_remote(sharing, &terms, offer);
+            found = self.ask_remote(sharing, &terms, offer).unwrap_or(Lookup::Missing);
+        } else if offer.once && self.is_gone_elsewhere(sharing, &terms, offer, &found) {
+            (found, has_left) = (Lookup::Missing, true);
         }
         sharing.note_accepted(&terms, &found, offer.connection);
         match found {
@@ -178,9 +180,7 @@ impl SessionCache {
             },
             Lookup::Record(body) => {
                 let search = self.revive(sharing, &terms, &body, key, offer);
-                if let Search::Found(session) = &search
-                    && is_remote
-                {
+                if is_remote && let Search::Found(session) = &search {
                     self.keep_remote(sharing, &terms, &body, session, offer);
                 }
                 search
@@ -289,13 +289,19 @@ impl SessionCache {
         }
     }
 
-    /// Looks up a record of another host.
-    fn ask_remote(&self, sharing: &Sharing, terms: &Terms, offer: &Offer) -> Lookup {
-        let found = self.find_remote(sharing, terms, offer);
-        match &terms.open {
+    /// Looks up a record of another host, or takes one for single use. None if nobody is to be asked.
+    fn ask_remote(&self, sharing: &Sharing, terms: &Terms, offer: &Offer) -> Option<Lookup> {
+        let found = self.find_remote(sharing, terms, offer)?;
+        Some(match &terms.open {
             Some(open) => self.admit(sharing, open, found, offer.now),
             None => found,
-        }
+        })
+    }
+
+    /// Returns true if a session for single use, which this process has taken here, is not to be had from the fleet.
+    fn is_gone_elsewhere(&self, sharing: &Sharing, terms: &Terms, offer: &Offer, found: &Lookup) -> bool {
+        matches!(found, Lookup::Current | Lookup::Record(_))
+            && !matches!(self.ask_remote(sharing, terms, offer), None | Some(Lookup::Record(_)))
     }
 
     /// Turns a record that is for others into a policy mismatch.
@@ -345,12 +351,5 @@ impl SessionCache {
             self.pending_removals.begin(1);
             self.mark_and_notify(&session);
         }
-    }
-
-    /// Takes the record of a live session for single use, in a context that no longer shares. Only
-    /// the process that takes the record may resume the session. A session without a record was
-    /// this process's alone.
-    pub(in crate::cache) fn may_use_once(&self, session: &Session) -> bool {
-        !session.had_record() || self.withdraw(session)
     }
 }

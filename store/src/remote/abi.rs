@@ -10,6 +10,7 @@
 //!   removed ─────────► remove(session) ─────────────────► id of the fleet? ────────► queue ─► thread ─► DEL
 //!   lookup ──────────► find(session) ───────────────────► id of another host? waits ◄──────── thread ─► GET
 //!                                                         opened ─► found(context, plain bytes)
+//!   the same, for single use ─────────────────────────────► id of the fleet? waits ◄────────── thread ─► GETDEL, WAIT
 //!   SSL_set_fd ──────► watch(connection) ───────────────► its reads are looked at, until its ClientHello is there; if
 //!                                                         that offers a session of another host: question, GET
 //!   SSL_free ────────► unwatch(connection)
@@ -28,7 +29,7 @@ use std::sync::atomic::AtomicU32;
 use crate::counting::Counting;
 
 /// The version of this interface.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The one exported function's name.
 pub const TABLE: &std::ffi::CStr = c"sslsession_remote_table";
@@ -86,6 +87,8 @@ pub struct Session<'a> {
     pub server_name: Bytes<'a>,
     /// The digest of the policy that the name leads to, if that is known.
     pub settled: Option<&'a [u8; 16]>,
+    /// True for single use: a lookup takes it out of the store, also if this host made it.
+    pub once: bool,
 }
 
 /// This host, now.
@@ -124,6 +127,8 @@ pub mod outcome {
     pub const POLICY_MISMATCH: u32 = 2;
     /// No answer in time, or nobody was asked: the time is used up, or the server does not answer.
     pub const LATE: u32 = 3;
+    /// It is for single use, and none of the fleet's hosts has made it: it is not in the store.
+    pub const OTHER: u32 = 4;
 }
 
 /// A change of the server's state, which is reported once.
@@ -218,8 +223,9 @@ pub struct Table {
         unsafe extern "C" fn(handle: *const Handle, here: Here, session: &Session, expiry: u32, body: Bytes) -> u32,
     /// Queues the removal of a session, if a host of the fleet made it.
     pub remove: unsafe extern "C" fn(handle: *const Handle, here: Here, session: &Session),
-    /// Looks up a session that another host made. Waits, but not beyond the thread's budget. Returns an [`outcome`].
-    /// `connection` is the address of its SSL: one that was parked for it does not wait.
+    /// Looks up a session that another host made, or takes one for single use that any host made. Waits, but not
+    /// beyond the thread's budget. Returns an [`outcome`]. `connection` is the address of its SSL: one that was parked
+    /// for it does not wait.
     pub find: unsafe extern "C" fn(
         handle: *const Handle,
         here: Here,

@@ -90,15 +90,17 @@ impl Remote {
         unsafe { (self.table.remove)(self.handle, here, session) };
     }
 
-    /// Looks up a session, if another host made it, for the connection at an address. Waits, but not beyond the thread's
-    /// budget, and not if the connection has been parked for it.
-    pub fn find(&self, here: Here, session: &Session, connection: usize) -> Lookup {
+    /// Looks up a session, if another host made it, or takes one for single use, for the connection at an address. Waits,
+    /// but not beyond the thread's budget, and not if the connection has been parked for it. None if it is for single
+    /// use, and is not the fleet's.
+    pub fn find(&self, here: Here, session: &Session, connection: usize) -> Option<Lookup> {
         let mut body = Secret::default();
         // SAFETY: as above, and `take` with the place that it is for.
         match unsafe { (self.table.find)(self.handle, here, session, connection, take, (&raw mut body).cast()) } {
-            outcome::FOUND if !body.is_empty() => Lookup::Record(body),
-            outcome::POLICY_MISMATCH => Lookup::PolicyMismatch,
-            _ => Lookup::Missing,
+            outcome::OTHER => None,
+            outcome::FOUND if !body.is_empty() => Some(Lookup::Record(body)),
+            outcome::POLICY_MISMATCH => Some(Lookup::PolicyMismatch),
+            _ => Some(Lookup::Missing),
         }
     }
 
