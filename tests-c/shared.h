@@ -230,6 +230,18 @@ static UNUSED const char *add_carried(void) {
   return TEXT("%d", added);
 }
 
+/* Adds so many sessions that differ in their ids from the one that is carried. */
+static UNUSED const char *add_like_carried(int count) {
+  for (int number = 1; number <= count; number++) {
+    SSL_SESSION *session = decode(&carried.cached);
+    unsigned char id[32] = {(unsigned char)number, (unsigned char)(number >> 8), 1};
+    REQUIRE(SSL_SESSION_set1_id(session, id, sizeof id) == 1);
+    REQUIRE(SSL_CTX_add_session(server, session) == 1);
+    SSL_SESSION_free(session);
+  }
+  return "added";
+}
+
 static UNUSED const char *holds(void) {
   return TEXT("%ld", SSL_CTX_sess_number(server));
 }

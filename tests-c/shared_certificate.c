@@ -108,14 +108,7 @@ static void scene(const char *title, int version, void (*prepared)(void), const 
 /* Sessions of that client under other ids, as many as stay live without a certificate. No callback keeps them. */
 static const char *add_many(void) {
   SSL_CTX_sess_set_remove_cb(server, NULL);
-  for (int number = 1; number <= 511; number++) {
-    SSL_SESSION *session = decode(&carried.cached);
-    unsigned char id[32] = {(unsigned char)number, (unsigned char)(number >> 8), 1};
-    REQUIRE(SSL_SESSION_set1_id(session, id, sizeof id) == 1);
-    REQUIRE(SSL_CTX_add_session(server, session) == 1);
-    SSL_SESSION_free(session);
-  }
-  return "added";
+  return add_like_carried(511);
 }
 
 /* A session with a certificate stays live in the place of two without, also with a certificate as small as this client's. */

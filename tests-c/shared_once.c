@@ -19,7 +19,6 @@
 #include "tls.h"
 #include "process.h"
 
-#include <openssl/pem.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -370,16 +369,6 @@ static void make_contexts(void) {
   SSL_CTX_set_client_hello_cb(server, search_together, NULL);
 }
 
-static void *from_file(const char *path, int is_key) {
-  FILE *file = fopen(path, "r");
-  void *read;
-  REQUIRE(file != NULL);
-  read = is_key ? (void *)PEM_read_PrivateKey(file, NULL, NULL, NULL) : (void *)PEM_read_X509(file, NULL, NULL, NULL);
-  REQUIRE(read != NULL);
-  fclose(file);
-  return read;
-}
-
 /* The other host: this program anew, with a store of its own and the same board. */
 static _Noreturn void become_other_host(char **arguments, int file) {
   char number[16];
@@ -454,8 +443,7 @@ static int run_fleet(int count, char **arguments, int batches) {
   int file = is_first ? memfd_create("board", 0) : atoi(arguments[4]);
   pid_t pids[PROCESSES], host = 0;
   fleet = arguments[1];
-  identity_certificate = from_file(arguments[2], 0);
-  identity_key = from_file(arguments[3], 1);
+  read_identity(arguments[2], arguments[3]);
   REQUIRE(ftruncate(file, sizeof *board) == 0);
   make_board(file, is_first);
   if (is_first) REQUIRE((host = fork()) >= 0);

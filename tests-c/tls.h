@@ -12,6 +12,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,16 @@ static UNUSED void make_identity(void) {
   REQUIRE(X509_set_pubkey(identity_certificate, identity_key));
   REQUIRE(X509_sign(identity_certificate, identity_key, EVP_sha256()) > 0);
   atexit(free_identity);
+}
+
+/* The identity of hosts that are one: from files. */
+static UNUSED void read_identity(const char *certificate, const char *key) {
+  FILE *of_certificate = fopen(certificate, "r"), *of_key = fopen(key, "r");
+  REQUIRE(of_certificate != NULL && of_key != NULL);
+  REQUIRE((identity_certificate = PEM_read_X509(of_certificate, NULL, NULL, NULL)) != NULL);
+  REQUIRE((identity_key = PEM_read_PrivateKey(of_key, NULL, NULL, NULL)) != NULL);
+  fclose(of_certificate);
+  fclose(of_key);
 }
 
 /* Gives ctx the certificate, and trusts it, so that either end can verify the other. */

@@ -15,20 +15,9 @@
  */
 #include "../../tests-c/shared.h"
 
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 
 static int version;
-
-static void *from_file(const char *path, int is_key) {
-  FILE *file = fopen(path, "r");
-  void *read;
-  REQUIRE(file != NULL);
-  read = is_key ? (void *)PEM_read_PrivateKey(file, NULL, NULL, NULL) : (void *)PEM_read_X509(file, NULL, NULL, NULL);
-  REQUIRE(read != NULL);
-  fclose(file);
-  return read;
-}
 
 static void store(const char *file, int number, SSL_SESSION *session) {
   struct encoded bytes;
@@ -204,8 +193,7 @@ int main(int argc, char **argv) {
   char line[4200], word[32], file[4096];
   int number;
   REQUIRE(argc == 4);
-  identity_certificate = from_file(argv[1], 0);
-  identity_key = from_file(argv[2], 1);
+  read_identity(argv[1], argv[2]);
   version = strcmp(argv[3], "tls12") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
   client = new_client(version);
   server = new_stateful_server(version);

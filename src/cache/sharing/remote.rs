@@ -9,8 +9,8 @@
 //!                                                                   └ yes ─► taken from the fleet too? ─ no ─► none
 //!   removed ──► shared store ──► id is of the fleet? ─ yes ─► removed
 //! ```
-//! A session of another host has a record here for [`KEEP`] seconds, and is not live: then it is asked for again, and
-//! a removal elsewhere is noticed. A session that the application has changed leaves the fleet's store.
+//! A session of another host has a record here for the time of the option `keep`, and is not live: then it is asked
+//! for again, and a removal elsewhere is noticed. A session that the application has changed leaves the fleet's store.
 //!
 //! A session for single use counts in the fleet's store alone: of all hosts that are offered it, the one that takes it
 //! out of there may resume it. No answer in time is no session.

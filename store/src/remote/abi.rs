@@ -21,12 +21,15 @@
 //! until the connection ends; the others during the call that they are passed to. Whoever owns bytes with secrets wipes them.
 #![forbid(unsafe_code)]
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{OsStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::AtomicU32;
 
 use crate::counting::Counting;
+use crate::threads;
 
 /// The version of this interface.
 pub const VERSION: u32 = 4;
@@ -65,6 +68,18 @@ pub struct Config<'a> {
     pub key_file: Bytes<'a>,
     /// The number of the object's threads in this process, which the object keeps up to date.
     pub own_threads: &'static AtomicU32,
+}
+
+impl<'a> Config<'a> {
+    /// Returns the settings with these values.
+    pub fn new(addresses: &'a OsStr, options: &'a OsStr, key_file: &'a Path) -> Config<'a> {
+        Config {
+            addresses: addresses.as_bytes().into(),
+            options: options.as_bytes().into(),
+            key_file: key_file.as_os_str().as_bytes().into(),
+            own_threads: threads::own_threads(),
+        }
+    }
 }
 
 /// An opened remote store, which is never freed.

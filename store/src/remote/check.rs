@@ -7,7 +7,6 @@ use std::path::Path;
 use super::abi::{self, Bytes, Config, state};
 use super::loader;
 use super::object::borrowed;
-use crate::threads;
 
 /// The state of what a step has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +43,7 @@ pub fn check(
     mut tell: Tell,
 ) -> Result<(), String> {
     let table = loader::load(object.as_bytes())?;
-    let config = Config {
-        addresses: addresses.as_bytes().into(),
-        options: options.as_bytes().into(),
-        key_file: key_file.as_os_str().as_bytes().into(),
-        own_threads: threads::own_threads(),
-    };
+    let config = Config::new(addresses, options, key_file);
     // SAFETY: settings that live for the call, and `pass` with the place that it is for.
     match unsafe { (table.check)(&config, host.as_bytes().into(), pass, (&raw mut tell).cast()) } {
         0 => Err("the check broke off: there is an error in libsslsession-remote.so".to_owned()),

@@ -9,7 +9,6 @@ use super::abi::{Bytes, Config, Handle, Here, Reads, Session, Table, outcome, tr
 use super::loader;
 use crate::record::Lookup;
 use crate::secret::Secret;
-use crate::threads;
 use crate::time::Seconds;
 
 /// The length of an id that says which host made it.
@@ -31,12 +30,7 @@ impl Remote {
     /// error is a line for the administrator.
     pub fn open([addresses, options, file]: [&OsStr; 3], key_file: &Path) -> Result<Remote, String> {
         let table = loader::load(file.as_bytes())?;
-        let config = Config {
-            addresses: addresses.as_bytes().into(),
-            options: options.as_bytes().into(),
-            key_file: key_file.as_os_str().as_bytes().into(),
-            own_threads: threads::own_threads(),
-        };
+        let config = Config::new(addresses, options, key_file);
         let mut complaint = Secret::default();
         // SAFETY: settings that live for the call, and `take` with the place that it is for.
         let handle = unsafe { (table.open)(&config, take, (&raw mut complaint).cast()) };
